@@ -1,0 +1,44 @@
+/** Sizes of text as it travels: bytes of UTF-8, and cuts that leave every character whole. */
+
+/** Bytes that `text` takes in UTF-8; a lone surrogate counts as U+FFFD, which is what is sent for it. */
+export function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    if (unit < 0x800) bytes += 1;
+    else if (isPair(text, i)) {
+      bytes += 2; // four bytes, two of them counted by text.length
+      i++;
+    } else bytes += 2;
+  }
+  return bytes;
+}
+
+/** The longest start of `text` that takes at most `bytes` bytes of UTF-8 and ends between two characters as people see them. */
+export function utf8Start(text: string, bytes: number): string {
+  let used = 0;
+  let i = 0;
+  while (i < text.length) {
+    const unit = text.charCodeAt(i);
+    const pair = unit >= 0x800 && isPair(text, i);
+    used += unit < 0x80 ? 1 : unit < 0x800 ? 2 : pair ? 4 : 3;
+    if (used > bytes) return text.slice(0, graphemeStart(text, i));
+    i += pair ? 2 : 1;
+  }
+  return text;
+}
+
+function isPair(text: string, i: number): boolean {
+  return (text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00;
+}
+
+const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+/** Where the grapheme that holds `index` starts; `index` itself when that is more than a few characters back. */
+function graphemeStart(text: string, index: number): number {
+  let from = Math.max(0, index - 64);
+  if (from > 0 && isPair(text, from - 1)) from++;
+  const segment = graphemes.segment(text.slice(from, index + 16)).containing(index - from);
+  return segment === undefined || (segment.index === 0 && from > 0) ? index : from + segment.index;
+}
