@@ -24,7 +24,11 @@ export class CallError extends Error {
   readonly kind: CallErrorKind;
   readonly hint: string | undefined;
 
-  constructor(kind: CallErrorKind, message: string, options: { hint?: string | undefined; cause?: unknown } = {}) {
+  constructor(
+    kind: CallErrorKind,
+    message: string,
+    options: { hint?: string | undefined; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.kind = kind;
     this.hint = options.hint;

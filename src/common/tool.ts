@@ -11,10 +11,19 @@ export interface ToolContext {
   readonly progress: (message: string) => void;
 }
 
-/** A read-only tool. `Input` and `Output` are strict, flat zod objects. */
+/** An answer in its two forms, each complete by itself and within the budget. */
+export interface Presentation<Structured> {
+  readonly text: string;
+  readonly structured: Structured;
+  /** How many rows (pods, series) it holds, for the audit log. */
+  readonly rows: number;
+}
+
+/** A read-only tool. `Input` is a strict, flat zod object; `Value` is what the backend said, before any cut. */
 export interface Tool<
   Input extends z.ZodObject = z.ZodObject,
   Output extends z.ZodObject = z.ZodObject,
+  Value = unknown,
 > {
   /** Matches `^[a-z][a-z0-9_]{0,39}$`. */
   readonly name: string;
@@ -24,18 +33,16 @@ export interface Tool<
   readonly input: Input;
   readonly output: Output;
   /** Asks the backend. Throws {@linkcode CallError} when the question can't be answered. */
-  run(args: z.output<Input>, context: ToolContext): Promise<z.output<Output>>;
-  /** The answer as text, complete without the structured content and within `budget` bytes. */
-  text(result: z.output<Output>, budget: number): string;
-  /** How many rows (pods, series) an answer holds, for the audit log. */
-  rows?(result: z.output<Output>): number;
+  run(args: z.output<Input>, context: ToolContext): Promise<Value>;
+  /** Puts the value into words; `budget` is bytes of UTF-8 for the text, and for the structured content as JSON. */
+  present(value: Value, budget: number): Presentation<z.output<Output>>;
 }
 
 /** Keeps a tool's own types while they are written down, and gives them up in a catalogue. */
-export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
-  tool: Tool<Input, Output>,
+export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject, Value>(
+  tool: Tool<Input, Output, Value>,
 ): Tool {
-  // A catalogue holds tools of different types: the pipeline parses arguments with the tool's own schema
-  // before it calls `run`, which is what makes this cast sound.
+  // A catalogue holds tools of different types: the pipeline parses arguments with the tool's own schema before
+  // `run`, and gives `present` nothing but what `run` returned, which is what makes this cast sound.
   return tool as unknown as Tool;
 }

@@ -1,0 +1,114 @@
+/** The audit log: one JSON line per call, written before the answer leaves. Speaks to stderr or to one file. */
+import { CallError, type CallErrorKind, StartError } from "./errors.ts";
+import { reasonOf } from "./env.ts";
+import { writeStderr } from "./log.ts";
+import { maskSecrets } from "./secrets_mask.ts";
+
+/** What is written of one call. */
+export interface AuditRecord {
+  /** `stdio`, `loopback`, or the name of the token or the OAuth subject that called. */
+  readonly client: string;
+  /** What the client says of itself, which nobody checked. */
+  readonly clientInfo: string | undefined;
+  readonly tool: string;
+  readonly arguments: unknown;
+  readonly outcome: "ok" | CallErrorKind | "defect";
+  readonly rows: number;
+  /** Bytes of the answer's text. */
+  readonly bytes: number;
+  readonly durationMs: number;
+}
+
+/** Where the records go. */
+export interface AuditLog {
+  /** Throws {@linkcode CallError} when the record can't be written: then the answer must not leave. */
+  write(record: AuditRecord): void;
+  close(): void;
+}
+
+/** Characters of one call's arguments that are kept; the rest is counted. */
+const argumentLimit = 16_384;
+
+/** Opens the audit log that `AUDIT_LOG` names: `stderr`, or a file to append to. */
+export function openAuditLog(destination: string, now: () => Date = () => new Date()): AuditLog {
+  if (destination === "stderr") {
+    return { write: (record) => void writeStderr(auditLine(record, now())), close: () => {} };
+  }
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(destination, { append: true, create: true, write: true, mode: 0o600 });
+  } catch (error) {
+    throw new StartError(`AUDIT_LOG names a file that cannot be opened for appending: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+  return appendTo(file, now);
+}
+
+/** Appends records to an open file. A record that was written in part is ended before the next one begins. */
+export function appendTo(
+  file: Pick<Deno.FsFile, "writeSync" | "close">,
+  now: () => Date = () => new Date(),
+): AuditLog {
+  const encoder = new TextEncoder();
+  let partial = false;
+  return {
+    write(record) {
+      let bytes = encoder.encode(`${partial ? "\n" : ""}${auditLine(record, now())}\n`);
+      try {
+        while (bytes.length > 0) {
+          const written = file.writeSync(bytes);
+          partial = true;
+          bytes = bytes.subarray(written);
+        }
+        partial = false;
+      } catch (error) {
+        throw new CallError("unavailable", "Cannot answer as the audit log can't be written", {
+          hint: "The operator of this server must make room for the file that AUDIT_LOG names",
+          cause: error,
+        });
+      }
+    },
+    close: () => file.close(),
+  };
+}
+
+function auditLine(record: AuditRecord, time: Date): string {
+  return JSON.stringify({
+    type: "audit",
+    time: time.toISOString(),
+    client: record.client,
+    client_info: record.clientInfo,
+    tool: record.tool,
+    arguments: auditedArguments(record.arguments),
+    outcome: record.outcome,
+    rows: record.rows,
+    bytes: record.bytes,
+    duration_ms: Math.round(record.durationMs * 10) / 10,
+  });
+}
+
+/** The arguments with secrets masked; what is larger than the limit becomes its beginning and its size. */
+function auditedArguments(value: unknown): unknown {
+  const masked = maskStrings(value, 0);
+  const text = JSON.stringify(masked) ?? "null";
+  return text.length <= argumentLimit
+    ? masked
+    : { cut: text.slice(0, argumentLimit), characters: text.length };
+}
+
+function maskStrings(value: unknown, depth: number): unknown {
+  if (typeof value === "string") {
+    const kept = value.length <= 2 * argumentLimit ? value : value.slice(0, 2 * argumentLimit);
+    const note = kept === value ? "" : `… (${value.length} characters)`;
+    return maskSecrets(kept) + note;
+  }
+  if (value === null || typeof value !== "object") return value;
+  if (depth >= 32) return "…";
+  if (Array.isArray(value)) return value.slice(0, 1_000).map((item) => maskStrings(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).slice(0, 1_000).map((
+      [key, item],
+    ) => [maskSecrets(key.slice(0, 256)), maskStrings(item, depth + 1)]),
+  );
+}

@@ -1,0 +1,64 @@
+/** What to paste into a client so that it starts this very program. No secret is ever part of it. */
+import type { ConfigurationForm } from "./arguments.ts";
+import type { Environment } from "./env.ts";
+import { type Program, type Variable } from "./program.ts";
+
+/** The command that starts this program, with absolute paths. */
+function ownCommand(program: Program): readonly string[] {
+  const executable = Deno.execPath();
+  if (Deno.build.standalone) return [executable];
+  const root = new URL("../../", import.meta.url);
+  const path = (name: string) =>
+    decodeURIComponent(new URL(name, root).pathname).replace(/^\/([A-Za-z]:)/, "$1");
+  return [
+    executable,
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--config",
+    path("deno.json"),
+    `-P=${program.shortName}`,
+    path(`src/${program.shortName}.ts`),
+  ];
+}
+
+/** The configuration for `claude mcp add`, or the JSON that Claude Code (`.mcp.json`) and Claude Desktop read. */
+export function printConfiguration(
+  program: Program,
+  form: ConfigurationForm,
+  environment: Environment,
+): string {
+  const [command = "", ...args] = ownCommand(program);
+  const plain = program.variables.filter((variable) => variable.secret !== true);
+  const values = plain.flatMap(({ name }) => {
+    const value = environment.text(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const secrets = secretVariables(program.variables, environment);
+  if (form === "mcp-json") {
+    const env = Object.fromEntries([...values, ...secrets.map(({ name, path }) => [name, path] as const)]);
+    return JSON.stringify({ mcpServers: { [program.shortName]: { command, args, env } } }, null, 2);
+  }
+  const flags = [...values, ...secrets.map(({ name, path }) => [name, path] as const)]
+    .map(([name, value]) => `--env ${name}=${shellQuote(value)} `);
+  return `claude mcp add ${flags.join("")}--transport stdio ${program.shortName} -- ` +
+    [command, ...args].map(shellQuote).join(" ");
+}
+
+/** The file variables of the secrets that are set; a secret without a file becomes the advice to use one. */
+function secretVariables(
+  variables: readonly Variable[],
+  environment: Environment,
+): readonly { name: string; path: string }[] {
+  return variables.filter((variable) => variable.secret === true).flatMap(({ name }) => {
+    const path = environment.text(`${name}_FILE`);
+    if (path !== undefined) return [{ name: `${name}_FILE`, path }];
+    return environment.isSet(name)
+      ? [{ name: `${name}_FILE`, path: `/path/to/a/file/with/${name.toLowerCase()}` }]
+      : [];
+  });
+}
+
+function shellQuote(text: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

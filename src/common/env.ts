@@ -1,0 +1,137 @@
+/**
+ * Reads a program's environment. A variable that is set but wrong ends the start with a line that names the
+ * variable and never its value. An empty variable counts as unset.
+ */
+import { StartError } from "./errors.ts";
+
+/** Where variables and the files they name come from; a test gives its own. */
+export interface EnvironmentSource {
+  readonly get: (name: string) => string | undefined;
+  readonly readFile: (path: string) => string;
+}
+
+/** The process's own environment. */
+export const processEnvironment: EnvironmentSource = {
+  get: (name) => Deno.env.get(name),
+  readFile: (path) => Deno.readTextFileSync(path),
+};
+
+const placeholder = /\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}/;
+
+/** The bounds of a whole number. */
+export interface IntegerBounds {
+  readonly fallback: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A secret that is read again each time it is needed, so that a rotated file is picked up. */
+export type Secret = () => string | undefined;
+
+/** Typed access to the variables of one program. */
+export class Environment {
+  readonly #source: EnvironmentSource;
+  #usesFiles = false;
+
+  constructor(source: EnvironmentSource = processEnvironment) {
+    this.#source = source;
+  }
+
+  /** Whether a secret lives in a file, which must stay readable while the program runs. */
+  get usesFiles(): boolean {
+    return this.#usesFiles;
+  }
+
+  /** The value of a variable that is no secret; undefined where it is unset or empty. */
+  text(name: string): string | undefined {
+    const value = this.#source.get(name);
+    if (value === undefined || value === "") return undefined;
+    if (placeholder.test(value)) throw new StartError(unexpanded(name));
+    if (value.includes("\0")) throw new StartError(`${name} must not contain a NUL character`);
+    return value;
+  }
+
+  /** Whether a variable has a value, whatever it is. */
+  isSet(name: string): boolean {
+    return (this.#source.get(name) ?? "") !== "";
+  }
+
+  /** One of a few words. */
+  choice<const Word extends string>(name: string, words: readonly Word[], fallback: Word): Word {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    const word = words.find((candidate) => candidate === value);
+    if (word === undefined) throw new StartError(`${name} must be one of ${words.join(", ")}`);
+    return word;
+  }
+
+  /** A whole number within bounds, in decimal digits. */
+  integer(name: string, { fallback, min, max }: IntegerBounds): number {
+    const value = this.text(name)?.trim();
+    if (value === undefined) return fallback;
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+    if (!(number >= min && number <= max)) {
+      throw new StartError(`${name} must be a whole number from ${min} to ${max}`);
+    }
+    return number;
+  }
+
+  /** Items separated by commas, those within parentheses excepted. */
+  list(name: string): readonly string[] {
+    const value = this.text(name);
+    if (value === undefined) return [];
+    return value.split(/,(?![^(]*\))/).map((item) => item.trim()).filter((item) => item !== "");
+  }
+
+  /** A secret from `NAME` or from the file that `NAME_FILE` names; read once here, so that a wrong path ends the start. */
+  secret(name: string): Secret {
+    const fileVariable = `${name}_FILE`;
+    const path = this.text(fileVariable);
+    const value = this.#source.get(name);
+    if (path === undefined) {
+      if (value === undefined || value === "") return () => undefined;
+      // Only a value that is a placeholder as a whole: a password may well contain `${…}`.
+      if (placeholder.exec(value)?.[0] === value) throw new StartError(unexpanded(name));
+      return () => value;
+    }
+    if (value !== undefined && value !== "") {
+      throw new StartError(`${name} and ${fileVariable} are both set: unset one of them`);
+    }
+    this.#usesFiles = true;
+    this.file(fileVariable);
+    let last: string | undefined;
+    return () => {
+      try {
+        last = this.#source.readFile(path).replace(/\r?\n$/, "");
+      } catch {
+        // A file that is being replaced is absent for a moment: the last value it had is the best guess.
+      }
+      return last === "" ? undefined : last;
+    };
+  }
+
+  /** The text of the file that a variable names, read once. */
+  file(name: string): string | undefined {
+    const path = this.text(name);
+    if (path === undefined) return undefined;
+    try {
+      return this.#source.readFile(path);
+    } catch (error) {
+      throw new StartError(`${name} names a file that cannot be read: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+}
+
+function unexpanded(name: string): string {
+  return `${name} still holds a placeholder of the form \${NAME}: the program that starts this one did not expand it; ` +
+    `write the value, or unset ${name}`;
+}
+
+/** Why a file can't be used, in words without its path. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "the operating system denies access to it";
+  if (error instanceof Deno.errors.NotCapable) return "this program was built without permission for it";
+  if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
+  return error instanceof Error && "code" in error ? String(error.code) : "it can't be read";
+}

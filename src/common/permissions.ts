@@ -1,0 +1,22 @@
+/** Gives up what a program needs only to start. A permission once given up can't be had again by the process. */
+import type { Logger } from "./log.ts";
+
+/** What a program still needs while it serves. */
+export interface NeededPermissions {
+  /** Secrets live in files that are read again when they change. */
+  readonly read: boolean;
+}
+
+/**
+ * Drops write and environment, and read where it is not needed, before the first byte of input is read.
+ * Whole permissions only: to revoke one path or host of an open grant does nothing, and says nothing.
+ */
+export function giveUpPermissions(needed: NeededPermissions, log: Logger): void {
+  const names: Deno.PermissionDescriptor["name"][] = ["write", "env", "run", "ffi", "sys"];
+  if (!needed.read) names.push("read");
+  for (const name of names) {
+    // The union of descriptors does not distribute over a variable name.
+    const { state } = Deno.permissions.revokeSync({ name } as Deno.PermissionDescriptor);
+    if (state === "granted") log.error("a permission could not be given up", { permission: name });
+  }
+}

@@ -1,0 +1,326 @@
+/**
+ * The one way a call takes: rate limit, validation, cache, run with a deadline and the client's cancellation,
+ * cut to the budget, audit. The transports call it for whatever a client asks of a tool, well-formed or not.
+ */
+import { z } from "zod";
+import type { AuditLog, AuditRecord } from "./audit.ts";
+import { Cache } from "./cache.ts";
+import { CallError } from "./errors.ts";
+import { describeError, type Logger } from "./log.ts";
+import { nearest } from "./nearest.ts";
+import { fit } from "./output.ts";
+import type { RateLimiter } from "./rate_limit.ts";
+import type { Tool, ToolContext } from "./tool.ts";
+import { duration } from "./units.ts";
+import { visible } from "./visible.ts";
+
+/** Who calls, and how to reach them while the call runs. */
+export interface Caller {
+  /** The name in the audit log and the rate limit. */
+  readonly client: string;
+  /** What the client says of itself. */
+  readonly clientInfo: string | undefined;
+  /** Aborts when the client cancels or goes away. */
+  readonly signal: AbortSignal;
+  /** Sends one progress notification, if the client asked for them. */
+  readonly progress: ((message: string, elapsedMs: number) => void) | undefined;
+}
+
+/** The answer to one call, as `tools/call` returns it. */
+export interface Answer {
+  readonly text: string;
+  readonly structured: Readonly<Record<string, unknown>> | undefined;
+  readonly isError: boolean;
+}
+
+/** What a pipeline is made of. */
+export interface PipelineOptions {
+  readonly tools: readonly Tool[];
+  readonly audit: AuditLog;
+  readonly log: Logger;
+  readonly rateLimiter: RateLimiter;
+  /** Seconds an answer may be given again; 0 asks the backend each time. */
+  readonly answerCacheSeconds: number;
+  /** Bytes of UTF-8 of one answer's text. */
+  readonly maxOutputBytes: number;
+  /** Milliseconds after which a call is given up, whatever its backend does. */
+  readonly deadlineMs: number;
+  /** What a user should hear once, with the first answer. */
+  readonly notice?: (signal: AbortSignal) => Promise<string | undefined>;
+}
+
+/** Under this name calls of tools that don't exist are limited and audited. */
+const unknownTool = "(unknown tool)";
+const progressEveryMs = 1_000;
+/** Bytes kept free for the notices that the pipeline adds below an answer. */
+const noticeReserve = 512;
+
+/** Raised for a tool that does not exist: a protocol error, not a tool's answer. */
+export class UnknownToolError extends Error {
+  override readonly name = "UnknownToolError";
+}
+
+interface Outcome {
+  readonly answer: Answer;
+  readonly outcome: AuditRecord["outcome"];
+  readonly rows: number;
+}
+
+/** Runs calls. One per process, shared by all connections. */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #tools: ReadonlyMap<string, Tool>;
+  readonly #answers: Cache<{ answer: Answer; rows: number }>;
+  #noticeGiven = false;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#tools = new Map(options.tools.map((tool) => [tool.name, tool]));
+    this.#answers = new Cache(options.answerCacheSeconds);
+  }
+
+  /** Calls one tool. Throws {@linkcode UnknownToolError}; every other failure is an answer with `isError`. */
+  async call(name: string, args: unknown, caller: Caller): Promise<Answer> {
+    const started = performance.now();
+    const tool = this.#tools.get(name);
+    let result: Outcome;
+    let unknown: UnknownToolError | undefined;
+    try {
+      this.#options.rateLimiter.admit(caller.client, tool?.name ?? unknownTool);
+      if (tool === undefined) {
+        unknown = new UnknownToolError(this.#unknownToolSentence(name));
+        result = { answer: errorAnswer(unknown.message), outcome: "invalid", rows: 0 };
+      } else {
+        result = await this.#run(tool, args, caller);
+      }
+    } catch (error) {
+      result = this.#failed(tool?.name ?? unknownTool, error);
+    }
+    const kept = fitAnswer(result.answer, this.#options.maxOutputBytes);
+    const audited = this.#audit(caller, tool?.name ?? name, args, { ...result, answer: kept }, started);
+    if (audited !== undefined) return audited;
+    if (unknown !== undefined) throw unknown;
+    return kept;
+  }
+
+  /** Audits a request that no handler will see, such as one whose parameters have the wrong shape. */
+  refuse(name: string, args: unknown, caller: Caller, reason: string): Answer {
+    const started = performance.now();
+    let result: Outcome = { answer: errorAnswer(reason), outcome: "invalid", rows: 0 };
+    try {
+      this.#options.rateLimiter.admit(caller.client, this.#tools.has(name) ? name : unknownTool);
+    } catch (error) {
+      result = this.#failed(name, error);
+    }
+    return this.#audit(caller, name, args, result, started) ?? result.answer;
+  }
+
+  async #run(tool: Tool, args: unknown, caller: Caller): Promise<Outcome> {
+    const parsed = tool.input.safeParse(args ?? {});
+    if (!parsed.success) throw new CallError("invalid", explainIssues(tool, parsed.error));
+    const key = JSON.stringify([tool.name, parsed.data]);
+    const cached = this.#answers.get(key);
+    if (cached !== undefined) {
+      const aged = addNotice(cached.value.answer, `This answer is ${duration(cached.ageMs)} old.`);
+      return { answer: aged, outcome: "ok", rows: cached.value.rows };
+    }
+
+    const { maxOutputBytes, deadlineMs } = this.#options;
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), deadlineMs);
+    const signal = AbortSignal.any([caller.signal, deadline.signal]);
+    const progress = new ProgressClock(caller);
+    const context: ToolContext = {
+      signal,
+      budget: maxOutputBytes - noticeReserve,
+      progress: (message) => progress.say(message),
+    };
+    try {
+      const value = await abortable(tool.run(parsed.data, context), signal);
+      const { text, structured, rows } = tool.present(value, context.budget);
+      const answer = { text, structured: visibleStrings(structured), isError: false };
+      this.#answers.set(key, { answer, rows });
+      const notice = await this.#firstNotice(signal);
+      return { answer: notice === undefined ? answer : addNotice(answer, notice), outcome: "ok", rows };
+    } catch (error) {
+      if (caller.signal.aborted) {
+        throw new CallError("cancelled", "Cancelled by the client", { cause: error });
+      }
+      if (deadline.signal.aborted) {
+        throw new CallError("unavailable", `Cannot answer within ${duration(deadlineMs)}`, {
+          hint: "Ask for less, or try again later",
+          cause: error,
+        });
+      }
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      progress.stop();
+    }
+  }
+
+  async #firstNotice(signal: AbortSignal): Promise<string | undefined> {
+    const { notice, log } = this.#options;
+    if (this.#noticeGiven || notice === undefined) return undefined;
+    this.#noticeGiven = true;
+    try {
+      return await notice(signal);
+    } catch (error) {
+      this.#noticeGiven = false;
+      log.info("the notice for the first answer could not be made", { error: describeError(error) });
+      return undefined;
+    }
+  }
+
+  #failed(tool: string, error: unknown): Outcome {
+    if (error instanceof CallError) {
+      if (error.cause !== undefined) {
+        this.#options.log.info("a call failed", {
+          tool,
+          kind: error.kind,
+          cause: describeError(error.cause),
+        });
+      }
+      const text = error.hint === undefined
+        ? `${error.message}.`
+        : `${error.message}. ${sentence(error.hint)}.`;
+      return { answer: errorAnswer(text), outcome: error.kind, rows: 0 };
+    }
+    this.#options.log.error("a defect in a tool", { tool, error: describeError(error, true) });
+    return {
+      answer: errorAnswer(
+        "This call met a defect of the server, which its log describes. Try it another way.",
+      ),
+      outcome: "defect",
+      rows: 0,
+    };
+  }
+
+  /** Writes the record; an answer that can't be audited is replaced. */
+  #audit(caller: Caller, tool: string, args: unknown, result: Outcome, started: number): Answer | undefined {
+    try {
+      this.#options.audit.write({
+        client: caller.client,
+        clientInfo: caller.clientInfo,
+        tool: tool.slice(0, 128),
+        arguments: args ?? {},
+        outcome: result.outcome,
+        rows: result.rows,
+        bytes: new TextEncoder().encode(result.answer.text).length,
+        durationMs: performance.now() - started,
+      });
+      return undefined;
+    } catch (error) {
+      this.#options.log.error("the audit log can't be written", { error: describeError(error) });
+      return this.#failed(tool, error).answer;
+    }
+  }
+
+  #unknownToolSentence(name: string): string {
+    const names = [...this.#tools.keys()];
+    const close = nearest(name.slice(0, 100), names, 1)[0];
+    const shown = visible(name.slice(0, 100));
+    return close === undefined
+      ? `Unknown tool ${JSON.stringify(shown)}: the tools are ${names.join(", ")}`
+      : `Unknown tool ${JSON.stringify(shown)}: did you mean ${close}?`;
+  }
+}
+
+/** Tells the client once a second that a call still runs, with the tool's own last words. */
+class ProgressClock {
+  readonly #caller: Caller;
+  readonly #started = performance.now();
+  readonly #timer: ReturnType<typeof setInterval> | undefined;
+  #message = "";
+
+  constructor(caller: Caller) {
+    this.#caller = caller;
+    if (caller.progress !== undefined) this.#timer = setInterval(() => this.#tell(), progressEveryMs);
+  }
+
+  say(message: string): void {
+    this.#message = message;
+  }
+
+  #tell(): void {
+    const elapsed = performance.now() - this.#started;
+    const running = `running for ${duration(elapsed)}`;
+    this.#caller.progress?.(this.#message === "" ? running : `${this.#message}, ${running}`, elapsed);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function errorAnswer(text: string): Answer {
+  return { text: visible(text, { keepLines: true }), structured: undefined, isError: true };
+}
+
+/** The last resort: a tool keeps to the budget by itself, and says better what was left out. */
+function fitAnswer(answer: Answer, maxBytes: number): Answer {
+  const text = fit(answer.text, maxBytes);
+  return text === answer.text ? answer : { ...answer, text };
+}
+
+/** Adds a sentence below the text and to the structured `notices`. */
+function addNotice(answer: Answer, notice: string): Answer {
+  const before = answer.structured?.notices;
+  return {
+    ...answer,
+    text: `${answer.text}\n\n${notice}`,
+    structured: { ...answer.structured, notices: [...(Array.isArray(before) ? before : []), notice] },
+  };
+}
+
+/** Makes what is hidden in a backend's strings visible; the keys are a tool's own. */
+function visibleStrings<Value extends Readonly<Record<string, unknown>>>(value: Value): Value {
+  const walk = (item: unknown): unknown => {
+    if (typeof item === "string") return visible(item, { keepLines: true });
+    if (Array.isArray(item)) return item.map(walk);
+    if (item === null || typeof item !== "object") return item;
+    return Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, walk(inner)]));
+  };
+  // The walk changes strings only, so the shape stays what the tool's schema says.
+  return walk(value) as Value;
+}
+
+/** Settles with the work, or rejects as soon as the signal aborts. */
+function abortable<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  if (signal.aborted) {
+    work.catch(() => {});
+    return Promise.reject(signal.reason);
+  }
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  return Promise.race([work, promise]).finally(() => signal.removeEventListener("abort", onAbort));
+}
+
+/** What is wrong with the arguments, in a sentence a model can act on. */
+function explainIssues(tool: Tool, error: z.ZodError): string {
+  const issues = error.issues.slice(0, 5).map((issue) => {
+    if (issue.code === "unrecognized_keys") {
+      const known = Object.keys(tool.input.shape);
+      const keys = issue.keys.slice(0, 5).map((key) => JSON.stringify(visible(key.slice(0, 64)))).join(", ");
+      return `unknown argument ${keys}; the arguments are ${known.join(", ") || "none"}`;
+    }
+    const path = issue.path.map(String).join(".");
+    return `${path === "" ? "arguments" : path}: ${issue.message}`;
+  });
+  return visible(`Cannot call ${tool.name} with these arguments: ${issues.join("; ")}`);
+}
+
+/** A tool's schemas as `tools/list` shows them. */
+export function toolSchemas(tool: Tool): { input: Record<string, unknown>; output: Record<string, unknown> } {
+  const output = tool.output.extend({
+    notices: z.array(z.string()).optional().describe("What the reader should know of this answer"),
+  });
+  const { $schema: _input, ...input } = z.toJSONSchema(tool.input, { io: "input" });
+  const { $schema: _output, ...outputSchema } = z.toJSONSchema(output, { io: "output" });
+  return { input, output: outputSchema };
+}

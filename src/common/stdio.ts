@@ -1,0 +1,230 @@
+/**
+ * MCP's stdio transport: one JSON-RPC message a line, https://modelcontextprotocol.io/specification (stdio).
+ *
+ * Unlike the SDK's own it answers a line it can't read instead of dropping it, survives lines of any size and
+ * depth, and at the end of input lets calls in flight finish for a while.
+ */
+import {
+  isJSONRPCErrorResponse,
+  isJSONRPCRequest,
+  isJSONRPCResultResponse,
+  type JSONRPCMessage,
+  parseJSONRPCMessage,
+  type RequestId,
+  type Transport,
+} from "@modelcontextprotocol/server";
+import { readLines } from "./line_reader.ts";
+import { describeError, type Logger } from "./log.ts";
+import { size } from "./units.ts";
+
+/** Bytes of the longest line that is read: above the 10 MB of SQL that a tool still refuses by name. */
+const maxLineBytes = 16 * 1024 * 1024;
+/** Levels of nesting; a tool's arguments have two or three. */
+const maxDepth = 100;
+/** Bytes of answers that may wait for a client that does not read, before no more of its messages are read. */
+const maxUnwritten = 8 * 1024 * 1024;
+
+const parseError = -32700;
+const invalidRequest = -32600;
+const invalidParams = -32602;
+
+/** What the transport reads, writes and reports to. */
+export interface StdioOptions {
+  readonly input: AsyncIterable<Uint8Array>;
+  readonly write: (bytes: Uint8Array) => Promise<void>;
+  readonly log: Logger;
+  /** Milliseconds that calls in flight get after the end of input. */
+  readonly graceMs: number;
+  /** Why a message must not reach the server, if it must not. */
+  readonly refuse: (message: JSONRPCMessage) => string | undefined;
+}
+
+/** The transport. `closed` settles when the end of input was read and the calls in flight were answered or given up. */
+export class StdioTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly closed: Promise<void>;
+  readonly #options: StdioOptions;
+  readonly #encoder = new TextEncoder();
+  readonly #resolveClosed: () => void;
+  /** Requests without an answer so far, counted, as a careless client may use an id twice. */
+  readonly #pending = new Map<RequestId, number>();
+  #whenIdle: (() => void) | undefined;
+  #isClosed = false;
+  #lastWrite: Promise<void> = Promise.resolve();
+  #unwritten = 0;
+
+  constructor(options: StdioOptions) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+  }
+
+  start(): Promise<void> {
+    this.#read().catch((error) => {
+      this.#options.log.error("stdin can't be read", { error: describeError(error) });
+    }).finally(() => this.close());
+    return Promise.resolve();
+  }
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) this.#settle(message.id);
+    await this.#write(message);
+    this.#noteIdle();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#lastWrite;
+    this.onclose?.();
+    this.#resolveClosed();
+  }
+
+  async #read(): Promise<void> {
+    for await (const line of readLines(this.#options.input, maxLineBytes)) {
+      if (this.#unwritten > maxUnwritten) await this.#lastWrite;
+      if (this.#isClosed) return;
+      if (line.kind === "line") {
+        this.#receive(line.bytes);
+        continue;
+      }
+      const limit = size(maxLineBytes);
+      this.#reject(
+        findId(line.tail) ?? findId(line.head),
+        invalidRequest,
+        `The message has ${size(line.size)}, and a message may have ${limit}`,
+      );
+    }
+    await this.#idle(this.#options.graceMs);
+  }
+
+  #receive(bytes: Uint8Array): void {
+    let text: string;
+    try {
+      text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+      return this.#reject(findId(bytes), parseError, "The message is not valid UTF-8");
+    }
+    if (text.trim() === "") return;
+    if (isTooDeep(text)) {
+      return this.#reject(
+        findId(bytes),
+        invalidRequest,
+        `The message is nested deeper than ${maxDepth} levels`,
+      );
+    }
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return this.#reject(findId(bytes), parseError, "The message is not valid JSON");
+    }
+    if (Array.isArray(value)) {
+      return this.#reject(
+        undefined,
+        invalidRequest,
+        "Batches are not part of this protocol: send one message a line",
+      );
+    }
+    let message: JSONRPCMessage;
+    try {
+      message = parseJSONRPCMessage(value);
+    } catch {
+      return this.#reject(idOf(value), invalidRequest, "The message is not a JSON-RPC 2.0 message");
+    }
+    const refusal = this.#options.refuse(message);
+    if (refusal !== undefined) return this.#reject(idOf(value), invalidParams, refusal);
+    this.#track(message);
+    this.onmessage?.(message);
+  }
+
+  #track(message: JSONRPCMessage): void {
+    if (isJSONRPCRequest(message)) {
+      this.#pending.set(message.id, (this.#pending.get(message.id) ?? 0) + 1);
+    } else if ("method" in message && message.method === "notifications/cancelled") {
+      // A cancelled request gets no answer, so nobody need wait for it.
+      const id = message.params?.requestId;
+      if (typeof id === "string" || typeof id === "number") this.#settle(id);
+      this.#noteIdle();
+    }
+  }
+
+  #settle(id: RequestId | undefined): void {
+    if (id === undefined) return;
+    const left = (this.#pending.get(id) ?? 0) - 1;
+    if (left > 0) this.#pending.set(id, left);
+    else this.#pending.delete(id);
+  }
+
+  #noteIdle(): void {
+    if (this.#pending.size === 0) this.#whenIdle?.();
+  }
+
+  /** Waits until every request has its answer, or the time is up. */
+  async #idle(ms: number): Promise<void> {
+    if (this.#pending.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#whenIdle = resolve;
+    await promise;
+    clearTimeout(timer);
+  }
+
+  #reject(id: RequestId | undefined, code: number, reason: string): void {
+    this.#options.log.warn("a message was refused", { reason });
+    // JSON-RPC wants `null` where the id can't be known.
+    this.#write({ jsonrpc: "2.0", id: id ?? null, error: { code, message: reason } }).catch(() => {});
+  }
+
+  /** One message at a time, whole. */
+  #write(message: unknown): Promise<void> {
+    const bytes = this.#encoder.encode(JSON.stringify(message) + "\n");
+    this.#unwritten += bytes.length;
+    const written = this.#lastWrite.then(() => this.#options.write(bytes)).finally(() => {
+      this.#unwritten -= bytes.length;
+    });
+    this.#lastWrite = written.catch((error) => {
+      // The client no longer reads: there is nobody left to serve.
+      if (this.#isClosed) return;
+      this.#options.log.info("stdout can't be written", { error: describeError(error) });
+      this.#whenIdle?.();
+      this.#isClosed = true;
+      this.onclose?.();
+      this.#resolveClosed();
+    });
+    return written;
+  }
+}
+
+function idOf(value: unknown): RequestId | undefined {
+  if (value === null || typeof value !== "object" || !("id" in value)) return undefined;
+  return typeof value.id === "string" || typeof value.id === "number" ? value.id : undefined;
+}
+
+/** The id in a message that can't be parsed, where it stands plainly at either end. */
+function findId(bytes: Uint8Array): RequestId | undefined {
+  const text = new TextDecoder().decode(bytes.length <= 1024 ? bytes : bytes.subarray(-512));
+  const found = [...text.matchAll(/"id"\s*:\s*(-?\d{1,15}|"[^"\\]{1,128}")\s*[,}]/g)];
+  const id = found.at(-1)?.[1];
+  return id === undefined ? undefined : id.startsWith('"') ? id.slice(1, -1) : Number(id);
+}
+
+/** Counts brackets outside strings, without recursion. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (inString) {
+      if (code === 92) at++;
+      else if (code === 34) inString = false;
+    } else if (code === 34) inString = true;
+    else if (code === 91 || code === 123) {
+      if (++depth > maxDepth) return true;
+    } else if (code === 93 || code === 125) depth--;
+  }
+  return false;
+}

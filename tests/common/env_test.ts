@@ -1,0 +1,93 @@
+import assert from "@std/assert";
+import { Environment } from "../../src/common/env.ts";
+import { StartError } from "../../src/common/errors.ts";
+
+function environment(variables: Record<string, string>, files: Record<string, string> = {}): Environment {
+  return new Environment({
+    get: (name) => variables[name],
+    readFile: (path) => {
+      const text = files[path];
+      if (text === undefined) throw new Deno.errors.NotFound(`no such file: ${path}`);
+      return text;
+    },
+  });
+}
+
+function startError(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof StartError) return error.message;
+    throw error;
+  }
+  throw new Error("the start went on");
+}
+
+const integer = { fallback: 5, min: 1, max: 100 };
+
+for (const value of ["abc", "0", "101", "-1", "1.5", "1e2", "0x10", "１２", "1 2", "9".repeat(40)]) {
+  Deno.test(`a number must be one, and within its bounds: ${value}`, () => {
+    const message = startError(() => environment({ DB_PORT: value }).integer("DB_PORT", integer));
+    assert.equal(message, "DB_PORT must be a whole number from 1 to 100");
+  });
+}
+
+Deno.test("numbers have a default, and an empty variable counts as unset", () => {
+  assert.equal(environment({}).integer("DB_PORT", integer), 5);
+  assert.equal(environment({ DB_PORT: "" }).integer("DB_PORT", integer), 5);
+  assert.equal(environment({ DB_PORT: " 42 " }).integer("DB_PORT", integer), 42);
+});
+
+for (const value of ["${DB_HOST}", "${DB_HOST:-localhost}", "db.${DOMAIN}.example"]) {
+  Deno.test(`a placeholder that nobody expanded ends the start without its value: ${value}`, () => {
+    const message = startError(() => environment({ DB_HOST: value }).text("DB_HOST"));
+    assert.match(message, /^DB_HOST still holds a placeholder/);
+    assert.ok(!message.includes("DOMAIN"));
+  });
+}
+
+Deno.test("a secret may contain what looks like a placeholder, but may not be one", () => {
+  assert.equal(environment({ DB_PASSWORD: "a${b}c" }).secret("DB_PASSWORD")(), "a${b}c");
+  startError(() => environment({ DB_PASSWORD: "${DB_PASSWORD}" }).secret("DB_PASSWORD"));
+});
+
+Deno.test("a secret comes from its variable or from its file, not from both", () => {
+  const files = { "/secret": "from the file\n" };
+  assert.equal(environment({ DB_PASSWORD_FILE: "/secret" }, files).secret("DB_PASSWORD")(), "from the file");
+  const both = environment({ DB_PASSWORD: "hunter2", DB_PASSWORD_FILE: "/secret" }, files);
+  const message = startError(() => both.secret("DB_PASSWORD"));
+  assert.equal(message, "DB_PASSWORD and DB_PASSWORD_FILE are both set: unset one of them");
+});
+
+Deno.test("a secret's file is read again, and while it is being replaced the last value holds", () => {
+  const files: Record<string, string> = { "/secret": "first" };
+  const secret = environment({ DB_PASSWORD_FILE: "/secret" }, files).secret("DB_PASSWORD");
+  assert.equal(secret(), "first");
+  files["/secret"] = "second\r\n";
+  assert.equal(secret(), "second");
+  delete files["/secret"];
+  assert.equal(secret(), "second");
+});
+
+Deno.test("only one line break is taken off a secret, and nothing else", () => {
+  const files = { "/secret": " @:/?#% \n\n" };
+  assert.equal(environment({ P_FILE: "/secret" }, files).secret("P")(), " @:/?#% \n");
+});
+
+Deno.test("a secret's file that can't be read ends the start, without its path", () => {
+  const message = startError(() => environment({ DB_PASSWORD_FILE: "/no/such" }).secret("DB_PASSWORD"));
+  assert.equal(message, "DB_PASSWORD_FILE names a file that cannot be read: there is no such file");
+});
+
+Deno.test("a list is cut at commas, but not within parentheses", () => {
+  const list = environment({ L: "a, public.f(int, text) ,,b" }).list("L");
+  assert.deepEqual(list, ["a", "public.f(int, text)", "b"]);
+});
+
+Deno.test("a choice must be one of its words", () => {
+  assert.equal(environment({ M: "b" }).choice("M", ["a", "b"], "a"), "b");
+  assert.equal(
+    startError(() => environment({ M: "B" }).choice("M", ["a", "b"], "a")),
+    "M must be one of a, b",
+  );
+});

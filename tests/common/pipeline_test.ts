@@ -1,0 +1,248 @@
+import assert from "@std/assert";
+import { z } from "zod";
+import type { AuditLog, AuditRecord } from "../../src/common/audit.ts";
+import { CallError } from "../../src/common/errors.ts";
+import { createLogger } from "../../src/common/log.ts";
+import {
+  type Answer,
+  type Caller,
+  Pipeline,
+  type PipelineOptions,
+  UnknownToolError,
+} from "../../src/common/pipeline.ts";
+import { RateLimiter } from "../../src/common/rate_limit.ts";
+import { defineTool, type ToolContext } from "../../src/common/tool.ts";
+
+type Run = (args: { text: string }, context: ToolContext) => Promise<string>;
+
+interface Bench {
+  readonly records: AuditRecord[];
+  readonly logged: string[];
+  call(args: unknown, caller?: Partial<Caller>, tool?: string): Promise<Answer>;
+  readonly pipeline: Pipeline;
+}
+
+/** A pipeline around one tool, `echo`. */
+function bench(run: Run, options: Partial<PipelineOptions> = {}): Bench {
+  const records: AuditRecord[] = [];
+  const logged: string[] = [];
+  const echo = defineTool({
+    name: "echo",
+    title: "Echo",
+    description: "Gives back what it gets",
+    input: z.strictObject({ text: z.string() }),
+    output: z.object({ text: z.string() }),
+    run,
+    present: (value: string) => ({ text: value, structured: { text: value }, rows: 1 }),
+  });
+  const pipeline = new Pipeline({
+    tools: [echo],
+    audit: { write: (record) => void records.push(record), close: () => {} },
+    log: createLogger("debug", (line) => logged.push(line)),
+    rateLimiter: new RateLimiter(60),
+    answerCacheSeconds: 0,
+    maxOutputBytes: 4_096,
+    deadlineMs: 10_000,
+    ...options,
+  });
+  return {
+    records,
+    logged,
+    pipeline,
+    call: (args, caller = {}, tool = "echo") =>
+      pipeline.call(tool, args, {
+        client: "test",
+        clientInfo: undefined,
+        signal: new AbortController().signal,
+        progress: undefined,
+        ...caller,
+      }),
+  };
+}
+
+const echo: Run = ({ text }) => Promise.resolve(text);
+
+Deno.test("a call is answered in both forms, and audited", async () => {
+  const { call, records } = bench(echo);
+  const answer = await call({ text: "hello" });
+  assert.deepEqual(answer, { text: "hello", structured: { text: "hello" }, isError: false });
+  assert.equal(records.length, 1);
+  const { durationMs, ...record } = records[0] as AuditRecord;
+  assert.ok(durationMs >= 0);
+  assert.deepEqual(record, {
+    client: "test",
+    clientInfo: undefined,
+    tool: "echo",
+    arguments: { text: "hello" },
+    outcome: "ok",
+    rows: 1,
+    bytes: 5,
+  });
+});
+
+const badArguments: readonly (readonly [string, unknown, RegExp])[] = [
+  ["a missing argument", {}, /text: /],
+  ["no arguments at all", undefined, /text: /],
+  ["a wrong type", { text: 5 }, /text: /],
+  ["an unknown key", { text: "a", txt: 1 }, /unknown argument "txt"; the arguments are text/],
+  ["an unknown key with hidden characters", { text: "a", "\u202e": 1 }, /\\u\{202e\}/],
+];
+for (const [what, args, message] of badArguments) {
+  Deno.test(`bad arguments are told apart from a defect, and audited: ${what}`, async () => {
+    const { call, records } = bench(echo);
+    const answer = await call(args);
+    assert.equal(answer.isError, true);
+    assert.match(answer.text, message);
+    assert.equal(records[0]?.outcome, "invalid");
+  });
+}
+
+Deno.test("an unknown tool is a protocol error, with the nearest name; it is limited and audited", async () => {
+  const { call, records } = bench(echo, { rateLimiter: new RateLimiter(2) });
+  await assert.rejects(call({}, {}, "ecko"), /UnknownToolError: .*did you mean echo/);
+  await assert.rejects(call({}, {}, "another"), UnknownToolError);
+  const answer = await call({}, {}, "third");
+  assert.match(answer.text, /more than 2 times a minute/);
+  assert.deepEqual(records.map(({ tool, outcome }) => [tool, outcome]), [
+    ["ecko", "invalid"],
+    ["another", "invalid"],
+    ["third", "limited"],
+  ]);
+});
+
+Deno.test("a refusal says what to do next", async () => {
+  const { call, records } = bench(() => {
+    throw new CallError("refused", "Cannot do that", { hint: "Do this instead" });
+  });
+  const answer = await call({ text: "" });
+  assert.deepEqual(answer, {
+    text: "Cannot do that. Do this instead.",
+    structured: undefined,
+    isError: true,
+  });
+  assert.equal(records[0]?.outcome, "refused");
+});
+
+Deno.test("a defect is logged with its cause and answered with one neutral sentence", async () => {
+  const { call, records, logged } = bench(() =>
+    Promise.reject(new TypeError("password hunter2 at /srv/x.ts"))
+  );
+  const answer = await call({ text: "" });
+  assert.equal(answer.isError, true);
+  assert.ok(!answer.text.includes("hunter2") && !answer.text.includes("/srv"), answer.text);
+  assert.equal(records[0]?.outcome, "defect");
+  assert.match(logged.join(), /TypeError/);
+});
+
+Deno.test("the client's cancellation reaches the tool, and does not wait for it", async () => {
+  const abort = new AbortController();
+  let seen = false;
+  const { call, records } = bench((_, { signal }) => {
+    signal.addEventListener("abort", () => seen = true);
+    return new Promise(() => {});
+  });
+  const answer = call({ text: "" }, { signal: abort.signal });
+  abort.abort();
+  assert.equal((await answer).isError, true);
+  assert.equal(seen, true);
+  assert.equal(records[0]?.outcome, "cancelled");
+});
+
+Deno.test("a call that takes too long is given up", async () => {
+  const { call, records } = bench(() => new Promise(() => {}), { deadlineMs: 20 });
+  const answer = await call({ text: "" });
+  assert.match(answer.text, /Cannot answer within 20 ms/);
+  assert.equal(records[0]?.outcome, "unavailable");
+});
+
+Deno.test("the rate limit refuses, says how long to wait, and is audited", async () => {
+  const { call, records } = bench(echo, { rateLimiter: new RateLimiter(1) });
+  await call({ text: "" });
+  const answer = await call({ text: "" });
+  assert.match(answer.text, /Cannot call echo more than 1 time a minute. Wait \d+ s/);
+  assert.deepEqual(records.map(({ outcome }) => outcome), ["ok", "limited"]);
+  assert.equal((await call({ text: "" }, { client: "another" })).isError, false);
+});
+
+Deno.test("an audit log that can't be written refuses the answer", async () => {
+  const audit: AuditLog = {
+    write: () => {
+      throw new CallError("unavailable", "Cannot answer as the audit log can't be written");
+    },
+    close: () => {},
+  };
+  const { call } = bench(echo, { audit });
+  const answer = await call({ text: "a secret of the database" });
+  assert.equal(answer.isError, true);
+  assert.match(answer.text, /audit log/);
+  assert.ok(!JSON.stringify(answer).includes("a secret of the database"));
+});
+
+Deno.test("an answer over the budget is cut, whatever the tool does", async () => {
+  const { call } = bench(() => Promise.resolve("line\n".repeat(10_000)), { maxOutputBytes: 2_048 });
+  const answer = await call({ text: "" });
+  assert.ok(new TextEncoder().encode(answer.text).length <= 2_048);
+  assert.match(answer.text, /Cut/);
+});
+
+Deno.test("hidden characters of the backend are visible in the structured content", async () => {
+  const { call } = bench(() => Promise.resolve("a\u202eb\u0007\nc"));
+  assert.deepEqual((await call({ text: "" })).structured, { text: "a\\u{202e}b\\x07\nc" });
+});
+
+Deno.test("a cached answer says its age, and does not ask again; a failure is not kept", async () => {
+  let runs = 0;
+  const { call } = bench(() => {
+    runs++;
+    return runs === 1 ? Promise.reject(new CallError("unavailable", "down")) : Promise.resolve(`run ${runs}`);
+  }, { answerCacheSeconds: 60 });
+  assert.equal((await call({ text: "a" })).isError, true);
+  assert.equal((await call({ text: "a" })).text, "run 2");
+  const cached = await call({ text: "a" });
+  assert.match(cached.text, /^run 2\n\nThis answer is .* old\.$/);
+  assert.equal(runs, 2);
+  assert.equal((await call({ text: "b" })).text, "run 3");
+});
+
+Deno.test("the notice comes once, with the first answer that succeeds, and in both forms", async () => {
+  const { call } = bench(({ text }) => {
+    if (text === "fail") throw new CallError("failed", "no");
+    return Promise.resolve(text);
+  }, { notice: () => Promise.resolve("mind the role") });
+  assert.ok(!(await call({ text: "fail" })).text.includes("mind"));
+  const first = await call({ text: "a" });
+  assert.equal(first.text, "a\n\nmind the role");
+  assert.deepEqual(first.structured, { text: "a", notices: ["mind the role"] });
+  assert.equal((await call({ text: "a" })).text, "a");
+});
+
+Deno.test("a call over a second tells how far it is", async () => {
+  const told: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const { call } = bench(async (_, { progress }) => {
+    progress("reading");
+    await promise;
+    return "done";
+  });
+  const caller: Partial<Caller> = {
+    progress: (message) => {
+      told.push(message);
+      resolve();
+    },
+  };
+  assert.equal((await call({ text: "" }, caller)).text, "done");
+  assert.match(told[0] ?? "", /^reading, running for 1(\.\d)? s$/);
+});
+
+Deno.test("a request of the wrong shape, which no handler sees, is limited and audited", () => {
+  const { pipeline, records } = bench(echo, { rateLimiter: new RateLimiter(1) });
+  const caller: Caller = {
+    client: "test",
+    clientInfo: undefined,
+    signal: new AbortController().signal,
+    progress: undefined,
+  };
+  assert.equal(pipeline.refuse("echo", 5, caller, "wrong").text, "wrong");
+  assert.match(pipeline.refuse("echo", 5, caller, "wrong").text, /more than 1 time a minute/);
+  assert.deepEqual(records.map(({ outcome }) => outcome), ["invalid", "limited"]);
+});

@@ -1,0 +1,134 @@
+import assert from "@std/assert";
+import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import { createLogger } from "../../src/common/log.ts";
+import { StdioTransport } from "../../src/common/stdio.ts";
+
+interface Line {
+  readonly write: (text: string | Uint8Array) => void;
+  readonly end: () => void;
+  readonly received: JSONRPCMessage[];
+  readonly sent: Record<string, unknown>[];
+  readonly transport: StdioTransport;
+}
+
+/** A transport on streams in memory. */
+async function open(graceMs = 50): Promise<Line> {
+  const input = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: Infinity }, {
+    highWaterMark: Infinity,
+  });
+  const writer = input.writable.getWriter();
+  const received: JSONRPCMessage[] = [];
+  const sent: Record<string, unknown>[] = [];
+  const transport = new StdioTransport({
+    input: input.readable,
+    write: (bytes) => {
+      sent.push(JSON.parse(new TextDecoder().decode(bytes)));
+      return Promise.resolve();
+    },
+    log: createLogger("off"),
+    graceMs,
+    refuse: (message) => "method" in message && message.method === "refused" ? "not this one" : undefined,
+  });
+  transport.onmessage = (message) => received.push(message);
+  await transport.start();
+  return {
+    write: (text) => void writer.write(typeof text === "string" ? new TextEncoder().encode(text) : text),
+    end: () => void writer.close(),
+    received,
+    sent,
+    transport,
+  };
+}
+
+const ping = (id: unknown) => JSON.stringify({ jsonrpc: "2.0", id, method: "ping" });
+
+Deno.test("lines become messages however the bytes are cut, the last one without its newline too", async () => {
+  const { write, end, received, transport } = await open();
+  const bytes = new TextEncoder().encode(`${ping("ü")}\r\n\n${ping(2)}`);
+  for (const byte of bytes) write(new Uint8Array([byte]));
+  end();
+  await transport.closed;
+  assert.deepEqual(received.map((message) => "id" in message && message.id), ["ü", 2]);
+});
+
+const bad: readonly (readonly [string, string | Uint8Array, unknown, number, RegExp])[] = [
+  ["no JSON", "hello\n", null, -32700, /not valid JSON/],
+  ["truncated JSON", '{"jsonrpc":"2.0","id":7,"method":\n', 7, -32700, /not valid JSON/],
+  ["invalid UTF-8", new Uint8Array([0x7b, 0xff, 0x7d, 10]), null, -32700, /not valid UTF-8/],
+  ["a batch", `[${ping(1)}]\n`, null, -32600, /Batches/],
+  ["no JSON-RPC", '{"id":3,"hello":1}\n', 3, -32600, /not a JSON-RPC/],
+  ["a number", "5\n", null, -32600, /not a JSON-RPC/],
+  ["null", "null\n", null, -32600, /not a JSON-RPC/],
+  ["a deep one", `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}\n`, null, -32600, /nested deeper/],
+  [
+    "one of 17 MB",
+    `{"jsonrpc":"2.0","method":"x","params":{"a":"${"x".repeat(17_000_000)}"},"id":9}\n`,
+    9,
+    -32600,
+    /The message has 16 MB/,
+  ],
+  [
+    "one that the program refuses",
+    '{"jsonrpc":"2.0","id":4,"method":"refused"}\n',
+    4,
+    -32602,
+    /not this one/,
+  ],
+];
+for (const [what, line, id, code, message] of bad) {
+  Deno.test(`a line that can't be read gets an answer, and the next line is read: ${what}`, async () => {
+    const { write, end, received, sent, transport } = await open();
+    write(line);
+    write(`${ping("next")}\n`);
+    end();
+    await transport.closed;
+    const [answer] = sent;
+    assert.equal(answer?.id, id);
+    const error = answer?.error as { code: number; message: string };
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    assert.equal(received.length, 1);
+  });
+}
+
+Deno.test("brackets inside strings are not depth", async () => {
+  const { write, end, received, transport } = await open();
+  write(
+    `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"${"[".repeat(1000)}\\"${"{".repeat(1000)}"}}\n`,
+  );
+  end();
+  await transport.closed;
+  assert.equal(received.length, 1);
+});
+
+Deno.test("at the end of input a call in flight is waited for, and its answer still goes out", async () => {
+  const { write, end, sent, transport } = await open(60_000);
+  let answered = Promise.resolve();
+  transport.onmessage = () => {
+    answered = Promise.resolve().then(() => transport.send({ jsonrpc: "2.0", id: 1, result: {} }));
+  };
+  write(`${ping(1)}\n`);
+  end();
+  await transport.closed;
+  await answered;
+  assert.deepEqual(sent, [{ jsonrpc: "2.0", id: 1, result: {} }]);
+});
+
+Deno.test("a call that does not end is given up after the grace", async () => {
+  const { write, end, sent, transport } = await open(10);
+  let closed = false;
+  transport.onclose = () => closed = true;
+  write(`${ping(1)}\n`);
+  end();
+  await transport.closed;
+  assert.equal(closed, true);
+  assert.deepEqual(sent, []);
+});
+
+Deno.test("a cancelled call is not waited for", async () => {
+  const { write, end, transport } = await open(60_000);
+  write(`${ping(1)}\n`);
+  write('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}\n');
+  end();
+  await transport.closed;
+});
