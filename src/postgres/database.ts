@@ -1,0 +1,182 @@
+/**
+ * Runs statements on PostgreSQL: each call in a transaction of its own that only reads and is rolled back
+ * whatever happens. Speaks to the server through {@linkcode Session}s, of which a {@linkcode Pool} keeps a few.
+ */
+import { CallError } from "../common/errors.ts";
+import type { Logger } from "../common/log.ts";
+import { cancelStatement } from "./cancel.ts";
+import { openSession } from "./connect.ts";
+import { ConnectionError } from "./database_errors.ts";
+import { type Lease, Pool } from "./pool.ts";
+import type { Session } from "./session.ts";
+import type { DatabaseSettings } from "./settings.ts";
+import { beginReading, leaveClean, ReadTransaction, type Transaction } from "./transaction.ts";
+
+export type { Cell, FetchLimits } from "./row_reader.ts";
+export type { Column, Rows, Transaction } from "./transaction.ts";
+
+/** How one call reads. */
+export interface ReadOptions {
+  /** Aborts the call; what it runs is cancelled at the server. */
+  readonly signal: AbortSignal;
+  /** Milliseconds for each statement, and for the wait for a connection; the settings' statement timeout by default. */
+  readonly timeoutMs?: number;
+}
+
+/** What tests set. */
+export interface DatabaseOptions {
+  /** Milliseconds that each host may take to connect and log in; 10,000 by default. */
+  readonly connectTimeoutMs?: number;
+}
+
+const connectTimeoutMs = 10_000;
+/** How long a cancelled statement may take to end before its connection is closed under it. */
+const cancelMs = 2000;
+
+/** One PostgreSQL database. Connections are opened when they are needed. */
+export class Database implements AsyncDisposable {
+  readonly #settings: DatabaseSettings;
+  readonly #log: Logger;
+  readonly #pool: Pool;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+  /** format_type's answers for the built-in types, which never change. */
+  readonly #typeNames = new Map<string, string>();
+
+  constructor(settings: DatabaseSettings, log: Logger, options: DatabaseOptions = {}) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#pool = new Pool({
+      size: settings.poolSize,
+      open: (signal) =>
+        openSession(settings, { signal, connectTimeoutMs: options.connectTimeoutMs ?? connectTimeoutMs }),
+    });
+  }
+
+  /**
+   * Runs `work` in a transaction: repeatable read, read only, with a snapshot taken and the timeouts set; rolled back
+   * at the end. Throws {@linkcode CallError}, and what `work` throws. When the signal aborts it rejects at once, and
+   * the statement is cancelled at the server.
+   */
+  async read<T>(options: ReadOptions, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    const cancelled = Promise.withResolvers<never>();
+    cancelled.promise.catch(() => {});
+    const onAbort = () => cancelled.reject(cancellation(signal));
+    if (signal.aborted) throw cancellation(signal);
+    signal.addEventListener("abort", onAbort);
+    const running = this.#run(signal, options.timeoutMs ?? this.#settings.statementTimeoutMs, work);
+    const settled = running.then(() => {}, () => {});
+    this.#running.add(settled);
+    settled.finally(() => this.#running.delete(settled));
+    try {
+      return await Promise.race([running, cancelled.promise]);
+    } catch (error) {
+      if (error instanceof ConnectionError) throw error.callError;
+      throw signal.aborted && !(error instanceof CallError) ? cancellation(signal) : error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Cancels what runs, and ends all connections. */
+  async close(): Promise<void> {
+    this.#closing.abort(
+      new CallError("unavailable", "Cannot ask the database as the program is stopping"),
+    );
+    await Promise.all(this.#running);
+    await this.#pool.clear();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #run<T>(
+    signal: AbortSignal,
+    timeoutMs: number,
+    work: (transaction: Transaction) => Promise<T>,
+  ): Promise<T> {
+    const session = await this.#begin(signal, timeoutMs);
+    const transaction = new ReadTransaction(session, {
+      statementTimeoutMs: timeoutMs,
+      typeNames: this.#typeNames,
+    });
+    const interrupted = Promise.withResolvers<never>();
+    interrupted.promise.catch(() => {});
+    let interruption: Promise<void> | undefined;
+    let certain = true;
+    const onAbort = () => {
+      interruption = this.#interrupt(session, transaction).then((known) => {
+        certain = known;
+        interrupted.reject(cancellation(signal));
+      });
+    };
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+    try {
+      return await Promise.race([work(transaction), interrupted.promise]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      await interruption;
+      await transaction.end();
+      this.#pool.give(session, certain && await leaveClean(session));
+    }
+  }
+
+  /** A session in a transaction. One that died while it was idle is replaced, as nothing of the caller's was sent. */
+  async #begin(signal: AbortSignal, timeoutMs: number): Promise<Session> {
+    for (;;) {
+      let lease: Lease;
+      try {
+        lease = await this.#pool.take({ signal, timeoutMs });
+      } catch (error) {
+        if (error instanceof ConnectionError) {
+          this.#log.warn("cannot connect to the database", { reason: error.message });
+        }
+        throw error;
+      }
+      const { session, used } = lease;
+      const onAbort = () => session.fail(silence());
+      signal.addEventListener("abort", onAbort);
+      try {
+        if (signal.aborted) onAbort();
+        await beginReading(session, timeoutMs);
+        return session;
+      } catch (error) {
+        this.#pool.give(session, false);
+        if (!(used && session.failure !== undefined) || signal.aborted) throw error;
+      } finally {
+        signal.removeEventListener("abort", onAbort);
+      }
+    }
+  }
+
+  /** Cancels the statement in flight. Whether it is certain that the cancel hit it, and not what comes next. */
+  async #interrupt(session: Session, transaction: ReadTransaction): Promise<boolean> {
+    const inFlight = transaction.refuse();
+    if (inFlight === undefined) return true;
+    const timeout = setTimeout(() => session.fail(silence()), cancelMs);
+    try {
+      const [outcome] = await Promise.all([
+        inFlight,
+        cancelStatement(session, this.#settings, cancelMs).catch((error: unknown) => {
+          this.#log.warn("cannot cancel a statement", { reason: String(error) });
+        }),
+      ]);
+      return outcome === "cancelled";
+    } finally {
+      clearTimeout(timeout);
+    }
+  }
+}
+
+function cancellation(signal: AbortSignal): CallError {
+  return signal.reason instanceof CallError
+    ? signal.reason
+    : new CallError("cancelled", "Cannot answer as the call was cancelled", { cause: signal.reason });
+}
+
+function silence(): ConnectionError {
+  return new ConnectionError(new CallError("cancelled", "Cannot answer as the call was cancelled"));
+}

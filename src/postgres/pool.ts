@@ -1,0 +1,132 @@
+/** The connections of one program: opened when needed, each in the hands of one call, first come, first served. */
+import { CallError } from "../common/errors.ts";
+import { seconds } from "./database_errors.ts";
+import type { Session } from "./session.ts";
+
+/** How long a connection may wait for its next call: a restarted server or a new password needs no restart of ours. */
+const idleMs = 60_000;
+
+interface Waiter {
+  readonly take: () => void;
+}
+
+/** Settings for a {@linkcode Pool}. */
+export interface PoolOptions {
+  /** Connections at once. */
+  readonly size: number;
+  /** Opens a connection and logs in. */
+  readonly open: (signal: AbortSignal) => Promise<Session>;
+}
+
+/** A session for one call. */
+export interface Lease {
+  readonly session: Session;
+  /** It served another call before, and may have died since without a word. */
+  readonly used: boolean;
+}
+
+/** Hands sessions out. */
+export class Pool {
+  readonly #options: PoolOptions;
+  readonly #idle: { readonly session: Session; readonly timer: ReturnType<typeof setTimeout> }[] = [];
+  readonly #waiters: Waiter[] = [];
+  readonly #ending = new Set<Promise<void>>();
+  #taken = 0;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Waits `timeoutMs` at most. Throws {@linkcode CallError} `unavailable` when all stay busy, what `open` throws,
+   * and the signal's reason. Each lease must be given back.
+   */
+  async take(options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<Lease> {
+    await this.#turn(options);
+    try {
+      for (;;) {
+        const idle = this.#idle.pop();
+        if (idle === undefined) break;
+        clearTimeout(idle.timer);
+        if (idle.session.failure === undefined) return { session: idle.session, used: true };
+        this.#end(idle.session);
+      }
+      return { session: await this.#options.open(options.signal), used: false };
+    } catch (error) {
+      this.#next();
+      throw error;
+    }
+  }
+
+  /** Takes a session back; one that is not `clean` is thrown away. */
+  give(session: Session, clean: boolean): void {
+    if (clean && session.failure === undefined) {
+      const timer = setTimeout(() => {
+        const at = this.#idle.findIndex((idle) => idle.session === session);
+        if (at !== -1) this.#idle.splice(at, 1);
+        this.#end(session);
+      }, idleMs);
+      // Waiting for its end must not keep a program alive.
+      Deno.unrefTimer(Number(timer));
+      this.#idle.push({ session, timer });
+    } else {
+      this.#end(session);
+    }
+    this.#next();
+  }
+
+  /** Ends all idle sessions, and waits for the ends of those that were thrown away. */
+  async clear(): Promise<void> {
+    for (const { session, timer } of this.#idle.splice(0)) {
+      clearTimeout(timer);
+      this.#end(session);
+    }
+    await Promise.all(this.#ending);
+  }
+
+  #end(session: Session): void {
+    const end = session.close();
+    this.#ending.add(end);
+    end.finally(() => this.#ending.delete(end));
+  }
+
+  #turn({ signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#taken < this.#options.size) {
+      this.#taken++;
+      return Promise.resolve();
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter: Waiter = { take: resolve };
+    const leave = (reason: unknown) => {
+      const at = this.#waiters.indexOf(waiter);
+      if (at === -1) return;
+      this.#waiters.splice(at, 1);
+      reject(reason);
+    };
+    const onAbort = () => leave(signal.reason);
+    const timer = setTimeout(() => {
+      const { size } = this.#options;
+      const busy = size === 1 ? "the only one is" : `all ${size} are`;
+      leave(
+        new CallError(
+          "unavailable",
+          `Cannot get a connection within ${seconds(timeoutMs)} as ${busy} busy`,
+          { hint: "ask again in a moment; an operator can raise DB_POOL_SIZE" },
+        ),
+      );
+    }, timeoutMs);
+    signal.addEventListener("abort", onAbort);
+    this.#waiters.push(waiter);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+    });
+  }
+
+  #next(): void {
+    const waiter = this.#waiters.shift();
+    if (waiter === undefined) this.#taken--;
+    else waiter.take();
+  }
+}

@@ -1,0 +1,153 @@
+/** A server that does not keep to the protocol: an error, no crash, and no memory without end. */
+import assert from "@std/assert";
+import { Buffer } from "node:buffer";
+import net from "node:net";
+import { Database } from "../../src/postgres/database.ts";
+import { fetchOnce, quiet, rejection, settingsFor } from "../support/unguarded.ts";
+
+/** A message of the backend. */
+function message(type: string, body: string | Uint8Array = "", length?: number): Buffer {
+  const bytes = Buffer.from(body);
+  const head = Buffer.alloc(5);
+  head.write(type, 0, "latin1");
+  head.writeInt32BE(length ?? bytes.length + 4, 1);
+  return Buffer.concat([head, bytes]);
+}
+
+const ok = message("R", "\0\0\0\0");
+const ready = message("Z", "I");
+const hello = Buffer.concat([
+  ok,
+  message("S", "client_encoding\0UTF8\0"),
+  message("K", "\0\0\0\x01\0\0\0\x02"),
+  ready,
+]);
+
+interface Lie {
+  readonly name: string;
+  /** What is sent after the startup message. */
+  readonly first: Uint8Array;
+  /** What is sent after the log-in's first statement. */
+  readonly then?: Uint8Array;
+  /** Sends `then` again and again. */
+  readonly endless?: boolean;
+  readonly says?: RegExp;
+}
+
+const noProtocol = /does not speak PostgreSQL's protocol/;
+
+const lies: readonly Lie[] = [
+  { name: "another protocol", first: Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n") },
+  { name: "a length below four", first: message("R", "", 3) },
+  { name: "a negative length", first: message("R", "", -1) },
+  { name: "a length of 2 GB", first: message("R", "", 0x7fffffff) },
+  { name: "a large message that should be small", first: message("S", "", 0x30000000) },
+  { name: "an empty authentication request", first: message("R") },
+  { name: "GSSAPI", first: message("R", "\0\0\0\x07"), says: /a method that this program does not know/ },
+  {
+    name: "SASL without SCRAM",
+    first: message("R", "\0\0\0\x0aOTHER\0\0"),
+    says: /a method that this program/,
+  },
+  { name: "a SCRAM challenge that nobody asked for", first: message("R", "\0\0\0\x0br=x,s=AAAA,i=4096") },
+  { name: "a short MD5 salt", first: message("R", "\0\0\0\x05a") },
+  { name: "ready without a log-in", first: ready },
+  { name: "rows before the log-in", first: message("D", "\0\x01\0\0\0\x01a") },
+  { name: "a COPY", first: hello, then: message("H", "\0\0\0") },
+  { name: "a row with too many bytes", first: hello, then: message("D", "\0\x01\0\0\0\x01aa") },
+  { name: "a row with too few bytes", first: hello, then: message("D", "\0\x02\0\0\0\x01a") },
+  { name: "a cell longer than its row", first: hello, then: message("D", "\0\x01\x7f\0\0\0a") },
+  { name: "a cell of -2 bytes", first: hello, then: message("D", "\0\x01\xff\xff\xff\xfe") },
+  { name: "columns that are cut off", first: hello, then: message("T", "\0\x05abc") },
+  { name: "columns without an end", first: hello, then: message("T", "\xff\xff" + "a".repeat(100)) },
+  { name: "a portal that nobody opened", first: hello, then: message("s") },
+  { name: "a second log-in", first: hello, then: message("R", "\0\0\0\x03") },
+  { name: "a status that is none", first: hello, then: message("Z", "X") },
+  { name: "an error without fields", first: hello, then: message("E"), says: /unknown error/ },
+  {
+    name: "an error instead of a log-in",
+    first: message("E", "SFATAL\0C3D000\0Mno\0\0"),
+    says: /no such database/,
+  },
+  { name: "an error of another time", first: hello, then: message("E", "\0"), says: /unknown error/ },
+  {
+    name: "notices without end",
+    first: hello,
+    then: message("N", "x".repeat(100_000)),
+    endless: true,
+    says: /larger than 64 MB/,
+  },
+  {
+    name: "a row without end",
+    first: Buffer.concat([hello, message("D", "\0\x01\x3f\0\0\0", 0x3f00000a)]),
+    then: Buffer.alloc(100_000, "x"),
+    endless: true,
+    says: /larger than 64 MB/,
+  },
+  {
+    name: "rows without end",
+    first: hello,
+    then: message("D", Buffer.concat([Buffer.from([0, 1, 0, 1, 0, 0]), Buffer.alloc(65536, "x")])),
+    endless: true,
+    says: /larger than 64 MB/,
+  },
+  {
+    name: "an answer that is no transaction",
+    first: hello,
+    then: Buffer.concat([message("1"), message("2"), message("n"), message("C", "SELECT 0\0"), ready]),
+    endless: true,
+    says: /does not speak|read-only transaction/,
+  },
+  { name: "a goodbye", first: Buffer.alloc(0), says: /closed the connection|was lost/ },
+];
+
+Deno.test("a server that lies", async (t) => {
+  const uncaught: unknown[] = [];
+  const note = (event: Event) => {
+    event.preventDefault();
+    uncaught.push(event);
+  };
+  globalThis.addEventListener("unhandledrejection", note);
+  globalThis.addEventListener("error", note);
+  for (const lie of lies) {
+    await t.step(lie.name, async () => {
+      const sockets = new Set<net.Socket>();
+      const server = net.createServer((socket) => {
+        sockets.add(socket);
+        socket.on("error", () => {});
+        socket.on("close", () => sockets.delete(socket));
+        socket.once("data", () => {
+          if (lie.first.length === 0) return socket.destroy();
+          socket.write(lie.first);
+          socket.once("data", () => {
+            const { then } = lie;
+            if (then === undefined) return;
+            const write = () => {
+              while (!socket.destroyed && socket.write(then) && lie.endless === true);
+            };
+            socket.on("drain", write);
+            write();
+          });
+        });
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const { port } = server.address() as net.AddressInfo;
+      const before = Deno.memoryUsage().rss;
+      {
+        await using database = new Database(
+          settingsFor({ host: "127.0.0.1", port, superuser: "u", password: "p" }, { sslMode: "disable" }),
+          quiet,
+          { connectTimeoutMs: 5000 },
+        );
+        const error = await rejection(fetchOnce(database, "select 1"));
+        assert.match(error.message, lie.says ?? noProtocol);
+      }
+      assert.ok(Deno.memoryUsage().rss - before < 150e6);
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    });
+  }
+  globalThis.removeEventListener("unhandledrejection", note);
+  globalThis.removeEventListener("error", note);
+  assert.deepEqual(uncaught, []);
+});
