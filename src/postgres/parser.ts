@@ -1,0 +1,186 @@
+/**
+ * PostgreSQL's own parser, as WebAssembly (libpg-query), behind the bounds that keep it safe.
+ *
+ * Reads SQL text and gives the raw parse tree. The parser recurses: a text that nests too deeply would
+ * overflow its stack, so that length and depth are bounded before it sees the text.
+ */
+import { hasSqlDetails, loadModule, parsePlPgSQLSync, parseSync, scanSync } from "libpg-query";
+import { CallError } from "../common/errors.ts";
+
+/** Bytes of UTF-8 that a statement may have. */
+export const MAX_STATEMENT_BYTES = 256 * 1024;
+
+/**
+ * Levels that a statement may nest. The parser's stack holds more than 3,000 of the most expensive ones
+ * (function calls); beyond it its state could not be trusted any more.
+ */
+export const MAX_DEPTH = 1_000;
+
+/** Characters of a text that is certainly less deep than `MAX_DEPTH`: a level takes at least two. */
+const SHALLOW_LENGTH = 2 * MAX_DEPTH;
+
+/**
+ * Reserved words and signs after which an expression can't go on: what came before adds no depth to what
+ * follows at the same level of parentheses.
+ */
+const ENDS_EXPRESSION = new Set([",", "and", "or", "when", "then", "else", "select", "from", "where", "on"]);
+/** Of these, the ones that also end a CASE or a join without parentheses around it. */
+const ENDS_OPERAND = new Set([",", "select"]);
+
+/** Loads the parser's WebAssembly; must be awaited once, before read permission is given up. */
+export async function loadParser(): Promise<void> {
+  await loadModule();
+}
+
+/** Parses one or more statements. Throws {@linkcode CallError} `invalid` with PostgreSQL's message, or `refused` by a bound. */
+export function parseStatements(sql: string): unknown {
+  checkText(sql);
+  try {
+    return parseSync(sql);
+  } catch (error) {
+    throw parseError(error, sql);
+  }
+}
+
+/** Parses a complete `CREATE FUNCTION … LANGUAGE plpgsql` as `pg_get_functiondef` prints it. */
+export function parsePlpgsql(definition: string): unknown {
+  checkText(definition);
+  try {
+    return parsePlPgSQLSync(definition);
+  } catch (error) {
+    throw new CallError("refused", `Cannot read the function's body as its parser says: ${text(error)}`);
+  }
+}
+
+/** The tokens of a text in order: what PostgreSQL's own lexer makes of it. `start` and `end` are bytes of UTF-8. */
+export function tokens(
+  sql: string,
+): readonly { readonly start: number; readonly end: number; readonly text: string }[] {
+  checkLength(sql);
+  try {
+    return scanSync(sql).tokens;
+  } catch (error) {
+    throw parseError(error, sql);
+  }
+}
+
+function checkText(sql: string): void {
+  checkLength(sql);
+  const depth = sql.length <= SHALLOW_LENGTH ? 0 : depthBound(sql);
+  if (depth > MAX_DEPTH) {
+    throw new CallError(
+      "refused",
+      `Cannot run the statement as it nests more than ${MAX_DEPTH} levels deep`,
+      {
+        hint:
+          "Use fewer nested parentheses, operators in a row, joins or set operations; a list in IN (…) or an array is flat",
+      },
+    );
+  }
+}
+
+function checkLength(sql: string): void {
+  if (sql.trim() === "") {
+    throw new CallError("invalid", "Cannot run the statement as it is empty", {
+      hint: "Send one SELECT, EXPLAIN or SHOW",
+    });
+  }
+  // A character has at most three bytes per UTF-16 unit: the exact length is only needed in between.
+  if (
+    sql.length > MAX_STATEMENT_BYTES ||
+    (sql.length * 3 > MAX_STATEMENT_BYTES && bytes(sql) > MAX_STATEMENT_BYTES)
+  ) {
+    throw new CallError(
+      "refused",
+      `Cannot run the statement as it is longer than ${MAX_STATEMENT_BYTES / 1024} KiB`,
+      {
+        hint: "Ask for less in one statement, or pass long values as parameters",
+      },
+    );
+  }
+  if (sql.includes("\0")) {
+    throw new CallError("invalid", "Cannot run the statement as it holds a NUL character", {
+      hint: "PostgreSQL's text can't hold it: remove it",
+    });
+  }
+  if (!sql.isWellFormed()) {
+    throw new CallError(
+      "invalid",
+      "Cannot run the statement as it is not valid Unicode: a surrogate stands alone",
+      {
+        hint: "Send valid UTF-8",
+      },
+    );
+  }
+}
+
+/** An open parenthesis, with what may still nest inside it without another one. */
+interface Level {
+  /** Tokens since the expression began: operators, casts, prefixes. */
+  run: number;
+  /** CASE and JOIN since the operand began. */
+  operands: number;
+  /** UNION, INTERSECT and EXCEPT. */
+  sets: number;
+}
+
+/** An upper bound of the depth of the parse tree, from the flat list of tokens. */
+function depthBound(sql: string): number {
+  let level: Level = { run: 0, operands: 0, sets: 0 };
+  const outer: Level[] = [];
+  let open = 0;
+  let deepest = 0;
+  let previous = "";
+  const depth = () => level.run + level.operands + level.sets;
+  for (const token of tokens(sql)) {
+    const word = token.text.toLowerCase();
+    // After these even a reserved word is a name.
+    const keyword = previous !== "." && previous !== "as" && previous !== "name";
+    previous = word;
+    level.run++;
+    if (word === "(" || word === "[") {
+      open += depth();
+      outer.push(level);
+      level = { run: 0, operands: 0, sets: 0 };
+    } else if ((word === ")" || word === "]") && outer.length > 0) {
+      level = outer.pop() ?? level;
+      open -= depth();
+    } else if (keyword) {
+      if (ENDS_EXPRESSION.has(word)) level.run = 0;
+      if (ENDS_OPERAND.has(word)) level.operands = 0;
+      if (word === "case" || word === "join") level.operands++;
+      if (word === "union" || word === "intersect" || word === "except") level.sets++;
+    }
+    deepest = Math.max(deepest, open + depth());
+  }
+  return deepest;
+}
+
+function parseError(error: unknown, sql: string): CallError {
+  if (!hasSqlDetails(error)) {
+    return new CallError("refused", "Cannot run the statement as PostgreSQL's parser could not read it", {
+      hint: "Simplify the statement",
+      cause: error,
+    });
+  }
+  const position = Math.min(error.sqlDetails?.cursorPosition ?? 0, sql.length);
+  return new CallError("invalid", `Cannot parse the statement as PostgreSQL says: ${error.message}`, {
+    hint: `At character ${position + 1}: ${excerpt(sql, position)}`,
+    cause: error,
+  });
+}
+
+function excerpt(sql: string, position: number): string {
+  const around = sql.slice(Math.max(0, position - 30), position + 30).replace(/\s+/g, " ").toWellFormed();
+  return `${position > 30 ? "…" : ""}${around}${position + 30 < sql.length ? "…" : ""}`;
+}
+
+const encoder = new TextEncoder();
+
+function bytes(text: string): number {
+  return encoder.encode(text).length;
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,131 @@
+/** Tool `query_database`: one SELECT of the caller's, guarded, read-only, and cut to what a reader can take in. */
+import { z } from "zod";
+import { cutText } from "../common/cell.ts";
+import { fitRows } from "../common/output.ts";
+import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
+import { plural } from "../common/units.ts";
+import { utf8Length } from "../common/utf8.ts";
+import type { Cell, Database, Rows } from "./database.ts";
+import { authorize, inspect } from "./guard.ts";
+
+/** What the tool needs to know of the settings. */
+export interface QueryDatabaseOptions {
+  readonly maxRows: number;
+  readonly allowFunctions: readonly string[];
+}
+
+const output = z.object({
+  columns: z.array(z.object({ name: z.string(), type: z.string() })),
+  rows: z.array(z.array(z.string().nullable())).describe(
+    "Values as PostgreSQL prints them; null is SQL NULL",
+  ),
+  row_count: z.number().describe("Rows given here"),
+  complete: z.boolean().describe("False: there were more rows, or long values were shortened"),
+});
+
+/** PostgreSQL's bytea, https://www.postgresql.org/docs/current/datatype-binary.html */
+const byteaOid = 17;
+/** Bytes of a bytea that are shown. */
+const byteaPrefix = 16;
+
+/** Runs one read-only statement. */
+export function queryDatabase(database: Database, options: QueryDatabaseOptions): Tool {
+  const { maxRows } = options;
+  const input = z.strictObject({
+    sql: z.string().describe(
+      "One SELECT, VALUES, TABLE, EXPLAIN or SHOW; WITH is fine. $1, $2 … stand for parameters",
+    ),
+    parameters: z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).max(1000).optional()
+      .describe("Values of $1, $2 …; arrays, json and dates as PostgreSQL writes them in text"),
+    max_rows: z.int().min(1).max(maxRows).default(maxRows).describe("Rows to give at most"),
+    format: z.enum(["table", "csv"]).default("table"),
+  });
+  return defineTool({
+    name: "query_database",
+    title: "Query the database",
+    description:
+      "Runs one read-only SQL statement on PostgreSQL and gives its rows with column names and types. " +
+      "Writing statements, several statements at once and functions with side effects are refused. " +
+      `At most ${plural(maxRows, "row")}: aggregate, filter or LIMIT in SQL rather than reading many rows.`,
+    input,
+    output,
+    async run(args, { signal, budget }): Promise<Result> {
+      const inspected = inspect(args.sql);
+      const parameters = (args.parameters ?? []).map(parameterText);
+      const rows = await database.read({ signal }, async (transaction) => {
+        const statement = await authorize(inspected, transaction, options);
+        return await transaction.fetch(statement, parameters, {
+          maxRows: args.max_rows,
+          cellBytes: budget,
+          answerBytes: 2 * budget,
+        });
+      });
+      return { ...shortenBytea(rows), format: args.format, maxRows: args.max_rows };
+    },
+    present,
+  });
+}
+
+/** Rows on their way to the reader. */
+interface Result extends Rows {
+  readonly format: "table" | "csv";
+  readonly maxRows: number;
+}
+
+function present(result: Result, budget: number): Presentation<z.output<typeof output>> {
+  // What takes most of the room, text or JSON, decides how much is shown.
+  for (let room = budget;; room = Math.floor(room * 0.7)) {
+    const { rows, more, dropped } = result;
+    const atLeast = rows.length + dropped;
+    const fitted = fitRows(result.columns, rows, {
+      budget: room,
+      format: result.format,
+      cut: result.cut,
+      total: more ? { moreThan: atLeast } : atLeast,
+      less: "Ask for fewer columns, aggregate, filter, or shorten values with left(column, n).",
+    });
+    const complete = !more && fitted.shown === atLeast && fitted.cutCells === 0;
+    const structured = {
+      columns: result.columns.map(({ name, type }) => ({ name, type })),
+      rows: rows.slice(0, fitted.shown).map((row, index) =>
+        row.map((cell, column) =>
+          cell === null ? null : shortened(cell, fitted.cellBytes, result.cut.get(`${index}:${column}`))
+        )
+      ),
+      row_count: fitted.shown,
+      complete,
+    };
+    const fits = utf8Length(JSON.stringify(structured)) <= budget;
+    if (fits || room < 512) {
+      const summary = complete ? `\n\n${plural(fitted.shown, "row")}` : "";
+      return { text: fitted.text + (result.format === "csv" ? "" : summary), structured, rows: fitted.shown };
+    }
+  }
+}
+
+function shortened(cell: string, limit: number, fullBytes: number | undefined): string {
+  const { text, mark } = cutText(cell, { limit, fullBytes, keepLines: true });
+  return text + mark;
+}
+
+/** A bytea as its length and its first bytes: nobody reads more of it. */
+function shortenBytea(rows: Rows): Rows {
+  const binary = rows.columns.flatMap(({ typeOid }, column) => typeOid === byteaOid ? [column] : []);
+  if (binary.length === 0) return rows;
+  const cut = new Map(rows.cut);
+  const shown = rows.rows.map((row, index) =>
+    row.map((cell, column) => {
+      if (cell === null || !binary.includes(column)) return cell;
+      const characters = cut.get(`${index}:${column}`) ?? cell.length;
+      const end = 2 + 2 * byteaPrefix;
+      if (characters <= end) return cell;
+      cut.set(`${index}:${column}`, (characters - 2) / 2);
+      return cell.slice(0, end);
+    })
+  );
+  return { ...rows, rows: shown, cut };
+}
+
+function parameterText(value: string | number | boolean | null): Cell {
+  return value === null ? null : String(value);
+}

@@ -1,0 +1,118 @@
+/** Which rights the role has beyond reading, and the SQL for a role that has no others. */
+import { plural } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import { useCatalogueFirst } from "./catalogue_session.ts";
+import type { Transaction } from "./database.ts";
+
+/** What the session is, and what its role may do. */
+export interface RoleReport {
+  readonly role: string;
+  readonly database: string;
+  readonly serverVersion: string;
+  /** The protocol's name and version, or undefined on an unencrypted connection. */
+  readonly tls: string | undefined;
+  readonly inRecovery: boolean;
+  /** Tables, views and the like outside the system's schemas, and how many of them the role may read. */
+  readonly relations: number;
+  readonly readable: number;
+  /** Rights that reading does not need, worst first, each as half a sentence. */
+  readonly excess: readonly string[];
+  /** Schemas of the database, outside the system's, as SQL writes them. */
+  readonly schemas: readonly string[];
+}
+
+const sessionSql = `
+select current_user as role, current_database() as database, current_setting('server_version') as version,
+  pg_is_in_recovery() as in_recovery, r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb, r.rolreplication,
+  (select s.version || ' ' || s.cipher from pg_catalog.pg_stat_ssl s where s.pid = pg_backend_pid() and s.ssl) as tls,
+  has_database_privilege(current_database(), 'CREATE') as create_schema
+from pg_catalog.pg_roles r where r.rolname = current_user`;
+
+const relationsSql = `
+select count(*) as relations,
+  count(*) filter (where has_table_privilege(c.oid, 'SELECT') and has_schema_privilege(c.relnamespace, 'USAGE')) as readable,
+  count(*) filter (where pg_has_role(c.relowner, 'USAGE')) as owned,
+  count(*) filter (where has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+    or has_any_column_privilege(c.oid, 'INSERT, UPDATE')) as writable
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'`;
+
+const membershipsSql = `
+select r.rolname from pg_catalog.pg_roles r
+where r.rolname in ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files', 'pg_write_all_data',
+  'pg_signal_backend', 'pg_maintain', 'pg_create_subscription', 'pg_checkpoint')
+  and pg_has_role(current_user, r.oid, 'USAGE') order by r.rolname`;
+
+const schemasSql = `
+select quote_ident(n.nspname) as schema, has_schema_privilege(n.oid, 'CREATE') as can_create from pg_catalog.pg_namespace n
+where n.nspname <> 'information_schema' and n.nspname !~ '^pg_' order by n.nspname`;
+
+/** Asks the catalogue; needs no right beyond connecting. */
+export async function readRole(transaction: Transaction): Promise<RoleReport> {
+  await useCatalogueFirst(transaction);
+  const [session = {}] = await transaction.query(sessionSql);
+  const [relations = {}] = await transaction.query(relationsSql);
+  const memberships = (await transaction.query(membershipsSql)).map((row) => row.rolname ?? "");
+  const schemas = await transaction.query(schemasSql);
+  const creatable = schemas.filter((row) => row.can_create === "t").length;
+  const owned = Number(relations.owned ?? 0);
+  const writable = Number(relations.writable ?? 0);
+  const excess = session.rolsuper === "t"
+    // A superuser has every other right: one line says it all.
+    ? ["it is a superuser, whom no right in the database limits"]
+    : [
+      ...memberships.map((name) => `it is a member of ${name}`),
+      ...(session.rolbypassrls === "t" ? ["it bypasses row-level security (BYPASSRLS)"] : []),
+      ...(session.rolreplication === "t" ? ["it may replicate the whole server (REPLICATION)"] : []),
+      ...(session.rolcreaterole === "t" ? ["it may create roles"] : []),
+      ...(session.rolcreatedb === "t" ? ["it may create databases"] : []),
+      ...(owned > 0 ? [`it owns ${plural(owned, "table or view", "tables and views")}`] : []),
+      ...(writable > owned
+        ? [`it may write to ${plural(writable, "table or view", "tables and views")}`]
+        : []),
+      ...(session.create_schema === "t" ? ["it may create schemas"] : []),
+      ...(creatable > 0 ? [`it may create objects in ${plural(creatable, "schema")}`] : []),
+    ];
+  return {
+    role: session.role ?? "",
+    database: session.database ?? "",
+    serverVersion: session.version ?? "",
+    tls: session.tls ?? undefined,
+    inRecovery: session.in_recovery === "t",
+    relations: Number(relations.relations ?? 0),
+    readable: Number(relations.readable ?? 0),
+    excess,
+    schemas: schemas.map((row) => row.schema ?? ""),
+  };
+}
+
+/** The sentence for a first answer; undefined for a role that has what it needs and no more. */
+export function roleNotice(report: RoleReport): string | undefined {
+  if (report.excess.length === 0) return undefined;
+  const reasons = report.excess.slice(0, 3).join(", ");
+  return `Note for the operator: the role ${
+    visible(report.role).slice(0, 63)
+  } can do more than read (${reasons}). ` +
+    "postgres-mcp refuses to write either way; --check prints the SQL for a role that can't.";
+}
+
+/** SQL that makes a role for postgres-mcp in this database. */
+export function readerRoleSql(report: RoleReport): string {
+  const database = quoteIdentifier(report.database);
+  const schemas = report.schemas.length === 0 ? ["public"] : report.schemas;
+  return [
+    "CREATE ROLE mcp_reader LOGIN PASSWORD 'choose a long one' NOSUPERUSER NOCREATEDB NOCREATEROLE;",
+    "ALTER ROLE mcp_reader SET default_transaction_read_only = on;",
+    `GRANT CONNECT ON DATABASE ${database} TO mcp_reader;`,
+    ...schemas.flatMap((schema) => [
+      `GRANT USAGE ON SCHEMA ${schema} TO mcp_reader;`,
+      `GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO mcp_reader;`,
+      `ALTER DEFAULT PRIVILEGES IN SCHEMA ${schema} GRANT SELECT ON TABLES TO mcp_reader;`,
+    ]),
+    "GRANT pg_monitor TO mcp_reader; -- optional: statistics of the whole server",
+  ].join("\n");
+}
+
+function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,190 @@
+import assert from "@std/assert";
+import { CallError } from "../../src/common/errors.ts";
+import { describeTable } from "../../src/postgres/describe_table.ts";
+import { readName } from "../../src/postgres/relation.ts";
+import { createDatabase } from "../support/test_database.ts";
+import { postgresAvailable } from "../support/postgres.ts";
+import { callTool } from "../support/tools.ts";
+
+const schema = `
+  create schema audit;
+  create type mood as enum ('sad', 'ok');
+  create domain email as text check (value like '%@%');
+  create table users (
+    id bigint generated always as identity primary key,
+    name varchar(20) not null unique,
+    mail email,
+    mood mood default 'ok',
+    price numeric(10,2)[] ,
+    at timestamp(3) with time zone default now(),
+    twice int generated always as (length(name) * 2) stored,
+    constraint named check (length(name) > 1)
+  );
+  comment on table users is 'Everybody
+who signed in';
+  comment on column users.name is 'For signing in';
+  create table todos (
+    id bigint primary key,
+    user_id bigint not null references users on delete cascade,
+    title text not null default '',
+    during tstzrange, exclude using gist (during with &&)
+  );
+  create index todos_open on todos (user_id, lower(title)) where title <> '';
+  create unique index todos_title on todos (title);
+  create table audit.users (x int);
+  create schema one; create table one.twins (x int);
+  create schema two; create table two.twins (x int);
+  create view busy as select u.name, count(*) as todos from users u join todos t on t.user_id = u.id group by 1;
+  create table parts (id int, at date) partition by range (at);
+  create table parts_2024 partition of parts for values from ('2024-01-01') to ('2025-01-01');
+  create table "Mixed ""Case" (x int); create table "dots.in" (x int);
+  alter table audit.users enable row level security;
+  insert into users (name) select 'user ' || n from generate_series(1, 40) n; analyze;`;
+
+Deno.test({
+  name: "describe_table",
+  ignore: !postgresAvailable,
+  async fn(context) {
+    await using test = await createDatabase(schema);
+    const tool = describeTable(test.database);
+    const describe = async (table_name: string, schema?: string) =>
+      (await callTool(tool, schema === undefined ? { table_name } : { table_name, schema })).structured;
+
+    await context.step("gives columns as psql prints them", async () => {
+      const { columns, comment, estimated_rows } = await describe("users");
+      assert.deepEqual(
+        columns.map((item: Record<string, unknown>) => [item.name, item.type, item.nullable, item.default]),
+        [
+          ["id", "bigint", false, "generated always as identity"],
+          ["name", "character varying(20)", false, null],
+          ["mail", "email", true, null],
+          ["mood", "mood", true, "'ok'::mood"],
+          ["price", "numeric(10,2)[]", true, null],
+          ["at", "timestamp(3) with time zone", true, "now()"],
+          ["twice", "integer", true, "generated always as ((length((name)::text) * 2)) stored"],
+        ],
+      );
+      assert.equal(columns[1].comment, "For signing in");
+      assert.equal(columns[2].base_type, "text");
+      assert.deepEqual(columns[3].labels, ["sad", "ok"]);
+      assert.equal(comment, "Everybody\nwho signed in");
+      assert.equal(estimated_rows, 40);
+    });
+
+    await context.step("gives keys in both directions, checks and indexes", async () => {
+      const users = await describe("users");
+      assert.equal(users.primary_key, "PRIMARY KEY (id)");
+      assert.deepEqual(users.unique, [{ name: "users_name_key", definition: "UNIQUE (name)" }]);
+      assert.deepEqual(users.checks, [{ name: "named", definition: "CHECK (length(name::text) > 1)" }]);
+      assert.deepEqual(users.referenced_by, [{
+        table: "todos",
+        name: "todos_user_id_fkey",
+        definition: "FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE",
+      }]);
+      const todos = await describe("todos");
+      assert.equal(
+        todos.foreign_keys[0].definition,
+        "FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE",
+      );
+      assert.equal(todos.checks[0].definition, "EXCLUDE USING gist (during WITH &&)");
+      assert.deepEqual(todos.indexes, [
+        {
+          name: "todos_open",
+          definition: "btree (user_id, lower(title)) WHERE (title <> ''::text)",
+          valid: true,
+        },
+        { name: "todos_title", definition: "UNIQUE btree (title)", valid: true },
+      ]);
+      assert.equal(todos.columns[2].default, "''::text");
+    });
+
+    await context.step("gives a view's definition, and how a table is partitioned", async () => {
+      assert.match((await describe("busy")).view_definition, /SELECT u\.name,\n +count\(\*\) AS todos/);
+      assert.equal((await describe("parts")).partitioning, "PARTITION BY RANGE (at), 1 partitions");
+      assert.match(
+        (await describe("parts_2024")).partitioning,
+        /partition of parts FOR VALUES FROM \('2024-01-01'\)/,
+      );
+      assert.equal((await describe("users", "audit")).row_security, true);
+    });
+
+    const names: readonly (readonly [string, string | undefined, string])[] = [
+      ["users", undefined, "public.users"],
+      ["audit.users", undefined, "audit.users"],
+      ["users", "audit", "audit.users"],
+      ['"users"', undefined, "public.users"],
+      ['"Mixed ""Case"', undefined, 'public.Mixed "Case'],
+      ['Mixed "Case', undefined, 'public.Mixed "Case'],
+      ["dots.in", undefined, "public.dots.in"],
+      ['public."dots.in"', undefined, "public.dots.in"],
+      ["pg_class", undefined, "pg_catalog.pg_class"],
+      ["pg_stat_activity", "pg_catalog", "pg_catalog.pg_stat_activity"],
+      ["information_schema.tables", undefined, "information_schema.tables"],
+    ];
+    for (const [name, schema, expected] of names) {
+      await context.step(`finds ${name}${schema === undefined ? "" : ` in ${schema}`}`, async () => {
+        const found = await describe(name, schema);
+        assert.equal(`${found.schema}.${found.name}`, expected);
+      });
+    }
+
+    await context.step("names the others when the search path decides", async () => {
+      const answer = await callTool(tool, { table_name: "users" });
+      assert.deepEqual(answer.structured.also_named_so, ["audit.users"]);
+      assert.match(answer.text, /Of the same name:\n {2}audit\.users/);
+    });
+
+    const failures: readonly (readonly [string, CallError["kind"], RegExp])[] = [
+      ["twins", "invalid", /Say which: one\.twins, two\.twins/],
+      ["usres", "not_found", /Did you mean .*public\.users/],
+      ["Users", "not_found", /Did you mean .*public\.users/],
+      ["audit.user", "not_found", /Did you mean audit\.users/],
+      ["zzzzzzzzzz", "not_found", /list_tables/],
+      ["users; drop table users", "not_found", /./],
+      ["x'); drop table users; --", "not_found", /./],
+    ];
+    for (const [name, kind, hint] of failures) {
+      await context.step(`answers a name that is not one with what might be meant: ${name}`, async () => {
+        await assert.rejects(describe(name), (error: unknown) => {
+          if (!(error instanceof CallError)) return false;
+          assert.equal(error.kind, kind);
+          assert.match(error.hint ?? "", hint);
+          return true;
+        });
+      });
+    }
+
+    await context.step("shows an index that is not valid", async () => {
+      await test.execute(`update pg_index set indisvalid = false where indexrelid = 'todos_open'::regclass`);
+      const { text } = await callTool(tool, { table_name: "todos" });
+      assert.match(text, /todos_open: .* INVALID/);
+    });
+
+    await context.step("keeps to the budget: first texts get shorter, then lists, columns last", async () => {
+      await test.execute(`do $$ begin
+        execute 'create table huge (' || (select string_agg(format('c%s text default %L', n, repeat('d', 50)), ',')
+          from generate_series(1, 1000) n) || ')';
+        for n in 1..60 loop execute format('create index on huge (c%s)', n); end loop; end $$;
+        create view long as select ${"x".repeat(60)}.id, '${"y".repeat(30_000)}' as y from users ${
+        "x".repeat(60)
+      }`);
+      const huge = await callTool(tool, { table_name: "huge" });
+      assert.equal(huge.structured.column_count, 1000);
+      assert.ok(huge.structured.columns.length > 50 && huge.structured.columns.length < 1000);
+      assert.match(huge.text, /\[Cut: the first \d+ of 1,000 columns shown/);
+      assert.match(huge.text, /Indexes:[^]*\[Cut: the first \d+ of 60 shown\.\]/);
+      const long = await callTool(tool, { table_name: "long" }, 4_096);
+      assert.match(long.text, /y{100}…/);
+    });
+  },
+});
+
+Deno.test("a name is read as it is, with its quotes taken off, and as schema and name", () => {
+  assert.deepEqual(readName("a.b", undefined), [{ schema: undefined, name: "a.b" }, {
+    schema: "a",
+    name: "b",
+  }]);
+  assert.deepEqual(readName('"a"', "s"), [{ schema: "s", name: '"a"' }, { schema: "s", name: "a" }]);
+  assert.deepEqual(readName('"a.b"."c""d"', undefined).at(-1), { schema: "a.b", name: 'c"d' });
+  assert.deepEqual(readName("a.b.c", undefined), [{ schema: undefined, name: "a.b.c" }]);
+});

@@ -1,0 +1,131 @@
+import assert from "@std/assert";
+import { likePattern, listTables } from "../../src/postgres/list_tables.ts";
+import { createDatabase, createReader } from "../support/test_database.ts";
+import { postgresAvailable } from "../support/postgres.ts";
+import { callTool } from "../support/tools.ts";
+
+const schema = `
+  create schema sales;
+  create table users (id bigint primary key, name text);
+  comment on table users is 'Everybody who ever signed in';
+  insert into users select n, 'name' from generate_series(1, 1000) n;
+  create table sales.orders (id int, at date) partition by range (at);
+  create table sales.orders_2024 partition of sales.orders for values from ('2024-01-01') to ('2025-01-01');
+  create table sales.orders_2025 partition of sales.orders for values from ('2025-01-01') to ('2026-01-01')
+    partition by range (at);
+  create table sales.orders_2025_h1 partition of sales.orders_2025 for values from ('2025-01-01') to ('2025-07-01');
+  insert into sales.orders select n, '2024-03-01' from generate_series(1, 300) n;
+  create view active as select * from users;
+  create materialized view counted as select count(*) from users;
+  create foreign data wrapper nowhere; create server far foreign data wrapper nowhere;
+  create foreign table remote (x int) server far;
+  create table "100%_sure" (x int);
+  create temporary table scratch (x int);
+  analyze;`;
+
+Deno.test({
+  name: "list_tables",
+  ignore: !postgresAvailable,
+  async fn(context) {
+    await using test = await createDatabase(schema);
+    const tool = listTables(test.database);
+    const names = async (args: Record<string, unknown>) =>
+      (await callTool(tool, args)).structured.tables.map((item: { name: string }) => item.name);
+
+    await context.step("shows every kind, with partitions folded into their parent", async () => {
+      const { structured, text } = await callTool(tool, {});
+      const kinds = structured.tables.map((
+        item: Record<string, unknown>,
+      ) => [item.schema, item.name, item.kind]);
+      assert.deepEqual(kinds, [
+        ["public", "100%_sure", "table"],
+        ["public", "active", "view"],
+        ["public", "counted", "materialized view"],
+        ["public", "remote", "foreign table"],
+        ["public", "users", "table"],
+        ["sales", "orders", "partitioned table"],
+      ]);
+      assert.equal(structured.total, 6);
+      const orders = structured.tables[5];
+      assert.equal(orders.partitions, 2);
+      assert.equal(orders.estimated_rows, 300);
+      assert.ok(orders.bytes > 0);
+      const users = structured.tables[4];
+      assert.equal(users.estimated_rows, 1000);
+      assert.equal(users.comment, "Everybody who ever signed in");
+      assert.match(text, /users .*~1,000 \| +\d+ kB \| Everybody/);
+      assert.match(text, /orders .*partitioned table \(2\)/);
+    });
+
+    const filters: readonly (readonly [Record<string, unknown>, readonly string[]])[] = [
+      [{ pattern: "USER" }, ["users"]],
+      [{ pattern: "us*" }, ["users"]],
+      [{ pattern: "*s" }, ["users", "orders"]],
+      [{ pattern: "sales.*" }, ["orders"]],
+      [{ pattern: "1*%_*" }, ["100%_sure"]],
+      [{ pattern: "_s" }, ["100%_sure"]],
+      [{ schema: "sales" }, ["orders"]],
+      [{ schema: "sales'; drop table users; --" }, []],
+      [{ pattern: "\\" }, []],
+      [{ pattern: "active", schema: "sales" }, []],
+    ];
+    for (const [args, expected] of filters) {
+      await context.step(`filters: ${JSON.stringify(args)}`, async () => {
+        assert.deepEqual(await names(args), expected);
+      });
+    }
+
+    await context.step("shows the system's tables when asked", async () => {
+      assert.ok((await names({ schema: "pg_catalog", pattern: "pg_class" })).includes("pg_class"));
+    });
+
+    await context.step("goes page by page, and says where the next one starts", async () => {
+      const first = await callTool(tool, { limit: 4 });
+      assert.equal(first.structured.next_offset, 4);
+      assert.match(first.text, /^Tables 1 to 4 of 6/);
+      assert.match(first.text, /More: offset 4/);
+      const second = await callTool(tool, { limit: 4, offset: 4 });
+      assert.equal(second.structured.next_offset, undefined);
+      assert.equal(second.structured.tables.length, 2);
+      assert.match((await callTool(tool, { offset: 100 })).text, /No table on this page/);
+      assert.match((await callTool(tool, { pattern: "nothing" })).text, /No table matches/);
+    });
+
+    await context.step("says which tables the role may not read", async () => {
+      await test.execute(
+        "create role lister login; grant usage on schema public to lister; grant select on users to lister",
+      );
+      await using reader = await createReader(test, "lister");
+      const { structured, text } = await callTool(listTables(reader.database), { pattern: "*s" });
+      assert.deepEqual(structured.tables.map((item: { readable: boolean }) => item.readable), [true, false]);
+      assert.match(text, /orders.*\(no right to SELECT\)/);
+    });
+
+    await context.step("keeps to the budget with very many tables, and pages on from there", async () => {
+      await test.execute(`do $$ begin for n in 1..400 loop
+        execute format('create table wide_%s_%s (x int)', repeat('n', 40), n); end loop; end $$`);
+      const first = await callTool(tool, { limit: 1000 }, 4_096);
+      const shown = first.structured.tables.length;
+      assert.ok(shown > 5 && shown < 400, String(shown));
+      assert.equal(first.structured.next_offset, shown);
+      assert.equal(first.structured.total, 406);
+      assert.match(first.text, new RegExp(`More: offset ${shown}`));
+    });
+
+    await context.step("is not fooled by objects that stand in for built-in ones", async () => {
+      await test.execute(`create schema evil;
+        create function evil.has_table_privilege(oid, text) returns boolean language sql as 'select 1 / 0 > 0';
+        create function evil.nameeq(name, name) returns boolean language sql as 'select 1 / 0 > 0';
+        create operator evil.= (leftarg = name, rightarg = name, procedure = evil.nameeq);
+        do $$ begin execute format('alter database %I set search_path = evil, pg_catalog, public', current_database()); end $$`);
+      await using fresh = await createReader(test, test.settings.user);
+      assert.equal((await callTool(listTables(fresh.database), { pattern: "users" })).structured.total, 1);
+    });
+  },
+});
+
+Deno.test("a pattern's star is LIKE's percent sign, and LIKE's own signs are themselves", () => {
+  assert.equal(likePattern("a_b"), "%a\\_b%");
+  assert.equal(likePattern("a*b"), "a%b");
+  assert.equal(likePattern("a\\"), "%a\\\\%");
+});

@@ -1,0 +1,147 @@
+import assert from "@std/assert";
+import { CallError } from "../../src/common/errors.ts";
+import { queryDatabase } from "../../src/postgres/query_database.ts";
+import { createDatabase } from "../support/test_database.ts";
+import { postgresAvailable } from "../support/postgres.ts";
+import { callTool } from "../support/tools.ts";
+
+const schema = `create table users (id bigint primary key, name text, photo bytea);
+  insert into users select n, 'user ' || n, decode(repeat('ab', n::int), 'hex') from generate_series(1, 500) n;`;
+
+Deno.test({
+  name: "query_database",
+  ignore: !postgresAvailable,
+  async fn(context) {
+    await using test = await createDatabase(schema);
+    const tool = queryDatabase(test.database, { maxRows: 200, allowFunctions: [] });
+    const query = (sql: string, more: Record<string, unknown> = {}, budget?: number) =>
+      callTool(tool, { sql, ...more }, budget);
+    const rows = async (sql: string, parameters: readonly unknown[] = []) =>
+      (await query(sql, { parameters })).structured.rows;
+
+    await context.step("gives columns in order with their types, and rows as arrays", async () => {
+      const { structured, text } = await query(
+        "select 1 as a, 'x'::varchar(5) as a, null::jsonb, ''::text as e",
+      );
+      assert.deepEqual(structured, {
+        columns: [
+          { name: "a", type: "integer" },
+          { name: "a", type: "character varying(5)" },
+          { name: "jsonb", type: "jsonb" },
+          { name: "e", type: "text" },
+        ],
+        rows: [["1", "x", null, ""]],
+        row_count: 1,
+        complete: true,
+      });
+      assert.match(text, /^a \| a \| jsonb \| e\n.*\n1 \| x \| NULL {2}\| ''\n\n1 row$/);
+    });
+
+    await context.step("has no rows, and says so", async () => {
+      const { structured, text } = await query("select id from users where false");
+      assert.deepEqual(structured.rows, []);
+      assert.match(text, /\(no rows\)/);
+    });
+
+    await context.step("stops at max_rows, and says that there was more", async () => {
+      const { structured, text } = await query("select id from users order by id", { max_rows: 3 });
+      assert.deepEqual(structured.rows, [["1"], ["2"], ["3"]]);
+      assert.equal(structured.complete, false);
+      assert.match(text, /\[Cut: the first 3 of more than 3 rows shown\. Ask for fewer columns/);
+      assert.equal((await query("select id from users")).structured.row_count, 200);
+      assert.equal((await query("select id from users limit 200")).structured.complete, true);
+      assert.throws(() => tool.input.parse({ sql: "select 1", max_rows: 201 }));
+    });
+
+    await context.step("binds parameters of every kind", async () => {
+      assert.deepEqual(
+        await rows("select $1::int + 1, $2::text, $3::bool, $4::text is null", [41, "a'b", true, null]),
+        [
+          ["42", "a'b", "t", "t"],
+        ],
+      );
+      assert.deepEqual(await rows("select name from users where id = $1", ["7"]), [["user 7"]]);
+      assert.deepEqual(
+        await rows("select $1::jsonb->'a', $2::int[], $3::timestamptz at time zone 'UTC'", [
+          '{"a":[1]}',
+          "{1,2}",
+          "2024-05-06T07:08:09Z",
+        ]),
+        [["[1]", "{1,2}", "2024-05-06 07:08:09"]],
+      );
+      await assert.rejects(query("select $1::int", { parameters: [] }), CallError);
+      await assert.rejects(
+        query("select $1::int", { parameters: ["x"] }),
+        /invalid input syntax for type integer/,
+      );
+    });
+
+    await context.step("gives a bytea as its first bytes and its length", async () => {
+      const { structured, text } = await query(
+        "select photo from users where id in (1, 16, 17, 500) order by id",
+      );
+      assert.deepEqual(structured.rows, [
+        ["\\xab"],
+        [`\\x${"ab".repeat(16)}`],
+        [`\\x${"ab".repeat(16)}… (17 bytes)`],
+        [`\\x${"ab".repeat(16)}… (500 bytes)`],
+      ]);
+      assert.match(text, /2 long cells shortened/);
+    });
+
+    await context.step("gives csv", async () => {
+      const { text } = await query(`select 1 as a, null as b, '' as c, 'x,"y"' as d`, { format: "csv" });
+      assert.equal(text, 'a,b,c,d\n1,,"","x,""y"""');
+    });
+
+    await context.step("cuts what is long to the budget, in both forms", async () => {
+      const wide = await query("select n, repeat('x', 1000) as x from generate_series(1, 100) n", {}, 4_096);
+      assert.match(wide.text, /\[Cut: the first \d+ of 100 rows shown/);
+      assert.equal(wide.structured.complete, false);
+      assert.equal(wide.structured.rows.length, wide.structured.row_count);
+      const long = await query("select repeat('é', 50000) as x", {}, 4_096);
+      assert.match(long.text, /é… \(98 kB\)/);
+      assert.match(long.structured.rows[0][0], /^é+… \(98 kB\)$/);
+      const quotes = await query(`select repeat('"', 3000) as x`, {}, 4_096);
+      assert.equal(quotes.structured.complete, false);
+    });
+
+    await context.step("shows hidden characters", async () => {
+      const { text } = await query("select E'a\\u202eb\\tc\\nd\\x07' as x");
+      assert.match(text, /a\\u\{202e\}b\\tc\\nd\\x07/);
+    });
+
+    for (
+      const sql of ["table users", "values (1), (2)", "show server_version", "explain select * from users"]
+    ) {
+      await context.step(`runs ${sql}`, async () => {
+        assert.ok((await query(sql)).structured.row_count > 0);
+      });
+    }
+
+    const refused: readonly (readonly [string, CallError["kind"]])[] = [
+      ["delete from users", "refused"],
+      ["select 1; drop table users", "refused"],
+      ["commit; drop table users", "refused"],
+      ["with gone as (delete from users returning *) select * from gone", "refused"],
+      ["select pg_terminate_backend(pg_backend_pid())", "refused"],
+      ["selec 1", "invalid"],
+      ["", "invalid"],
+      ["select * from nothing", "not_found"],
+      ["select 1 / 0", "invalid"],
+    ];
+    for (const [sql, kind] of refused) {
+      await context.step(`does not run ${JSON.stringify(sql)}`, async () => {
+        await assert.rejects(query(sql), (error: unknown) => {
+          if (!(error instanceof CallError)) return false;
+          assert.equal(error.kind, kind, error.message);
+          return true;
+        });
+      });
+    }
+
+    await context.step("and after all that nothing has changed", async () => {
+      assert.deepEqual(await rows("select count(*), sum(id) from users"), [["500", "125250"]]);
+    });
+  },
+});
