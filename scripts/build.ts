@@ -1,0 +1,121 @@
+/**
+ * Builds one executable: `deno bundle` makes one file of the program, `deno compile` puts it, the packages that
+ * must stay whole and the runtime into one executable.
+ */
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import manifest from "../deno.json" with { type: "json" };
+import type { Program } from "./programs.ts";
+
+/** What to build. */
+export interface Build {
+  readonly program: Program;
+  /** Permission flags of `deno compile`. */
+  readonly flags: readonly string[];
+  /** A platform of {@linkcode knownTargets}; undefined for this machine's. */
+  readonly target: string | undefined;
+  /** The executable's path. It appears there when it is whole. */
+  readonly output: string;
+  readonly say: (line: string) => void;
+}
+
+/** A build that failed for a reason that its message explains. */
+export class BuildError extends Error {
+  override readonly name = "BuildError";
+}
+
+const project = fileURLToPath(new URL("..", import.meta.url));
+
+/** CommonJS packages keep their calls of `require` for Node's own modules, which a module does not have. */
+const prelude = 'import{createRequire as $createRequire}from"node:module";' +
+  "const require=$createRequire(import.meta.url);\n";
+
+/** Builds the executable. Throws {@linkcode BuildError} when a step fails; nothing is left half-written. */
+export async function buildProgram(build: Build): Promise<void> {
+  const { program, target, output, say } = build;
+  const started = performance.now();
+  const workshop = await Deno.makeTempDir({ prefix: `${program.name}-` });
+  await Deno.mkdir(dirname(output), { recursive: true });
+  const unfinished = join(dirname(output), `.${Deno.pid}-${basename(output)}`);
+  try {
+    say(`${program.name}: bundling ${program.entry}`);
+    const bundle = await bundleProgram(program, workshop);
+    const platform = target ?? Deno.build.target;
+    say(`${program.name}: compiling for ${platform} (the first time fetches Deno's runtime)`);
+    const options = target === undefined ? [] : ["--target", target];
+    await deno(compiler(), [
+      ...["compile", "--quiet", "--no-prompt", "--no-check", "--config", join(workshop, "deno.json")],
+      ...[...build.flags, ...options, "--output", unfinished, bundle],
+    ], explainCompile);
+    await Deno.rename(unfinished, output);
+  } finally {
+    await Deno.remove(workshop, { recursive: true });
+    await Deno.remove(unfinished).catch(() => {});
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const megabytes = ((await Deno.stat(output)).size / 1e6).toFixed(1);
+  say(`${output}  ${megabytes} MB  ${seconds} s`);
+  for (const flag of ["--no-prompt", ...build.flags]) say(`  ${flag.replaceAll(",", ", ")}`);
+}
+
+/** Makes one JavaScript file of a program, beside a deno.json that knows the packages kept whole. */
+async function bundleProgram(program: Program, workshop: string): Promise<string> {
+  const bundle = join(workshop, `${program.name}.js`);
+  await deno(Deno.execPath(), [
+    ...["bundle", "--quiet", "--minify", "--config", join(project, "deno.json")],
+    ...program.whole.flatMap((name) => ["--external", name]),
+    ...["--output", bundle, join(project, program.entry)],
+  ], (complaint) => `Cannot bundle ${program.entry}: ${complaint}`);
+  await Deno.writeTextFile(bundle, prelude + await Deno.readTextFile(bundle));
+
+  const known: Readonly<Record<string, string>> = manifest.imports;
+  const imports = Object.fromEntries(program.whole.map((name) => [name, known[name]]));
+  await Deno.writeTextFile(join(workshop, "deno.json"), JSON.stringify({ imports, nodeModulesDir: "none" }));
+  // The checksums of these packages stay the ones that were reviewed.
+  await Deno.copyFile(join(project, "deno.lock"), join(workshop, "deno.lock"));
+  return bundle;
+}
+
+/** The platforms that the compiling Deno knows, in its own words. */
+export async function knownTargets(): Promise<string[]> {
+  // There is no command that lists them, but a wrong one is answered with the list.
+  const { stderr } = await new Deno.Command(compiler(), {
+    args: ["compile", "--target", "unknown", "unknown.js"],
+    env: { NO_COLOR: "1" },
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  const list = new TextDecoder().decode(stderr).match(/possible values: ([a-z0-9_, -]+)/)?.[1];
+  if (list === undefined) throw new BuildError("Cannot find out which platforms deno compile knows");
+  return list.split(", ");
+}
+
+function compiler(): string {
+  return Deno.env.get("DENO_COMPILE") || Deno.execPath();
+}
+
+async function deno(path: string, args: string[], explain: (complaint: string) => string): Promise<void> {
+  // Deno 2.7 trusts its own list of authorities alone unless told otherwise; 2.9 the system's too.
+  const env = { NO_COLOR: "1", DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "mozilla,system" };
+  const command = new Deno.Command(path, { args, env, stdout: "null", stderr: "piped" });
+  let result;
+  try {
+    result = await command.output();
+  } catch (error) {
+    throw new BuildError(`Cannot run ${path}: ${error instanceof Error ? error.message : error}`);
+  }
+  if (!result.success) {
+    const [complaint = ""] = new TextDecoder().decode(result.stderr).split("Stack backtrace:");
+    throw new BuildError(explain(complaint.trim().replace(/^error: /, "")));
+  }
+}
+
+/** `deno compile`'s complaint as one message: its own words, or what to do when the runtime can't be had. */
+export function explainCompile(complaint: string): string {
+  const address = complaint.match(/https:\/\/\S+\/(denort-[^\s/)]+\.zip)/);
+  if (address !== null) {
+    return `Cannot download Deno's runtime: ${address[0]} can't be reached. ` +
+      `Get that file elsewhere, unpack it, and set DENORT_BIN to the path of its denort`;
+  }
+  return `Cannot compile: ${complaint}`;
+}

@@ -1,0 +1,131 @@
+/** `deno task compile`: makes the programs' executables, each with its own permissions and nothing beside them. */
+import { parseArgs } from "node:util";
+import { join } from "node:path";
+import { BuildError, buildProgram, knownTargets } from "./build.ts";
+import { narrow, narrowable, permissionFlags, permissionSet } from "./permissions.ts";
+import { type Program, programs } from "./programs.ts";
+
+const help = `Makes the executables in dist/.
+
+Usage: deno task compile [options]            all programs
+       deno task compile:postgres [options]   one program
+
+  --target PLATFORM   for another platform, or "all"; more than once for several
+  --output PATH       the file, or the folder where there are several or PATH ends with a slash
+  --net HOSTS         narrower permissions for good: comma-separated, "none" takes them away
+  --read PATHS
+  --write PATHS
+  --run PROGRAMS
+  --help
+
+The read, write and net of a program are open unless said so here, because the database and the audit file are the
+user's. A Unix socket needs read and write of its path.
+
+DENO_COMPILE   another Deno whose compile is used, at least 2.7.14
+DENORT_BIN     the runtime to embed, where it can't be downloaded; of the same version as that Deno
+`;
+
+/** What the command line asks for. */
+interface Order {
+  readonly programs: readonly Program[];
+  readonly targets: readonly (string | undefined)[];
+  readonly output: string | undefined;
+  readonly narrowed: ReadonlyMap<(typeof narrowable)[number], readonly string[]>;
+}
+
+/** A command line that makes no sense: one line, exit 2. */
+class UsageError extends Error {}
+
+function readOrder(args: string[]): Order | "help" {
+  const { values, positionals } = parse(args);
+  if (values.help) return "help";
+  const chosen = positionals.map((name) => {
+    const program = programs.find((candidate) => candidate.permissions === name);
+    if (program === undefined) throw new UsageError(`Cannot compile ${name}: no program has that name`);
+    return program;
+  });
+  const narrowed = new Map(narrowable.flatMap((kind) => {
+    const list = values[kind];
+    if (list === undefined) return [];
+    return [[kind, list === "none" ? [] : list.split(",").filter((value) => value !== "")] as const];
+  }));
+  return {
+    programs: chosen.length > 0 ? chosen : programs,
+    targets: values.target ?? [undefined],
+    output: values.output,
+    narrowed,
+  };
+}
+
+function parse(args: string[]) {
+  const text = { type: "string" } as const;
+  const options = {
+    target: { type: "string", multiple: true },
+    output: text,
+    net: text,
+    read: text,
+    write: text,
+    run: text,
+    help: { type: "boolean", short: "h" },
+  } as const;
+  try {
+    return parseArgs({ args, allowPositionals: true, options });
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message.split(". ")[0]);
+    throw error;
+  }
+}
+
+/** Where an executable goes. */
+function outputPath(order: Order, program: Program, target: string | undefined, several: boolean): string {
+  const extension = (target ?? Deno.build.target).includes("windows") ? ".exe" : "";
+  const name = `${program.name}${target === undefined ? "" : `-${target}`}${extension}`;
+  const { output } = order;
+  if (output === undefined) return join("dist", name);
+  return several || /[/\\]$/.test(output) ? join(output, name) : output;
+}
+
+async function compile(order: Order): Promise<void> {
+  const plans = order.programs.map((program) => {
+    let set = permissionSet(program.permissions);
+    for (const [kind, values] of order.narrowed) set = narrow(set, kind, values);
+    return { program, flags: permissionFlags(set) };
+  });
+  const targets = await expand(order.targets);
+  const several = plans.length * targets.length > 1;
+  for (const { program, flags } of plans) {
+    for (const target of targets) {
+      const output = outputPath(order, program, target, several);
+      await buildProgram({ program, flags, target, output, say });
+    }
+  }
+}
+
+/** The platforms asked for; `all` is each that the compiling Deno knows. */
+async function expand(targets: Order["targets"]): Promise<Order["targets"]> {
+  if (targets[0] === undefined) return targets;
+  const known = await knownTargets();
+  const strange = targets.find((target) => target !== "all" && !known.includes(target ?? ""));
+  if (strange !== undefined) {
+    throw new UsageError(`Cannot compile for ${strange}: the platforms are ${known.join(", ")}`);
+  }
+  return targets.includes("all") ? known : targets;
+}
+
+function say(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+if (import.meta.main) {
+  try {
+    const order = readOrder(Deno.args);
+    if (order === "help") say(help.trimEnd());
+    else await compile(order);
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof RangeError || error instanceof BuildError)) {
+      throw error;
+    }
+    Deno.stderr.writeSync(new TextEncoder().encode(`${error.message}\n`));
+    Deno.exit(error instanceof BuildError ? 1 : 2);
+  }
+}

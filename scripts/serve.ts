@@ -1,0 +1,31 @@
+/**
+ * `deno task serve:postgres`: the program from source, with its own permission set and no more. `--demo` gives it
+ * the sample database, which runs in a thread of the same process since the program may start no other.
+ */
+import type { Program } from "../src/common/program.ts";
+import { runProgram } from "../src/common/program.ts";
+import { startSampleThread } from "./sample_database.ts";
+
+const programs: Readonly<Record<string, () => Promise<{ readonly program: Program }>>> = {
+  postgres: () => import("../src/postgres.ts"),
+};
+
+const [name = "", ...args] = Deno.args;
+const load = programs[name];
+if (load === undefined) {
+  Deno.stderr.writeSync(new TextEncoder().encode(`Cannot serve "${name}": no program has that name\n`));
+  Deno.exit(2);
+}
+const { program } = await load();
+if (args.includes("--demo")) {
+  const { host, port, user, database } = await startSampleThread();
+  for (const variable of ["DATABASE_URL", "DATABASE_URL_FILE", "DB_PASSWORD", "DB_PASSWORD_FILE"]) {
+    Deno.env.delete(variable);
+  }
+  Deno.env.set("DB_HOST", host);
+  Deno.env.set("DB_PORT", String(port));
+  Deno.env.set("DB_USER", user);
+  Deno.env.set("DB_NAME", database);
+  Deno.env.set("DB_SSLMODE", "disable");
+}
+await runProgram(program, args.filter((argument) => argument !== "--demo"));

@@ -1,0 +1,63 @@
+import assert from "@std/assert";
+import manifest from "../../deno.json" with { type: "json" };
+import { narrow, permissionFlags, type PermissionSet, permissionSet } from "../../scripts/permissions.ts";
+import { programs } from "../../scripts/programs.ts";
+
+/** The tests start servers, compiled programs and other builds of them, wherever those are. */
+const unbounded = "test";
+
+Deno.test("no permission set and no task opens everything, processes or foreign functions", () => {
+  for (
+    const [name, set] of Object.entries<PermissionSet & { all?: unknown; ffi?: unknown }>(
+      manifest.permissions,
+    )
+  ) {
+    if (name === unbounded) continue;
+    assert.notEqual(set.run, true, name);
+    for (const forbidden of ["all", "ffi", "sys"]) assert.ok(!(forbidden in set), `${name}: ${forbidden}`);
+  }
+  for (const [name, task] of Object.entries(manifest.tasks)) {
+    assert.doesNotMatch(task, /--allow-all|\s-A\b|--allow-ffi|--allow-sys|--allow-run(\s|$)/, name);
+  }
+});
+
+for (const program of programs) {
+  Deno.test(`${program.name} is served with the permission set that is compiled into it`, () => {
+    const tasks: Readonly<Record<string, string>> = manifest.tasks;
+    const task = tasks[`serve:${program.permissions}`] ?? "";
+    assert.match(task, new RegExp(`^deno run .*-P=${program.permissions}\\b`));
+    assert.match(task, /--no-prompt/);
+    assert.doesNotMatch(task, /--allow/);
+  });
+}
+
+Deno.test("postgres-mcp may start no process, and reads no variable but its own", () => {
+  const flags = permissionFlags(permissionSet("postgres"));
+  assert.ok(!flags.some((flag) => flag.startsWith("--allow-run")));
+  assert.ok(flags.includes("--ignore-env"));
+  assert.ok(flags.some((flag) => flag.startsWith("--allow-env=") && !/\b(PG|HOME|PATH)/.test(flag)));
+});
+
+const set: PermissionSet = { net: true, read: ["/a", "/b"], env: { allow: ["X"], ignore: true } };
+
+Deno.test("a permission set as flags", () => {
+  assert.deepEqual(permissionFlags(set), [
+    "--allow-net",
+    "--allow-read=/a,/b",
+    "--allow-env=X",
+    "--ignore-env",
+  ]);
+});
+
+Deno.test("an open permission narrows to what is named", () => {
+  assert.deepEqual(permissionFlags(narrow(set, "net", ["db:5432"])).slice(0, 1), ["--allow-net=db:5432"]);
+});
+
+Deno.test("a permission narrowed to nothing is gone", () => {
+  assert.ok(!permissionFlags(narrow(set, "net", [])).some((flag) => flag.includes("net")));
+});
+
+Deno.test("narrowing never widens", () => {
+  assert.throws(() => narrow(set, "run", ["ls"]), RangeError);
+  assert.throws(() => narrow(set, "read", ["/a", "/c"]), RangeError);
+});
