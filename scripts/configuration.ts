@@ -1,11 +1,17 @@
 /** How a client starts postgres-mcp, by the program's own word. */
 import { fileURLToPath } from "node:url";
+import { denoCommand } from "../src/common/client_configuration.ts";
 import { permissionSet } from "./permissions.ts";
 
 /** The command and arguments that a client is configured with: from source, or `dist/postgres-mcp`. */
 export async function configuredCommand(compiled: boolean): Promise<{ command: string; args: string[] }> {
   const { mcpServers } = JSON.parse(await printedConfiguration(compiled, "mcp-json", {}));
-  return mcpServers.postgres;
+  const { command, args }: { command: string; args: string[] } = mcpServers.postgres;
+  const launcher = denoCommand();
+  // This process may run its own Deno and nothing else; npx would start the very same.
+  return command === "npx"
+    ? { command: Deno.execPath(), args: args.slice(launcher.length - 1) }
+    : { command, args };
 }
 
 /**
@@ -46,7 +52,7 @@ export function inheritedEnvironment(): Record<string, string> {
 /** The configuration that gives Claude Code the sample database. */
 export function sampleConfiguration(): string {
   const command = [
-    Deno.execPath(),
+    ...denoCommand(),
     "task",
     "--quiet",
     "--config",

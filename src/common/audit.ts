@@ -38,11 +38,25 @@ export function openAuditLog(destination: string, now: () => Date = () => new Da
   try {
     file = Deno.openSync(destination, { append: true, create: true, write: true, mode: 0o600 });
   } catch (error) {
+    // A missing permission never ends the process: each call says which one.
+    if (error instanceof Deno.errors.NotCapable) return unwritable(error);
     throw new StartError(`AUDIT_LOG names a file that cannot be opened for appending: ${reasonOf(error)}`, {
       cause: error,
     });
   }
   return appendTo(file, now);
+}
+
+/** An audit log that this program may not write. */
+function unwritable(cause: Error): AuditLog {
+  const write = () => {
+    throw new CallError("unavailable", "Cannot answer as the audit log can't be written", {
+      hint:
+        "An operator must start or build this program with --allow-write for the file that AUDIT_LOG names",
+      cause,
+    });
+  };
+  return { write, close: () => {} };
 }
 
 /** Appends records to an open file. A record that was written in part is ended before the next one begins. */

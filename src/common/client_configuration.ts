@@ -1,17 +1,25 @@
 /** What to paste into a client so that it starts this very program. No secret is ever part of it. */
+import { resolve } from "node:path";
 import type { ConfigurationForm } from "./arguments.ts";
 import type { Environment } from "./env.ts";
-import { type Program, type Variable } from "./program.ts";
+import { commonVariables, type Program, type Variable } from "./program.ts";
+
+/**
+ * The command that starts this very Deno. One that npx keeps in its cache may be gone tomorrow: then it is npx, which
+ * gets the same version again.
+ */
+export function denoCommand(executable: string = Deno.execPath()): readonly string[] {
+  return /[\\/]_npx[\\/]/.test(executable) ? ["npx", "-y", `deno@${Deno.version.deno}`] : [executable];
+}
 
 /** The command that starts this program, with absolute paths. */
 function ownCommand(program: Program): readonly string[] {
-  const executable = Deno.execPath();
-  if (Deno.build.standalone) return [executable];
+  if (Deno.build.standalone) return [Deno.execPath()];
   const root = new URL("../../", import.meta.url);
   const path = (name: string) =>
     decodeURIComponent(new URL(name, root).pathname).replace(/^\/([A-Za-z]:)/, "$1");
   return [
-    executable,
+    ...denoCommand(),
     "run",
     "--quiet",
     "--no-prompt",
@@ -29,10 +37,10 @@ export function printConfiguration(
   environment: Environment,
 ): string {
   const [command = "", ...args] = ownCommand(program);
-  const plain = program.variables.filter((variable) => variable.secret !== true);
-  const values = plain.flatMap(({ name }) => {
+  const variables = [...program.variables, ...commonVariables];
+  const values = variables.filter((variable) => variable.secret !== true).flatMap(({ name, path }) => {
     const value = environment.text(name);
-    return value === undefined ? [] : [[name, value] as const];
+    return value === undefined ? [] : [[name, path === true ? absolute(value) : value] as const];
   });
   const secrets = secretVariables(program.variables, environment);
   if (form === "mcp-json") {
@@ -52,11 +60,16 @@ function secretVariables(
 ): readonly { name: string; path: string }[] {
   return variables.filter((variable) => variable.secret === true).flatMap(({ name }) => {
     const path = environment.text(`${name}_FILE`);
-    if (path !== undefined) return [{ name: `${name}_FILE`, path }];
+    if (path !== undefined) return [{ name: `${name}_FILE`, path: absolute(path) }];
     return environment.isSet(name)
       ? [{ name: `${name}_FILE`, path: `/path/to/a/file/with/${name.toLowerCase()}` }]
       : [];
   });
+}
+
+/** A client starts the program in a folder of its own choice. */
+function absolute(path: string): string {
+  return path === "stderr" ? path : resolve(path);
 }
 
 function shellQuote(text: string): string {

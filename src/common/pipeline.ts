@@ -30,7 +30,8 @@ export interface Caller {
 export interface Answer {
   readonly text: string;
   readonly structured: Readonly<Record<string, unknown>> | undefined;
-  readonly isError: boolean;
+  /** What kind of error it is, if it is one. */
+  readonly kind?: Exclude<AuditRecord["outcome"], "ok">;
 }
 
 /** What a pipeline is made of. */
@@ -79,34 +80,37 @@ export class Pipeline {
     this.#answers = new Cache(options.answerCacheSeconds);
   }
 
-  /** Calls one tool. Throws {@linkcode UnknownToolError}; every other failure is an answer with `isError`. */
+  /** Calls one tool. Throws {@linkcode UnknownToolError}; every other failure is an answer with a `kind`. */
   async call(name: string, args: unknown, caller: Caller): Promise<Answer> {
-    const started = performance.now();
     const tool = this.#tools.get(name);
+    if (tool !== undefined) return await this.#limited(tool, args, caller, true);
+    const answer = this.refuse(name, args, caller, this.#unknownToolSentence(name));
+    if (answer.kind === "invalid") throw new UnknownToolError(answer.text);
+    return answer;
+  }
+
+  /** Does what a client asks for by another method than `tools/call`, such as a resource read. */
+  perform(operation: Tool, args: unknown, caller: Caller): Promise<Answer> {
+    return this.#limited(operation, args, caller, false);
+  }
+
+  async #limited(tool: Tool, args: unknown, caller: Caller, withNotice: boolean): Promise<Answer> {
+    const started = performance.now();
     let result: Outcome;
-    let unknown: UnknownToolError | undefined;
     try {
-      this.#options.rateLimiter.admit(caller.client, tool?.name ?? unknownTool);
-      if (tool === undefined) {
-        unknown = new UnknownToolError(this.#unknownToolSentence(name));
-        result = { answer: errorAnswer(unknown.message), outcome: "invalid", rows: 0 };
-      } else {
-        result = await this.#run(tool, args, caller);
-      }
+      this.#options.rateLimiter.admit(caller.client, tool.name);
+      result = await this.#run(tool, args, caller, withNotice);
     } catch (error) {
-      result = this.#failed(tool?.name ?? unknownTool, error);
+      result = this.#failed(tool.name, error);
     }
-    const kept = fitAnswer(result.answer, this.#options.maxOutputBytes);
-    const audited = this.#audit(caller, tool?.name ?? name, args, { ...result, answer: kept }, started);
-    if (audited !== undefined) return audited;
-    if (unknown !== undefined) throw unknown;
-    return kept;
+    const answer = fitAnswer(result.answer, this.#options.maxOutputBytes);
+    return this.#audit(caller, tool.name, args, { ...result, answer }, started) ?? answer;
   }
 
   /** Audits a request that no handler will see, such as one whose parameters have the wrong shape. */
   refuse(name: string, args: unknown, caller: Caller, reason: string): Answer {
     const started = performance.now();
-    let result: Outcome = { answer: errorAnswer(reason), outcome: "invalid", rows: 0 };
+    let result: Outcome = { answer: errorAnswer("invalid", reason), outcome: "invalid", rows: 0 };
     try {
       this.#options.rateLimiter.admit(caller.client, this.#tools.has(name) ? name : unknownTool);
     } catch (error) {
@@ -115,7 +119,7 @@ export class Pipeline {
     return this.#audit(caller, name, args, result, started) ?? result.answer;
   }
 
-  async #run(tool: Tool, args: unknown, caller: Caller): Promise<Outcome> {
+  async #run(tool: Tool, args: unknown, caller: Caller, withNotice: boolean): Promise<Outcome> {
     const parsed = tool.input.safeParse(args ?? {});
     if (!parsed.success) throw new CallError("invalid", explainIssues(tool, parsed.error));
     const key = JSON.stringify([tool.name, parsed.data]);
@@ -138,9 +142,9 @@ export class Pipeline {
     try {
       const value = await abortable(tool.run(parsed.data, context), signal);
       const { text, structured, rows } = tool.present(value, context.budget);
-      const answer = { text, structured: visibleStrings(structured), isError: false };
+      const answer = { text, structured: visibleStrings(structured) };
       this.#answers.set(key, { answer, rows });
-      const notice = await this.#firstNotice(signal);
+      const notice = withNotice ? await this.#firstNotice(signal) : undefined;
       return { answer: notice === undefined ? answer : addNotice(answer, notice), outcome: "ok", rows };
     } catch (error) {
       if (caller.signal.aborted) {
@@ -184,11 +188,12 @@ export class Pipeline {
       const text = error.hint === undefined
         ? `${error.message}.`
         : `${error.message}. ${sentence(error.hint)}.`;
-      return { answer: errorAnswer(text), outcome: error.kind, rows: 0 };
+      return { answer: errorAnswer(error.kind, text), outcome: error.kind, rows: 0 };
     }
     this.#options.log.error("a defect in a tool", { tool, error: describeError(error, true) });
     return {
       answer: errorAnswer(
+        "defect",
         "This call met a defect of the server, which its log describes. Try it another way.",
       ),
       outcome: "defect",
@@ -257,8 +262,8 @@ function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function errorAnswer(text: string): Answer {
-  return { text: visible(text, { keepLines: true }), structured: undefined, isError: true };
+function errorAnswer(kind: Exclude<AuditRecord["outcome"], "ok">, text: string): Answer {
+  return { text: visible(text, { keepLines: true }), structured: undefined, kind };
 }
 
 /** The last resort: a tool keeps to the budget by itself, and says better what was left out. */

@@ -10,6 +10,7 @@ import { giveUpPermissions } from "./permissions.ts";
 import { Pipeline } from "./pipeline.ts";
 import { RateLimiter } from "./rate_limit.ts";
 import { refuseMalformedCall, serverFactory, type ServerIdentity } from "./server.ts";
+import type { Resources } from "./resources.ts";
 import { StdioTransport } from "./stdio.ts";
 import type { Tool } from "./tool.ts";
 import { version } from "./version.ts";
@@ -36,13 +37,18 @@ export interface Variable {
   readonly purpose: string;
   /** Its value never leaves the environment. */
   readonly secret?: boolean;
+  /** It names a file. */
+  readonly path?: boolean;
 }
 
 /** What the tools stand on, while the program runs. */
 export interface Backend {
   readonly tools: readonly Tool[];
+  readonly resources?: Resources;
   /** Milliseconds after which a call is given up. */
   readonly deadlineMs: number;
+  /** It is behind a Unix socket, so that every new connection takes permission to read and write. */
+  readonly usesUnixSocket?: boolean;
   /** Connects and reports; true when all is well. */
   readonly check: (say: (line: string) => void) => Promise<boolean>;
   /** What a user should hear once, with the first answer. */
@@ -72,6 +78,7 @@ export const commonVariables: readonly Variable[] = [
     name: "AUDIT_LOG",
     default: "stderr",
     purpose: "stderr, or the file that a line per call is appended to",
+    path: true,
   },
   { name: "LOG_LEVEL", default: "warn", purpose: logLevels.join(", ") },
 ];
@@ -128,7 +135,8 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
   }
   const audit = openAuditLog(auditDestination);
   const backend = await program.open(environment, log);
-  giveUpPermissions({ read: environment.usesFiles }, log);
+  const { usesUnixSocket = false } = backend;
+  giveUpPermissions({ read: environment.usesFiles || usesUnixSocket, write: usesUnixSocket }, log);
   const pipeline = new Pipeline({
     tools: backend.tools,
     audit,
@@ -162,7 +170,7 @@ async function serveOverStdio(
   });
   const stop = () => void transport.close();
   for (const signal of stopSignals()) Deno.addSignalListener(signal, stop);
-  serveStdio(serverFactory(identity, backend.tools, pipeline, client), {
+  serveStdio(serverFactory(identity, backend, pipeline, client), {
     transport,
     onerror: (error) => log.info("the protocol layer reports an error", { error: describeError(error) }),
   });

@@ -1,13 +1,9 @@
 /** The SDK's server object for one connection or request: cheap to make, as all that costs is made once per process. */
-import {
-  CLIENT_INFO_META_KEY,
-  type JSONRPCMessage,
-  ProtocolError,
-  ProtocolErrorCode,
-  Server,
-  type ServerContext,
-} from "@modelcontextprotocol/server";
+import { type JSONRPCMessage, ProtocolError, ProtocolErrorCode, Server } from "@modelcontextprotocol/server";
+import { callerOf } from "./caller.ts";
 import { type Caller, type Pipeline, toolSchemas, UnknownToolError } from "./pipeline.ts";
+import { serveResources } from "./serve_resources.ts";
+import type { Resources } from "./resources.ts";
 import type { Tool } from "./tool.ts";
 
 /** What a program tells of itself to a client. */
@@ -38,7 +34,7 @@ interface ListedTool {
 /** Makes server objects that share one pipeline. */
 export function serverFactory(
   identity: ServerIdentity,
-  tools: readonly Tool[],
+  { tools, resources }: { readonly tools: readonly Tool[]; readonly resources?: Resources },
   pipeline: Pipeline,
   client: string,
 ): () => Server {
@@ -46,8 +42,12 @@ export function serverFactory(
   return () => {
     const server = new Server(
       { name: identity.name, title: identity.title, version: identity.version },
-      { capabilities: { tools: {} }, instructions: identity.instructions },
+      {
+        capabilities: { tools: {}, ...(resources === undefined ? {} : { resources: {}, completions: {} }) },
+        instructions: identity.instructions,
+      },
     );
+    if (resources !== undefined) serveResources(server, resources, pipeline, client);
     server.setRequestHandler("tools/list", () => ({ tools: listed ??= tools.map(listTool) }));
     server.setRequestHandler("tools/call", async (request, context) => {
       try {
@@ -59,7 +59,7 @@ export function serverFactory(
         return {
           content: [{ type: "text", text: answer.text }],
           ...(answer.structured === undefined ? {} : { structuredContent: answer.structured }),
-          ...(answer.isError ? { isError: true } : {}),
+          ...(answer.kind === undefined ? {} : { isError: true }),
         };
       } catch (error) {
         if (error instanceof UnknownToolError) {
@@ -88,30 +88,6 @@ function listTool(tool: Tool): ListedTool {
       openWorldHint: true,
     },
   };
-}
-
-function callerOf(server: Server, context: ServerContext, client: string): Caller {
-  const { mcpReq } = context;
-  // The SDK types the envelope as empty; what the client says of itself stands in it under this key.
-  const envelope: Readonly<Record<string, unknown>> | undefined = mcpReq.envelope;
-  const info = clientName(envelope?.[CLIENT_INFO_META_KEY]) ?? clientName(server.getClientVersion());
-  const token = mcpReq._meta?.progressToken;
-  return {
-    client,
-    clientInfo: info,
-    signal: mcpReq.signal,
-    progress: token === undefined ? undefined : (message, elapsedMs) => {
-      const params = { progressToken: token, progress: Math.round(elapsedMs), message };
-      // A client that has gone away can't be told: its cancellation is on the way.
-      mcpReq.notify({ method: "notifications/progress", params }).catch(() => {});
-    },
-  };
-}
-
-function clientName(info: unknown): string | undefined {
-  if (info === null || typeof info !== "object" || !("name" in info)) return undefined;
-  const { name, version = "" } = info as { name: unknown; version?: unknown };
-  return `${String(name)}/${String(version)}`.slice(0, 128);
 }
 
 /**

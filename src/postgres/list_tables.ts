@@ -6,6 +6,7 @@ import { defineTool, type Tool } from "../common/tool.ts";
 import { count, size } from "../common/units.ts";
 import { useCatalogueFirst } from "./catalogue_session.ts";
 import type { Database, Transaction } from "./database.ts";
+import { likePattern } from "./like_pattern.ts";
 import { relationKind, relationKinds } from "./relation.ts";
 
 const input = z.strictObject({
@@ -121,12 +122,6 @@ async function readRelations(
     comment: row.comment ?? null,
   }));
   return { tables, total: Number(rows[0]?.total ?? 0) };
-}
-
-/** A pattern of ours as one of LIKE's: without a star it may stand anywhere in the name. */
-export function likePattern(pattern: string): string {
-  const literal = pattern.replace(/[\\_%]/g, (character) => character === "%" ? "%" : `\\${character}`);
-  return /[*%]/.test(pattern) ? literal.replaceAll("*", "%") : `%${literal}%`;
 }
 
 function pageOf({ tables, total, offset }: Page, shown: number): z.output<typeof output> {

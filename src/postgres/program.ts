@@ -10,6 +10,7 @@ import { describeTable } from "./describe_table.ts";
 import { loadParser } from "./guard.ts";
 import { listTables } from "./list_tables.ts";
 import { queryDatabase } from "./query_database.ts";
+import { postgresResources } from "./resources.ts";
 import { readerRoleSql, readRole, roleNotice } from "./role.ts";
 import { readDatabaseSettings } from "./settings.ts";
 
@@ -35,7 +36,12 @@ export const postgresVariables: readonly Variable[] = [
   { name: "DB_USER", default: "postgres", purpose: "the role; best one that can only read" },
   { name: "DB_PASSWORD", default: "", purpose: "its password", secret: true },
   { name: "DB_SSLMODE", default: "prefer", purpose: "disable, prefer, require, verify-ca, verify-full" },
-  { name: "DB_SSLROOTCERT", default: "", purpose: "a file with the certificate authorities to trust" },
+  {
+    name: "DB_SSLROOTCERT",
+    default: "",
+    purpose: "a file with the certificate authorities to trust",
+    path: true,
+  },
   { name: "DB_POOL_SIZE", default: "4", purpose: "connections at most" },
   { name: "STATEMENT_TIMEOUT_MS", default: "30000", purpose: "milliseconds a statement may take" },
   { name: "MAX_ROWS", default: "200", purpose: "rows one call may ask for" },
@@ -55,9 +61,12 @@ export async function openPostgres(environment: Environment, log: Logger): Promi
   await loadParser();
   const database = new Database(settings, log);
   const address = settings.hosts.map(({ host, port }) => `${host}:${port}`).join(", ");
+  const describe = describeTable(database);
   return {
-    tools: [queryDatabase(database, settings), listTables(database), describeTable(database)],
+    tools: [queryDatabase(database, settings), listTables(database), describe],
+    resources: postgresResources(database, describe),
     deadlineMs: settings.statementTimeoutMs + callOverheadMs,
+    usesUnixSocket: settings.hosts.some(({ host }) => host.startsWith("/")),
     close: () => database.close(),
     async notice(signal) {
       return roleNotice(await database.read({ signal }, readRole));

@@ -65,7 +65,7 @@ const echo: Run = ({ text }) => Promise.resolve(text);
 Deno.test("a call is answered in both forms, and audited", async () => {
   const { call, records } = bench(echo);
   const answer = await call({ text: "hello" });
-  assert.deepEqual(answer, { text: "hello", structured: { text: "hello" }, isError: false });
+  assert.deepEqual(answer, { text: "hello", structured: { text: "hello" } });
   assert.equal(records.length, 1);
   const { durationMs, ...record } = records[0] as AuditRecord;
   assert.ok(durationMs >= 0);
@@ -91,7 +91,7 @@ for (const [what, args, message] of badArguments) {
   Deno.test(`bad arguments are told apart from a defect, and audited: ${what}`, async () => {
     const { call, records } = bench(echo);
     const answer = await call(args);
-    assert.equal(answer.isError, true);
+    assert.notEqual(answer.kind, undefined);
     assert.match(answer.text, message);
     assert.equal(records[0]?.outcome, "invalid");
   });
@@ -118,7 +118,7 @@ Deno.test("a refusal says what to do next", async () => {
   assert.deepEqual(answer, {
     text: "Cannot do that. Do this instead.",
     structured: undefined,
-    isError: true,
+    kind: "refused",
   });
   assert.equal(records[0]?.outcome, "refused");
 });
@@ -128,7 +128,7 @@ Deno.test("a defect is logged with its cause and answered with one neutral sente
     Promise.reject(new TypeError("password hunter2 at /srv/x.ts"))
   );
   const answer = await call({ text: "" });
-  assert.equal(answer.isError, true);
+  assert.notEqual(answer.kind, undefined);
   assert.ok(!answer.text.includes("hunter2") && !answer.text.includes("/srv"), answer.text);
   assert.equal(records[0]?.outcome, "defect");
   assert.match(logged.join(), /TypeError/);
@@ -143,7 +143,7 @@ Deno.test("the client's cancellation reaches the tool, and does not wait for it"
   });
   const answer = call({ text: "" }, { signal: abort.signal });
   abort.abort();
-  assert.equal((await answer).isError, true);
+  assert.notEqual((await answer).kind, undefined);
   assert.equal(seen, true);
   assert.equal(records[0]?.outcome, "cancelled");
 });
@@ -161,7 +161,7 @@ Deno.test("the rate limit refuses, says how long to wait, and is audited", async
   const answer = await call({ text: "" });
   assert.match(answer.text, /Cannot call echo more than 1 time a minute. Wait \d+ s/);
   assert.deepEqual(records.map(({ outcome }) => outcome), ["ok", "limited"]);
-  assert.equal((await call({ text: "" }, { client: "another" })).isError, false);
+  assert.equal((await call({ text: "" }, { client: "another" })).kind, undefined);
 });
 
 Deno.test("an audit log that can't be written refuses the answer", async () => {
@@ -173,7 +173,7 @@ Deno.test("an audit log that can't be written refuses the answer", async () => {
   };
   const { call } = bench(echo, { audit });
   const answer = await call({ text: "a secret of the database" });
-  assert.equal(answer.isError, true);
+  assert.notEqual(answer.kind, undefined);
   assert.match(answer.text, /audit log/);
   assert.ok(!JSON.stringify(answer).includes("a secret of the database"));
 });
@@ -196,7 +196,7 @@ Deno.test("a cached answer says its age, and does not ask again; a failure is no
     runs++;
     return runs === 1 ? Promise.reject(new CallError("unavailable", "down")) : Promise.resolve(`run ${runs}`);
   }, { answerCacheSeconds: 60 });
-  assert.equal((await call({ text: "a" })).isError, true);
+  assert.notEqual((await call({ text: "a" })).kind, undefined);
   assert.equal((await call({ text: "a" })).text, "run 2");
   const cached = await call({ text: "a" });
   assert.match(cached.text, /^run 2\n\nThis answer is .* old\.$/);

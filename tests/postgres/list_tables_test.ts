@@ -1,5 +1,6 @@
 import assert from "@std/assert";
-import { likePattern, listTables } from "../../src/postgres/list_tables.ts";
+import { likePattern } from "../../src/postgres/like_pattern.ts";
+import { listTables } from "../../src/postgres/list_tables.ts";
 import { createDatabase, createReader } from "../support/test_database.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { callTool } from "../support/tools.ts";
