@@ -1,6 +1,6 @@
 /** Finds a server that fits among the settings' hosts, and logs in. */
 import { CallError } from "../common/errors.ts";
-import { ConnectionError, describeServerError, ServerError } from "./database_errors.ts";
+import { ConnectionError, describeServerError, nameAddress, ServerError } from "./database_errors.ts";
 import { RowReader } from "./row_reader.ts";
 import { Session } from "./session.ts";
 import type { DatabaseSettings, ServerAddress, SslMode } from "./settings.ts";
@@ -66,7 +66,7 @@ async function logIn(
 ): Promise<Session> {
   const { database, user } = settings;
   const { signal, connectTimeoutMs } = options;
-  const password = settings.password();
+  const password = readPassword(settings, address);
   const socket = await openSocket(address, { sslMode, sslRootCert: settings.sslRootCert }, {
     signal,
     timeoutMs: connectTimeoutMs,
@@ -112,5 +112,18 @@ async function logIn(
     throw failure;
   } finally {
     signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function readPassword({ password }: DatabaseSettings, address: ServerAddress): string | undefined {
+  try {
+    return password();
+  } catch (cause) {
+    throw new ConnectionError(
+      new CallError("unavailable", `Cannot log in to ${nameAddress(address)} as the password can't be read`, {
+        hint: "an operator must check the file that DB_PASSWORD_FILE or DATABASE_URL_FILE names",
+        cause,
+      }),
+    );
   }
 }

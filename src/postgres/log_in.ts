@@ -13,6 +13,19 @@ const maxIterations = 1_000_000;
 
 const authentication = { ok: 0, cleartext: 3, md5: 5, sasl: 10, saslContinue: 11, saslFinal: 12 } as const;
 
+/** The server did not show that it knows the password: it may be another than the one the password is for. */
+export function unproven({ address }: ConnectionIdentity): ConnectionError {
+  return new ConnectionError(
+    new CallError(
+      "unavailable",
+      `Cannot trust ${nameAddress(address)} as it does not prove that it knows the password`,
+      {
+        hint: "an operator must check that DB_HOST and DB_PORT, or DATABASE_URL, name the right server",
+      },
+    ),
+  );
+}
+
 /** Follows one log-in: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP */
 export class LogInCheck {
   readonly #identity: ConnectionIdentity;
@@ -40,7 +53,7 @@ export class LogInCheck {
       case authentication.ok:
         // A server that can't prove that it knows the password is not the one the password is for.
         if (this.#scram !== "no" && this.#scram !== "verified") {
-          throw new ProtocolError("no proof of the server's");
+          throw unproven(this.#identity);
         }
         this.#accepted = true;
         return;

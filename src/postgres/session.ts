@@ -21,7 +21,7 @@ import {
   seconds,
   ServerError,
 } from "./database_errors.ts";
-import { type LogIn, LogInCheck } from "./log_in.ts";
+import { type LogIn, LogInCheck, unproven } from "./log_in.ts";
 import { type Cell, RowReader } from "./row_reader.ts";
 
 /** How a statement is run. */
@@ -109,7 +109,11 @@ export class Session {
     });
     this.#wire = new Wire((bytes) => {
       if (this.failure === undefined) socket.write(bytes);
-    }, () => this.fail(this.#protocolFailure(new ProtocolError("the server's signature is wrong"))));
+    }, () => this.fail(unproven(identity)));
+    if (socket.destroyed) {
+      this.fail(this.#lost());
+      this.#ended.resolve();
+    }
     this.#sql = client(this.#wire, identity, () => this.#logIn.password());
   }
 

@@ -3,7 +3,15 @@ import assert from "@std/assert";
 import net from "node:net";
 import { Database } from "../../src/postgres/database.ts";
 import type { DatabaseSettings } from "../../src/postgres/settings.ts";
-import { eventually, execute, fetchOnce, quiet, rejection, settingsFor } from "../support/unguarded.ts";
+import {
+  eventually,
+  execute,
+  fetchOnce,
+  mayListen,
+  quiet,
+  rejection,
+  settingsFor,
+} from "../support/unguarded.ts";
 import { postgresAvailable, sharedPostgres, startPostgres } from "../support/postgres.ts";
 
 const options = { ignore: !postgresAvailable };
@@ -24,6 +32,15 @@ const refusals: readonly RefusalCase[] = [
     name: "no password",
     changes: { password: () => undefined },
     message: /asks user "postgres" for a password and none is set$/,
+  },
+  {
+    name: "a password that can't be read",
+    changes: {
+      password: () => {
+        throw new Error("not the one");
+      },
+    },
+    message: /as the password can't be read$/,
   },
   {
     name: "an unknown user",
@@ -129,6 +146,22 @@ Deno.test("a password that changed is read again", options, async () => {
   assert.deepEqual((await fetchOnce(database, "select 1")).rows, [["1"]]);
 });
 
+Deno.test("a password of any characters", options, async () => {
+  const server = await sharedPostgres();
+  // The last ones are other characters after SASLprep.
+  const password = "@:/?#% '\\\"é\u00a0ﬁⅣe\u0301";
+  await execute(
+    server,
+    "drop role if exists characters",
+    `create role characters login password '${password.replaceAll("'", "''")}'`,
+  );
+  await using database = new Database(
+    settingsFor(server, { user: "characters", password: () => password }),
+    quiet,
+  );
+  assert.deepEqual((await fetchOnce(database, "select current_user")).rows, [["characters"]]);
+});
+
 Deno.test("a Unix socket, and several hosts in turn", options, async (t) => {
   const server = await sharedPostgres();
   await t.step("a Unix socket", async () => {
@@ -153,7 +186,7 @@ Deno.test("a Unix socket, and several hosts in turn", options, async (t) => {
   }
 });
 
-Deno.test("a server that says nothing is given up", async () => {
+Deno.test("a server that says nothing is given up", { ignore: !mayListen }, async () => {
   const sockets: net.Socket[] = [];
   const silent = net.createServer((socket) => {
     sockets.push(socket);

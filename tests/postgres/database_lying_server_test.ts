@@ -3,7 +3,8 @@ import assert from "@std/assert";
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import { Database } from "../../src/postgres/database.ts";
-import { fetchOnce, quiet, rejection, settingsFor } from "../support/unguarded.ts";
+import type { SslMode } from "../../src/postgres/settings.ts";
+import { fetchOnce, mayListen, quiet, rejection, settingsFor } from "../support/unguarded.ts";
 
 /** A message of the backend. */
 function message(type: string, body: string | Uint8Array = "", length?: number): Buffer {
@@ -32,6 +33,8 @@ interface Lie {
   /** Sends `then` again and again. */
   readonly endless?: boolean;
   readonly says?: RegExp;
+  /** `disable` where nothing else is said. */
+  readonly sslMode?: SslMode;
 }
 
 const noProtocol = /does not speak PostgreSQL's protocol/;
@@ -50,6 +53,39 @@ const lies: readonly Lie[] = [
     says: /a method that this program/,
   },
   { name: "a SCRAM challenge that nobody asked for", first: message("R", "\0\0\0\x0br=x,s=AAAA,i=4096") },
+  {
+    name: "a log-in that is accepted without proof of the password",
+    first: message("R", "\0\0\0\x0aSCRAM-SHA-256\0\0"),
+    then: Buffer.concat([ok, ready]),
+    says: /does not prove that it knows the password/,
+  },
+  {
+    name: "a SCRAM challenge of a billion rounds",
+    first: message("R", "\0\0\0\x0aSCRAM-SHA-256\0\0"),
+    then: message("R", "\0\0\0\x0br=x,s=AAAA,i=1000000000"),
+  },
+  {
+    name: "a SCRAM challenge without a salt",
+    first: message("R", "\0\0\0\x0aSCRAM-SHA-256\0\0"),
+    then: message("R", "\0\0\0\x0br=x,i=4096"),
+  },
+  {
+    name: "a wrong proof of the password",
+    first: message("R", "\0\0\0\x0aSCRAM-SHA-256\0\0"),
+    then: Buffer.concat([
+      message("R", "\0\0\0\x0br=x,s=AAAA,i=4096"),
+      message("R", "\0\0\0\x0cv=AAAA"),
+      ok,
+      ready,
+    ]),
+    says: /does not prove that it knows the password/,
+  },
+  {
+    name: "words before the TLS handshake that pretend to be from inside it",
+    first: Buffer.concat([Buffer.from("S"), hello]),
+    sslMode: "require",
+    says: /the server's answer to SSLRequest is not PostgreSQL's/,
+  },
   { name: "a short MD5 salt", first: message("R", "\0\0\0\x05a") },
   { name: "ready without a log-in", first: ready },
   { name: "rows before the log-in", first: message("D", "\0\x01\0\0\0\x01a") },
@@ -101,7 +137,7 @@ const lies: readonly Lie[] = [
   { name: "a goodbye", first: Buffer.alloc(0), says: /closed the connection|was lost/ },
 ];
 
-Deno.test("a server that lies", async (t) => {
+Deno.test("a server that lies", { ignore: !mayListen }, async (t) => {
   const uncaught: unknown[] = [];
   const note = (event: Event) => {
     event.preventDefault();
@@ -135,7 +171,9 @@ Deno.test("a server that lies", async (t) => {
       const before = Deno.memoryUsage().rss;
       {
         await using database = new Database(
-          settingsFor({ host: "127.0.0.1", port, superuser: "u", password: "p" }, { sslMode: "disable" }),
+          settingsFor({ host: "127.0.0.1", port, superuser: "u", password: "p" }, {
+            sslMode: lie.sslMode ?? "disable",
+          }),
           quiet,
           { connectTimeoutMs: 5000 },
         );

@@ -3,9 +3,12 @@ import postgres from "postgres";
 import { CallError } from "../../src/common/errors.ts";
 import type { Logger } from "../../src/common/log.ts";
 import type { Cell, Database, FetchLimits, Rows } from "../../src/postgres/database.ts";
-import { GuardedStatement } from "../../src/postgres/guard.ts";
+import type { GuardedStatement } from "../../src/postgres/guard.ts";
 import type { DatabaseSettings } from "../../src/postgres/settings.ts";
 import type { TestPostgres } from "./postgres.ts";
+
+/** Whether this process may play a server itself. */
+export const mayListen: boolean = Deno.permissions.querySync({ name: "net" }).state === "granted";
 
 /** Says nothing. */
 export const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -33,7 +36,8 @@ export function settingsFor(
 
 /** What the guard would have to refuse: for tests of what the server and the session do on their own. */
 export function unguarded(sql: string): GuardedStatement {
-  return Object.create(GuardedStatement.prototype, { sql: { value: sql } });
+  // Only the guard can make a real one; the database reads nothing of it but the text.
+  return { sql } as unknown as GuardedStatement;
 }
 
 /** Limits that cut nothing in a test. */
