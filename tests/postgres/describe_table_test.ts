@@ -2,8 +2,7 @@ import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import { describeTable } from "../../src/postgres/describe_table.ts";
 import { readName } from "../../src/postgres/relation.ts";
-import { createDatabase } from "../support/test_database.ts";
-import { postgresAvailable } from "../support/postgres.ts";
+import { createDatabase, databaseAvailable } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
 
 const schema = `
@@ -43,7 +42,7 @@ who signed in';
 
 Deno.test({
   name: "describe_table",
-  ignore: !postgresAvailable,
+  ignore: !databaseAvailable,
   async fn(context) {
     await using test = await createDatabase(schema);
     const tool = describeTable(test.database);

@@ -1,8 +1,7 @@
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
-import { createDatabase } from "../support/test_database.ts";
-import { postgresAvailable } from "../support/postgres.ts";
+import { createDatabase, databaseAvailable } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
 
 const schema = `create table users (id bigint primary key, name text, photo bytea);
@@ -10,7 +9,7 @@ const schema = `create table users (id bigint primary key, name text, photo byte
 
 Deno.test({
   name: "query_database",
-  ignore: !postgresAvailable,
+  ignore: !databaseAvailable,
   async fn(context) {
     await using test = await createDatabase(schema);
     const tool = queryDatabase(test.database, { maxRows: 200, allowFunctions: [] });

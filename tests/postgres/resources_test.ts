@@ -3,18 +3,17 @@ import { CallError } from "../../src/common/errors.ts";
 import type { Tool } from "../../src/common/tool.ts";
 import { describeTable } from "../../src/postgres/describe_table.ts";
 import { parseTableUri, postgresResources, tableUri } from "../../src/postgres/resources.ts";
-import { createDatabase } from "../support/test_database.ts";
-import { postgresAvailable } from "../support/postgres.ts";
+import { createDatabase, databaseAvailable } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
 
 const schema =
   `create schema sales; create table sales.orders (id int primary key); create table users (id int);
-  comment on table users is 'People'; create table "a/b%c d" (id int); create extension pg_trgm;
+  comment on table users is 'People'; create table "a/b%c d" (id int);
   insert into users select generate_series(1, 10); analyze;`;
 
 Deno.test({
   name: "resources",
-  ignore: !postgresAvailable,
+  ignore: !databaseAvailable,
   async fn(context) {
     await using test = await createDatabase(schema);
     const describe = describeTable(test.database);
@@ -42,10 +41,10 @@ Deno.test({
 
     await context.step("the overview has the schemas, the largest tables and the extensions", async () => {
       const { text } = await callTool(read, { uri: "postgres://overview" });
-      assert.match(text, /^Database test_.*: PostgreSQL \d+/);
+      assert.match(text, /^Database \w+: PostgreSQL \d+/);
       assert.match(text, /public: 2 tables, 0 views\n {2}sales: 1 table, 0 views/);
       assert.match(text, /public\.users +\| +~10 \|/);
-      assert.match(text, /Extensions: pg_trgm [\d.]+, plpgsql/);
+      assert.match(text, /Extensions: .*plpgsql [\d.]+/);
     });
 
     for (

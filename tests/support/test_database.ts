@@ -1,9 +1,17 @@
-/** A database of its own on the shared real server, made by SQL and dropped at the end. */
+/**
+ * A database of its own, made by SQL and dropped at the end: on the shared real server, or, where there is none, in a
+ * PGlite process. That one has a single session behind all connections, and no roles of a test's own.
+ */
 import postgres from "postgres";
+import { startSampleDatabase } from "../../scripts/sample_database.ts";
 import { createLogger } from "../../src/common/log.ts";
 import { Database } from "../../src/postgres/database.ts";
 import type { DatabaseSettings } from "../../src/postgres/settings.ts";
-import { sharedPostgres } from "./postgres.ts";
+import { permitted } from "./permitted.ts";
+import { postgresAvailable, sharedPostgres } from "./postgres.ts";
+
+/** Whether either can be started; for `ignore`. What PGlite can't show is a step that {@linkcode postgresAvailable} gates. */
+export const databaseAvailable = permitted;
 
 /** A database that a test file fills. */
 export interface TestDatabase extends AsyncDisposable {
@@ -21,6 +29,7 @@ export async function createDatabase(
   setup: string,
   overrides: Partial<DatabaseSettings> = {},
 ): Promise<TestDatabase> {
+  if (!postgresAvailable) return await createInPglite(setup, overrides);
   const server = await sharedPostgres();
   const name = `test_${Deno.pid}_${++made}`;
   const connection = { host: server.host, port: server.port, user: server.superuser, pass: server.password };
@@ -31,20 +40,7 @@ export async function createDatabase(
     await owner.unsafe(sql).simple();
   };
   await execute(setup);
-  const settings: DatabaseSettings = {
-    hosts: [{ host: server.host, port: server.port }],
-    database: name,
-    user: server.superuser,
-    password: () => server.password,
-    sslMode: "disable",
-    sslRootCert: undefined,
-    targetSessionAttrs: "any",
-    poolSize: 4,
-    statementTimeoutMs: 30_000,
-    maxRows: 200,
-    allowFunctions: [],
-    ...overrides,
-  };
+  const settings = settingsOf(server, name, server.superuser, server.password, overrides);
   const database = new Database(settings, createLogger("off"));
   return {
     settings,
@@ -56,6 +52,52 @@ export async function createDatabase(
       await admin.unsafe(`drop database if exists ${name} with (force)`);
       await admin.end();
     },
+  };
+}
+
+async function createInPglite(setup: string, overrides: Partial<DatabaseSettings>): Promise<TestDatabase> {
+  const sample = await startSampleDatabase();
+  const { host, port, database: name } = sample;
+  const owner = postgres({ host, port, user: "postgres", database: name, max: 1, onnotice: () => {} });
+  const execute = async (sql: string) => {
+    await owner.unsafe(sql).simple();
+  };
+  await execute("drop schema public cascade; create schema public");
+  await execute(setup);
+  const settings = settingsOf(sample, name, "postgres", undefined, overrides);
+  const database = new Database(settings, createLogger("off"));
+  return {
+    settings,
+    database,
+    execute,
+    async [Symbol.asyncDispose]() {
+      await database.close();
+      await owner.end();
+      await sample.close();
+    },
+  };
+}
+
+function settingsOf(
+  { host, port }: { readonly host: string; readonly port: number },
+  database: string,
+  user: string,
+  password: string | undefined,
+  overrides: Partial<DatabaseSettings>,
+): DatabaseSettings {
+  return {
+    hosts: [{ host, port }],
+    database,
+    user,
+    password: () => password,
+    sslMode: "disable",
+    sslRootCert: undefined,
+    targetSessionAttrs: "any",
+    poolSize: 4,
+    statementTimeoutMs: 30_000,
+    maxRows: 200,
+    allowFunctions: [],
+    ...overrides,
   };
 }
 
