@@ -127,16 +127,16 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
   environment.integer("CACHE_TTL_SECONDS", { fallback: 60, min: 0, max: 86_400 });
   const auditDestination = environment.text("AUDIT_LOG") ?? "stderr";
 
-  if (command.name === "check") {
-    const backend = await program.open(environment, log);
+  // A check opens no audit log, as it answers nobody's call; otherwise it runs as the server will.
+  const audit = command.name === "check" ? undefined : openAuditLog(auditDestination);
+  const backend = await program.open(environment, log);
+  const { usesUnixSocket = false } = backend;
+  giveUpPermissions({ files: environment.usesFiles, socket: usesUnixSocket }, log);
+  if (audit === undefined) {
     const well = await backend.check((line) => writeLine(Deno.stdout, line));
     await backend.close();
     return well ? 0 : 1;
   }
-  const audit = openAuditLog(auditDestination);
-  const backend = await program.open(environment, log);
-  const { usesUnixSocket = false } = backend;
-  giveUpPermissions({ read: environment.usesFiles || usesUnixSocket, write: usesUnixSocket }, log);
   const pipeline = new Pipeline({
     tools: backend.tools,
     audit,

@@ -234,6 +234,6 @@ export function describeConnectFailure(error: unknown, address: ServerAddress): 
 /** The flag of Deno that is missing. */
 export function permissionHint(address: ServerAddress): string {
   return address.host.startsWith("/")
-    ? "a Unix socket needs --allow-net, and --allow-read and --allow-write for its folder: an operator must start or build this program with them"
+    ? "connect over TCP (DB_HOST=localhost), or use a build with --allow-read and --allow-write for the socket's folder alone: deno task compile:postgres --read=FOLDER --write=FOLDER"
     : `an operator must start or build this program with --allow-net=${nameAddress(address)}`;
 }
