@@ -5,7 +5,8 @@
 import { CallError } from "../common/errors.ts";
 import type { FoundFunction } from "./catalogue.ts";
 import { parsePlpgsql, parseStatements, tokens } from "./parser.ts";
-import { mergeReferences, type References, referencesOf } from "./references.ts";
+import { referencesOf } from "./mentions.ts";
+import { mergeReferences, type References } from "./references.ts";
 import {
   asList,
   checkNode,

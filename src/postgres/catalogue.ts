@@ -6,6 +6,7 @@
  * PostgreSQL's own (FirstNormalObjectId in transam.h).
  */
 import type { References } from "./references.ts";
+import { RESOLVE } from "./resolve_sql.ts";
 
 /** Our own fixed queries of the server's catalogue, in the transaction that will run the statement. */
 export interface Catalogue {
@@ -48,14 +49,10 @@ export interface FoundFunction {
   /** The complete CREATE FUNCTION; only where the body must be read from it. */
   readonly definition: string | null;
   readonly origin: "builtin" | "extension" | "user";
-  /** Position of its schema in the search path; 0 for one that was named with a schema or found by oid. */
-  readonly position: number;
+  /** Position of its schema in the search path; null where an unqualified call does not find it. */
+  readonly position: number | null;
   /** How it was found: by name, or as what an operator, cast, type or aggregate calls. */
   readonly named: boolean;
-  /** The one input is a row: a composite, record, polymorphic or user-defined type. */
-  readonly takesRow: boolean;
-  /** The composite type's columns, where the first input is one. */
-  readonly rowColumns: readonly string[] | null;
   /** An aggregate's transition, final, combine and other functions. */
   readonly parts: readonly string[] | null;
 }
@@ -63,7 +60,11 @@ export interface FoundFunction {
 export interface FoundOperator {
   readonly name: string;
   readonly schema: string;
-  readonly function: string;
+  /**
+   * Its own function, those of its negator and commutator, which the planner may put in its place, and those
+   * of its operator families, which joins and indexes use.
+   */
+  readonly functions: readonly string[];
   /** Oids of the operand types that are a user's own. */
   readonly userOperands: readonly string[];
   readonly builtinOperands: number;
@@ -104,7 +105,7 @@ export interface FoundRelation {
   readonly definition: string | null;
   /** USING expressions of row-level security. */
   readonly policies: readonly string[] | null;
-  /** Columns; only of PostgreSQL's and extensions' relations. */
+  /** Columns, the system's own (ctid …) included; not of a child. */
   readonly columns: readonly string[] | null;
   /** Support functions of operator classes of its indexes, where a user made the class. */
   readonly indexFunctions: readonly string[] | null;
@@ -118,218 +119,6 @@ export interface Found {
   readonly types: readonly FoundType[];
   readonly relations: readonly FoundRelation[];
 }
-
-const RESOLVE = `
-with recursive request as (select ($1::text)::jsonb as r),
-path as (
-  select n.oid, min(s.position) as position
-  from request,
-    lateral (
-      select name, position from unnest(current_schemas(true)) with ordinality as p(name, position) where r->'path' = 'null'
-      union all
-      select 'pg_catalog', 0 where r->'path' <> 'null' and not r->'path' ? 'pg_catalog'
-      union all
-      select case name when '$user' then current_user::text else name end, position
-      from jsonb_array_elements_text(case when r->'path' = 'null' then '[]' else r->'path' end) with ordinality as p(name, position)
-    ) s
-    join pg_catalog.pg_namespace n on n.nspname = s.name or (s.name = 'pg_temp' and n.oid = pg_my_temp_schema())
-  group by n.oid
-),
-temporary as (
-  select oid, position from path
-  union all
-  select pg_my_temp_schema(), -1 where pg_my_temp_schema() <> 0 and pg_my_temp_schema() not in (select oid from path)
-),
-member as (
-  select classid, objid from pg_catalog.pg_depend where deptype = 'e' and refclassid = 'pg_catalog.pg_extension'::regclass
-),
-wanted as (
-  select k.kind, x.item->>'s' as schema, x.item->>'n' as name, (x.item->>'d')::boolean as descend, x.position as index, n.oid as namespace
-  from request, unnest(array['functions','operators','types','relations']) as k(kind),
-    lateral jsonb_array_elements(r->k.kind) with ordinality as x(item, position)
-    left join pg_catalog.pg_namespace n on n.nspname = x.item->>'s' or (x.item->>'s' = 'pg_temp' and n.oid = pg_my_temp_schema())
-),
-named_function as (
-  select p.oid, min(case when w.schema is null then path.position else 0 end) as position
-  from (select distinct schema, name, namespace from wanted where kind = 'functions') w
-    join pg_catalog.pg_proc p on p.proname = w.name::name
-    left join path on path.oid = p.pronamespace
-  where case when w.schema is null then path.oid is not null else p.pronamespace = w.namespace end
-  group by p.oid
-),
-operator as (
-  select distinct o.*
-  from (select distinct schema, name, namespace from wanted where kind = 'operators') w
-    join pg_catalog.pg_operator o on o.oprname = w.name::name
-    left join path on path.oid = o.oprnamespace
-  where o.oid >= 16384 and case when w.schema is null then path.oid is not null else o.oprnamespace = w.namespace end
-    and (('pg_catalog.pg_operator'::regclass)::oid, o.oid) not in (select classid, objid from member)
-),
-usercast as (
-  select c.* from pg_catalog.pg_cast c
-  where c.oid >= 16384 and (('pg_catalog.pg_cast'::regclass)::oid, c.oid) not in (select classid, objid from member)
-),
-relation as (
-  select distinct on (w.index) w.index, w.descend, c.oid
-  from wanted w
-    join pg_catalog.pg_class c on c.relname = w.name::name
-    left join temporary t on t.oid = c.relnamespace
-  where w.kind = 'relations' and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 't')
-    and case when w.schema is null then t.oid is not null else c.relnamespace = w.namespace end
-  order by w.index, t.position
-),
-tree as (
-  select index, oid, descend, false as child from relation
-  union
-  select t.index, i.inhrelid, true, true from tree t join pg_catalog.pg_inherits i on i.inhparent = t.oid where t.descend
-),
-seed as (
-  select t.oid from (select distinct schema, name, namespace from wanted where kind = 'types') w
-    join pg_catalog.pg_type t on t.typname = w.name::name
-    left join path on path.oid = t.typnamespace
-  where case when w.schema is null then path.oid is not null else t.typnamespace = w.namespace end
-  union
-  select a.atttypid from relation r join pg_catalog.pg_attribute a on a.attrelid = r.oid and not a.attisdropped
-  union
-  select unnest(coalesce(p.proallargtypes, p.proargtypes::oid[]) || p.prorettype)
-  from named_function f join pg_catalog.pg_proc p on p.oid = f.oid where p.oid >= 16384
-  union
-  select unnest(array[oprleft, oprright, oprresult]) from operator
-  union
-  select casttarget from usercast where castsource < 16384 and castcontext = 'i'
-),
-reached(oid) as (
-  select oid from seed where oid >= 16384
-  union
-  select next.oid from reached,
-    lateral (
-      select unnest(array[t.typbasetype, t.typelem]) as oid from pg_catalog.pg_type t where t.oid = reached.oid
-      union all
-      select a.atttypid from pg_catalog.pg_type t join pg_catalog.pg_attribute a on a.attrelid = t.typrelid and not a.attisdropped
-      where t.oid = reached.oid and t.typrelid <> 0
-      union all
-      select unnest(array[g.rngsubtype, g.rngtypid]) from pg_catalog.pg_range g where reached.oid in (g.rngtypid, g.rngmultitypid)
-      union all
-      select casttarget from usercast where castsource = reached.oid and castcontext = 'i'
-    ) next
-  where next.oid >= 16384
-),
-usertype as (
-  select t.* from reached join pg_catalog.pg_type t on t.oid = reached.oid
-  where (('pg_catalog.pg_type'::regclass)::oid, t.oid) not in (select classid, objid from member)
-),
-userclass as (
-  select c.oid, c.opcintype, c.opcdefault, p.amproc::oid as function
-  from pg_catalog.pg_opclass c
-    join pg_catalog.pg_amproc p on p.amprocfamily = c.opcfamily
-  where c.oid >= 16384 and (('pg_catalog.pg_opclass'::regclass)::oid, c.oid) not in (select classid, objid from member)
-),
-typefunction as (
-  select t.oid as type, f.oid as function from usertype t,
-    lateral (
-      select unnest(array[t.typinput, t.typoutput, t.typreceive, t.typsend, t.typmodin, t.typmodout, t.typsubscript]::oid[]) as oid
-      union all
-      select unnest(array[g.rngcanonical, g.rngsubdiff]::oid[]) from pg_catalog.pg_range g where g.rngtypid = t.oid
-      union all
-      select c.function from userclass c where c.opcintype = t.oid and c.opcdefault
-    ) f
-  where f.oid >= 16384
-),
-indexfunction as (
-  select distinct r.index, c.function
-  from relation r join pg_catalog.pg_index i on i.indrelid = r.oid, unnest(i.indclass::oid[]) as used(class)
-    join userclass c on c.oid = used.class
-),
-direct as (
-  select oid, position, true as named from named_function
-  union all
-  select f.oid, 0, false
-  from (
-    select oprcode::oid as oid from operator
-    union select castfunc from usercast where castfunc <> 0
-    union select function from typefunction
-    union select function from indexfunction
-  ) f where f.oid not in (select oid from named_function)
-),
-part as (
-  select distinct a.aggfnoid::oid as aggregate, f.oid as function
-  from direct d join pg_catalog.pg_aggregate a on a.aggfnoid = d.oid,
-    unnest(array[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn,
-      a.aggmfinalfn]::oid[]) as f(oid)
-  where d.oid >= 16384 and f.oid <> 0
-),
-func as (
-  select oid, min(position) as position, bool_or(named) as named
-  from (select * from direct union all select function, 0, false from part) f group by oid
-)
-select
-  current_setting('standard_conforming_strings') as standard_conforming_strings,
-  current_setting('client_encoding') as client_encoding,
-  current_setting('server_encoding') as server_encoding,
-  current_setting('transaction_read_only') as read_only,
-  current_setting('max_identifier_length') as max_identifier_length,
-  current_setting('server_version_num') as version,
-  (select json_agg(x) from (
-    select p.oid::text, n.nspname as schema, p.proname as name, oidvectortypes(p.proargtypes) as arguments,
-      p.pronargs as inputs, p.pronargdefaults as defaults, p.provariadic <> 0 as variadic, p.proargtypes::text as signature,
-      p.prokind as kind, p.provolatile as volatility, l.lanname as language, p.prosecdef as definer, p.proconfig as settings,
-      case when o.origin = 'user' and l.lanname in ('sql', 'plpgsql') then p.prosrc end as body,
-      case when o.origin = 'user' and p.prokind in ('f', 'w') and (l.lanname = 'plpgsql' or l.lanname = 'sql' and p.prosqlbody is not null)
-        then pg_get_functiondef(p.oid) end as definition,
-      case when o.origin = 'user' then pg_get_expr(p.proargdefaults, 0) end as "defaultValues",
-      o.origin, f.position, f.named,
-      coalesce(t.typtype in ('c', 'p', 'd') or t.oid >= 16384, false) as "takesRow",
-      (select json_agg(a.attname) from pg_catalog.pg_attribute a where a.attrelid = t.typrelid and not a.attisdropped) as "rowColumns",
-      (select json_agg(part.function::text) from part where part.aggregate = p.oid) as parts
-    from func f
-      join pg_catalog.pg_proc p on p.oid = f.oid
-      join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-      join pg_catalog.pg_language l on l.oid = p.prolang
-      left join pg_catalog.pg_type t on t.oid = p.proargtypes[0],
-      lateral (select case
-        when p.oid < 16384 then 'builtin'
-        when (('pg_catalog.pg_proc'::regclass)::oid, p.oid) in (select classid, objid from member) then 'extension'
-        else 'user' end as origin) o
-  ) x)::text as functions,
-  (select json_agg(x) from (
-    select o.oprname as name, n.nspname as schema, o.oprcode::oid::text as function,
-      (select coalesce(json_agg(t.oid::text), '[]') from unnest(array[o.oprleft, o.oprright]) as t(oid) where t.oid >= 16384) as "userOperands",
-      (select count(*) from unnest(array[o.oprleft, o.oprright]) as t(oid) where t.oid > 0 and t.oid < 16384) as "builtinOperands",
-      exists (select from pg_catalog.pg_operator b where b.oprname = o.oprname and b.oid < 16384) as "alsoBuiltin"
-    from operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace
-  ) x)::text as operators,
-  (select json_agg(x) from (
-    select format('%s to %s', castsource::regtype, casttarget::regtype) as name, castfunc::text as function, castsource::text as source,
-      casttarget::text as target, castsource < 16384 as "builtinSource", casttarget < 16384 as "builtinTarget"
-    from usercast where castfunc <> 0
-  ) x)::text as casts,
-  (select json_agg(x) from (
-    select t.oid::text, format_type(t.oid, null) as name, c.checks, f.functions
-    from usertype t
-      left join (
-        select contypid, json_agg(pg_get_expr(conbin, 0)) as checks from pg_catalog.pg_constraint
-        where contypid <> 0 and conbin is not null group by contypid
-      ) c on c.contypid = t.oid
-      left join (select type, json_agg(function::text) as functions from typefunction group by type) f on f.type = t.oid
-  ) x)::text as types,
-  (select json_agg(x) from (
-    select tree.index, c.oid::text, n.nspname as schema, c.relname as name, c.relkind as kind, o.origin, tree.child,
-      case when c.relkind = 'v' and o.origin = 'user' then pg_get_viewdef(c.oid) end as definition,
-      case when c.relrowsecurity then
-        (select json_agg(pg_get_expr(p.polqual, p.polrelid)) from pg_catalog.pg_policy p
-         where p.polrelid = c.oid and p.polqual is not null and p.polcmd in ('r', '*')) end as policies,
-      case when o.origin <> 'user' then
-        (select json_agg(a.attname) from pg_catalog.pg_attribute a where a.attrelid = c.oid and not a.attisdropped) end as columns,
-      (select json_agg(i.function::text) from indexfunction i where i.index = tree.index) as "indexFunctions"
-    from tree
-      join pg_catalog.pg_class c on c.oid = tree.oid
-      join pg_catalog.pg_namespace n on n.oid = c.relnamespace,
-      lateral (select case
-        when c.oid < 16384 then 'builtin'
-        when (('pg_catalog.pg_class'::regclass)::oid, c.oid) in (select classid, objid from member) then 'extension'
-        else 'user' end as origin) o
-  ) x)::text as relations
-`;
 
 /**
  * Resolves what a text mentions, along the session's own search path or, for the body of a function with one

@@ -107,8 +107,8 @@ const REFUSED: readonly Family[] = [
   },
   {
     because: "it can show texts of other sessions that hold passwords",
-    names: "pg_stat_get_activity pg_stat_get_backend_activity",
-    instead: "Use the view pg_stat_activity",
+    names: "pg_stat_get_activity pg_stat_get_backend_activity pg_stat_statements pg_stat_monitor_internal",
+    instead: "Use the views pg_stat_activity and pg_stat_statements",
   },
   {
     because: "it can show settings that hold passwords",
@@ -144,7 +144,7 @@ const HARMLESS = new Set(
     // Row samples
     "bernoulli system system_rows system_time " +
     // Extensions that look at storage and statistics
-    "pg_stat_statements pg_stat_statements_info pg_buffercache_pages pg_buffercache_summary pg_buffercache_usage_counts " +
+    "pg_stat_statements_info pg_buffercache_pages pg_buffercache_summary pg_buffercache_usage_counts " +
     "pg_buffercache_numa_pages pg_freespace pg_visibility pg_visibility_map pg_visibility_map_summary pg_check_frozen pg_check_visible " +
     "pgstattuple pgstattuple_approx pgstatindex pgstatginindex pgstathashindex pgrowlocks bt_index_check bt_metap bt_page_stats verify_heapam gin_index_check " +
     "pg_old_snapshot_time_mapping postgres_fdw_get_connections hypopg hypopg_list_indexes pg_stat_kcache pg_qualstats " +

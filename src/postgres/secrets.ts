@@ -16,8 +16,8 @@ import type { References, RelationReference } from "./references.ts";
  * keyword or a column of such a name, a conninfo string, a URL with credentials.
  */
 export const SECRET_TEXT = String
-  .raw`(passw(or)?d|passphrase|secret|token|api_?key|credential)\w*["]?\s*(=|:=|=>|:|to\s|)\s*(E|U&)?['$]+[^'$\d]` +
-  String.raw`|(passw(or)?d|passphrase|passfile|secret|token|api_?key)=['"]*[^\s'"$(]` +
+  .raw`(passw(or)?d|passphrase|secret|token|api_?key|credential)\w*['"]?\s*(=|:=|=>|:|\sto\s|\s)\s*(E|U&)?(['"]+[^'"]|\$[^\d])` +
+  String.raw`|(passw(or)?d|passphrase|passfile|secret|token|api_?key)=[^\s'"$(]` +
   String.raw`|passw(or)?d\s+(E|U&)?'|identified\s+by\s` +
   String.raw`|://[^/\s:@]*:[^/\s@]+@`;
 
@@ -67,6 +67,10 @@ const GUARDED: ReadonlyMap<string, Guarded | readonly Guarded[]> = new Map<
     probe:
       "select exists (select from pg_catalog.pg_stat_activity where pid <> pg_backend_pid() and query ~* $1) as found",
   }],
+  ["pg_stat_monitor", {
+    columns: ["query"],
+    probe: "select exists (select from %relation% where query ~* $1) as found",
+  }],
   ["pg_stat_statements", {
     columns: ["query"],
     probe: "select exists (select from %relation% where query ~* $1) as found",
@@ -94,7 +98,8 @@ const GUARDED: ReadonlyMap<string, Guarded | readonly Guarded[]> = new Map<
   }],
 ]);
 
-const SYSTEM_COLUMNS = new Set(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "oid"]);
+/** Columns that every table has, and nobody asks for (the manual, "System Columns"). */
+const SYSTEM_COLUMNS = new Set(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"]);
 
 /** Refuses a text that reads a secret. Throws {@linkcode CallError} `refused`. */
 export async function refuseSecrets(
@@ -110,7 +115,9 @@ export async function refuseSecrets(
       const column = mentioned(guarded.columns, relation, reference, references);
       if (column === undefined) continue;
       if (guarded.probe !== undefined && !await probe(guarded.probe, relation, catalogue)) continue;
-      const others = (relation.columns ?? []).filter((name) => !guarded.columns.includes(name));
+      const others = (relation.columns ?? []).filter((name) =>
+        !guarded.columns.includes(name) && !SYSTEM_COLUMNS.has(name)
+      );
       throw new CallError(
         "refused",
         `Cannot read ${relation.name}.${column} as it ${
@@ -155,7 +162,7 @@ function mentioned(
     if (qualifies(qualifier)) {
       if (guarded.includes(last)) return last;
       // Not a column: x.f calls f on the whole row. Under a join's name other columns are possible.
-      const known = relation.columns?.includes(last) === true || SYSTEM_COLUMNS.has(last);
+      const known = relation.columns?.includes(last) === true;
       if (!known && (qualifier === reference.alias || qualifier === relation.name)) return first;
     }
     // schema.relation is the whole row, too.
@@ -177,8 +184,18 @@ async function refuseSettings(settings: References["settings"], catalogue: Catal
       throw new CallError("refused", `Cannot show the setting ${name} as it holds a secret by its name`);
     }
   }
-  const all = settings.some((name) => name === undefined || name === "all");
-  const names = settings.filter((name) => name !== undefined && name !== "all");
+  if (settings.includes(undefined)) {
+    // The custom settings of a session (app.jwt_secret) are listed nowhere: they can't be probed.
+    throw new CallError(
+      "refused",
+      "Cannot call current_setting with a computed name as the setting could hold a secret",
+      {
+        hint: "Name the setting as a literal, current_setting('work_mem'), or read the view pg_settings",
+      },
+    );
+  }
+  const all = settings.includes("all");
+  const names = settings.filter((name) => name !== "all");
   const [row] = all ? await catalogue.query(SETTINGS_PROBE, [SECRET_TEXT]) : await catalogue.query(
     `select exists (
       select from pg_catalog.pg_settings where lower(name) in (select jsonb_array_elements_text(($2::text)::jsonb)) and setting ~* $1

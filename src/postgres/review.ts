@@ -1,0 +1,247 @@
+/**
+ * The review of all that a statement reaches: what it mentions, and what the views, functions, policies,
+ * operators, casts and types behind it mention in turn.
+ */
+import { CallError } from "../common/errors.ts";
+import { readBody, readExpression, readQuery } from "./body.ts";
+import { type Catalogue, type Found, type FoundFunction, type FoundOperator, resolve } from "./catalogue.ts";
+import { type FunctionReference, mergeReferences, type References } from "./references.ts";
+import { checkSession, refuseNames } from "./same_text.ts";
+import { refuseSecrets } from "./secrets.ts";
+import { type Allowed, isAllowed, judge, ownPath } from "./verdict.ts";
+
+/** Bodies, views and policies that one statement may reach before it is refused. */
+const MAX_TEXTS = 200;
+
+/** Names of schemas; null is the session's own search path. */
+type Path = readonly string[] | null;
+
+/** By oid. */
+type Functions = ReadonlyMap<string, FoundFunction>;
+
+/** A text that will run: the statement itself, or what it reaches. */
+interface Text {
+  readonly references: References;
+  /** The search path it runs with. */
+  readonly path: Path;
+  /** How the statement reaches it, e.g. "the view public.v". */
+  readonly via: string | undefined;
+}
+
+/** Reviews one statement; a review is made for each. */
+export class Review {
+  readonly #catalogue: Catalogue;
+  readonly #allowed: Allowed;
+  readonly #pending: Text[] = [];
+  readonly #seen = new Set<string>();
+
+  constructor(catalogue: Catalogue, allowed: Allowed) {
+    this.#catalogue = catalogue;
+    this.#allowed = allowed;
+  }
+
+  /** Throws {@linkcode CallError} `refused` with what is not allowed, and through what it is reached. */
+  async run(references: References): Promise<void> {
+    this.#pending.push({ references, path: null, via: undefined });
+    let texts = 0;
+    while (this.#pending.length > 0) {
+      // All that is known by now in one query; those with a search path of their own, each in another.
+      const path = this.#pending[0]?.path ?? null;
+      const all = this.#pending.splice(0);
+      const same = all.filter((each) => samePath(each.path, path));
+      this.#pending.push(...all.filter((each) => !samePath(each.path, path)));
+      texts += same.length;
+      if (texts > MAX_TEXTS) {
+        throw new CallError(
+          "refused",
+          `Cannot run the statement as it reaches more than ${MAX_TEXTS} views and functions`,
+        );
+      }
+      await this.#review(same, path);
+    }
+  }
+
+  async #review(texts: readonly Text[], path: Path): Promise<void> {
+    const together = mergeReferences(texts.map((each) => each.references));
+    refuseNames(together);
+    const found = await resolve(this.#catalogue, together, path);
+    checkSession(found, together);
+    const functions: Functions = new Map(found.functions.map((each) => [each.oid, each]));
+    let offset = 0;
+    for (const text of texts) {
+      const count = text.references.relations.length;
+      const relations = found.relations.filter(({ index }) => index > offset && index <= offset + count)
+        .map((each) => ({ ...each, index: each.index - offset }));
+      offset += count;
+      try {
+        await refuseSecrets(text.references, relations, this.#catalogue);
+        this.#relations(relations, text.references, functions);
+        for (const reference of text.references.functions) {
+          if (isColumn(reference, text.references, relations)) continue;
+          for (const candidate of candidates(reference, found.functions)) {
+            this.#call(candidate, path, functions, reference.count);
+          }
+        }
+      } catch (error) {
+        throw error instanceof CallError ? reachedBy(error, text.via) : error;
+      }
+    }
+    this.#unwritten(found, path, functions);
+  }
+
+  /** What runs without being called by name: operators, casts, types. */
+  #unwritten(found: Found, path: Path, functions: Functions): void {
+    const reached = new Set(found.types.map(({ oid }) => oid));
+    for (const operator of found.operators) {
+      if (isReachable(operator, reached)) {
+        this.#calls(operator.functions, `the operator ${operator.schema}.${operator.name}`, path, functions);
+      }
+    }
+    for (const cast of found.casts) {
+      const applies = (cast.builtinSource || reached.has(cast.source)) &&
+        (cast.builtinTarget || reached.has(cast.target));
+      if (applies) this.#calls([cast.function], `the cast from ${cast.name}`, path, functions);
+    }
+    for (const type of found.types) {
+      this.#calls(type.functions ?? [], `the type ${type.name}`, path, functions);
+      for (const check of type.checks ?? []) {
+        this.#expression(check, `check:${type.oid}`, `the domain ${type.name}`);
+      }
+    }
+  }
+
+  #calls(oids: readonly string[], via: string, path: Path, functions: Functions): void {
+    for (const oid of oids) {
+      const found = functions.get(oid);
+      if (found === undefined) {
+        throw new CallError("refused", `Cannot run the statement as a function of ${via} is not known`);
+      }
+      try {
+        this.#call(found, path, functions, undefined);
+      } catch (error) {
+        throw error instanceof CallError ? reachedBy(error, via) : error;
+      }
+    }
+  }
+
+  #call(found: FoundFunction, path: Path, functions: Functions, count: number | undefined): void {
+    if (found.kind === "p") return; // A SELECT can't call a procedure.
+    const name = `${found.schema}.${found.name}`;
+    if (
+      found.defaultValues !== null && !isAllowed(this.#allowed, found.schema, found.name, found.arguments)
+    ) {
+      this.#expression(found.defaultValues, `defaults:${found.oid}`, `the arguments of the function ${name}`);
+    }
+    if (judge(found, this.#allowed, count) === "read") {
+      // A standard body is stored by identity and printed as the session sees its names; a string is read anew.
+      const own = found.language === "sql" && found.definition !== null ? null : ownPath(found) ?? path;
+      this.#text(`function:${found.oid}`, () => readBody(found), `the function ${name}`, own);
+    }
+    if (found.origin === "user" && found.parts !== null) {
+      this.#calls(found.parts, `the aggregate ${name}`, path, functions);
+    }
+  }
+
+  #relations(relations: Found["relations"], references: References, functions: Functions): void {
+    for (const relation of relations) {
+      const { schema, name, oid, definition } = relation;
+      if (relation.kind === "f" && !isAllowed(this.#allowed, schema, name)) {
+        const parent = relation.child
+          ? `, which is a part of ${references.relations[relation.index - 1]?.name},`
+          : "";
+        throw new CallError(
+          "refused",
+          `Cannot read the foreign table ${schema}.${name}${parent} as another server can be written to through it`,
+          {
+            hint: `A person who knows that it only reads can allow it: DB_ALLOW_FUNCTIONS=${schema}.${name}`,
+          },
+        );
+      }
+      if (definition !== null) {
+        this.#text(
+          `view:${oid}`,
+          () => readQuery(definition),
+          `the view ${schema}.${name}`,
+          null,
+        );
+      }
+      for (const policy of relation.policies ?? []) {
+        this.#expression(policy, `policy:${oid}`, `a policy of ${schema}.${name}`);
+      }
+      this.#calls(relation.indexFunctions ?? [], `an index of ${schema}.${name}`, null, functions);
+    }
+  }
+
+  #expression(expression: string, key: string, via: string): void {
+    this.#text(`${key}:${expression}`, () => readExpression(expression), via, null);
+  }
+
+  #text(key: string, read: () => References, via: string, path: Path): void {
+    const unique = JSON.stringify([key, path]);
+    if (this.#seen.has(unique)) return;
+    this.#seen.add(unique);
+    try {
+      this.#pending.push({ references: read(), path, via });
+    } catch (error) {
+      throw error instanceof CallError ? reachedBy(error, via) : error;
+    }
+  }
+}
+
+function samePath(one: Path, other: Path): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** x.f is a column, and no call of f(x), where all that is called x are relations with a column f. */
+function isColumn(
+  reference: FunctionReference,
+  references: References,
+  relations: Found["relations"],
+): boolean {
+  const { how, name, qualifier } = reference;
+  if (how !== "notation" || qualifier === undefined || references.otherAliases.includes(qualifier)) {
+    return false;
+  }
+  const meant = references.relations.flatMap((each, index) =>
+    each.alias === qualifier ? [{ ...each, index: index + 1 }] : []
+  );
+  return meant.length > 0 &&
+    meant.every(({ index, renamed }) =>
+      !renamed && relations.some((each) => each.index === index && each.columns?.includes(name) === true)
+    );
+}
+
+/** The functions that a reference may call: PostgreSQL chooses among them by types that are not known here. */
+function candidates(reference: FunctionReference, functions: readonly FoundFunction[]): FoundFunction[] {
+  const { schema, name, count } = reference;
+  const fitting = functions.filter((each) =>
+    each.named && each.name === name &&
+    (schema === undefined || each.schema === schema || schema === "pg_temp") &&
+    (each.variadic
+      ? count >= each.inputs - 1 - each.defaults
+      : count >= each.inputs - each.defaults && count <= each.inputs)
+  );
+  if (schema !== undefined) return fitting;
+  // Of two with the same input types, the one whose schema comes first hides the other.
+  const visible = fitting.flatMap((each) =>
+    each.position === null ? [] : [{ each, position: each.position }]
+  );
+  return visible.filter(({ each, position }) =>
+    !visible.some((other) =>
+      other.position < position && other.each.signature === each.signature &&
+      other.each.variadic === each.variadic
+    )
+  ).map(({ each }) => each);
+}
+
+/** An operator on two types that the statement can't reach is not meant, if another one has that name. */
+function isReachable(operator: FoundOperator, reached: ReadonlySet<string>): boolean {
+  return !operator.alsoBuiltin || operator.builtinOperands > 0 ||
+    operator.userOperands.some((type) => reached.has(type));
+}
+
+function reachedBy(error: CallError, via: string | undefined): CallError {
+  if (via === undefined || error.message.includes(via)) return error;
+  const kind = error.kind === "invalid" ? "refused" : error.kind;
+  return new CallError(kind, `${error.message} (through ${via})`, { hint: error.hint, cause: error.cause });
+}

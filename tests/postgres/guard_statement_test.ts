@@ -1,0 +1,213 @@
+/** The guard's first layer, which needs neither a server nor a permission but reading its parser's WebAssembly. */
+import assert from "@std/assert";
+import fc from "fast-check";
+import { CallError } from "../../src/common/errors.ts";
+import { authorize, GuardedStatement, inspect, loadParser } from "../../src/postgres/guard.ts";
+import { ALLOWED, ALLOWED_TO_SUPERUSER } from "./corpus/allow.ts";
+import { REFUSED_BY_CATALOGUE, REFUSED_BY_PARSE } from "./corpus/refuse.ts";
+
+/** The parser can't be loaded where the cache must not be read: these tests are then skipped by name. */
+const loaded = await loadParser().then(() => true, (error) => {
+  if (
+    error instanceof Deno.errors.NotCapable ||
+    Deno.permissions.querySync({ name: "read" }).state !== "granted"
+  ) {
+    return false;
+  }
+  throw error;
+});
+
+function test(name: string, fn: () => void | Promise<void>): void {
+  Deno.test({ name: name.slice(0, 150), ignore: !loaded, fn });
+}
+
+function refusal(sql: string): CallError | undefined {
+  try {
+    inspect(sql);
+  } catch (error) {
+    if (error instanceof CallError) return error;
+    throw error;
+  }
+  return undefined;
+}
+
+for (const sql of REFUSED_BY_PARSE) {
+  test(`refused: ${sql}`, () => {
+    const error = refusal(sql);
+    if (error === undefined) throw new assert.AssertionError({ message: "was allowed" });
+    assert.match(error.message, /^Cannot .*[^.]$/);
+    assert.ok(error.hint !== undefined);
+  });
+}
+
+for (const sql of [...ALLOWED, ...ALLOWED_TO_SUPERUSER]) {
+  test(`allowed: ${sql}`, () => assert.equal(inspect(sql).sql, sql));
+}
+
+const BAD: readonly [string, string, CallError["kind"], RegExp][] = [
+  ["an empty text", "", "invalid", /empty/],
+  ["white space", " \n\t ", "invalid", /empty/],
+  ["only a comment", "-- nothing", "invalid", /none/],
+  ["only semicolons", ";;", "invalid", /none/],
+  ["a NUL", "select 1\0", "invalid", /NUL/],
+  ["a NUL in a literal", "select '\0; drop table users'", "invalid", /NUL/],
+  ["a surrogate that stands alone", "select '\ud800'", "invalid", /surrogate/],
+  ["10 MB", `select '${"x".repeat(10_000_000)}'`, "refused", /256 KiB/],
+  ["256 KiB of characters with three bytes", `select '${"€".repeat(100_000)}'`, "refused", /256 KiB/],
+  ["100,000 parentheses", `select ${"(".repeat(100_000)}1${")".repeat(100_000)}`, "refused", /levels/],
+  ["100,000 open parentheses", `select ${"(".repeat(100_000)}`, "refused", /levels/],
+  ["100,000 brackets", `select a${"[".repeat(100_000)}`, "refused", /levels/],
+  ["100,000 operators", `select 1${"+1".repeat(100_000)}`, "refused", /levels/],
+  ["50,000 prefix operators", `select ${"- ".repeat(50_000)}1`, "refused", /levels/],
+  ["20,000 casts", `select 1${"::int".repeat(20_000)}`, "refused", /levels/],
+  ["10,000 calls", `select ${"f(".repeat(10_000)}1${")".repeat(10_000)}`, "refused", /levels/],
+  ["5,000 subqueries", `select ${"(select ".repeat(5_000)}1${")".repeat(5_000)}`, "refused", /levels/],
+  ["5,000 CASE", `select ${"case when 1 then ".repeat(5_000)}1${" end".repeat(5_000)}`, "refused", /levels/],
+  [
+    "5,000 CASE in conditions",
+    `select ${"case when ".repeat(5_000)}true${" then true end".repeat(5_000)}`,
+    "refused",
+    /levels/,
+  ],
+  ["5,000 set operations", `select 1${" union select 1".repeat(5_000)}`, "refused", /levels/],
+  ["5,000 joins", `select 1 from a${" join a on true and true".repeat(5_000)}`, "refused", /levels/],
+  ["keywords as names, so as to hide depth", `select 1${"+ x.and".repeat(20_000)}`, "refused", /levels/],
+  [
+    "END as a name, so as to hide depth",
+    `select ${"(x.end + ".repeat(5_000)}1${")".repeat(5_000)}`,
+    "refused",
+    /levels/,
+  ],
+  ["a syntax error", "select 1 frm x y", "invalid", /syntax error at or near "x"/],
+  ["an open string", "select 'abc", "invalid", /unterminated quoted string/],
+  ["an open dollar quote", "select $a$ b", "invalid", /unterminated/],
+  ["an open comment", "select 1 /* b", "invalid", /unterminated/],
+  ["psql's own commands", "\\! id", "invalid", /syntax error/],
+];
+for (const [name, sql, kind, message] of BAD) {
+  test(`bad input: ${name}`, () => {
+    const error = refusal(sql);
+    assert.equal(error?.kind, kind);
+    assert.match(error?.message ?? "", message);
+    assert.ok((error?.message.length ?? 0) < 300);
+  });
+}
+
+const LARGE: readonly [string, string][] = [
+  ["100,000 items in a list", `select 1 where 1 in (1${",1".repeat(99_999)})`],
+  ["5,000 conditions", `select 1 where a = 1${" or a = 1".repeat(5_000)}`],
+  ["500 UNION ALL", `select 1${" union all select 1".repeat(500)}`],
+  ["200 nested calls", `select ${"f(".repeat(200)}1${")".repeat(200)}`],
+  ["2,000 rows of VALUES", `values (1, 'a')${", (1, 'a')".repeat(2_000)}`],
+  ["a literal of 200 kB", `select '${"x".repeat(200_000)}'`],
+];
+for (const [name, sql] of LARGE) {
+  test(`large but flat: ${name}`, () => assert.equal(inspect(sql).kind, "select"));
+}
+
+test("a syntax error tells where", () => {
+  const error = refusal("select 'é', 1 frm x y z");
+  assert.match(error?.hint ?? "", /^At character 19: /);
+});
+
+test("the parser still works after all of that", () => {
+  assert.deepEqual(inspect("select a from b").references.relations.map(({ name }) => name), ["b"]);
+});
+
+test("only the guard makes a guarded statement", () => {
+  // deno-lint-ignore no-explicit-any -- what a caller without types could try
+  assert.throws(() => new (GuardedStatement as any)(Symbol(), "delete from users", "select"), TypeError);
+});
+
+test("only what was inspected is authorized", async () => {
+  const forged = { ...inspect("select 1"), sql: "delete from users" };
+  const catalogue = { query: () => Promise.resolve([]) };
+  await assert.rejects(authorize(forged, catalogue, { allowFunctions: [] }), TypeError);
+});
+
+const SCOPES: readonly [string, string[]][] = [
+  ["with a as (select 1) select * from a", []],
+  ["with a as (select * from a) select * from a", ["a"]],
+  ["with recursive a as (select * from a) select * from a", []],
+  ["with a as (select * from b), b as (select 1) select * from a", ["b"]],
+  ["with recursive a as (select * from b), b as (select 1) select * from a", []],
+  ["with a as (select 1) select * from public.a", ["a"]],
+  ["select * from (with a as (select 1) select * from a) x, a", ["a"]],
+  ["with a as (select 1) select (select 1 from a), exists (select from (select * from a) x)", []],
+  ["(with a as (select 1) select * from a) union select * from a", ["a"]],
+  ["with a as (select 1) (select * from a) union select * from a", []],
+  ["with a as (with b as (select 1) select * from b) select * from a, b", ["b"]],
+];
+for (const [sql, relations] of SCOPES) {
+  test(`which names are relations: ${sql}`, () => {
+    assert.deepEqual(inspect(sql).references.relations.map(({ name }) => name), relations);
+  });
+}
+
+test("whatever is done to a statement, it is a SELECT or refused by a CallError", () => {
+  const corpus = [...ALLOWED, ...REFUSED_BY_PARSE, ...REFUSED_BY_CATALOGUE];
+  const piece = fc.constantFrom(
+    "'",
+    '"',
+    "$$",
+    "$a$",
+    "/*",
+    "*/",
+    "--",
+    "\n",
+    ";",
+    "(",
+    ")",
+    "\\",
+    "E'",
+    "U&'",
+    "\0",
+    "\ud800",
+    "\u2028",
+    "é",
+    " delete from users ",
+    " into x ",
+    " for update ",
+    " with d as (delete from users returning 1) ",
+    "; commit; ",
+    " union ",
+    "$1",
+    "{}",
+    "[",
+    "::",
+    " end ",
+    " case ",
+  );
+  const mutated = fc.tuple(
+    fc.constantFrom(...corpus),
+    fc.array(fc.tuple(fc.nat(), piece, fc.nat(6)), { maxLength: 4 }),
+  )
+    .map(([sql, edits]) =>
+      edits.reduce((text, [at, insert, remove]) => {
+        const position = at % (text.length + 1);
+        return text.slice(0, position) + insert + text.slice(position + remove);
+      }, sql)
+    );
+  fc.assert(
+    fc.property(mutated, (sql) => {
+      const error = refusal(sql);
+      if (error !== undefined) return;
+      const { kind, references } = inspect(sql);
+      assert.match(kind, /^(select|explain|show)$/);
+      for (const node of references.nodes) {
+        assert.doesNotMatch(node, /^(Insert|Update|Delete|Merge)|IntoClause|LockingClause/);
+      }
+    }),
+    { seed: 20260101, numRuns: 3_000, interruptAfterTimeLimit: 4_000 },
+  );
+});
+
+test("random text never throws anything else", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
+      refusal(text);
+      refusal(`select ${text}`);
+    }),
+    { seed: 20260102, numRuns: 2_000, interruptAfterTimeLimit: 3_000 },
+  );
+});
