@@ -33,6 +33,9 @@ const connectTimeoutMs = 10_000;
 /** How long a cancelled statement may take to end before its connection is closed under it. */
 const cancelMs = 2000;
 
+/** Milliseconds after which a cancel that did not end the statement is sent again. */
+const cancelAgainMs = 100;
+
 /** One PostgreSQL database. Connections are opened when they are needed. */
 export class Database implements AsyncDisposable {
   readonly #settings: DatabaseSettings;
@@ -157,14 +160,23 @@ export class Database implements AsyncDisposable {
     const inFlight = transaction.refuse();
     if (inFlight === undefined) return true;
     const timeout = setTimeout(() => session.fail(silence()), cancelMs);
+    let over = false;
+    const ended = inFlight.finally(() => over = true);
+    let sent = 0;
     try {
-      const [outcome] = await Promise.all([
-        inFlight,
-        cancelStatement(session, this.#settings, cancelMs).catch((error: unknown) => {
+      // A cancel that meets the server between two messages of a statement is lost: it is sent until one hits.
+      while (!over) {
+        sent++;
+        await cancelStatement(session, this.#settings, cancelMs).catch((error: unknown) => {
           this.#log.warn("cannot cancel a statement", { reason: String(error) });
-        }),
-      ]);
-      return outcome === "cancelled";
+        });
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const pause = setTimeout(resolve, cancelAgainMs);
+        await Promise.race([ended, promise]);
+        clearTimeout(pause);
+      }
+      // Of several cancels one may hit what comes next.
+      return await ended === "cancelled" && sent === 1;
     } finally {
       clearTimeout(timeout);
     }

@@ -131,7 +131,6 @@ for (const { name, permissions, host, hint } of permissionCases) {
       await using database = new Database(settingsFor(server), quiet);
       const error = await rejection(fetchOnce(database, "select 1"));
       assert.match(error.message, /was not given the permission for it$/);
-      assert.match(error.hint ?? "", /operator must start or build/);
       assert.match(error.hint ?? "", hint);
     },
   );

