@@ -89,6 +89,8 @@ export type ErrorLine = Readonly<Record<string, unknown>>;
 
 /** The milliseconds after which a test gives up waiting. */
 const patienceMs = 20_000;
+/** The milliseconds after which a process is killed. */
+const longestLifeMs = 60_000;
 
 /** A process, and the lines to and from it. Ended when disposed. */
 export class RawClient implements AsyncDisposable {
@@ -107,7 +109,11 @@ export class RawClient implements AsyncDisposable {
   #outputReader: ReadableStreamDefaultReader<Uint8Array>;
   #nextId = 1;
 
+  /** No process outlives its test, whatever it waits for. */
+  readonly #watchdog: ReturnType<typeof setTimeout>;
+
   private constructor(child: Deno.ChildProcess, plain: boolean) {
+    this.#watchdog = setTimeout(() => child.kill("SIGKILL"), longestLifeMs);
     this.#child = child;
     this.#input = child.stdin.getWriter();
     this.#outputReader = child.stdout.getReader();
@@ -231,7 +237,9 @@ export class RawClient implements AsyncDisposable {
     for (;;) {
       const found = this.#messages.find(wanted);
       if (found !== undefined) return found;
-      if (this.#hasEnded) throw new Error(`The program ended without ${what}: ${this.#errorText.slice(-1000)}`);
+      if (this.#hasEnded) {
+        throw new Error(`The program ended without ${what}: ${this.#errorText.slice(-1000)}`);
+      }
       const left = limit - performance.now();
       if (left <= 0) throw new Error(`No ${what} in ${patienceMs} ms: ${this.#errorText.slice(-1000)}`);
       await this.#arrival(left);
@@ -297,6 +305,7 @@ export class RawClient implements AsyncDisposable {
     const [status, stdout, stderr] = await Promise.all([this.#child.status, this.#output, this.#errors])
       .finally(async () => {
         this.#hasEnded = true;
+        clearTimeout(this.#watchdog);
         this.#wake();
         await this.endInput();
       });

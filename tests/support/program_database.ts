@@ -39,7 +39,13 @@ let made = 0;
 export async function createProgramDatabase(given?: TestPostgres): Promise<ProgramDatabase> {
   const server = given ?? await sharedPostgres();
   const name = `program_${++made}`;
-  const connection = { host: server.socket, port: server.port, user: server.superuser, max: 1, onnotice: () => {} };
+  const connection = {
+    host: server.socket,
+    port: server.port,
+    user: server.superuser,
+    max: 1,
+    onnotice: () => {},
+  };
   const admin = postgres({ ...connection, database: "postgres" });
   await admin.unsafe(`create database ${name}`);
   const owner = postgres({ ...connection, database: name });

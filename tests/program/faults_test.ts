@@ -1,0 +1,116 @@
+import assert from "@std/assert";
+import { eventually, RawClient } from "../support/mcp.ts";
+import { postgresAvailable, startPostgres } from "../support/postgres.ts";
+import { createProgramDatabase, endless, readerPassword } from "../support/program_database.ts";
+
+const ignore = !postgresAvailable;
+
+Deno.test({
+  name: "what the server refuses is said in words, with what to do and no secret",
+  ignore,
+  async fn(t) {
+    await using database = await createProgramDatabase();
+    const cases: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
+      [
+        "a wrong password",
+        { DB_PASSWORD: "wr0ng-s3cret" },
+        /password of user "program_1_reader" is wrong.*DB_PASSWORD/,
+      ],
+      ["an unknown database", { DB_NAME: "nothing" }, /database "nothing".*no such database.*DB_NAME/],
+      ["an unknown role", { DB_USER: "nobody" }, /nobody/],
+      ["TLS that the server does not have", { DB_SSLMODE: "verify-full" }, /securely.*DB_SSLMODE/],
+    ];
+    for (const [what, changes, says] of cases) {
+      await t.step(what, async () => {
+        await using client = await RawClient.connect({ variables: { ...database.variables, ...changes } });
+        const { text, isError } = await client.query("SELECT 1");
+        assert.equal(isError, true);
+        assert.match(text, says);
+        await client.endInput();
+        const { stdout, stderr } = await client.ended;
+        for (const secret of ["wr0ng-s3cret", readerPassword]) assert.ok(!(stdout + stderr).includes(secret));
+      });
+    }
+  },
+});
+
+Deno.test({
+  name: "PostgreSQL's message, position and hint reach the caller",
+  ignore,
+  async fn() {
+    await using database = await createProgramDatabase();
+    await using client = await RawClient.connect({ variables: database.variables });
+    const misspelt = await client.query("SELECT id,\n  titel FROM todos");
+    assert.equal(misspelt.isError, true);
+    assert.match(misspelt.text, /column "titel" does not exist/);
+    assert.match(misspelt.text, /line 2, column 3/);
+    assert.match(misspelt.text, /todos\.title/);
+  },
+});
+
+Deno.test({
+  name: "a pool whose connections are all busy says so, and serves again when they are not",
+  ignore,
+  async fn() {
+    await using database = await createProgramDatabase();
+    const variables = { ...database.variables, DB_POOL_SIZE: "2", STATEMENT_TIMEOUT_MS: "3000" };
+    await using client = await RawClient.connect({ variables });
+    const hog = () => client.query(endless("busy"));
+    const busy = [hog(), hog()];
+    await eventually("both connections are busy", async () => await database.running("busy") === 2);
+    const waiting = client.query("SELECT 1");
+    const texts = (await Promise.all(busy)).map((answer) => answer.text);
+    for (const text of texts) assert.match(text, /within 3 s.*STATEMENT_TIMEOUT_MS/);
+    // It got its turn, or was told in time that there is none.
+    const { text, isError } = await waiting;
+    if (isError) assert.match(text, /both|all 2 are busy/);
+    assert.equal((await client.query("SELECT 1")).isError, false);
+  },
+});
+
+Deno.test({
+  name:
+    "a server that is killed in mid-query, is away, and comes back: each call says so, the next one works",
+  ignore,
+  async fn(t) {
+    await using server = await startPostgres();
+    await using database = await createProgramDatabase(server);
+    await using client = await RawClient.connect({ variables: database.variables });
+    assert.equal((await client.query("SELECT 1")).isError, false);
+    await database.execute("checkpoint"); // what was made here outlives the crash
+    const running = client.query(endless("killed"));
+    await eventually("the statement runs", async () => await database.running("killed") === 1);
+    await t.step("killed in mid-query", async () => {
+      await server.stop("immediate");
+      const { text, isError } = await running;
+      assert.equal(isError, true);
+      assert.match(text, /^Cannot /);
+      assert.doesNotMatch(text, /defect/);
+    });
+    await t.step("away", async () => {
+      const { text, isError } = await client.query("SELECT 1");
+      assert.equal(isError, true);
+      assert.match(text, /nothing accepts connections there/);
+    });
+    await t.step("back", async () => {
+      await server.start();
+      const { text, isError } = await client.query("SELECT count(*) FROM todos");
+      assert.equal(isError, false, text);
+      assert.match(text, /3000/);
+    });
+    await t.step("restarted while the program's connections are idle", async () => {
+      await server.restart();
+      const { text, isError } = await client.query("SELECT count(*) FROM users");
+      assert.equal(isError, false, text);
+    });
+    await t.step("one session ended by an administrator in mid-query", async () => {
+      const call = client.query(endless("terminated"));
+      await eventually("the statement runs", async () => await database.running("terminated") === 1);
+      await database.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where query like '%terminated%' and pid <> pg_backend_pid()",
+      );
+      assert.equal((await call).isError, true);
+      assert.equal((await client.query("SELECT 1")).isError, false);
+    });
+  },
+});

@@ -1,0 +1,109 @@
+import assert from "@std/assert";
+import { eventually, RawClient, toolAnswer } from "../support/mcp.ts";
+import { permitted } from "../support/permitted.ts";
+import { postgresAvailable } from "../support/postgres.ts";
+import { createProgramDatabase, endless } from "../support/program_database.ts";
+
+const ignore = !postgresAvailable;
+
+Deno.test({
+  name: "at the end of input what was read is answered, and the program ends with exit 0",
+  ignore,
+  async fn() {
+    await using database = await createProgramDatabase();
+    await using client = await RawClient.connect({ variables: database.variables });
+    const sql = "SELECT count(*) FROM generate_series(1, 1000000)";
+    const id = client.post("tools/call", { name: "query_database", arguments: { sql } });
+    await client.endInput();
+    const { code } = await client.ended;
+    assert.equal(code, 0);
+    assert.match(toolAnswer(await client.answer(id)).text, /1000000/);
+    assert.equal(client.auditLines.at(-1)?.outcome, "ok");
+  },
+});
+
+Deno.test({
+  name: "a call that does not end by itself is cancelled at the backend 3 s after the end of input",
+  ignore,
+  async fn() {
+    await using database = await createProgramDatabase();
+    await using client = await RawClient.connect({ variables: database.variables });
+    client.post("tools/call", { name: "query_database", arguments: { sql: endless("at_the_end") } });
+    await eventually("the statement runs", async () => await database.running("at_the_end") === 1);
+    await client.endInput();
+    assert.equal((await client.ended).code, 0);
+    await eventually("the statement is gone", async () => await database.running("at_the_end") === 0);
+    assert.equal(client.auditLines.at(-1)?.outcome, "cancelled");
+  },
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test({
+    name: `${signal} cancels at the backend and ends the program with exit 0`,
+    ignore: ignore || Deno.build.os === "windows",
+    async fn() {
+      await using database = await createProgramDatabase();
+      await using client = await RawClient.connect({ variables: database.variables });
+      client.post("tools/call", { name: "query_database", arguments: { sql: endless("by_signal") } });
+      await eventually("the statement runs", async () => await database.running("by_signal") === 1);
+      client.kill(signal);
+      const { code, signal: by } = await client.ended;
+      assert.deepEqual({ code, by }, { code: 0, by: null });
+      await eventually("the statement is gone", async () => await database.running("by_signal") === 0);
+    },
+  });
+}
+
+Deno.test({
+  name: "a client that closes its end of stdout ends the program",
+  ignore: !permitted,
+  async fn() {
+    await using client = await RawClient.connect();
+    await client.closeOutput();
+    // It hears of it when it writes, and the system may take a moment to close the pipe.
+    let over = false;
+    const ended = client.ended.finally(() => over = true);
+    await eventually("the program ends", () => {
+      client.post("ping");
+      return over;
+    });
+    assert.equal((await ended).code, 0);
+  },
+});
+
+Deno.test({
+  name: "a client that does not read its answers loses none of them",
+  ignore,
+  async fn() {
+    await using database = await createProgramDatabase();
+    const variables = { ...database.variables, RATE_LIMIT_PER_MINUTE: "0" };
+    await using client = await RawClient.connect({ variables });
+    const sql = "SELECT repeat('x', 30000)";
+    const ids = Array.from(
+      { length: 20 },
+      () => client.post("tools/call", { name: "query_database", arguments: { sql } }),
+    );
+    await client.endInput();
+    await client.ended;
+    for (const id of ids) assert.equal(toolAnswer(await client.answer(id)).isError, false);
+  },
+});
+
+Deno.test({
+  name: "a call that is cancelled as soon as its statement is seen at the server ends there, each time",
+  ignore,
+  async fn() {
+    await using database = await createProgramDatabase();
+    await using client = await RawClient.connect({ variables: database.variables });
+    for (let i = 0; i < 10; i++) {
+      const id = client.post("tools/call", {
+        name: "query_database",
+        arguments: { sql: endless("at_once") },
+      });
+      await eventually("the statement is seen", async () => await database.running("at_once") === 1);
+      client.notify("notifications/cancelled", { requestId: id });
+      await eventually("the statement is gone", async () => await database.running("at_once") === 0);
+    }
+    assert.ok(client.auditLines.every((line) => line.outcome === "cancelled"));
+  },
+});
