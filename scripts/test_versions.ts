@@ -58,10 +58,8 @@ async function unpack(version: string): Promise<string> {
   const links: unknown = JSON.parse(await Deno.readTextFile(`${native}/pg-symlinks.json`));
   if (!Array.isArray(links)) throw new Error("Cannot read pg-symlinks.json");
   for (const { source, target } of links) {
-    const at = `${folder}/package/${target}`;
-    await Deno.remove(at).catch(() => {});
-    // Source and target are neighbours, and the folder moves below.
-    await Deno.symlink(basename(String(source)), at);
+    // Source and target are neighbours, and the folder moves below. Deno would want to write everywhere for this.
+    await run("ln", ["-sf", basename(String(source)), `${folder}/package/${target}`], folder);
   }
   const moved = `${folder}-native`;
   await Deno.rename(native, moved);
