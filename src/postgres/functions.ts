@@ -121,7 +121,7 @@ const REFUSED: readonly Family[] = [
 const HARMLESS = new Set(
   (
     // Time, randomness, identifiers
-    "clock_timestamp timeofday random random_normal gen_random_uuid uuidv4 uuidv7 gen_random_bytes gen_salt uuid_generate_v1 " +
+    "clock_timestamp timeofday timezone random random_normal array_sample array_shuffle gen_random_uuid uuidv4 uuidv7 gen_random_bytes gen_salt uuid_generate_v1 " +
     "uuid_generate_v1mc uuid_generate_v4 normal_rand pgp_sym_encrypt pgp_sym_encrypt_bytea pgp_pub_encrypt pgp_pub_encrypt_bytea " +
     "gen_ulid uuid_generate_v7 " +
     // Sizes
@@ -132,7 +132,7 @@ const HARMLESS = new Set(
     "pg_xact_commit_timestamp pg_xact_commit_timestamp_origin pg_last_committed_xact pg_xact_status txid_status " +
     "pg_notification_queue_usage pg_stat_have_stats pg_stat_get_recovery_prefetch current_query " +
     // Server, log positions, recovery, replication
-    "pg_is_in_recovery pg_is_wal_replay_paused pg_get_wal_replay_pause_state pg_last_wal_receive_lsn pg_last_wal_replay_lsn " +
+    "pg_is_in_recovery pg_is_in_backup pg_is_wal_replay_paused pg_get_wal_replay_pause_state pg_last_wal_receive_lsn pg_last_wal_replay_lsn " +
     "pg_last_xact_replay_timestamp pg_current_wal_lsn pg_current_wal_insert_lsn pg_current_wal_flush_lsn pg_get_wal_resource_managers " +
     "pg_get_wal_stats pg_get_wal_stats_till_end_of_wal pg_control_checkpoint pg_control_init pg_control_recovery pg_control_system pg_jit_available " +
     "pg_show_replication_origin_status pg_replication_origin_progress pg_replication_origin_session_is_setup " +

@@ -1,0 +1,390 @@
+/** Statements that make a real server show each thing that a plan can be found to suffer from. */
+
+/** Tables for the cases. */
+export const schema = `
+  create table users (id int primary key, name varchar(40), mail text) with (autovacuum_enabled = false);
+  insert into users select n, 'User ' || n, 'u' || n || '@example.org' from generate_series(1, 20000) n;
+  create table todos (
+    id int primary key, user_id int not null, title text not null, done boolean not null, kind int not null,
+    city int not null, country int not null, at timestamptz not null
+  ) with (autovacuum_enabled = false);
+  insert into todos select n, n % 20000, 'todo ' || n || repeat('x', 50), n % 2 = 0, n % 10, n % 100, n % 100,
+    timestamptz '2024-01-01' + n * interval '1 minute' from generate_series(1, 100000) n;
+  create index todos_kind on todos (kind);
+  create table notes (id int primary key, words tsvector, flag int) with (autovacuum_enabled = false);
+  insert into notes select n, 'x:2B'::tsvector, n % 1000 from generate_series(1, 100000) n;
+  create index notes_words on notes using gin (words) with (fastupdate = off);
+  create index notes_flag on notes (flag) where id > 1000000;
+  create table skewed (n int) with (autovacuum_enabled = false);
+  alter table skewed alter n set statistics 0;
+  insert into skewed select n from generate_series(1, 50000) n;
+  insert into skewed select n % 5 from generate_series(1, 50000) n;
+  create table fresh (n int, m int) with (autovacuum_enabled = false);
+  insert into fresh select 1, n from generate_series(1, 50000) n;
+  create table pairs (id int, a int, b int, c int, d int) with (autovacuum_enabled = false);
+  insert into pairs select n, n % 3, n % 3, n % 3, n % 3 from generate_series(1, 20000) n;
+  create schema "Mixed Case";
+  create table "Mixed Case"."Odd" ("User" int, parted int) partition by list (parted);
+  create table "Mixed Case".odd_1 partition of "Mixed Case"."Odd" for values in (1);
+  create table "Mixed Case".odd_2 partition of "Mixed Case"."Odd" for values in (2);
+  create table "Mixed Case".odd_3 partition of "Mixed Case"."Odd" for values in (3);
+  insert into "Mixed Case"."Odd" select n % 15000, 1 + n % 3 from generate_series(1, 90000) n;
+  create function many() returns setof int language plpgsql stable rows 10 as
+    $$ begin return query select generate_series(1, 20000); end $$;
+  create table small (n int) with (autovacuum_enabled = false);
+  insert into small select n from generate_series(1, 5000) n;
+  create table changed (n int) with (autovacuum_enabled = false);
+  insert into changed select n from generate_series(1, 1000) n;
+  select pg_stat_force_next_flush();`;
+
+/** A statement of its own, for the statistics to be older. */
+export const analyzed = `analyze users, todos, notes, skewed, pairs, small, changed, "Mixed Case"."Odd";
+  insert into changed select 1 from generate_series(1, 50000);
+  select pg_stat_force_next_flush();`;
+
+/** A statement, and what stands out in its plan: one finding that matches all that is given. */
+export interface Expected {
+  readonly name: string;
+  readonly sql: string;
+  /** True by default. */
+  readonly analyze?: boolean;
+  /** Beside no parallel workers and no compilation. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly title?: RegExp;
+  readonly evidence?: RegExp;
+  readonly advice?: RegExp;
+  /** Null: there must be none. */
+  readonly statement?: string | null;
+  /** What must not be found. */
+  readonly absent?: RegExp;
+}
+
+const onlyNestedLoop = {
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  enable_memoize: "off",
+  enable_material: "off",
+};
+
+/** One or more for each rule. */
+export const cases: readonly Expected[] = [
+  {
+    name: "a missing index: the column that tells rows apart, and not the flag",
+    sql: "select * from todos where user_id = 5 and not done",
+    title: /^Seq Scan on todos takes [\d.>]+% of the time: it reads 100,000 rows to keep 5$/,
+    evidence: /^filter \(\(NOT todos\.done\) AND \(todos\.user_id = 5\)\) drops >99\.9% of them$/,
+    advice: /^An index on user_id would probably let it read only the rows that it keeps$/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos (user_id)",
+  },
+  {
+    name: "a missing index by the estimates alone",
+    sql: "select * from todos where user_id = 5",
+    analyze: false,
+    title: /100% of the cost: it reads 100,000 rows to keep about 5$/,
+    evidence: /as the planner expects$/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos (user_id)",
+  },
+  {
+    name: "a missing index on a value and then a range",
+    sql: "select * from todos where at > '2024-03-01' and city = 7",
+    advice: /^One index on city, at together/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos (city, at)",
+  },
+  {
+    name: "a missing index on an expression",
+    sql: "select * from users where lower(name) = 'user 7'",
+    statement: "CREATE INDEX CONCURRENTLY ON public.users (lower(name))",
+  },
+  {
+    name: "a missing index for a beginning",
+    sql: "select * from todos where title like 'todo 1234%'",
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos (title text_pattern_ops)",
+  },
+  {
+    name: "a missing index for a part",
+    sql: "select * from todos where title like '%1234x%'",
+    advice: /needs the extension pg_trgm/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos USING gin (title gin_trgm_ops)",
+  },
+  {
+    name: "a column that is converted before it is compared",
+    sql: "select * from todos where user_id::text = '7'",
+    advice:
+      /^The condition converts user_id from integer to text, .* compare it with a value of type integer$/,
+    statement: null,
+  },
+  {
+    name: "a function that nobody knows to be immutable",
+    sql: "select * from todos where date(at) = '2031-01-01'",
+    advice: /^The condition is on date\(at\): compare at itself .*, if date is immutable$/,
+    statement: null,
+  },
+  {
+    name: "OR, which no index answers",
+    sql: "select * from todos where user_id = 7 or title = 'x'",
+    advice: /^No index answers the condition as it is written/,
+    statement: null,
+  },
+  {
+    name: "a partial index that the query does not imply",
+    sql: "select * from notes where flag = 7",
+    advice: /^There is the partial index notes_flag, .* repeat that condition/,
+    statement: null,
+  },
+  {
+    name: "an index that is there and not used",
+    sql: "select * from todos where kind = 7 and at < '2024-01-02'",
+    settings: { enable_indexscan: "off", enable_bitmapscan: "off" },
+    advice: /^There is the index todos_kind, which the planner did not choose/,
+    statement: "ANALYZE public.todos",
+  },
+  {
+    name: "partitions, together, by their parent's name",
+    sql: `select * from "Mixed Case"."Odd" where "User" = 7`,
+    evidence: /; and 2 more like it$/,
+    statement: 'CREATE INDEX ON "Mixed Case"."Odd" ("User")',
+  },
+  {
+    name: "a scan in each run of a subquery",
+    sql: "select u.id, (select count(*) from todos t where t.user_id = u.id) from users u where u.id < 20",
+    title: /^Seq Scan on todos t .*: it reads 1,900,000 rows in 19 runs to keep about 95$/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos (user_id)",
+  },
+  {
+    name: "parallel processes, their rows together",
+    sql: "select count(*) from todos where user_id = 3",
+    settings: {
+      max_parallel_workers_per_gather: "2",
+      parallel_setup_cost: "0",
+      min_parallel_table_scan_size: "0",
+    },
+    title: /^Parallel Seq Scan on todos .*: it reads (99,99|100,00)\d rows to keep about \d$/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos (user_id)",
+  },
+  {
+    name: "no missing index where the table is small",
+    sql: "select count(*) from small where md5(repeat(n::text, 200)) = 'x'",
+    absent: /Seq Scan/,
+  },
+  {
+    name: "no missing index where most rows are kept",
+    sql: "select count(*) from todos where user_id < 15000",
+    absent: /Seq Scan/,
+  },
+  {
+    name: "an index that finds rows which a filter then drops",
+    sql: "select * from todos where kind in (7, 8) and user_id = 17",
+    settings: { enable_seqscan: "off" },
+    title: /^Bitmap Heap Scan on todos .*: it fetches 20,000 rows by the index to keep 5$/,
+    evidence: /^filter \(todos\.user_id = 17\) drops >99\.9% of them$/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos (user_id, kind)",
+  },
+  {
+    name: "a filter behind an index that no index answers",
+    sql: "select * from todos where kind in (7, 8) and title like '%9997x%'",
+    settings: { enable_seqscan: "off" },
+    advice: /^No index answers the filter as it is written/,
+    statement: null,
+  },
+  {
+    name: "a bitmap that work_mem does not hold",
+    sql: "select count(*) from todos where kind = 7",
+    settings: {
+      work_mem: "64kB",
+      enable_seqscan: "off",
+      enable_indexscan: "off",
+      enable_indexonlyscan: "off",
+    },
+    title: /^Bitmap Heap Scan on todos .*: it checks [\d,]+ rows again to keep 10,000$/,
+    evidence: /^of [\d,]+ blocks the bitmap remembers [\d,]+ only as a whole, as work_mem is 64 kB$/,
+    statement: "SET work_mem = '1MB'",
+  },
+  {
+    name: "an index that can't decide by itself",
+    sql: "select count(*) from notes where words @@ 'x:A'",
+    settings: { enable_seqscan: "off" },
+    title: /it checks 100,000 rows again to keep 0$/,
+    evidence: /^the index only narrows the rows down/,
+    statement: null,
+  },
+  {
+    name: "an index-only scan that reads the table",
+    sql: "select count(id) from notes where id between 10 and 20000",
+    settings: { enable_seqscan: "off", enable_bitmapscan: "off" },
+    title: /^Index Only Scan using notes_pkey on notes .*: it reads the table, and not the index alone$/,
+    evidence: /^19,991 visits to the table for 19,991 rows/,
+    statement: "VACUUM (ANALYZE) public.notes",
+  },
+  {
+    name: "a subquery that runs for each row",
+    sql: `select u.id, (select count(*) from todos t where t.id between u.id and u.id + 20)
+      from users u where u.id < 3000`,
+    title: /^SubPlan 1: Aggregate runs 2,999 times and takes [\d.]+% of the time$/,
+    evidence: /^once for each row of Index .*Scan using users_pkey on users u/,
+    advice: /^Written as a join/,
+  },
+  {
+    name: "an inner side that runs for each row",
+    sql: "select count(*) from users u join todos t on t.id = u.id",
+    settings: onlyNestedLoop,
+    title: /^Index Only Scan using todos_pkey on todos t runs 20,000 times/,
+    advice: /^It is the right way for few rows/,
+  },
+  {
+    name: "an inner side that runs far more often than expected",
+    sql: `select count(t.title) from pairs p join todos t on t.id = p.id
+      where p.a = 1 and p.b = 1 and p.c = 1 and p.d = 1`,
+    settings: onlyNestedLoop,
+    title: /^Index Scan using todos_pkey on todos t runs 6,667 times/,
+    evidence: /; the planner expected [\d,]+ runs$/,
+    advice: /^With a better estimate of the outer side/,
+  },
+  {
+    name: "a join that compares all with all",
+    sql: "select count(*) from users a join users b on a.mail = b.mail where a.id < 50",
+    settings: onlyNestedLoop,
+    title: /^Nested Loop .*: it compares 980,000 pairs of rows to keep 49$/,
+    evidence: /^join filter \(a\.mail = b\.mail\) drops >99\.9% of them$/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.users (mail)",
+  },
+  {
+    name: "a join filter that no index answers",
+    sql: `select count(*) from todos a join todos b on a.city = b.city and a.id + b.id = 17
+      where a.id < 1000`,
+    settings: { enable_mergejoin: "off", enable_nestloop: "off" },
+    title: /^Hash Join .*: it compares 999,000 pairs of rows to keep 0$/,
+    advice: /^A condition that can be checked before the join/,
+    statement: null,
+  },
+  {
+    name: "a join without a condition",
+    sql: "select count(*) from users a, (select * from users limit 100) b",
+    title: /it joins every row with every other$/,
+    evidence: /^20,000 rows of users a with 100 rows of users, and no condition between them$/,
+  },
+  {
+    name: "a join without a condition, before it is run",
+    sql: "select count(*) from users a, todos b",
+    analyze: false,
+    evidence: /^100,000 rows of todos b with 20,000 rows of users a/,
+  },
+  {
+    name: "no join without a condition where the inner side is looked up",
+    sql: "select count(*) from users u join todos t on t.kind = u.id",
+    settings: { ...onlyNestedLoop, enable_seqscan: "off" },
+    analyze: false,
+    absent: /every row with every other/,
+  },
+  {
+    name: "a CTE that is computed whole",
+    sql: "with c as materialized (select * from todos) select * from c where id = 5",
+    settings: { work_mem: "64MB" },
+    title: /^CTE c .*: it is computed whole, 100,000 rows, to keep 1$/,
+    advice: /AS NOT MATERIALIZED/,
+  },
+  {
+    name: "rows computed for OFFSET",
+    sql: "select * from todos order by id limit 5 offset 50000",
+    title: /^OFFSET .*: 50,000 rows computed and thrown away$/,
+    evidence: /^50,005 rows came to Limit, which gave 5$/,
+  },
+  {
+    name: "an estimate of columns that depend on each other",
+    sql: "select count(*) from todos where city < 6 and country < 6",
+    title: /^The planner expects [\d,]+ rows of Seq Scan on todos, and 6,000 come$/,
+    advice: /^The planner takes city and country for independent/,
+    statement: "CREATE STATISTICS todos_city_country_stats ON city, country FROM public.todos",
+  },
+  {
+    name: "an estimate of an expression",
+    sql: "select count(*) from todos where length(title) = 60",
+    title: /^The planner expects 500 rows of Seq Scan on todos, and 90,000 come$/,
+    evidence: /^180 times more: filter \(length\(todos\.title\) = 60\)$/,
+    statement: "CREATE STATISTICS todos_length_title_stats ON (length(title)) FROM public.todos",
+  },
+  {
+    name: "an estimate of a column that is not even",
+    sql: "select count(*) from skewed where n = 3",
+    title: /^The planner expects [\d,]+ rows of Seq Scan on skewed, and 10,001 come$/,
+    statement: "ALTER TABLE public.skewed ALTER COLUMN n SET STATISTICS 1000",
+  },
+  {
+    name: "an estimate of a table that was never analyzed",
+    sql: "select count(*) from fresh where n = 1",
+    advice: /^The table was never analyzed/,
+    statement: "ANALYZE public.fresh",
+  },
+  {
+    name: "an estimate of a table that has changed",
+    sql: "select count(*) from changed where n = 1",
+    advice: /^50,000 rows changed since the last ANALYZE/,
+    statement: "ANALYZE public.changed",
+  },
+  {
+    name: "an estimate of a function's rows",
+    sql: "select count(*) from many()",
+    title: /^The planner expects 10 rows of Function Scan on many, and 20,000 come$/,
+    advice: /ALTER FUNCTION … ROWS …/,
+  },
+  {
+    name: "an estimate where it begins, and not again above",
+    sql:
+      "select count(*) from (select n + 1 as m from skewed where n = 3 offset 0) x join todos t on t.id = x.m",
+    settings: { enable_nestloop: "off", enable_mergejoin: "off" },
+    title: /of Seq Scan on skewed, and 10,001 come$/,
+    absent: /of (Hash Join|Subquery Scan)/,
+  },
+  {
+    name: "no wrong estimate of what LIMIT stopped",
+    sql: "select * from todos where md5(repeat(title, 50)) < '8' limit 1500",
+    absent: /The planner expects/,
+  },
+  {
+    name: "a sort that spills",
+    sql: "select * from todos order by title",
+    title: /^Sort .*: it spills 10 MB to disk$/,
+    evidence: /^an external sort of 100,000 rows; work_mem is 4096 kB$/,
+    statement: "SET work_mem = '32MB'",
+  },
+  {
+    name: "a sort that would spill",
+    sql: "select * from todos order by title",
+    analyze: false,
+    title: /^Sort takes [\d.]+% of the cost: it would probably spill to disk$/,
+    statement: "SET work_mem = '16MB'",
+  },
+  {
+    name: "a hash that spills",
+    sql: "select count(*) from todos a join todos b on a.title = b.title",
+    settings: { enable_mergejoin: "off", enable_nestloop: "off", work_mem: "1MB" },
+    title: /^Hash .*: it spills \d+ (kB|MB) to disk$/,
+    evidence: /^a hash table of 100,000 rows in \d+ batches; work_mem is 1024 kB$/,
+    statement: "SET work_mem = '16MB'",
+  },
+  {
+    name: "groups that spill",
+    sql: "select title, count(*) from todos group by title",
+    settings: { enable_sort: "off", work_mem: "1MB" },
+    title: /^HashAggregate .*: it spills \d+ MB to disk$/,
+    evidence: /^100,000 groups in \d+ batches/,
+  },
+  {
+    name: "a stored result that spills",
+    sql: "with c as materialized (select * from todos) select count(*), (select max(id) from c) from c",
+    settings: { work_mem: "1MB" },
+    title: /^CTE Scan on c .*: it spills 10 MB to disk$/,
+    evidence: /^a stored result in temporary files/,
+  },
+  {
+    name: "workers that were not there",
+    sql: "select count(*) from todos where title <> 'x'",
+    settings: {
+      max_parallel_workers: "0",
+      max_parallel_workers_per_gather: "2",
+      parallel_setup_cost: "0",
+      min_parallel_table_scan_size: "0",
+    },
+    title: /^Gather was planned for 2 workers and got 0$/,
+    evidence: /by 1 process instead of 3$/,
+  },
+];

@@ -1,0 +1,63 @@
+import assert from "@std/assert";
+import { loadParser } from "../../src/postgres/guard.ts";
+import { readCondition } from "../../src/postgres/plan_condition.ts";
+
+/** The parser can't be loaded where the cache must not be read: these tests are then skipped by name. */
+const loaded = await loadParser().then(() => true, (error) => {
+  if (Deno.permissions.querySync({ name: "read" }).state !== "granted") return false;
+  throw error;
+});
+
+/** A condition as EXPLAIN prints it, and its comparisons as `alias.wrapper(column)::cast how`. */
+const cases: readonly (readonly [string, readonly string[]])[] = [
+  ["(t.a = 5)", ["t.a equal"]],
+  ["(5 = t.a)", ["t.a equal"]],
+  ["((t.a = 5) AND (t.b > 'x'::text))", ["t.a equal", "t.b range"]],
+  ["((t.a = 5) AND ((t.b = 1) OR (t.c = 2)))", ["t.a equal"]],
+  ["(t.a = ANY ('{1,2}'::integer[]))", ["t.a equal"]],
+  ["(t.a <> 5)", []],
+  ["(t.a = t.b)", []],
+  ["(t.a = u.b)", ["t.a equal", "u.b equal"]],
+  ["((t.a + 1) = 5)", []],
+  ["(t.a IS NULL)", ["t.a equal"]],
+  ["(t.a IS NOT NULL)", []],
+  ["(NOT t.done)", ["t.done equal"]],
+  ["t.done", ["t.done equal"]],
+  ["((t.name)::text = 'x'::text)", ["t.name::text equal"]],
+  ["(lower((t.name)::text) = 'x'::text)", ["t.lower(name) equal"]],
+  ["(t.name ~~ 'x%'::text)", ["t.name prefix"]],
+  ["(t.name ~~ '%x%'::text)", ["t.name part"]],
+  ["(t.name ~~* 'x%'::text)", ["t.name part"]],
+  ['("T"."Mixed ""Name" = $0)', ['T.Mixed "Name equal']],
+  ["(t.a = (InitPlan 1).col1)", []],
+  ["(NOT (hashed SubPlan 1))", []],
+  ["(t.a = 'it''s; drop table x'::text)", ["t.a equal"]],
+  ["((t.a = 1)", []],
+  ["1; delete from x", []],
+];
+
+for (const [text, expected] of cases) {
+  Deno.test({
+    name: `the comparisons of ${text}`,
+    ignore: !loaded,
+    fn() {
+      const found = readCondition(text).comparisons.map(({ alias, column, wrapper, cast, how }) => {
+        const wrapped = wrapper === undefined ? column : `${wrapper}(${column})`;
+        return `${alias}.${wrapped}${cast === undefined ? "" : `::${cast}`} ${how}`;
+      });
+      assert.deepEqual(found, expected);
+    },
+  });
+}
+
+Deno.test({
+  name: "all columns of a condition are named, those under OR too",
+  ignore: !loaded,
+  fn() {
+    assert.deepEqual(readCondition("((t.a = 5) AND ((t.b = 1) OR (lower(t.c) = t.a)))").columns, [
+      "a",
+      "b",
+      "c",
+    ]);
+  },
+});

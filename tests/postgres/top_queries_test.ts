@@ -1,0 +1,201 @@
+import assert from "@std/assert";
+import { CallError } from "../../src/common/errors.ts";
+import { HIDDEN_TEXT, statementPrefix } from "../../src/postgres/statement_prefix.ts";
+import { topQueries } from "../../src/postgres/top_queries.ts";
+import { startOwnServer } from "../support/own_server.ts";
+import { postgresAvailable } from "../support/postgres.ts";
+import { callTool, type Structured } from "../support/tools.ts";
+
+const ignore = !postgresAvailable;
+
+const prefixes: readonly (readonly [name: string, text: string | null, shown: string])[] = [
+  ["one line", "select 1,\n\t  2", "select 1, 2"],
+  ["cut by characters", `select ${"é".repeat(100)}`, `select ${"é".repeat(73)}…`],
+  ["no half of a pair", "😀".repeat(100), `${"😀".repeat(80)}…`],
+  ["nothing", "  ", "(none)"],
+  ["hidden", HIDDEN_TEXT, "unseen"],
+  ["null", null, "unseen"],
+  ["a password", "ALTER ROLE a PassWord 'x'", "(not shown: it speaks of a password or a key)"],
+  [
+    "a password far behind",
+    `select ${" 1,".repeat(200)} password`,
+    "(not shown: it speaks of a password or a key)",
+  ],
+  ["pgcrypto", "select pgp_sym_encrypt($1, 'key')", "(not shown: it speaks of a password or a key)"],
+  ["a URL", "copy t from program 'curl https://u:p@h/'", "copy t from program 'curl https://u:***@h/'"],
+  ["a token", "update t set token = 'abc'", "update t set token = '***'"],
+  ["hidden characters", "select '\u202e'", "select '\\u{202e}'"],
+];
+Deno.test.each(prefixes)("the beginning of a statement: %s", (_, text, shown) => {
+  assert.equal(statementPrefix(text, 80), shown);
+});
+
+/** The error's sentence and hint. */
+async function refusal(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    assert.equal(error.kind, "unavailable");
+    return `${error.message}. ${error.hint}`;
+  }
+  throw new Error("It answered");
+}
+
+Deno.test({
+  name: "top_queries",
+  ignore,
+  async fn(t) {
+    await using own = await startOwnServer(
+      ["shared_preload_libraries = 'pg_stat_statements'", "pg_stat_statements.track = all"],
+      `create role reader login; create role monitor login; grant pg_monitor to monitor;
+       create schema "Ext ras";
+       create table todos as select n as id, 'title ' || n as title from generate_series(1, 20000) n;
+       create function nested() returns bigint language plpgsql as 'begin return (select count(*) from todos, generate_series(1, 3)); end';`,
+    );
+    await own.execute("create database other");
+    const tool = topQueries(own.reader());
+
+    await t.step("loaded, but not created: the statement, and no restart", async () => {
+      const said = await refusal(callTool(tool, {}));
+      assert.match(
+        said,
+        /not created in this database\. .*CREATE EXTENSION pg_stat_statements; in database postgres$/,
+      );
+      assert.doesNotMatch(said, /restart/);
+    });
+
+    await own.execute(`create extension pg_stat_statements schema "Ext ras"`);
+
+    await t.step("created in a schema that the role may not use: the grant", async () => {
+      const said = await refusal(callTool(topQueries(own.reader("reader")), {}));
+      assert.match(said, /GRANT USAGE ON SCHEMA "Ext ras" TO reader;/);
+      await own.execute(`grant usage on schema "Ext ras" to public`);
+    });
+
+    await t.step("by total and by mean: shares, rows, hits and spills", async () => {
+      await own.execute(`select "Ext ras".pg_stat_statements_reset()`);
+      for (let n = 0; n < 300; n++) await own.execute(`select title from todos where id <= 10 and ${n} >= 0`);
+      await own.execute("select pg_sleep(0.3)");
+      await own.execute("set work_mem = '64kB'");
+      await own.execute("select count(*) from (select * from todos order by title desc offset 1) x");
+      await own.execute("select nested()");
+      const other = await own.session("postgres", "x", "other");
+      await other.execute("select 'of the other database', pg_sleep(0.4)");
+      const { structured, text } = await callTool(tool, { limit: 50 });
+      const found = (part: string): Structured =>
+        structured.statements.find(({ query }: Structured) => query.includes(part));
+      const many = found("select title from todos");
+      assert.equal(many.calls, 300);
+      assert.equal(many.rows_per_call, 10);
+      assert.match(many.query, /id <= \$1 and \$2 >= \$3/, "constants are not shown");
+      assert.ok(many.cache_hit > 0.5 && many.cache_hit <= 1);
+      assert.ok(Math.abs(many.mean_ms * 300 - many.total_ms) < 1e-6);
+      assert.ok(found("order by title").temp_bytes > 100_000);
+      assert.equal(found("of the other database"), undefined);
+      assert.equal(found("generate_series").nested, true);
+      assert.equal(found("select nested").nested, false);
+      const top = structured.statements.filter(({ nested }: Structured) => !nested);
+      const shares = top.reduce((sum: number, { share }: Structured) => sum + share, 0);
+      assert.ok(Math.abs(shares - 1) < 0.001, `${shares}`);
+      assert.equal(structured.total, structured.statements.length);
+      const totals = structured.statements.map(({ total_ms }: Structured) => total_ms);
+      assert.deepEqual(totals, totals.toSorted((a: number, b: number) => b - a));
+      assert.match(text, /^postgres: \d+ of \d+ statements by total time, counted in the last [\d.]+ m?s; /);
+      assert.match(text, /share .* queryid/);
+      assert.ok(structured.since_seconds <= 60);
+      const mean = await callTool(tool, { limit: 1, order: "mean" });
+      assert.match(mean.structured.statements[0].query, /pg_sleep/);
+      assert.equal(mean.structured.statements.length, 1);
+      assert.match(mean.text, /^postgres: 1 of \d+ statements by mean time/);
+    });
+
+    await t.step("texts of other roles: unseen for a reader, with the right for it", async () => {
+      const { structured, text } = await callTool(topQueries(own.reader("reader")), { limit: 50 });
+      assert.doesNotMatch(text, /title|pg_sleep/);
+      assert.ok(structured.hidden > 3);
+      assert.equal(structured.statements[0].query, "unseen");
+      assert.equal(structured.statements[0].query_id, null);
+      assert.ok(structured.statements[0].total_ms > 0);
+      assert.match(text, /texts are unseen: an operator can run GRANT pg_read_all_stats TO "reader";/);
+      const monitor = await callTool(topQueries(own.reader("monitor")), { limit: 50 });
+      assert.equal(monitor.structured.hidden, 0);
+      assert.match(monitor.text, /select title from todos/);
+      assert.doesNotMatch(monitor.text, /unseen/);
+    });
+
+    await t.step("one statement of two roles is one row", async () => {
+      await own.execute("grant select on todos to reader");
+      const reader = await own.session("reader", "x");
+      await reader.execute("select title from todos where id <= 10 and 5 >= 0");
+      const { structured } = await callTool(tool, { limit: 50 });
+      const same = structured.statements.filter(({ query }: Structured) =>
+        query.includes("select title from todos")
+      );
+      assert.deepEqual(same.map(({ calls }: Structured) => calls), [301]);
+    });
+
+    await t.step("no secret in a text", async () => {
+      await own.execute("create role secretive password 'hunter2'");
+      await own.execute("comment on table todos is 'postgres://u:hunter2@h/d'");
+      const { text, structured } = await callTool(tool, { limit: 50 });
+      assert.doesNotMatch(text + JSON.stringify(structured), /hunter2/);
+      assert.match(text, /not shown: it speaks of a password/);
+      assert.match(text, /u:\*\*\*@h/);
+    });
+
+    await t.step("a small budget is kept, and the cut is told", async () => {
+      const { text, structured } = await callTool(tool, { limit: 50 }, 2_048);
+      assert.ok(structured.statements.length < structured.total);
+      assert.match(text, /\[Cut: \d+ of \d+ shown/);
+    });
+
+    await t.step("a database without a counted statement has no data", async () => {
+      await own.execute("create database empty");
+      const setup = await own.session("postgres", "x", "empty");
+      await setup.execute("create extension pg_stat_statements");
+      await setup.execute(
+        "select pg_stat_statements_reset(0, (select oid from pg_database where datname = 'empty'))",
+      );
+      await setup.close();
+      const database = own.reader("postgres", { database: "empty" });
+      await own.execute("alter system set pg_stat_statements.track = none");
+      await own.execute("select pg_reload_conf()");
+      const { text, structured } = await callTool(topQueries(database), {});
+      assert.equal(structured.total, structured.statements.length);
+      if (structured.total === 0) {
+        assert.match(text, /^No data: pg_stat_statements counted no statement of empty/);
+      }
+    });
+
+    await t.step("created, but not loaded after a restart", async () => {
+      await own.execute("alter system set shared_preload_libraries = 'plpgsql'");
+      await own.server.restart();
+      const said = await refusal(callTool(topQueries(own.reader()), {}));
+      assert.match(
+        said,
+        /not loaded by the server\. .*shared_preload_libraries = 'pg_stat_statements'.*restart PostgreSQL$/,
+      );
+    });
+
+    await t.step("a setting of its name is not the loaded library", async () => {
+      const path = `${own.server.dataDirectory}/postgresql.conf`;
+      await Deno.writeTextFile(path, "\npg_stat_statements.max = 100\n", { append: true });
+      await own.server.restart();
+      assert.match(await refusal(callTool(topQueries(own.reader()), {})), /not loaded by the server\./);
+    });
+  },
+});
+
+Deno.test({
+  name: "top_queries without the extension says in one sentence how to enable it",
+  ignore,
+  async fn() {
+    await using own = await startOwnServer();
+    const said = await refusal(callTool(topQueries(own.reader()), {}));
+    assert.match(
+      said,
+      /neither loaded nor created\. .*shared_preload_libraries = 'pg_stat_statements'.*, restart PostgreSQL, and run CREATE EXTENSION/,
+    );
+  },
+});
