@@ -121,13 +121,13 @@ export interface Found {
 }
 
 /**
- * Resolves what a text mentions, along the session's own search path or, for the body of a function with one
- * of its own, along `path`.
+ * Resolves what a text mentions along a search path: the session's, or that of a function with one of its own.
+ * Must be asked with `pg_catalog` alone on the transaction's path.
  */
 export async function resolve(
   catalogue: Catalogue,
   references: References,
-  path: readonly string[] | null,
+  path: readonly string[],
 ): Promise<Found> {
   const names = (all: readonly { schema: string | undefined; name: string }[]) =>
     all.map(({ schema, name }) => ({ s: schema ?? null, n: name }));

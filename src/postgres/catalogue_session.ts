@@ -1,17 +1,43 @@
-/** How our own catalogue queries read names: as the session would, but with PostgreSQL's own objects always first. */
-import type { Transaction } from "./database.ts";
+/**
+ * The search path that our own queries run with: `pg_catalog` alone. On any other, a function or an operator of
+ * somebody's own whose argument types fit better would stand in for a built-in one, and run unseen.
+ */
+import type { Catalogue } from "./catalogue.ts";
+
+/** The search path that the session came with. */
+export interface SessionPath {
+  /** The setting, to put it back. */
+  readonly setting: string;
+  /** Its schemas that exist, in order, the implicit ones included. */
+  readonly schemas: readonly string[];
+}
+
+/** Puts `pg_catalog` alone on the transaction's search path. */
+export async function useCatalogueAlone(catalogue: Catalogue): Promise<SessionPath> {
+  const [row] = await catalogue.query(`select pg_catalog.current_setting('search_path') as setting,
+    pg_catalog.array_to_json(pg_catalog.current_schemas(true))::pg_catalog.text as schemas,
+    pg_catalog.set_config('search_path', 'pg_catalog', true) as path`);
+  const schemas: unknown = JSON.parse(row?.schemas ?? "[]");
+  if (!Array.isArray(schemas)) throw new TypeError("The catalogue gave no search path");
+  return { setting: row?.setting ?? "", schemas: schemas.map(String) };
+}
+
+/** Puts the session's own search path back. */
+export async function restorePath(catalogue: Catalogue, { setting }: SessionPath): Promise<void> {
+  await catalogue.query("select pg_catalog.set_config('search_path', $1, true)", [setting]);
+}
 
 /**
- * Puts `pg_catalog` first in the transaction's search path, whatever the role has set, so that an operator or a
- * function of somebody's own can't stand in for a built-in one in our queries. Returns the path's schemas.
+ * Puts the session's schemas back behind `pg_catalog`, so that names are printed as the session sees them. What runs
+ * after this must qualify its functions, and use operators on the very types that `pg_catalog` has them for.
  */
-export async function useCatalogueFirst(transaction: Transaction): Promise<readonly string[]> {
-  const rows = await transaction.query(`
-    select pg_catalog.unnest(pg_catalog.current_schemas(false)) as schema,
-      pg_catalog.set_config('search_path', (
-        select pg_catalog.string_agg(pg_catalog.quote_ident(s), ',' order by n)
-        from pg_catalog.unnest(pg_catalog.current_schemas(false)) with ordinality as path(s, n)
-        where s operator(pg_catalog.<>) 'pg_catalog'
-      ), true) as path`);
-  return rows.map((row) => row.schema ?? "").filter((schema) => schema !== "pg_catalog");
+export async function printAsSession(catalogue: Catalogue, { schemas }: SessionPath): Promise<void> {
+  const others = schemas.filter((schema) => schema !== "pg_catalog").map(quoted).join(", ");
+  await catalogue.query("select pg_catalog.set_config('search_path', $1, true)", [others]);
 }
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+export { useCatalogueAlone as useCatalogueFirst };

@@ -6,6 +6,7 @@
  * catalogue what the names in it stand for.
  */
 import type { Catalogue } from "./catalogue.ts";
+import { restorePath, useCatalogueAlone } from "./catalogue_session.ts";
 import { referencesOf } from "./mentions.ts";
 import type { References } from "./references.ts";
 import { Review } from "./review.ts";
@@ -59,6 +60,10 @@ export async function authorize(
   options: GuardOptions,
 ): Promise<GuardedStatement> {
   if (!passed.has(inspected)) throw new TypeError("Cannot authorize what has not been inspected");
-  await new Review(catalogue, allowedNames(options.allowFunctions)).run(inspected.references);
+  const path = await useCatalogueAlone(catalogue);
+  const review = new Review(catalogue, allowedNames(options.allowFunctions), path.schemas);
+  await review.run(inspected.references);
+  // After a refusal the transaction ends, and needs no path.
+  await restorePath(catalogue, path);
   return new GuardedStatement(issued, inspected.sql, inspected.kind);
 }

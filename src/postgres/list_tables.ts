@@ -4,7 +4,7 @@ import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { count, size } from "../common/units.ts";
-import { useCatalogueFirst } from "./catalogue_session.ts";
+import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Database, Transaction } from "./database.ts";
 import { likePattern } from "./like_pattern.ts";
 import { relationKind, relationKinds } from "./relation.ts";
@@ -58,7 +58,7 @@ export function listTables(database: Database): Tool {
     output,
     run: (args, { signal }) =>
       database.read({ signal }, async (transaction) => {
-        await useCatalogueFirst(transaction);
+        await useCatalogueAlone(transaction);
         return { ...await readRelations(transaction, args), offset: args.offset };
       }),
     present(found: Page, budget) {

@@ -2,7 +2,7 @@
 import { table } from "../common/table.ts";
 import { count, plural, size } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
-import { useCatalogueFirst } from "./catalogue_session.ts";
+import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Cell, Transaction } from "./database.ts";
 
 /** What the catalogue said. */
@@ -45,7 +45,7 @@ from (
 
 /** Four small queries, whatever the size of the database. */
 export async function readOverview(transaction: Transaction): Promise<Overview> {
-  await useCatalogueFirst(transaction);
+  await useCatalogueAlone(transaction);
   const [server = {}] = await transaction.query(serverSql);
   const extensions = await transaction.query(extensionsSql);
   const schemas = await transaction.query(schemasSql);

@@ -1,6 +1,6 @@
 /**
- * The one query that resolves names: `$1` is a JSON text of `path` (names of schemas, or null for the
- * session's), `functions`, `operators` and `types` (`s` schema or null, `n` name) and `relations` (also `d`,
+ * The one query that resolves names: `$1` is a JSON text of `path` (names of schemas),
+ * `functions`, `operators` and `types` (`s` schema or null, `n` name) and `relations` (also `d`,
  * whether children are read). Its row is what `catalogue.ts` gives as `Found`.
  */
 export const RESOLVE = `
@@ -9,12 +9,10 @@ path as (
   select n.oid, min(s.position) as position
   from request,
     lateral (
-      select name, position from unnest(current_schemas(true)) with ordinality as p(name, position) where r->'path' = 'null'
-      union all
-      select 'pg_catalog', 0 where r->'path' <> 'null' and not r->'path' ? 'pg_catalog'
+      select 'pg_catalog' as name, 0::bigint as position where not r->'path' ? 'pg_catalog'
       union all
       select case name when '$user' then current_user::text else name end, position
-      from jsonb_array_elements_text(case when r->'path' = 'null' then '[]' else r->'path' end) with ordinality as p(name, position)
+      from jsonb_array_elements_text(r->'path') with ordinality as p(name, position)
     ) s
     join pg_catalog.pg_namespace n on n.nspname = s.name or (s.name = 'pg_temp' and n.oid = pg_my_temp_schema())
   group by n.oid

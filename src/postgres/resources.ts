@@ -12,7 +12,7 @@ import {
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
-import { useCatalogueFirst } from "./catalogue_session.ts";
+import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Database } from "./database.ts";
 import { likePattern } from "./like_pattern.ts";
 import { overviewText, readOverview } from "./overview.ts";
@@ -74,7 +74,7 @@ function listResources(database: Database): Tool {
       }
       const offset = Number(cursor);
       const rows = await database.read({ signal }, async (transaction) => {
-        await useCatalogueFirst(transaction);
+        await useCatalogueAlone(transaction);
         return await transaction.query(tablesSql, [String(pageSize + 1), String(offset)]);
       });
       const tables = rows.slice(0, pageSize).map((row) => ({
@@ -154,7 +154,7 @@ function complete(database: Database): Tool {
       }
       const pattern = likePattern(`${value}*`);
       const rows = await database.read({ signal }, async (transaction) => {
-        await useCatalogueFirst(transaction);
+        await useCatalogueAlone(transaction);
         return isSchema
           ? await transaction.query(schemasSql, [pattern])
           : await transaction.query(namesSql, [pattern, known.schema ?? null]);

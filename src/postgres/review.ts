@@ -32,12 +32,15 @@ interface Text {
 export class Review {
   readonly #catalogue: Catalogue;
   readonly #allowed: Allowed;
+  readonly #schemas: readonly string[];
   readonly #pending: Text[] = [];
   readonly #seen = new Set<string>();
 
-  constructor(catalogue: Catalogue, allowed: Allowed) {
+  /** `schemas` is the session's own search path; meanwhile `catalogue` is asked on a path of its own. */
+  constructor(catalogue: Catalogue, allowed: Allowed, schemas: readonly string[]) {
     this.#catalogue = catalogue;
     this.#allowed = allowed;
+    this.#schemas = schemas;
   }
 
   /** Throws {@linkcode CallError} `refused` with what is not allowed, and through what it is reached. */
@@ -64,7 +67,7 @@ export class Review {
   async #review(texts: readonly Text[], path: Path): Promise<void> {
     const together = mergeReferences(texts.map((each) => each.references));
     refuseNames(together);
-    const found = await resolve(this.#catalogue, together, path);
+    const found = await resolve(this.#catalogue, together, path ?? this.#schemas);
     checkSession(found, together);
     const functions: Functions = new Map(found.functions.map((each) => [each.oid, each]));
     let offset = 0;

@@ -1,7 +1,7 @@
 /** Which rights the role has beyond reading, and the SQL for a role that has no others. */
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
-import { useCatalogueFirst } from "./catalogue_session.ts";
+import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Transaction } from "./database.ts";
 
 /** What the session is, and what its role may do. */
@@ -49,7 +49,7 @@ where n.nspname <> 'information_schema' and n.nspname !~ '^pg_' order by n.nspna
 
 /** Asks the catalogue; needs no right beyond connecting. */
 export async function readRole(transaction: Transaction): Promise<RoleReport> {
-  await useCatalogueFirst(transaction);
+  await useCatalogueAlone(transaction);
   const [session = {}] = await transaction.query(sessionSql);
   const [relations = {}] = await transaction.query(relationsSql);
   const memberships = (await transaction.query(membershipsSql)).map((row) => row.rolname ?? "");

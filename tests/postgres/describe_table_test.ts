@@ -99,7 +99,7 @@ Deno.test({
 
     await context.step("gives a view's definition, and how a table is partitioned", async () => {
       assert.match((await describe("busy")).view_definition, /SELECT u\.name,\n +count\(\*\) AS todos/);
-      assert.equal((await describe("parts")).partitioning, "PARTITION BY RANGE (at), 1 partitions");
+      assert.equal((await describe("parts")).partitioning, "PARTITION BY RANGE (at), 1 partition");
       assert.match(
         (await describe("parts_2024")).partitioning,
         /partition of parts FOR VALUES FROM \('2024-01-01'\)/,
@@ -158,6 +158,26 @@ Deno.test({
       const { text } = await callTool(tool, { table_name: "todos" });
       assert.match(text, /todos_open: .* INVALID/);
     });
+
+    await context.step(
+      "runs nothing that stands in for a function or an operator of the catalogue's",
+      async () => {
+        await test.execute(`create table hijacked (how text);
+        create function note(how text) returns void language sql as 'insert into hijacked values (how)';
+        create function quote_ident(name) returns text language sql as $$ select note('quote_ident'); select 'x' $$;
+        create function format_type(oid, int) returns text language sql as $$ select note('format_type'); select 'x' $$;
+        create function jsonb_agg(text) returns jsonb language sql as $$ select note('jsonb_agg'); select '[]'::jsonb $$;
+        create function fit(name, name) returns boolean language sql as $$ select note('name'); select true $$;
+        create operator !~ (leftarg = name, rightarg = name, procedure = fit);
+        create operator ~~* (leftarg = name, rightarg = name, procedure = fit);
+        create function fit(oid, int) returns boolean language sql as $$ select note('oid'); select true $$;
+        create operator = (leftarg = oid, rightarg = int, procedure = fit);`);
+        await describe("users");
+        await assert.rejects(describe("usres"), CallError);
+        assert.equal((await describe("todos")).columns.length, 4);
+        await test.execute("do $$ begin assert (select count(*) from hijacked) = 0; end $$");
+      },
+    );
 
     await context.step("keeps to the budget: first texts get shorter, then lists, columns last", async () => {
       await test.execute(`do $$ begin

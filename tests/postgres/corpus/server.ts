@@ -16,7 +16,7 @@ const DATABASE = "corpus";
 let started: Promise<TestPostgres> | undefined;
 
 /** The server with the corpus's database, made once. */
-function server(): Promise<TestPostgres> {
+export function server(): Promise<TestPostgres> {
   return started ??= (async () => {
     const server = await startPostgres({
       settings: ["shared_preload_libraries = 'pg_stat_statements'", "timezone = 'Asia/Kathmandu'"],
