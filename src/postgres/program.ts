@@ -7,6 +7,7 @@ import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { Database } from "./database.ts";
 import { describeTable } from "./describe_table.ts";
+import { explainQuery } from "./explain_query.ts";
 import { loadParser } from "./guard.ts";
 import { listTables } from "./list_tables.ts";
 import { queryDatabase } from "./query_database.ts";
@@ -63,7 +64,12 @@ export async function openPostgres(environment: Environment, log: Logger): Promi
   const address = settings.hosts.map(({ host, port }) => `${host}:${port}`).join(", ");
   const describe = describeTable(database);
   return {
-    tools: [queryDatabase(database, settings), listTables(database), describe],
+    tools: [
+      queryDatabase(database, settings),
+      listTables(database),
+      describe,
+      explainQuery(database, settings),
+    ],
     resources: postgresResources(database, describe),
     deadlineMs: settings.statementTimeoutMs + callOverheadMs,
     usesUnixSocket: settings.hosts.some(({ host }) => host.startsWith("/")),

@@ -5,8 +5,9 @@ import { fitRows } from "../common/output.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
 import { utf8Length } from "../common/utf8.ts";
-import type { Cell, Database, Rows } from "./database.ts";
+import type { Database, Rows } from "./database.ts";
 import { authorize, inspect } from "./guard.ts";
+import { bindable, parameters } from "./parameters.ts";
 
 /** What the tool needs to know of the settings. */
 export interface QueryDatabaseOptions {
@@ -35,8 +36,7 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
     sql: z.string().describe(
       "One SELECT, VALUES, TABLE, EXPLAIN or SHOW; WITH is fine. $1, $2 … stand for parameters",
     ),
-    parameters: z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).max(1000).optional()
-      .describe("Values of $1, $2 …; arrays, json and dates as PostgreSQL writes them in text"),
+    parameters,
     max_rows: z.int().min(1).max(maxRows).default(maxRows).describe("Rows to give at most"),
     format: z.enum(["table", "csv"]).default("table"),
   });
@@ -51,10 +51,10 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
     output,
     async run(args, { signal, budget }): Promise<Result> {
       const inspected = inspect(args.sql);
-      const parameters = (args.parameters ?? []).map(parameterText);
+      const values = bindable(args.parameters);
       const rows = await database.read({ signal }, async (transaction) => {
         const statement = await authorize(inspected, transaction, options);
-        return await transaction.fetch(statement, parameters, {
+        return await transaction.fetch(statement, values, {
           maxRows: args.max_rows,
           cellBytes: budget,
           answerBytes: 2 * budget,
@@ -124,8 +124,4 @@ function shortenBytea(rows: Rows): Rows {
     })
   );
   return { ...rows, rows: shown, cut };
-}
-
-function parameterText(value: string | number | boolean | null): Cell {
-  return value === null ? null : String(value);
 }

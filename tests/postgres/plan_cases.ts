@@ -269,13 +269,6 @@ export const cases: readonly Expected[] = [
     evidence: /^100,000 rows of todos b with 20,000 rows of users a/,
   },
   {
-    name: "no join without a condition where the inner side is looked up",
-    sql: "select count(*) from users u join todos t on t.kind = u.id",
-    settings: { ...onlyNestedLoop, enable_seqscan: "off" },
-    analyze: false,
-    absent: /every row with every other/,
-  },
-  {
     name: "a CTE that is computed whole",
     sql: "with c as materialized (select * from todos) select * from c where id = 5",
     settings: { work_mem: "64MB" },

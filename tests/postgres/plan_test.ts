@@ -178,6 +178,26 @@ Deno.test("planning that takes longer than running stands out", () => {
   ]);
 });
 
+Deno.test("a join is without a condition only when the inner side is not looked up by the outer one", () => {
+  const scan = (alias: string, more: Fields) =>
+    node("Index Scan", 40, { Alias: alias, "Actual Rows": 2000, ...more });
+  const join = (condition: string) => {
+    const inner = scan("t", { "Parent Relationship": "Inner", "Index Cond": condition });
+    const found = findingsOf({ plan: planOf(node("Nested Loop", 100, {}, scan("u", {}), inner)), facts });
+    return found.some(({ title }) => /every row with every other/.test(title));
+  };
+  assert.equal(join("(t.kind = 7)"), true);
+  assert.equal(join("(t.kind = uu.id)"), true);
+  assert.equal(join("(t.kind = u.id)"), false);
+});
+
+Deno.test("what took less than a millisecond has nothing to gain", () => {
+  const plan = planOf(node("Gather", 0.8, { "Workers Planned": 2, "Workers Launched": 0 }), {
+    "Execution Time": 0.8,
+  });
+  assert.deepEqual(findingsOf({ plan, facts }), []);
+});
+
 Deno.test("an incremental sort that spills says so in its groups", () => {
   const sort = node("Incremental Sort", 90, {
     "Pre-sorted Groups": {

@@ -1,0 +1,270 @@
+/** Tool `explain_query`: how PostgreSQL runs one SELECT, where its time goes, and what a person could do about it. */
+import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
+import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
+import { plural, size } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import type { Cell, Database, Transaction } from "./database.ts";
+import { describeServerError, ServerError } from "./database_errors.ts";
+import { authorize, type GuardedStatement, inspect } from "./guard.ts";
+import { bindable, parameters } from "./parameters.ts";
+import { tokens } from "./parser.ts";
+import { type Plan, readPlan } from "./plan.ts";
+import { type Finding, findingsOf, isFast, rulesFor } from "./plan_findings.ts";
+import { readFacts } from "./plan_relations.ts";
+import { costliest, head, mostImportant, nodeLines, tree } from "./plan_text.ts";
+import { nodeName } from "./plan_names.ts";
+
+/** What the tool needs to know of the settings. */
+export interface ExplainQueryOptions {
+  readonly allowFunctions: readonly string[];
+}
+
+const input = z.strictObject({
+  sql: z.string().describe("One SELECT, VALUES or TABLE, without EXPLAIN before it; WITH is fine"),
+  parameters,
+  analyze: z.boolean().default(false).describe(
+    "Runs the statement, in full, and measures it; false: only the planner's estimates",
+  ),
+});
+
+const output = z.object({
+  measured: z.boolean().describe("False: not run, all numbers are the planner's estimates"),
+  cost: z.number().describe("The planner's, in its own unit"),
+  expected_rows: z.number(),
+  rows: z.number().nullable().describe("Null: not run"),
+  execution_ms: z.number().nullable(),
+  planning_ms: z.number().nullable(),
+  costliest: z.string().describe("The node that takes the most by itself"),
+  findings: z.array(z.object({
+    title: z.string(),
+    evidence: z.string(),
+    advice: z.string(),
+    statement: z.string().optional().describe("What a person could run; this server only reads"),
+    share: z.number().describe("How much of the time or cost it is about, 0 to 1"),
+  })).describe("What explains most first"),
+  nodes: z.array(z.object({
+    depth: z.number(),
+    name: z.string(),
+    share: z.number().describe("Its own, 0 to 1, of the time or cost"),
+    expected_rows: z.number().describe("Per loop"),
+    rows: z.number().nullable().describe("Per loop; null: not run"),
+    loops: z.number().nullable(),
+    self_ms: z.number().nullable(),
+    details: z.array(z.string()),
+  })).describe("In the order EXPLAIN prints them"),
+  nodes_left_out: z.number(),
+});
+type Explained = z.output<typeof output>;
+
+/** Bytes of JSON that a plan may take. */
+const planBytes = 4 << 20;
+
+/** Explains one read-only statement; with `analyze` it runs, inside the same guard and rollback as every other. */
+export function explainQuery(database: Database, options: ExplainQueryOptions): Tool {
+  return defineTool({
+    name: "explain_query",
+    title: "Explain a query",
+    description:
+      "Shows how PostgreSQL runs one SELECT: the plan as a tree with each node's share, where most of it goes and why " +
+      "(missing index, wrong estimate, spill to disk …), and what a person could do. By default only the planner's " +
+      "estimates; analyze runs the statement, read-only, and gives real times, rows and buffers.",
+    input,
+    output,
+    async run({ sql, analyze, parameters }, { signal }): Promise<Explanation> {
+      checkIsQuery(sql);
+      const values = bindable(parameters);
+      checkParameters(sql, values.length);
+      const prefix = explainPrefix(analyze);
+      // The text that runs is what the guard passes, EXPLAIN included.
+      const inspected = inspect(prefix + sql);
+      return await database.read({ signal }, async (transaction) => {
+        const statement = await authorize(inspected, transaction, options);
+        const plan = readPlan(
+          await fetchPlan(transaction, statement, values).catch((error: unknown) => {
+            throw inCallersWords(error, { sql, prefix, analyze });
+          }),
+        );
+        // Afterwards, since it changes the search path, which the plan would show.
+        const facts = await readFacts(transaction, plan.nodes);
+        return { plan, findings: findingsOf({ plan, facts }) };
+      });
+    },
+    present,
+  });
+}
+
+/** What the server said, and what the rules make of it. */
+interface Explanation {
+  readonly plan: Plan;
+  readonly findings: readonly Finding[];
+}
+
+/** VERBOSE for the tables' schemas and for each worker. A line of its own, so that errors point into the caller's text. */
+function explainPrefix(analyze: boolean): string {
+  const measured = analyze ? ", ANALYZE, BUFFERS, TIMING" : "";
+  return `EXPLAIN (FORMAT JSON, VERBOSE, COSTS, SETTINGS, SUMMARY${measured})\n`;
+}
+
+function checkIsQuery(sql: string): void {
+  const { kind } = inspect(sql);
+  if (kind === "select") return;
+  throw new CallError(
+    "invalid",
+    kind === "explain"
+      ? "Cannot explain an EXPLAIN as the statement itself is wanted"
+      : "Cannot explain SHOW as only a SELECT has a plan",
+    {
+      hint: kind === "explain"
+        ? "Send the statement without EXPLAIN; analyze: true stands for EXPLAIN ANALYZE"
+        : "Run it with query_database",
+    },
+  );
+}
+
+/**
+ * GENERIC_PLAN would plan without values, but not over the extended protocol: the server then wants every parameter
+ * bound, and plans for the values it gets.
+ */
+function checkParameters(sql: string, given: number): void {
+  const needed = tokens(sql).reduce((most, { text }) => {
+    const [, number] = text.match(/^\$(\d+)$/) ?? [];
+    return Math.max(most, Number(number ?? 0));
+  }, 0);
+  if (needed === given) return;
+  throw new CallError(
+    "invalid",
+    `Cannot plan the statement as it has ${plural(needed, "parameter")} and ${
+      plural(given, "value")
+    } came with it`,
+    { hint: "Give a value for each of $1, $2 …, one it usually runs with: the plan depends on them" },
+  );
+}
+
+async function fetchPlan(
+  transaction: Transaction,
+  statement: GuardedStatement,
+  values: readonly Cell[],
+): Promise<string> {
+  const limits = { maxRows: 1, cellBytes: planBytes, answerBytes: planBytes };
+  const { rows, cut } = await transaction.fetch(statement, values, limits);
+  const json = rows[0]?.[0];
+  if (json === null || json === undefined) {
+    throw new CallError("failed", "Cannot read the plan as the server gave none");
+  }
+  if (cut.size > 0) {
+    const bytes = cut.get("0:0") ?? planBytes;
+    throw new CallError(
+      "refused",
+      `Cannot show the plan as it has ${size(bytes)}, and ${size(planBytes)} is the most`,
+      {
+        hint: "Explain a part of the query, shorten long values in it, or restrict it to fewer partitions",
+      },
+    );
+  }
+  return json;
+}
+
+/** Errors point into the caller's text, and the advice to call this tool is left out. */
+function inCallersWords(
+  error: unknown,
+  { sql, prefix, analyze }: { readonly sql: string; readonly prefix: string; readonly analyze: boolean },
+): unknown {
+  if (!(error instanceof CallError) || !(error.cause instanceof ServerError)) return error;
+  const { cause } = error;
+  if (cause.sqlState === "57014" && error.kind === "unavailable") {
+    return new CallError("unavailable", error.message, {
+      hint: analyze
+        ? "call it again without analyze for the plan with estimates, or explain a part of the query; an operator can raise STATEMENT_TIMEOUT_MS"
+        : error.hint,
+      cause,
+    });
+  }
+  const position = Number(cause.fields.get("P"));
+  if (!Number.isSafeInteger(position) || position <= prefix.length) return error;
+  const moved = new ServerError(new Map(cause.fields).set("P", String(position - prefix.length)));
+  // The timeout is only told of errors without a position.
+  return describeServerError(moved, { sql, statementTimeoutMs: 0 });
+}
+
+/** Findings, and characters of an expression, that are given up for more of the tree. */
+const levels = [[5, 240], [5, 80], [3, 80], [2, 40], [1, 40], [0, 40]] as const;
+/** Nodes that a reader needs beside the findings. */
+const fewNodes = 12;
+
+function present(explanation: Explanation, budget: number): Presentation<Explained> {
+  const { plan } = explanation;
+  let best: Presentation<Explained> | undefined;
+  for (const [findings, characters] of levels) {
+    const lines = nodeLines(plan, characters);
+    const answer = largestThatFits(lines.length, (shown) => {
+      const kept = mostImportant(plan, shown);
+      return make(explanation, findings, lines.filter(({ node }) => kept.has(node)));
+    }, budget);
+    best = answer;
+    if (fitsBudget(answer, budget) && answer.rows >= Math.min(fewNodes, lines.length)) break;
+  }
+  return best ?? make(explanation, 0, []);
+}
+
+function make(
+  { plan, findings }: Explanation,
+  most: number,
+  lines: ReturnType<typeof nodeLines>,
+): Presentation<Explained> {
+  const told = findings.slice(0, most);
+  const structured: Explained = {
+    measured: plan.measured,
+    cost: plan.root.number("Total Cost") ?? 0,
+    expected_rows: plan.root.estimatedRows,
+    rows: plan.root.totalRows ?? null,
+    execution_ms: plan.executionMs ?? null,
+    planning_ms: plan.planningMs ?? null,
+    costliest: nodeName(costliest(plan).node),
+    findings: told.map((finding) => ({ ...finding, share: rounded(finding.share) })),
+    nodes: lines.map(({ node, name, details }) => ({
+      depth: node.depth,
+      name,
+      share: rounded(node.share),
+      expected_rows: node.estimatedRows,
+      rows: node.rows ?? null,
+      loops: node.loops ?? null,
+      self_ms: node.selfMs === undefined ? null : rounded(node.selfMs),
+      details: [...details],
+    })),
+    nodes_left_out: plan.nodes.length - lines.length,
+  };
+  const text = [
+    ...head(plan),
+    "",
+    ...findingLines(plan, told, findings.length),
+    "",
+    `Plan (${plan.measured ? "each node's own part of the time" : "each node's own part of the cost"}):`,
+    ...tree(plan, lines),
+  ].join("\n");
+  return { text, structured, rows: lines.length };
+}
+
+function findingLines(plan: Plan, told: readonly Finding[], found: number): readonly string[] {
+  if (isFast(plan)) return ["Nothing stands out: in less than a millisecond there is little to gain."];
+  if (found === 0) {
+    const looked = rulesFor(plan.measured).map(({ looksAt }) => looksAt).join("; ");
+    return [
+      `Nothing stands out in the ${plan.measured ? "measurements" : "estimates"}. Looked for: ${looked}.`,
+    ];
+  }
+  return [
+    ...told.flatMap((finding, index) => [
+      `${index + 1}. ${finding.title}.`,
+      `   Evidence: ${finding.evidence}.`,
+      `   ${finding.advice}.`,
+      ...(finding.statement === undefined ? [] : [`   A person could run: ${visible(finding.statement)}`]),
+    ]),
+    ...(told.length < found ? [`[Cut: the first ${told.length} of ${plural(found, "finding")} shown.]`] : []),
+  ];
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

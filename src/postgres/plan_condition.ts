@@ -1,0 +1,145 @@
+/**
+ * Which columns a condition of a plan compares, as far as an index could answer it. PostgreSQL prints conditions as SQL,
+ * which its own parser reads; what only a plan can hold (`hashed SubPlan 1`) is none, and is not understood.
+ */
+import { CallError } from "../common/errors.ts";
+import { parseStatements } from "./parser.ts";
+import { asList, children, isRecord, type ParseNode, parseNode, rawStatements } from "./statement.ts";
+
+/** One comparison of a column with a value or with another table's column, ANDed with the others. */
+export interface Comparison {
+  readonly column: string;
+  /** Its table's, where the condition says it. */
+  readonly alias: string | undefined;
+  /** A function of that one argument around the column, e.g. `lower`. */
+  readonly wrapper: string | undefined;
+  /** The type that the column is cast to before it is compared. */
+  readonly cast: string | undefined;
+  /** What an index is asked: a value, a range, a beginning (`LIKE 'a%'`), a part (`LIKE '%a%'`). */
+  readonly how: "equal" | "range" | "prefix" | "part";
+}
+
+/** A condition, as far as it is understood. */
+export interface Condition {
+  readonly comparisons: readonly Comparison[];
+  /** Every column named anywhere in it. */
+  readonly columns: readonly string[];
+}
+
+const nothing: Condition = { comparisons: [], columns: [] };
+const ranges = new Set(["<", "<=", ">", ">="]);
+const likes = new Set(["~~", "~~*"]);
+
+/** Reads a condition as a plan prints it. */
+export function readCondition(text: string): Condition {
+  let top: ParseNode | undefined;
+  try {
+    const [statement] = rawStatements(parseStatements(`select ${text}`));
+    const target = parseNode(asList(statement?.fields["targetList"] ?? [])[0]);
+    top = target === undefined ? undefined : parseNode(target.fields["val"]);
+  } catch (error) {
+    if (error instanceof CallError) return nothing;
+    throw error;
+  }
+  if (top === undefined) return nothing;
+  const parts = conjuncts(top);
+  return {
+    comparisons: parts.flatMap(comparisonsOf),
+    columns: [...new Set([...columnsIn(top)].map(({ column }) => column))],
+  };
+}
+
+function conjuncts(node: ParseNode): ParseNode[] {
+  if (node.type !== "BoolExpr" || node.fields["boolop"] !== "AND_EXPR") return [node];
+  return nodesOf(node.fields["args"]).flatMap(conjuncts);
+}
+
+/** None for what no plain index answers: OR, `<>`, arithmetic; two where one column is compared with another. */
+function comparisonsOf(node: ParseNode): Comparison[] {
+  if (node.type === "NullTest" && node.fields["nulltesttype"] === "IS_NULL") {
+    return nodesOf([node.fields["arg"]]).flatMap((side) => compared(side, "equal") ?? []);
+  }
+  // A boolean column stands for itself, and `NOT done` for done = false.
+  if (node.type === "ColumnRef") return [compared(node, "equal") ?? []].flat();
+  if (node.type === "BoolExpr" && node.fields["boolop"] === "NOT_EXPR") {
+    const [side] = nodesOf(node.fields["args"]);
+    return side?.type === "ColumnRef" ? [compared(side, "equal") ?? []].flat() : [];
+  }
+  const isAny = node.fields["kind"] === "AEXPR_OP_ANY";
+  if (node.type !== "A_Expr" || !isAny && node.fields["kind"] !== "AEXPR_OP") return [];
+  const operator = nodesOf(node.fields["name"]).map((part) => String(part.fields["sval"])).at(-1) ?? "";
+  const [left] = nodesOf([node.fields["lexpr"]]);
+  const [right] = nodesOf([node.fields["rexpr"]]);
+  if (left === undefined || right === undefined) return [];
+  if (likes.has(operator) && !isAny) {
+    const pattern = constantText(right);
+    if (pattern === undefined) return [];
+    const isPrefix = operator === "~~" && /^[^%_\\]/.test(pattern);
+    return [compared(left, isPrefix ? "prefix" : "part") ?? []].flat();
+  }
+  const how = operator === "=" ? "equal" : ranges.has(operator) ? "range" : undefined;
+  if (how === undefined) return [];
+  const own = (side: ParseNode, other: ParseNode) => {
+    const found = compared(side, how);
+    // Two columns of one row compared with each other: no index helps.
+    const isApart = [...columnsIn(other)].every(({ alias }) => alias !== found?.alias);
+    return found !== undefined && isApart ? [found] : [];
+  };
+  return [...own(left, right), ...isAny ? [] : own(right, left)];
+}
+
+/** The column that a side of a comparison consists of. */
+function compared(side: ParseNode, how: Comparison["how"]): Comparison | undefined {
+  if (side.type === "ColumnRef") {
+    const [found] = columnsIn(side);
+    return found === undefined ? undefined : { ...found, wrapper: undefined, cast: undefined, how };
+  }
+  if (side.type === "TypeCast") {
+    const [inner] = nodesOf([side.fields["arg"]]);
+    const found = inner === undefined ? undefined : compared(inner, how);
+    if (found === undefined) return undefined;
+    return found.wrapper === undefined ? { ...found, cast: typeName(side.fields["typeName"]) } : found;
+  }
+  if (side.type === "FuncCall") {
+    const names = nodesOf(side.fields["funcname"]).map((part) => String(part.fields["sval"]));
+    const [argument, ...more] = nodesOf(side.fields["args"]);
+    const name = names.at(-1);
+    if (argument === undefined || more.length > 0 || name === undefined) return undefined;
+    const found = compared(argument, how);
+    return found === undefined || found.wrapper !== undefined
+      ? undefined
+      : { ...found, wrapper: name, cast: undefined };
+  }
+  return undefined;
+}
+
+function constantText(node: ParseNode): string | undefined {
+  if (node.type === "TypeCast") {
+    const [inner] = nodesOf([node.fields["arg"]]);
+    return inner === undefined ? undefined : constantText(inner);
+  }
+  const value = node.type === "A_Const" ? node.fields["sval"] : undefined;
+  return isRecord(value) && typeof value["sval"] === "string" ? value["sval"] : undefined;
+}
+
+function* columnsIn(
+  node: ParseNode,
+): Generator<{ readonly column: string; readonly alias: string | undefined }> {
+  if (node.type === "ColumnRef") {
+    const names = nodesOf(node.fields["fields"]).map((part) => String(part.fields["sval"] ?? ""));
+    const column = names.at(-1);
+    if (column !== undefined && column !== "") yield { column, alias: names.at(-2) };
+  }
+  for (const child of children(node)) yield* columnsIn(child.node);
+}
+
+function typeName(value: unknown): string {
+  const names = isRecord(value) ? nodesOf(value["names"]) : [];
+  return String(names.at(-1)?.fields["sval"] ?? "");
+}
+
+function nodesOf(value: unknown): ParseNode[] {
+  return (Array.isArray(value) ? value : []).flatMap((item) =>
+    item === undefined ? [] : parseNode(item) ?? []
+  );
+}

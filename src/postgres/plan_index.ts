@@ -1,0 +1,149 @@
+/** Which index would answer a condition of a plan, and whether there is one already. */
+import { visible } from "../common/visible.ts";
+import { type Comparison, readCondition } from "./plan_condition.ts";
+import type { PlanColumn, PlanRelation } from "./plan_relations.ts";
+
+/** What could be done, and the statement for it if there is one. */
+export interface Advice {
+  readonly advice: string;
+  readonly statement?: string;
+}
+
+/** Functions that an index can hold, since their result depends on the argument alone. */
+const indexable = new Set(["lower", "upper", "length", "abs", "md5", "btrim"]);
+/** A column with fewer distinct values is left out where another one has more. */
+const fewDistinct = 10;
+const mostColumns = 3;
+
+interface Key {
+  /** The column or expression as SQL writes it. */
+  readonly sql: string;
+  readonly operatorClass: string;
+  readonly how: Comparison["how"];
+  readonly distinct: number;
+}
+
+/** How an index could help a scan of `relation`, in the query called `alias`, with such a condition. */
+export function indexAdvice(
+  condition: string,
+  relation: PlanRelation | undefined,
+  options: { readonly alias: string | undefined; readonly inUse?: boolean },
+): Advice {
+  const unfit = {
+    advice: options.inUse === true
+      ? "No index answers the filter as it is written; a narrower index condition would probably help"
+      : "No index answers the condition as it is written: one could if it compared a column with a value, ANDed with the rest",
+  };
+  if (relation === undefined) return unfit;
+  const { comparisons } = readCondition(condition);
+  const own = comparisons.filter(({ alias }) => alias === undefined || alias === options.alias);
+  const keys: Key[] = [];
+  for (const each of own) {
+    const column = relation.columns.get(each.column);
+    if (column === undefined) continue;
+    if (each.wrapper !== undefined && !indexable.has(each.wrapper)) {
+      if (own.length === 1) return wrapped(each, column);
+      continue;
+    }
+    if (each.cast !== undefined && !sameStorage(each.cast, column.type)) {
+      if (own.length === 1) return converted(column, each.cast);
+      continue;
+    }
+    keys.push(keyOf(each, column));
+  }
+  const chosen = choose(keys);
+  if (chosen.length === 0) return unfit;
+  const names = chosen.map(({ sql }) => sql);
+  const list = names.join(", ");
+  const existing = relation.indexes.find(({ keys }) => {
+    const known = keys.map(normal);
+    return options.inUse === true
+      ? names.every((name) => known.slice(0, names.length).includes(normal(name)))
+      : names.slice(0, 1).some((name) => known[0] === normal(name));
+  });
+  if (existing !== undefined && chosen[0]?.operatorClass === "") {
+    return options.inUse === true ? unfit : unused(existing, relation);
+  }
+  const concurrently = relation.isPartition ? "" : "CONCURRENTLY ";
+  if (chosen[0]?.how === "part") {
+    return {
+      advice: `A trigram index on ${
+        visible(list)
+      } would probably find the rows; it needs the extension pg_trgm, and patterns of three characters or more`,
+      statement: `CREATE INDEX ${concurrently}ON ${relation.sql} USING gin (${list} gin_trgm_ops)`,
+    };
+  }
+  const parts = chosen.map(({ sql, operatorClass }) => sql + operatorClass).join(", ");
+  const what = names.length === 1 ? `An index on ${list}` : `One index on ${list} together`;
+  return {
+    advice: `${visible(what)} would probably let it read only the rows that it keeps`,
+    statement: `CREATE INDEX ${concurrently}ON ${relation.sql} (${parts})`,
+  };
+}
+
+/** Equality first, the most selective leading, then one range; a pattern only where there is nothing else. */
+function choose(keys: readonly Key[]): readonly Key[] {
+  const unique = [...new Map(keys.map((key) => [key.sql, key])).values()];
+  const equal = unique.filter(({ how }) => how === "equal").sort((a, b) => b.distinct - a.distinct);
+  const selective = equal.filter(({ distinct }) => distinct >= fewDistinct);
+  const range = unique.filter(({ how }) => how === "range").slice(0, 1);
+  const chosen = [...(selective.length > 0 ? selective : equal).slice(0, mostColumns), ...range];
+  if (chosen.length > 0) return chosen;
+  const prefix = unique.filter(({ how }) => how === "prefix").slice(0, 1);
+  return prefix.length > 0 ? prefix : unique.filter(({ how }) => how === "part").slice(0, 1);
+}
+
+function keyOf({ wrapper, how }: Comparison, column: PlanColumn): Key {
+  const patterns = column.type === "character varying" ? " varchar_pattern_ops" : " text_pattern_ops";
+  return {
+    sql: wrapper === undefined ? column.sql : `${wrapper}(${column.sql})`,
+    operatorClass: how === "prefix" ? patterns : "",
+    how,
+    distinct: column.distinct ?? Infinity,
+  };
+}
+
+/** Whether an index on the column answers a comparison of its cast. */
+function sameStorage(cast: string, type: string): boolean {
+  return cast === "text" && (type === "character varying" || type === "text") ||
+    cast === "bpchar" && type === "character";
+}
+
+function wrapped({ wrapper }: Comparison, column: PlanColumn): Advice {
+  return {
+    advice: visible(
+      `The condition is on ${wrapper}(${column.sql}): compare ${column.sql} itself with a range or a value, ` +
+        `or index the expression, if ${wrapper} is immutable`,
+    ),
+  };
+}
+
+function converted(column: PlanColumn, cast: string): Advice {
+  return {
+    advice: visible(
+      `The condition converts ${column.sql} from ${column.type} to ${cast}, so that no index on the column fits: ` +
+        `compare it with a value of type ${column.type}`,
+    ),
+  };
+}
+
+function unused(index: PlanRelation["indexes"][number], relation: PlanRelation): Advice {
+  const name = visible(index.name);
+  if (index.partial) {
+    return {
+      advice:
+        `There is the partial index ${name}, whose condition the query does not imply: repeat that condition in the query`,
+    };
+  }
+  return {
+    advice:
+      `There is the index ${name}, which the planner did not choose: perhaps the statistics are old, or the collation or ` +
+      "operator class does not fit; ANALYZE would probably show which",
+    statement: `ANALYZE ${relation.own}`,
+  };
+}
+
+/** `lower((name)::text)` as `lower(name)`. */
+function normal(key: string): string {
+  return key.replace(/::[a-z ]+/g, "").replace(/\(\(([^()]*)\)\)/g, "($1)").replace(/^\(([^()]*)\)$/, "$1");
+}

@@ -1,0 +1,125 @@
+/** What the catalogue says of the tables that a plan reads: sizes, columns, indexes, age of the statistics. */
+import type { Transaction } from "./database.ts";
+import type { PlanNode } from "./plan.ts";
+
+/** A column of a table in a plan. */
+export interface PlanColumn {
+  /** As SQL writes it, with quotes where they are needed. */
+  readonly sql: string;
+  /** format_type without the modifier. */
+  readonly type: string;
+  /** Distinct values by the last ANALYZE; undefined when it is not known or not for this role to see. */
+  readonly distinct: number | undefined;
+}
+
+/** A table that a plan reads. */
+export interface PlanRelation {
+  /** As SQL writes it: `public.todos`. Of a partition, its topmost parent. */
+  readonly sql: string;
+  /** As SQL writes the table itself. */
+  readonly own: string;
+  readonly isPartition: boolean;
+  /** Rows by the last ANALYZE or VACUUM; undefined when never counted. */
+  readonly rows: number | undefined;
+  readonly columns: ReadonlyMap<string, PlanColumn>;
+  /** Of indexes that are valid: the name, and the columns or expressions in order, as pg_get_indexdef prints them. */
+  readonly indexes: readonly {
+    readonly name: string;
+    readonly keys: readonly string[];
+    readonly partial: boolean;
+  }[];
+  /** Rows changed since the last ANALYZE. */
+  readonly changed: number;
+  /** Whether ANALYZE was ever run, as far as the statistics know. */
+  readonly analyzed: boolean;
+}
+
+/** What is known around a plan. */
+export interface PlanFacts {
+  /** work_mem in bytes. */
+  readonly workMem: number;
+  /** The relation that a node reads. */
+  relation(node: PlanNode): PlanRelation | undefined;
+}
+
+/** Tables of one plan that are looked up: a partitioned one can have thousands. */
+const maxRelations = 500;
+
+const factsSql = `
+select wanted.schema, wanted.name, c.reltuples,
+  quote_ident(n.nspname) || '.' || quote_ident(c.relname) as own,
+  quote_ident(rn.nspname) || '.' || quote_ident(rc.relname) as root,
+  c.relispartition as partition,
+  pg_stat_get_mod_since_analyze(c.oid) as changed,
+  coalesce(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)) is not null as analyzed,
+  (select json_agg(json_build_array(a.attname, quote_ident(a.attname), format_type(a.atttypid, null),
+      case when s.n_distinct < 0 then -s.n_distinct * c.reltuples else s.n_distinct end))
+    from pg_attribute a left join pg_stats s
+      on s.schemaname = n.nspname and s.tablename = c.relname and s.attname = a.attname and not s.inherited
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
+  (select json_agg(json_build_array(ic.relname, i.indpred is not null,
+      (select json_agg(pg_get_indexdef(i.indexrelid, k, true) order by k) from generate_series(1, i.indnkeyatts) k)))
+    from pg_index i join pg_class ic on ic.oid = i.indexrelid
+    where i.indrelid = c.oid and i.indisvalid and i.indisready) as indexes
+from json_to_recordset($1::json) as wanted(schema text, name text)
+join pg_namespace n on n.nspname = wanted.schema
+join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
+join pg_class rc on rc.oid = coalesce(pg_partition_root(c.oid), c.oid)
+join pg_namespace rn on rn.oid = rc.relnamespace`;
+
+/** Asks the catalogue about a plan's tables; changes the transaction's search path. */
+export async function readFacts(
+  transaction: Transaction,
+  nodes: readonly PlanNode[],
+): Promise<PlanFacts> {
+  // Alone on the path: behind pg_catalog, a function of somebody's own would still be called where its types fit better.
+  await transaction.query("select pg_catalog.set_config('search_path', 'pg_catalog', true)");
+  const keys = [...new Set(nodes.flatMap((node) => keyOf(node) ?? []))].slice(0, maxRelations);
+  const wanted = keys.map((key) => {
+    const [schema, name]: unknown[] = JSON.parse(key);
+    return { schema, name };
+  });
+  const [setting] = await transaction.query("select pg_size_bytes(current_setting('work_mem')) as work_mem");
+  const rows = wanted.length === 0 ? [] : await transaction.query(factsSql, [JSON.stringify(wanted)]);
+  const relations = new Map(rows.map((row): [string, PlanRelation] => {
+    const tuples = Number(row.reltuples ?? -1);
+    return [JSON.stringify([row.schema, row.name]), {
+      sql: row.root ?? "",
+      own: row.own ?? "",
+      isPartition: row.partition === "t",
+      rows: tuples < 0 ? undefined : tuples,
+      changed: Number(row.changed ?? 0),
+      analyzed: row.analyzed === "t" || tuples >= 0,
+      columns: new Map(
+        lists(row.columns).map(([name, sql, type, distinct]) => [String(name), {
+          sql: String(sql),
+          type: String(type),
+          distinct: typeof distinct === "number" && distinct > 0 ? distinct : undefined,
+        }]),
+      ),
+      indexes: lists(row.indexes).map(([name, partial, keys]) => ({
+        name: String(name),
+        partial: partial === true,
+        keys: Array.isArray(keys) ? keys.map(String) : [],
+      })),
+    }];
+  }));
+  return {
+    workMem: Number(setting?.work_mem ?? 4 << 20),
+    relation: (node) => {
+      const key = keyOf(node);
+      return key === undefined ? undefined : relations.get(key);
+    },
+  };
+}
+
+function keyOf(node: PlanNode): string | undefined {
+  const schema = node.text("Schema");
+  const name = node.text("Relation Name");
+  return schema === undefined || name === undefined ? undefined : JSON.stringify([schema, name]);
+}
+
+function lists(json: string | null | undefined): readonly (readonly unknown[])[] {
+  const parsed: unknown = JSON.parse(json ?? "[]");
+  return Array.isArray(parsed) ? parsed.filter((item) => Array.isArray(item)) : [];
+}

@@ -1,0 +1,157 @@
+/** Rules on how a plan reads tables. */
+import { count, percent, plural, size } from "../common/units.ts";
+import type { PlanNode } from "./plan.ts";
+import type { Case, Finding, Rule } from "./plan_findings.ts";
+import { indexAdvice } from "./plan_index.ts";
+import { nodeName, shorten } from "./plan_names.ts";
+
+/** Rows that one scan must read before an index is worth its upkeep. */
+const manyRows = 10_000;
+/** Or that many in all, by scans of at least `someRows`. */
+const manyRowsInAll = 100_000;
+const someRows = 1_000;
+/** A filter that keeps less than this part is one that an index should answer. */
+const selective = 0.05;
+/** Characters of a condition that a finding quotes. */
+export const quoted = 120;
+
+/** `82% of the time`, or of the cost. */
+export function ofWhole(share: number, { plan }: Case): string {
+  return `${percent(share)} of the ${plan.measured ? "time" : "cost"}`;
+}
+
+const sequential: Rule = {
+  looksAt: "sequential scans that keep few rows",
+  when: "always",
+  examine(node, about) {
+    const filter = node.text("Filter");
+    if (node.type !== "Seq Scan" || filter === undefined || node.loops === 0) return undefined;
+    const relation = about.facts.relation(node);
+    const { kept, read, runs } = rowsRead(node, relation?.rows);
+    const perRun = read / runs;
+    const many = perRun >= manyRows || read >= manyRowsInAll && perRun >= someRows;
+    if (!many || kept > read * selective) return undefined;
+    const again = runs > 1.5 ? ` in ${count(Math.round(runs))} runs` : "";
+    const expected = about.plan.measured ? "" : ", as the planner expects";
+    return {
+      title: `${nodeName(node)} takes ${ofWhole(node.share, about)}: it reads ${
+        plural(Math.round(read), "row")
+      }${again} to keep ${roughly(node)}${count(Math.round(kept))}`,
+      evidence: `filter ${shorten(filter, quoted)} drops ${percent((read - kept) / read)} of them${expected}`,
+      ...indexAdvice(filter, relation, { alias: node.text("Alias") }),
+      share: node.share,
+    };
+  },
+};
+
+/** Before PostgreSQL 18 rows are rounded in each loop. */
+export function roughly(node: PlanNode): string {
+  return (node.loops ?? 1) > 1 || node.loops === undefined ? "about " : "";
+}
+
+/** Rows that a sequential scan keeps and reads, of all processes, and how often it ran. */
+function rowsRead(
+  node: PlanNode,
+  tableRows: number | undefined,
+): { readonly kept: number; readonly read: number; readonly runs: number } {
+  if (node.totalRows !== undefined) {
+    return {
+      kept: node.totalRows,
+      read: node.totalRows + node.total("Rows Removed by Filter"),
+      runs: Math.max(1, node.runs),
+    };
+  }
+  const outer = node.role === "Inner" && node.parent?.type === "Nested Loop" ? node.parent.outer : undefined;
+  const runs = Math.max(1, outer?.estimatedRows ?? 1);
+  return { kept: node.estimatedRows * runs, read: (tableRows ?? 0) * runs, runs };
+}
+
+const indexFilter: Rule = {
+  looksAt: "indexes that find rows which a filter then drops",
+  when: "measured",
+  examine(node, about) {
+    const filter = node.text("Filter");
+    const condition = node.text("Index Cond") ?? node.text("Recheck Cond");
+    if (!/^(Index (Only )?|Bitmap Heap )Scan$/.test(node.type) || filter === undefined) return undefined;
+    const removed = node.total("Rows Removed by Filter");
+    const kept = node.totalRows ?? 0;
+    if (removed < manyRows || kept > (kept + removed) * selective) return undefined;
+    const whole = condition === undefined ? filter : `${condition} AND ${filter}`;
+    return {
+      title: `${nodeName(node)} takes ${ofWhole(node.share, about)}: it fetches ${
+        plural(Math.round(kept + removed), "row")
+      } by the index to keep ${roughly(node)}${count(Math.round(kept))}`,
+      evidence: `filter ${shorten(filter, quoted)} drops ${percent(removed / (kept + removed))} of them`,
+      ...indexAdvice(whole, about.facts.relation(node), {
+        alias: node.text("Alias"),
+        inUse: true,
+      }),
+      share: node.share,
+    };
+  },
+};
+
+const recheck: Rule = {
+  looksAt: "index results that had to be checked again",
+  when: "measured",
+  examine(node, about) {
+    const removed = node.total("Rows Removed by Index Recheck");
+    const lossy = node.number("Lossy Heap Blocks") ?? 0;
+    const kept = node.totalRows ?? 0;
+    if (removed < manyRows || removed < kept) return undefined;
+    const title = `${nodeName(node)} takes ${ofWhole(node.share, about)}: it checks ${
+      plural(Math.round(kept + removed), "row")
+    } again to keep ${roughly(node)}${count(Math.round(kept))}`;
+    if (lossy === 0) {
+      return {
+        title,
+        evidence: `the index only narrows the rows down: ${plural(Math.round(removed), "row")} did not match`,
+        advice: "An index that decides the condition by itself, or a narrower condition, would probably help",
+        share: node.share,
+      };
+    }
+    const exact = node.number("Exact Heap Blocks") ?? 0;
+    const needed = wholeMegabytes(about.facts.workMem * ((lossy + exact) / Math.max(1, exact)) * 1.2);
+    return {
+      title,
+      evidence: `of ${plural(lossy + exact, "block")} the bitmap remembers ${
+        count(lossy)
+      } only as a whole, as work_mem is ${size(about.facts.workMem)}`,
+      advice: `A work_mem of about ${needed} would probably hold each row's place`,
+      statement: `SET work_mem = '${needed}'`,
+      share: node.share,
+    };
+  },
+};
+
+const heapFetches: Rule = {
+  looksAt: "index-only scans that read the table after all",
+  when: "measured",
+  examine(node, about): Finding | undefined {
+    if (node.type !== "Index Only Scan") return undefined;
+    const fetches = node.number("Heap Fetches") ?? 0;
+    const rows = (node.totalRows ?? 0) + node.total("Rows Removed by Filter");
+    if (fetches < someRows || fetches < rows / 5) return undefined;
+    const relation = about.facts.relation(node);
+    return {
+      title: `${nodeName(node)} takes ${
+        ofWhole(node.share, about)
+      }: it reads the table, and not the index alone`,
+      evidence: `${plural(fetches, "visit", "visits")} to the table for ${
+        plural(Math.round(rows), "row")
+      }: its visibility map is behind`,
+      advice: "VACUUM would probably make the index enough, unless a long transaction holds it back",
+      ...(relation === undefined ? {} : { statement: `VACUUM (ANALYZE) ${relation.own}` }),
+      share: node.share,
+    };
+  },
+};
+
+/** Bytes as PostgreSQL's settings take them, rounded up to a power of two: `64MB`. */
+export function wholeMegabytes(bytes: number): string {
+  const megabytes = Math.max(1, bytes / (1 << 20));
+  return `${2 ** Math.ceil(Math.log2(megabytes))}MB`;
+}
+
+/** Sequential scans, filters behind an index, rechecks, heap fetches. */
+export const scanRules: readonly Rule[] = [sequential, indexFilter, recheck, heapFetches];

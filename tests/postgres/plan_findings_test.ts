@@ -1,0 +1,60 @@
+/** Each rule on a plan that a real server makes: what is found, and what it is that is advised. */
+import assert from "@std/assert";
+import { createLogger } from "../../src/common/log.ts";
+import { Database } from "../../src/postgres/database.ts";
+import { explainQuery } from "../../src/postgres/explain_query.ts";
+import { postgresAvailable } from "../support/postgres.ts";
+import { createDatabase } from "../support/test_database.ts";
+import { callTool } from "../support/tools.ts";
+import { analyzed, cases, schema } from "./plan_cases.ts";
+
+/** As the tool gives it. */
+interface Finding {
+  readonly title: string;
+  readonly evidence: string;
+  readonly advice: string;
+  readonly statement?: string;
+  readonly share: number;
+}
+
+Deno.test({
+  name: "what stands out in a plan",
+  ignore: !postgresAvailable,
+  async fn(context) {
+    await using test = await createDatabase(schema);
+    const { settings } = test;
+    await test.execute(analyzed);
+    const find = async (sql: string, analyze: boolean, server: Readonly<Record<string, string>>) => {
+      const set = Object.entries({ max_parallel_workers_per_gather: "0", jit: "off", ...server })
+        .map(([name, value]) => `alter database ${settings.database} set ${name} = '${value}';`);
+      await test.execute(`alter database ${settings.database} reset all; ${set.join(" ")}`);
+      await using database = new Database(settings, createLogger("off"));
+      return await callTool(explainQuery(database, { allowFunctions: [] }), { sql, analyze });
+    };
+    for (const expected of cases) {
+      await context.step(expected.name, async () => {
+        const { text, structured } = await find(
+          expected.sql,
+          expected.analyze ?? true,
+          expected.settings ?? {},
+        );
+        const findings: Finding[] = structured.findings;
+        if (expected.absent !== undefined) {
+          assert.ok(!findings.some(({ title }) => expected.absent?.test(title)), text);
+        }
+        if (expected.absent !== undefined && expected.title === undefined) return;
+        const matches = findings.filter((each) =>
+          (expected.title?.test(each.title) ?? true) && (expected.evidence?.test(each.evidence) ?? true) &&
+          (expected.advice?.test(each.advice) ?? true) &&
+          (expected.statement === undefined || expected.statement === (each.statement ?? null))
+        );
+        assert.equal(matches.length, 1, text);
+        for (const { title, evidence, advice, statement } of findings) {
+          for (const part of [title, evidence, advice, statement ?? ""]) assert.ok(text.includes(part), part);
+        }
+        const shares = findings.map(({ share }) => share);
+        assert.deepEqual(shares, shares.toSorted((a, b) => b - a));
+      });
+    }
+  },
+});
