@@ -31,8 +31,14 @@ export function parseCommand(args: readonly string[]): Command {
       },
     }));
   } catch (error) {
-    const first = error instanceof Error ? error.message.split(/[.\n]/)[0] : "Unknown argument";
-    throw new StartError(`${first}: --help lists the arguments`);
+    // An argument that is none of ours may be a connection URL with its password: it is never repeated.
+    const [, option] =
+      /'(-{1,2}[a-z][a-z-]{0,30})( <value>)?'/.exec(error instanceof Error ? error.message : "") ?? [];
+    throw new StartError(
+      option === undefined
+        ? "Unexpected argument: the database is named in the environment, DATABASE_URL for one; --help lists all"
+        : `The option ${option} can't be used so: --help lists the arguments`,
+    );
   }
   if (values.help === true) return { name: "help" };
   if (values.version === true) return { name: "version" };

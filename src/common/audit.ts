@@ -32,19 +32,45 @@ const argumentLimit = 16_384;
 /** Opens the audit log that `AUDIT_LOG` names: `stderr`, or a file to append to. */
 export function openAuditLog(destination: string, now: () => Date = () => new Date()): AuditLog {
   if (destination === "stderr") {
-    return { write: (record) => void writeStderr(auditLine(record, now())), close: () => {} };
+    return { write: (record) => writeStderr(auditLine(record, now())), close: () => {} };
   }
   let file: Deno.FsFile;
+  let endsInLine = true;
   try {
+    endsInLine = endsWithNewline(destination);
     file = Deno.openSync(destination, { append: true, create: true, write: true, mode: 0o600 });
   } catch (error) {
+    if (error instanceof StartError) throw error;
     // A missing permission never ends the process: each call says which one.
     if (error instanceof Deno.errors.NotCapable) return unwritable(error);
     throw new StartError(`AUDIT_LOG names a file that cannot be opened for appending: ${reasonOf(error)}`, {
       cause: error,
     });
   }
-  return appendTo(file, now);
+  return appendTo(file, now, !endsInLine);
+}
+
+/** Whether the next record can begin at once; looks at what is there before it is opened, as a pipe would block. */
+function endsWithNewline(path: string): boolean {
+  let existing: Deno.FileInfo;
+  try {
+    existing = Deno.statSync(path);
+  } catch {
+    return true;
+  }
+  if (existing.isFifo === true || existing.isDirectory) {
+    throw new StartError("AUDIT_LOG must name a regular file");
+  }
+  if (!existing.isFile || existing.size === 0) return true;
+  try {
+    using file = Deno.openSync(path, { read: true });
+    file.seekSync(-1, Deno.SeekMode.End);
+    const last = new Uint8Array(1);
+    file.readSync(last);
+    return last[0] === 10;
+  } catch {
+    return false;
+  }
 }
 
 /** An audit log that this program may not write. */
@@ -63,9 +89,9 @@ function unwritable(cause: Error): AuditLog {
 export function appendTo(
   file: Pick<Deno.FsFile, "writeSync" | "close">,
   now: () => Date = () => new Date(),
+  partial = false,
 ): AuditLog {
   const encoder = new TextEncoder();
-  let partial = false;
   return {
     write(record) {
       let bytes = encoder.encode(`${partial ? "\n" : ""}${auditLine(record, now())}\n`);
@@ -93,7 +119,7 @@ function auditLine(record: AuditRecord, time: Date): string {
     time: time.toISOString(),
     client: record.client,
     client_info: record.clientInfo,
-    tool: record.tool,
+    tool: maskSecrets(record.tool),
     arguments: auditedArguments(record.arguments),
     outcome: record.outcome,
     rows: record.rows,
@@ -111,6 +137,13 @@ function auditedArguments(value: unknown): unknown {
     : { cut: text.slice(0, argumentLimit), characters: text.length };
 }
 
+/** Arguments of these names hold a secret whatever it looks like. */
+const secretName = /passw|secret|token|api_?key|credential|authorization/i;
+
+function masked(value: unknown): unknown {
+  return value === null || typeof value === "boolean" ? value : "***";
+}
+
 function maskStrings(value: unknown, depth: number): unknown {
   if (typeof value === "string") {
     const kept = value.length <= 2 * argumentLimit ? value : value.slice(0, 2 * argumentLimit);
@@ -123,6 +156,9 @@ function maskStrings(value: unknown, depth: number): unknown {
   return Object.fromEntries(
     Object.entries(value).slice(0, 1_000).map((
       [key, item],
-    ) => [maskSecrets(key.slice(0, 256)), maskStrings(item, depth + 1)]),
+    ) => [
+      maskSecrets(key.slice(0, 256)),
+      secretName.test(key) ? masked(item) : maskStrings(item, depth + 1),
+    ]),
   );
 }

@@ -10,10 +10,24 @@ export interface EnvironmentSource {
   readonly readFile: (path: string) => string;
 }
 
+/** Bytes of a file that a variable names: a secret, or a bundle of certificates. */
+const maxFileBytes = 1024 * 1024;
+
+/** A file that is there and is none that we would read; the message says why. */
+class UnsuitableFileError extends Error {
+  override readonly name = "UnsuitableFileError";
+}
+
 /** The process's own environment. */
 export const processEnvironment: EnvironmentSource = {
   get: (name) => Deno.env.get(name),
-  readFile: (path) => Deno.readTextFileSync(path),
+  readFile: (path) => {
+    // A device or a pipe might never end, and is read again with each connection.
+    const { isFile, size } = Deno.statSync(path);
+    if (!isFile) throw new UnsuitableFileError("it is not a regular file");
+    if (size > maxFileBytes) throw new UnsuitableFileError("it is larger than 1 MB");
+    return Deno.readTextFileSync(path);
+  },
 };
 
 const placeholder = /\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}/;
@@ -47,6 +61,7 @@ export class Environment {
     const value = this.#source.get(name);
     if (value === undefined || value === "") return undefined;
     if (placeholder.test(value)) throw new StartError(unexpanded(name));
+    if (value.trim() === "") throw new StartError(`${name} must not be blank`);
     if (value.includes("\0")) throw new StartError(`${name} must not contain a NUL character`);
     return value;
   }
@@ -98,7 +113,13 @@ export class Environment {
       throw new StartError(`${name} and ${fileVariable} are both set: unset one of them`);
     }
     this.#usesFiles = true;
-    this.file(fileVariable);
+    const first = this.file(fileVariable)?.replace(/\r?\n$/, "");
+    if (first === undefined || first === "") {
+      throw new StartError(`${fileVariable} names a file that is empty`);
+    }
+    if (first.includes("\0")) {
+      throw new StartError(`${fileVariable} names a file that contains a NUL character`);
+    }
     let last: string | undefined;
     return () => {
       try {
@@ -129,9 +150,11 @@ function unexpanded(name: string): string {
 
 /** Why a file can't be used, in words without its path. */
 export function reasonOf(error: unknown): string {
+  if (error instanceof UnsuitableFileError) return error.message;
   if (error instanceof Deno.errors.NotFound) return "there is no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "the operating system denies access to it";
   if (error instanceof Deno.errors.NotCapable) return "this program was built without permission for it";
   if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
+  if (error instanceof Error && "code" in error && error.code === "ELOOP") return "it is a symbolic link";
   return error instanceof Error && "code" in error ? String(error.code) : "it can't be read";
 }

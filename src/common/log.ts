@@ -19,15 +19,40 @@ export interface Logger {
 
 const encoder = new TextEncoder();
 
-/** Writes a line to stderr. A closed stderr is nobody's error: the line is lost and the program goes on. */
-export function writeStderr(line: string): boolean {
-  try {
-    let bytes = encoder.encode(line + "\n");
-    while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));
-    return true;
-  } catch {
-    return false;
+/** Bytes that may wait for a reader of stderr who is slow; what comes on top of that is lost, and counted. */
+const maxWaiting = 1024 * 1024;
+let waiting = 0;
+let lost = 0;
+let written: Promise<void> = Promise.resolve();
+
+/**
+ * Writes a line to stderr without waiting for whoever reads it: a reader who does not must not stop the program.
+ * A closed stderr is nobody's error: the line is lost and the program goes on.
+ */
+export function writeStderr(line: string): void {
+  const note = lost === 0
+    ? ""
+    : `${JSON.stringify({ type: "log", level: "warn", message: "lines were lost", lost })}\n`;
+  const bytes = encoder.encode(`${note}${line}\n`);
+  if (waiting + bytes.length > maxWaiting) {
+    lost++;
+    return;
   }
+  lost = 0;
+  waiting += bytes.length;
+  written = written.then(async () => {
+    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await Deno.stderr.write(rest));
+  }).catch(() => {}).finally(() => {
+    waiting -= bytes.length;
+  });
+}
+
+/** Waits until the lines so far are written, `ms` at most. */
+export async function flushStderr(ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([written, promise]);
+  clearTimeout(timer);
 }
 
 /** An error as a log field: its own words and those of what caused it, without the stack unless asked. */

@@ -187,7 +187,7 @@ export class Pipeline {
       }
       const text = error.hint === undefined
         ? `${error.message}.`
-        : `${error.message}. ${sentence(error.hint)}.`;
+        : `${error.message}. ${sentence(error.hint).replace(/\.$/, "")}.`;
       return { answer: errorAnswer(error.kind, text), outcome: error.kind, rows: 0 };
     }
     this.#options.log.error("a defect in a tool", { tool, error: describeError(error, true) });
@@ -263,7 +263,8 @@ function sentence(text: string): string {
 }
 
 function errorAnswer(kind: Exclude<AuditRecord["outcome"], "ok">, text: string): Answer {
-  return { text: visible(text, { keepLines: true }), structured: undefined, kind };
+  // On one line: a text of the backend must not look like a note of ours.
+  return { text: visible(text), structured: undefined, kind };
 }
 
 /** The last resort: a tool keeps to the budget by itself, and says better what was left out. */

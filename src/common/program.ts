@@ -5,15 +5,16 @@ import { openAuditLog } from "./audit.ts";
 import { printConfiguration } from "./client_configuration.ts";
 import { Environment } from "./env.ts";
 import { StartError } from "./errors.ts";
-import { createLogger, describeError, type Logger, logLevels, writeStderr } from "./log.ts";
+import { createLogger, describeError, flushStderr, type Logger, logLevels, writeStderr } from "./log.ts";
 import { giveUpPermissions } from "./permissions.ts";
 import { Pipeline } from "./pipeline.ts";
 import { RateLimiter } from "./rate_limit.ts";
-import { refuseMalformedCall, serverFactory, type ServerIdentity } from "./server.ts";
+import { refuseLine, refuseMalformedRequest, serverFactory, type ServerIdentity } from "./server.ts";
 import type { Resources } from "./resources.ts";
 import { StdioTransport } from "./stdio.ts";
 import type { Tool } from "./tool.ts";
 import { version } from "./version.ts";
+import { visible } from "./visible.ts";
 
 /** One program: what it is called, and how it opens what its tools stand on. */
 export interface Program {
@@ -85,18 +86,22 @@ export const commonVariables: readonly Variable[] = [
 
 /** Milliseconds that calls in flight get after the end of input. */
 const stdioGraceMs = 3_000;
+/** Milliseconds that the last lines of the log get. */
+const flushGraceMs = 500;
 /** Milliseconds that cancellations get to reach the backend. */
 const closeGraceMs = 1_000;
 
 /** Runs a program to its end and exits: 0, 1 when a check found something, 2 when it can't start. */
 export async function runProgram(program: Program, args: readonly string[] = Deno.args): Promise<never> {
+  let code = 2;
   try {
-    Deno.exit(await run(program, args));
+    code = await run(program, args);
   } catch (error) {
     if (error instanceof StartError) writeStderr(`${program.name}: ${error.message}`);
     else writeStderr(`${program.name}: cannot start: ${describeError(error)}`);
-    Deno.exit(2);
   }
+  await flushStderr(flushGraceMs);
+  Deno.exit(code);
 }
 
 async function run(program: Program, args: readonly string[]): Promise<number> {
@@ -133,7 +138,7 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
   const { usesUnixSocket = false } = backend;
   giveUpPermissions({ files: environment.usesFiles, socket: usesUnixSocket }, log);
   if (audit === undefined) {
-    const well = await backend.check((line) => writeLine(Deno.stdout, line));
+    const well = await backend.check((line) => writeLine(Deno.stdout, visible(line)));
     await backend.close();
     return well ? 0 : 1;
   }
@@ -166,7 +171,8 @@ async function serveOverStdio(
     write: (bytes) => output.write(bytes),
     log,
     graceMs: stdioGraceMs,
-    refuse: (message) => refuseMalformedCall(message, pipeline, client),
+    refuse: (message) => refuseMalformedRequest(message, pipeline, client),
+    refuseLine: (reason) => refuseLine(reason, pipeline, client),
   });
   const stop = () => void transport.close();
   for (const signal of stopSignals()) Deno.addSignalListener(signal, stop);

@@ -10,6 +10,7 @@ import type { Answer, Pipeline } from "./pipeline.ts";
 import { completions, listedResources, readResource, type Resources } from "./resources.ts";
 import { callerOf } from "./caller.ts";
 import type { Tool } from "./tool.ts";
+import { visible } from "./visible.ts";
 
 /** Registers the methods on one server object. */
 export function serveResources(
@@ -48,7 +49,7 @@ export function serveResources(
       answer = await perform(resources.read, { uri }, context);
     } catch (error) {
       if (error instanceof ProtocolError && error.code === ProtocolErrorCode.InvalidParams) {
-        throw new ResourceNotFoundError(uri, error.message);
+        throw new ResourceNotFoundError(visible(uri), error.message);
       }
       throw error;
     }

@@ -1,5 +1,6 @@
 /** The SDK's server object for one connection or request: cheap to make, as all that costs is made once per process. */
 import { type JSONRPCMessage, ProtocolError, ProtocolErrorCode, Server } from "@modelcontextprotocol/server";
+import { z } from "zod";
 import { callerOf } from "./caller.ts";
 import { type Caller, type Pipeline, toolSchemas, UnknownToolError } from "./pipeline.ts";
 import { serveResources } from "./serve_resources.ts";
@@ -90,29 +91,66 @@ function listTool(tool: Tool): ListedTool {
   };
 }
 
+/** The requests that reach the backend, and the parameters that each must have. */
+const parameterShapes: Readonly<Record<string, z.ZodType>> = {
+  "tools/call": z.looseObject({
+    name: z.string("must be a string"),
+    arguments: z.record(z.string(), z.unknown(), "must be an object").optional(),
+  }),
+  "resources/list": z.looseObject({ cursor: z.string("must be a string").optional() }).optional(),
+  "resources/read": z.looseObject({
+    uri: z.string("must be a string").max(2_000, "must have at most 2,000 characters"),
+  }),
+  "completion/complete": z.looseObject({
+    ref: z.looseObject({ type: z.enum(["ref/resource", "ref/prompt"]) }),
+    argument: z.looseObject({ name: z.string(), value: z.string() }),
+    context: z.looseObject({ arguments: z.record(z.string(), z.string()).optional() }).optional(),
+  }),
+};
+
+const metaShape = z.looseObject({
+  _meta: z.looseObject({ progressToken: z.union([z.string(), z.int()]).optional() }).optional(),
+}).optional();
+
 /**
- * A `tools/call` whose parameters have the wrong shape: the SDK would refuse it before any handler sees it, and
- * neither the rate limit nor the audit log would know. Returns the reason, after both have been told.
+ * A request whose parameters have the wrong shape: the SDK would refuse it before any handler sees it, and neither the
+ * rate limit nor the audit log would know. Returns the reason, after both have been told.
  */
-export function refuseMalformedCall(
+export function refuseMalformedRequest(
   message: JSONRPCMessage,
   pipeline: Pipeline,
   client: string,
 ): string | undefined {
-  if (!("method" in message) || message.method !== "tools/call" || !("id" in message)) return undefined;
-  const params: Readonly<Record<string, unknown>> = message.params ?? {};
-  const { name, arguments: args } = params;
-  const wrongArguments = args !== undefined &&
-    (typeof args !== "object" || args === null || Array.isArray(args));
-  if (typeof name === "string" && !wrongArguments) return undefined;
-  const reason = typeof name === "string"
-    ? "Invalid tools/call: arguments must be an object"
-    : "Invalid tools/call: name must be a string";
+  if (!("method" in message) || !("id" in message)) return undefined;
+  const shape = Object.hasOwn(parameterShapes, message.method) ? parameterShapes[message.method] : undefined;
+  if (shape === undefined) return undefined;
+  const params: unknown = message.params;
+  const issue = shape.safeParse(params).error?.issues[0] ?? metaShape.safeParse(params).error?.issues[0];
+  if (issue === undefined) return undefined;
+  const where = issue.path.length === 0 ? "params" : issue.path.map(String).join(".");
+  const asked = message.method === "tools/call" ? toolName(params) : message.method;
+  return refuseLine(`Invalid ${message.method}: ${where}: ${issue.message}`, pipeline, client, asked, params);
+}
+
+/** Limits and audits what is no request that could be answered; the sentence to answer. */
+export function refuseLine(
+  reason: string,
+  pipeline: Pipeline,
+  client: string,
+  asked = "(malformed)",
+  args: unknown = {},
+): string {
   const caller: Caller = {
     client,
     clientInfo: undefined,
     signal: new AbortController().signal,
     progress: undefined,
   };
-  return pipeline.refuse(typeof name === "string" ? name : "(no name)", args, caller, reason).text;
+  return pipeline.refuse(asked, args, caller, reason).text;
+}
+
+function toolName(params: unknown): string {
+  const isNamed = params !== null && typeof params === "object" && "name" in params &&
+    typeof params.name === "string";
+  return isNamed ? String(params.name) : "(no name)";
 }

@@ -15,7 +15,7 @@ import {
 } from "@modelcontextprotocol/server";
 import { readLines } from "./line_reader.ts";
 import { describeError, type Logger } from "./log.ts";
-import { size } from "./units.ts";
+import { count, size } from "./units.ts";
 
 /** Bytes of the longest line that is read: above the 10 MB of SQL that a tool still refuses by name. */
 const maxLineBytes = 16 * 1024 * 1024;
@@ -23,6 +23,12 @@ const maxLineBytes = 16 * 1024 * 1024;
 const maxDepth = 100;
 /** Bytes of answers that may wait for a client that does not read, before no more of its messages are read. */
 const maxUnwritten = 8 * 1024 * 1024;
+
+/** Milliseconds that a client may leave its answers unread, when so many wait, and at the end. */
+const unreadMs = 60_000;
+const flushMs = 1_000;
+/** Values and keys in one message. */
+const maxItems = 20_000;
 
 const parseError = -32700;
 const invalidRequest = -32600;
@@ -35,8 +41,10 @@ export interface StdioOptions {
   readonly log: Logger;
   /** Milliseconds that calls in flight get after the end of input. */
   readonly graceMs: number;
-  /** Why a message must not reach the server, if it must not. */
+  /** Why a message must not reach the server, if it must not; it has been audited then. */
   readonly refuse: (message: JSONRPCMessage) => string | undefined;
+  /** Audits a line that is no message at all; what is to be answered, the reason or that it came too often. */
+  readonly refuseLine: (reason: string) => string;
 }
 
 /** The transport. `closed` settles when the end of input was read and the calls in flight were answered or given up. */
@@ -78,24 +86,28 @@ export class StdioTransport implements Transport {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#lastWrite;
+    // A client that has stopped reading must not keep the program alive.
+    await settles(this.#lastWrite, flushMs);
     this.onclose?.();
     this.#resolveClosed();
   }
 
   async #read(): Promise<void> {
     for await (const line of readLines(this.#options.input, maxLineBytes)) {
-      if (this.#unwritten > maxUnwritten) await this.#lastWrite;
+      if (this.#unwritten > maxUnwritten && !await settles(this.#lastWrite, unreadMs)) {
+        return this.#options.log.error("the client does not read its answers", {
+          waiting: size(this.#unwritten),
+        });
+      }
       if (this.#isClosed) return;
       if (line.kind === "line") {
         this.#receive(line.bytes);
         continue;
       }
-      const limit = size(maxLineBytes);
       this.#reject(
         findId(line.tail) ?? findId(line.head),
         invalidRequest,
-        `The message has ${size(line.size)}, and a message may have ${limit}`,
+        `The message has ${count(line.size)} bytes, and a message may have ${count(maxLineBytes)}`,
       );
     }
     await this.#idle(this.#options.graceMs);
@@ -109,13 +121,8 @@ export class StdioTransport implements Transport {
       return this.#reject(findId(bytes), parseError, "The message is not valid UTF-8");
     }
     if (text.trim() === "") return;
-    if (isTooDeep(text)) {
-      return this.#reject(
-        findId(bytes),
-        invalidRequest,
-        `The message is nested deeper than ${maxDepth} levels`,
-      );
-    }
+    const excess = excessOf(text);
+    if (excess !== undefined) return this.#reject(findId(bytes), invalidRequest, excess);
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -133,10 +140,12 @@ export class StdioTransport implements Transport {
     try {
       message = parseJSONRPCMessage(value);
     } catch {
+      // A notification never gets an answer, not even a wrong one.
+      if (isNotification(value)) return;
       return this.#reject(idOf(value), invalidRequest, "The message is not a JSON-RPC 2.0 message");
     }
     const refusal = this.#options.refuse(message);
-    if (refusal !== undefined) return this.#reject(idOf(value), invalidParams, refusal);
+    if (refusal !== undefined) return this.#answerError(idOf(value), invalidParams, refusal);
     this.#track(message);
     this.onmessage?.(message);
   }
@@ -174,7 +183,11 @@ export class StdioTransport implements Transport {
   }
 
   #reject(id: RequestId | undefined, code: number, reason: string): void {
-    this.#options.log.warn("a message was refused", { reason });
+    this.#answerError(id, code, this.#options.refuseLine(reason));
+  }
+
+  #answerError(id: RequestId | undefined, code: number, reason: string): void {
+    this.#options.log.info("a message was refused", { reason });
     // JSON-RPC wants `null` where the id can't be known.
     this.#write({ jsonrpc: "2.0", id: id ?? null, error: { code, message: reason } }).catch(() => {});
   }
@@ -199,6 +212,11 @@ export class StdioTransport implements Transport {
   }
 }
 
+function isNotification(value: unknown): boolean {
+  return value !== null && typeof value === "object" && !("id" in value) && "method" in value &&
+    typeof value.method === "string" && value.method.startsWith("notifications/");
+}
+
 function idOf(value: unknown): RequestId | undefined {
   if (value === null || typeof value !== "object" || !("id" in value)) return undefined;
   return typeof value.id === "string" || typeof value.id === "number" ? value.id : undefined;
@@ -212,9 +230,10 @@ function findId(bytes: Uint8Array): RequestId | undefined {
   return id === undefined ? undefined : id.startsWith('"') ? id.slice(1, -1) : Number(id);
 }
 
-/** Counts brackets outside strings, without recursion. */
-function isTooDeep(text: string): boolean {
+/** What is too much of a message, by its brackets and commas outside strings; without recursion. */
+function excessOf(text: string): string | undefined {
   let depth = 0;
+  let items = 0;
   let inString = false;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
@@ -223,8 +242,18 @@ function isTooDeep(text: string): boolean {
       else if (code === 34) inString = false;
     } else if (code === 34) inString = true;
     else if (code === 91 || code === 123) {
-      if (++depth > maxDepth) return true;
+      if (++depth > maxDepth) return `The message is nested deeper than ${maxDepth} levels`;
     } else if (code === 93 || code === 125) depth--;
+    else if (code === 44 && ++items > maxItems) return `The message has more than ${count(maxItems)} values`;
   }
-  return false;
+  return undefined;
+}
+
+/** Whether the work settles within the time. */
+async function settles(work: Promise<unknown>, ms: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), ms);
+  const settled = await Promise.race([work.then(() => true, () => true), promise]);
+  clearTimeout(timer);
+  return settled;
 }

@@ -101,7 +101,7 @@ async function find(
   const users = near("f");
   const close = (users.length > 0 ? users : near("t")).map((name) => visible(name));
   throw new CallError("not_found", `There is no table or view named ${JSON.stringify(visible(wanted))}`, {
-    hint: close.length > 0 ? `Did you mean ${close.join(", ")}` : "list_tables shows what there is",
+    hint: close.length > 0 ? `Did you mean ${close.join(", ")}` : "Call list_tables to see what there is",
   });
 }
 
@@ -289,7 +289,7 @@ function render(kept: Description, whole: Description): string {
   const title = `${visible(kept.schema)}.${visible(kept.name)}: ${
     facts.map((fact) => visible(fact)).join(", ")
   }`;
-  const comment = kept.comment === null ? [] : [visible(kept.comment, { keepLines: true })];
+  const comment = kept.comment === null ? [] : [visible(kept.comment)];
   return [title, ...comment, "", columns, ...missing, ...sections.flat()].join("\n");
 }
 
@@ -304,7 +304,9 @@ function named({ name, definition }: { readonly name: string; readonly definitio
 
 function section(title: string, lines: readonly string[], total: number): readonly string[] {
   if (lines.length === 0) return [];
-  const shown = lines.map((line) => `  ${visible(line, { keepLines: true }).replaceAll("\n", "\n  ")}`);
+  // Only a view's definition has lines of its own; a name with a line break must not look like words of ours.
+  const keepLines = title === "Definition";
+  const shown = lines.map((line) => `  ${visible(line, { keepLines }).replaceAll("\n", "\n  ")}`);
   const more = total > lines.length
     ? [`  [Cut: the first ${count(lines.length)} of ${count(total)} shown.]`]
     : [];

@@ -1,7 +1,8 @@
 /** Tool `query_database`: one SELECT of the caller's, guarded, read-only, and cut to what a reader can take in. */
 import { z } from "zod";
 import { cutText } from "../common/cell.ts";
-import { fitRows } from "../common/output.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { fit, fitRows } from "../common/output.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
 import { utf8Length } from "../common/utf8.ts";
@@ -96,10 +97,17 @@ function present(result: Result, budget: number): Presentation<z.output<typeof o
       complete,
     };
     const fits = utf8Length(JSON.stringify(structured)) <= budget;
-    if (fits || room < 512) {
-      const summary = complete ? `\n\n${plural(fitted.shown, "row")}` : "";
-      return { text: fitted.text + (result.format === "csv" ? "" : summary), structured, rows: fitted.shown };
-    }
+    if (!fits && room >= 512) continue;
+    const summary = complete ? `\n\n${plural(fitted.shown, "row")}` : "";
+    const text = fitted.text + (result.format === "csv" ? "" : summary);
+    if (fits) return { text, structured, rows: fitted.shown };
+    // So many columns that not even their names fit: the first of them, and no rows.
+    const make = (shown: number) => ({
+      text: fit(text, budget),
+      structured: { columns: structured.columns.slice(0, shown), rows: [], row_count: 0, complete: false },
+      rows: 0,
+    });
+    return largestThatFits(structured.columns.length, make, budget);
   }
 }
 

@@ -11,6 +11,7 @@ import {
 } from "../common/resources.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { count } from "../common/units.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
 import { visible } from "../common/visible.ts";
 import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Database } from "./database.ts";
@@ -87,12 +88,19 @@ function listResources(database: Database): Tool {
         mimeType,
       }));
       const overview = { uri: overviewUri, name: "overview", title: "The database at a glance", mimeType };
-      return {
-        resources: offset === 0 ? [overview, ...tables] : tables,
-        ...(rows.length > pageSize ? { nextCursor: String(offset + pageSize) } : {}),
-      };
+      return { first: offset === 0 ? [overview] : [], tables, offset, more: rows.length > pageSize };
     },
-    present: (structured) => ({ text: "", structured, rows: structured.resources.length }),
+    present({ first, tables, offset, more }, budget) {
+      const make = (shown: number) => ({
+        text: "",
+        structured: {
+          resources: [...first, ...tables.slice(0, shown)],
+          ...(more || shown < tables.length ? { nextCursor: String(offset + shown) } : {}),
+        },
+        rows: first.length + shown,
+      });
+      return largestThatFits(tables.length, make, budget);
+    },
   });
 }
 

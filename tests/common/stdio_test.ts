@@ -27,6 +27,7 @@ async function open(graceMs = 50): Promise<Line> {
     },
     log: createLogger("off"),
     graceMs,
+    refuseLine: (reason) => reason,
     refuse: (message) => "method" in message && message.method === "refused" ? "not this one" : undefined,
   });
   transport.onmessage = (message) => received.push(message);
@@ -65,8 +66,9 @@ const bad: readonly (readonly [string, string | Uint8Array, unknown, number, Reg
     `{"jsonrpc":"2.0","method":"x","params":{"a":"${"x".repeat(17_000_000)}"},"id":9}\n`,
     9,
     -32600,
-    /The message has 16 MB/,
+    /The message has 17,000,0\d\d bytes, and a message may have 16,777,216/,
   ],
+  ["one of many values", `{"a":[${"1,".repeat(30_000)}1]}\n`, null, -32600, /more than 20,000 values/],
   [
     "one that the program refuses",
     '{"jsonrpc":"2.0","id":4,"method":"refused"}\n',

@@ -105,6 +105,14 @@ Deno.test({
       assert.equal(quotes.structured.complete, false);
     });
 
+    await context.step("keeps to the budget with more columns than fit", async () => {
+      const columns = Array.from({ length: 1_000 }, (_, n) => `${n} as "column number ${n}"`).join(", ");
+      const { structured, text } = await query(`select ${columns}`, {}, 4_096);
+      assert.ok(structured.columns.length > 10 && structured.columns.length < 1_000);
+      assert.equal(structured.complete, false);
+      assert.match(text, /Cut/);
+    });
+
     await context.step("shows hidden characters", async () => {
       const { text } = await query("select E'a\\u202eb\\tc\\nd\\x07' as x");
       assert.match(text, /a\\u\{202e\}b\\tc\\nd\\x07/);
