@@ -39,5 +39,3 @@ export async function printAsSession(catalogue: Catalogue, { schemas }: SessionP
 function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
-
-export { useCatalogueAlone as useCatalogueFirst };

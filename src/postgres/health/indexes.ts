@@ -1,0 +1,103 @@
+/** Section `indexes`: invalid, duplicate and unused ones. */
+import { duration, size } from "../../common/units.ts";
+import { visible } from "../../common/visible.ts";
+import type { Cell } from "../database.ts";
+import { duplicateSql, invalidSql, unusedSql } from "./indexes_sql.ts";
+import { type Assessment, type Finding, numberOf, type Section, type ServerFacts } from "./section.ts";
+import { countedSince } from "./statistics_age.ts";
+import type { Thresholds } from "./thresholds.ts";
+
+type Row = Readonly<Record<string, Cell>>;
+
+/** Of each kind the largest are shown. */
+export const indexes: Section = {
+  name: "indexes",
+  async assess(ask, server, limits): Promise<Assessment> {
+    const judgeUse = whyUseIsUnknown(server, limits);
+    const { invalid, duplicate, unused } = await ask(async (transaction) => ({
+      invalid: await transaction.query(invalidSql),
+      duplicate: await transaction.query(duplicateSql),
+      unused: judgeUse === undefined
+        ? await transaction.query(unusedSql, [String(limits.unusedIndexBytes)])
+        : [],
+    }));
+    const bytes = unused.reduce((sum, row) => sum + (numberOf(row.bytes) ?? 0), 0);
+    return {
+      summary: [
+        `${invalid.length} invalid, ${duplicate.length} duplicate`,
+        judgeUse ??
+          `${unused.length} unused of at least ${size(limits.unusedIndexBytes)}${
+            unused.length === 0 ? "" : ` (${size(bytes)} together)`
+          }, ${countedSince(server)}`,
+      ].join(", "),
+      findings: [
+        ...invalid.map(invalidIndex),
+        ...duplicate.map(duplicateIndex),
+        ...unused.map((row) => unusedIndex(row, server)),
+      ],
+    };
+  },
+};
+
+/** Why nothing can be said about use, or undefined. */
+function whyUseIsUnknown(server: ServerFacts, limits: Thresholds): string | undefined {
+  if (!server.trackCounts) return "use unknown (track_counts is off)";
+  if (server.inRecovery) {
+    return "use not judged on a standby, which counts only its own reads: ask the primary";
+  }
+  if (server.statisticsAge !== null && server.statisticsAge < limits.unusedIndexAge) {
+    return `use unknown (statistics were reset ${duration(server.statisticsAge)} ago, ${
+      duration(limits.unusedIndexAge)
+    } are needed)`;
+  }
+  return undefined;
+}
+
+function invalidIndex(row: Row): Finding {
+  const name = row.name ?? "";
+  const building = row.building === "t";
+  return {
+    verdict: "warning",
+    text: `${visible(name)} on ${visible(row.table ?? "")} (${
+      size(numberOf(row.bytes) ?? 0)
+    }) is invalid: no query uses it, writes still pay for it${
+      building ? "; it may be in the making, as another session works on its table" : ""
+    }`,
+    statements: row.kind === "I"
+      ? []
+      : [`DROP INDEX CONCURRENTLY ${name};`, `-- then again: ${row.definition};`],
+    caution: row.kind === "I"
+      ? "a partitioned index stays invalid until an index of every partition is attached to it"
+      : "a CREATE INDEX CONCURRENTLY failed, for a UNIQUE one on duplicate rows: remove those first",
+  };
+}
+
+function duplicateIndex(row: Row): Finding {
+  const name = row.name ?? "";
+  const constraint = row.constraint_name ?? null;
+  return {
+    verdict: "warning",
+    text: `${visible(name)} (${size(numberOf(row.bytes) ?? 0)}) duplicates ${visible(row.kept ?? "")} on ${
+      visible(row.table ?? "")
+    }`,
+    statements: [
+      constraint === null
+        ? `DROP INDEX CONCURRENTLY ${name};`
+        : `ALTER TABLE ${row.table} DROP CONSTRAINT ${constraint};`,
+    ],
+    caution: `keeps ${visible(row.kept ?? "")}`,
+  };
+}
+
+function unusedIndex(row: Row, server: ServerFacts): Finding {
+  const name = row.name ?? "";
+  return {
+    verdict: "warning",
+    text: `${visible(name)} on ${visible(row.table ?? "")} takes ${
+      size(numberOf(row.bytes) ?? 0)
+    } and was never read, ${countedSince(server)}`,
+    statements: [`DROP INDEX CONCURRENTLY ${name};`],
+    caution:
+      "reads on standbys are not counted here: look there too, and think of the job that runs once a year",
+  };
+}

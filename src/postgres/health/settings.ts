@@ -1,0 +1,49 @@
+/** Section `settings`: the few that endanger data, or blind the server to itself. */
+import type { Assessment, Finding, Section } from "./section.ts";
+
+/** A setting, the value that is wrong, and what follows from it. */
+const WRONG: readonly (readonly [name: string, value: string, verdict: Finding["verdict"], why: string])[] = [
+  ["fsync", "off", "critical", "a crash of the machine can destroy the database"],
+  ["full_page_writes", "off", "critical", "a crash in the middle of a write can leave damaged pages"],
+  ["zero_damaged_pages", "on", "critical", "damaged pages are silently emptied"],
+  ["ignore_checksum_failure", "on", "critical", "damaged pages are read as if they were whole"],
+  ["autovacuum", "off", "warning", "dead rows pile up and planner statistics grow old"],
+  ["track_counts", "off", "warning", "autovacuum does nothing, and most statistics do not count"],
+  ["track_activities", "off", "warning", "nobody sees what sessions do"],
+];
+
+const settingsSql = `
+select name, setting, source, pending_restart from pg_catalog.pg_settings
+where name = any(string_to_array($1, ',')) or pending_restart`;
+
+/** The values of this session, which a role's or a database's own settings can change. */
+export const settings: Section = {
+  name: "settings",
+  async assess(ask): Promise<Assessment> {
+    const rows = await ask((transaction) =>
+      transaction.query(settingsSql, [WRONG.map(([name]) => name).join(",")])
+    );
+    const values = new Map(rows.map((row) => [row.name, row.setting]));
+    const findings = WRONG.filter(([name, value]) => values.get(name) === value).map((
+      [name, value, verdict, why],
+    ): Finding => ({
+      verdict,
+      text: `${name} is ${value}: ${why}`,
+      statements: [`ALTER SYSTEM SET ${name} = ${value === "off" ? "on" : "off"}; SELECT pg_reload_conf();`],
+    }));
+    const pending = rows.filter((row) => row.pending_restart === "t").map((row) => row.name ?? "");
+    const missing = WRONG.filter(([name]) => !values.has(name)).map(([name]) => name);
+    const waits = pending.length === 0
+      ? ""
+      : `; a restart is needed for ${pending.join(", ")} to take effect`;
+    return {
+      summary: `${
+        findings.length === 0
+          ? "none of those looked at endangers data"
+          : findings.map(({ text }) => text.split(":")[0]).join(", ")
+      }${waits}`,
+      findings,
+      ...(missing.length === 0 ? {} : { unseen: missing.join(", ") }),
+    };
+  },
+};

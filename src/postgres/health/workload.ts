@@ -1,0 +1,78 @@
+/** Section `workload`: rollbacks, deadlocks, temporary files, and blocks that fail their checksum. */
+import { count, percent, plural, size } from "../../common/units.ts";
+import { type Assessment, exceeds, type Finding, numberOf, type Section } from "./section.ts";
+import { countedSince } from "./statistics_age.ts";
+
+const workloadSql = `
+select xact_commit, xact_rollback, deadlocks, temp_files, temp_bytes, checksum_failures,
+  current_setting('work_mem') as work_mem
+from pg_catalog.pg_stat_database where datname = current_database()`;
+
+/** Rates are per transaction, as the time since which PostgreSQL counts is not always known. */
+export const workload: Section = {
+  name: "workload",
+  async assess(ask, server, limits): Promise<Assessment> {
+    const [row = {}] = await ask((transaction) => transaction.query(workloadSql));
+    const value = (name: string) => numberOf(row[name]) ?? 0;
+    const rollbacks = value("xact_rollback");
+    const transactions = value("xact_commit") + rollbacks;
+    const deadlocks = value("deadlocks");
+    const files = value("temp_files");
+    const corrupt = value("checksum_failures");
+    const findings: Finding[] = [];
+    if (corrupt > 0) {
+      findings.push({
+        verdict: "critical",
+        text: `${plural(corrupt, "block")} did not match its checksum: data is damaged`,
+        statements: ["SELECT datname, checksum_failures, checksum_last_failure FROM pg_stat_database;"],
+        caution: "save the data folder before anything else, check the disks, and restore from a backup",
+      });
+    }
+    const enough = server.trackCounts && transactions >= limits.transactions;
+    const deadlocked = enough ? exceeds(deadlocks / transactions, limits.deadlocks) : undefined;
+    if (deadlocked !== undefined) {
+      findings.push({
+        verdict: deadlocked,
+        text: `${plural(deadlocks, "deadlock")} in ${count(transactions)} transactions`,
+        statements: ["ALTER SYSTEM SET log_lock_waits = on; SELECT pg_reload_conf();"],
+        caution:
+          "the server's log has the statements of each deadlock; take locks in the same order everywhere",
+      });
+    }
+    const spilled = enough ? exceeds(files / transactions, limits.temporaryFiles) : undefined;
+    if (spilled !== undefined) {
+      findings.push({
+        verdict: spilled,
+        text: `${plural(files, "temporary file")} of ${size(value("temp_bytes"))} in ${
+          count(transactions)
+        } transactions: sorts and hashes do not fit in work_mem (${row.work_mem})`,
+        statements: ["ALTER SYSTEM SET log_temp_files = '10MB'; SELECT pg_reload_conf();"],
+        caution:
+          "find the statements with top_queries, then raise work_mem for their role rather than for all",
+      });
+    }
+    const rolledBack = enough ? exceeds(rollbacks / transactions, limits.rollbacks) : undefined;
+    if (rolledBack !== undefined) {
+      findings.push({
+        verdict: rolledBack,
+        text: `${percent(rollbacks / transactions)} of ${count(transactions)} transactions were rolled back`,
+        statements: [],
+        caution:
+          "the server's log has the errors; transactions that only read and end by ROLLBACK are harmless, as are those of postgres-mcp",
+      });
+    }
+    findings.sort((a, b) => Number(b.verdict === "critical") - Number(a.verdict === "critical"));
+    const numbers = `${plural(transactions, "transaction")}, ${count(rollbacks)} rolled back, ${
+      plural(deadlocks, "deadlock")
+    }, ${plural(files, "temporary file")} (${size(value("temp_bytes"))})`;
+    return {
+      summary: !server.trackCounts
+        ? "no data: track_counts is off"
+        : enough
+        ? `${numbers}, ${countedSince(server)}`
+        : `no data: only ${numbers}, ${countedSince(server)}`,
+      findings,
+      noData: !enough,
+    };
+  },
+};

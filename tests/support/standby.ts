@@ -1,0 +1,52 @@
+/** A hot standby of a test's own server, made by pg_basebackup, which streams from it. */
+import type { OwnServer } from "./own_server.ts";
+
+/** A running standby; its socket is in the folder of the primary's. */
+export interface Standby extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** Copies the server, whose roles are those of the copy, and starts the copy under the name `standby_1`. */
+export async function startStandby({ server, execute }: OwnServer): Promise<Standby> {
+  const [row] = await execute("select setting from pg_config where name = 'BINDIR'");
+  const bin = String(row?.setting);
+  const { uid, gid } = await Deno.stat(server.dataDirectory);
+  const folder = `${server.socket}/standby`;
+  const run = async (program: string, ...args: string[]) => {
+    const { code, stderr } = await new Deno.Command(`${bin}/${program}`, {
+      args,
+      cwd: "/",
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+      // Only root can be somebody else, and only root has to.
+      ...(Deno.uid() === 0 && uid !== null && gid !== null ? { uid, gid } : {}),
+    }).output();
+    if (code !== 0) throw new Error(`${program}: ${new TextDecoder().decode(stderr)}`);
+  };
+  const port = (() => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    return listener.addr.port;
+  })();
+  await run(
+    "pg_basebackup",
+    `--pgdata=${folder}`,
+    `--dbname=host=${server.socket} port=${server.port} user=${server.superuser} application_name=standby_1`,
+    "--checkpoint=fast",
+    "--no-sync",
+    "--write-recovery-conf",
+  );
+  await run(
+    "pg_ctl",
+    "start",
+    "--silent",
+    "--wait",
+    `--pgdata=${folder}`,
+    `--log=${server.socket}/standby.log`,
+    `--options=-p ${port}`,
+  );
+  return {
+    port,
+    [Symbol.asyncDispose]: () => run("pg_ctl", "stop", "--silent", "--mode=immediate", `--pgdata=${folder}`),
+  };
+}
