@@ -1,5 +1,4 @@
 /** Writes docs/tools.md from the tools themselves; with `--check`, fails when it is out of date. */
-import { StartError } from "../src/common/errors.ts";
 import { Environment } from "../src/common/env.ts";
 import { createLogger } from "../src/common/log.ts";
 import { toolSchemas } from "../src/common/pipeline.ts";
@@ -55,6 +54,7 @@ if (import.meta.main) {
   const page = await toolsPage();
   if (!Deno.args.includes("--check")) await Deno.writeTextFile(path, page);
   else if (await Deno.readTextFile(path).catch(() => "") !== page) {
-    throw new StartError("docs/tools.md is out of date: run deno task docs");
+    Deno.stderr.writeSync(new TextEncoder().encode("docs/tools.md is out of date: run deno task docs\n"));
+    Deno.exit(1);
   }
 }

@@ -17,6 +17,13 @@ if (load === undefined) {
   Deno.exit(2);
 }
 const { program } = await load();
+if (args.includes("--demo") && args.includes("--print-config")) {
+  // What is printed here would name a port that is gone when a client uses it.
+  const line =
+    `--demo can't be combined with --print-config: deno task demo ends with the configuration to paste\n`;
+  Deno.stderr.writeSync(new TextEncoder().encode(line));
+  Deno.exit(2);
+}
 if (args.includes("--demo")) {
   const { host, port, user, database } = await startSampleThread();
   for (const variable of ["DATABASE_URL", "DATABASE_URL_FILE", "DB_PASSWORD", "DB_PASSWORD_FILE"]) {

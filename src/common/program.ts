@@ -180,6 +180,12 @@ async function serveOverStdio(
     transport,
     onerror: (error) => log.info("the protocol layer reports an error", { error: describeError(error) }),
   });
+  if (Deno.stdin.isTerminal()) {
+    writeStderr(
+      `${program.name} serves MCP on standard input, for a client to start. ` +
+        "--check tries the connection, --print-config prints what a client needs, Ctrl+C ends it.",
+    );
+  }
   log.info("serving over stdio", { program: program.name, version });
   await transport.closed;
   await settleWithin(backend.close(), closeGraceMs);

@@ -4,7 +4,6 @@
  * Reads SQL text and gives the raw parse tree. The parser recurses: a text that nests too deeply would
  * overflow its stack, so that length and depth are bounded before it sees the text.
  */
-import { hasSqlDetails, loadModule, parsePlPgSQLSync, parseSync, scanSync } from "libpg-query";
 import { CallError } from "../common/errors.ts";
 
 /** Bytes of UTF-8 that a statement may have. */
@@ -27,16 +26,26 @@ const ENDS_EXPRESSION = new Set([",", "and", "or", "when", "then", "else", "sele
 /** Of these, the ones that also end a CASE or a join without parentheses around it. */
 const ENDS_OPERAND = new Set([",", "select"]);
 
+/** Importing the package loads its WebAssembly, which needs read permission from source: not before it is wanted. */
+let library: typeof import("libpg-query") | undefined;
+
 /** Loads the parser's WebAssembly; must be awaited once, before read permission is given up. */
 export async function loadParser(): Promise<void> {
-  await loadModule();
+  const imported = await import("libpg-query");
+  await imported.loadModule();
+  library = imported;
+}
+
+function loaded(): typeof import("libpg-query") {
+  if (library === undefined) throw new Error("Cannot parse before loadParser has been awaited");
+  return library;
 }
 
 /** Parses one or more statements. Throws {@linkcode CallError} `invalid` with PostgreSQL's message, or `refused` by a bound. */
 export function parseStatements(sql: string): unknown {
   checkText(sql);
   try {
-    return parseSync(sql);
+    return loaded().parseSync(sql);
   } catch (error) {
     throw parseError(error, sql);
   }
@@ -46,7 +55,7 @@ export function parseStatements(sql: string): unknown {
 export function parsePlpgsql(definition: string): unknown {
   checkText(definition);
   try {
-    return parsePlPgSQLSync(definition);
+    return loaded().parsePlPgSQLSync(definition);
   } catch (error) {
     throw new CallError("refused", `Cannot read the function's body as its parser says: ${text(error)}`);
   }
@@ -58,7 +67,7 @@ export function tokens(
 ): readonly { readonly start: number; readonly end: number; readonly text: string }[] {
   checkLength(sql);
   try {
-    return scanSync(sql).tokens;
+    return loaded().scanSync(sql).tokens;
   } catch (error) {
     throw parseError(error, sql);
   }
@@ -157,7 +166,7 @@ function depthBound(sql: string): number {
 }
 
 function parseError(error: unknown, sql: string): CallError {
-  if (!hasSqlDetails(error)) {
+  if (!loaded().hasSqlDetails(error)) {
     return new CallError("refused", "Cannot run the statement as PostgreSQL's parser could not read it", {
       hint: "Simplify the statement",
       cause: error,

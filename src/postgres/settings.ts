@@ -95,14 +95,33 @@ export function readDatabaseSettings(environment: Environment): DatabaseSettings
   return {
     ...common,
     hosts: [{
-      host: environment.text("DB_HOST") ?? "localhost",
+      host: hostName(environment),
       port: environment.integer("DB_PORT", { fallback: 5432, min: 1, max: 65_535 }),
     }],
-    database: environment.text("DB_NAME") ?? "tododb",
-    user: environment.text("DB_USER") ?? "postgres",
+    database: trimmed(environment, "DB_NAME") ?? "tododb",
+    user: trimmed(environment, "DB_USER") ?? "postgres",
     password: environment.secret("DB_PASSWORD"),
     sslMode,
     sslRootCert,
     targetSessionAttrs: "any",
   };
+}
+
+/** A name that is not edged by blanks, which come from pasting and can't be seen in an error. */
+function trimmed(environment: Environment, name: string): string | undefined {
+  const value = environment.text(name);
+  if (value !== undefined && value !== value.trim()) {
+    throw new StartError(`${name} begins or ends with a blank`);
+  }
+  return value;
+}
+
+/** A host's name or address, or a socket's folder; a URL would be repeated in messages, with its password. */
+function hostName(environment: Environment): string {
+  const host = trimmed(environment, "DB_HOST") ?? "localhost";
+  const isAddress = /^[0-9A-Fa-f:.]+(%[\w.-]+)?$/.test(host);
+  if (host.startsWith("/") || isAddress || /^[\p{L}\p{N}_.-]+$/u.test(host)) return host;
+  throw new StartError(
+    "DB_HOST must be the name or the address of a host, without a port: the port goes into DB_PORT, a URL into DATABASE_URL",
+  );
 }

@@ -19,7 +19,8 @@ Deno.test({
       assert.equal(printed.code, 0);
       assert.equal(printed.stderr, "");
       const { command, args, env } = JSON.parse(printed.stdout).mcpServers.postgres;
-      assert.ok(isAbsolute(command));
+      // A Deno that npx keeps may be gone tomorrow: then it is npx that gets it again.
+      assert.ok(isAbsolute(command) || command === "npx", command);
       assert.deepEqual(env, variables);
       await using client = await RawClient.connect({ command: { command, args }, variables: env, cwd: "/" });
       const { text, isError } = await client.query("SELECT count(*) FROM todos");
@@ -48,7 +49,7 @@ Deno.test({
     assert.deepEqual(words.slice(0, 2), ["mcp", "add"]);
     assert.ok(words.includes(`DB_USER=${variables.DB_USER}`));
     const command = words.slice(words.indexOf("--") + 1, -1);
-    assert.ok(isAbsolute(command[0] ?? ""));
+    assert.ok(isAbsolute(command[0] ?? "") || command[0] === "npx");
   },
 });
 

@@ -46,7 +46,7 @@ const bad: readonly BadLine[] = [
     line: toolCall(80, "query_database", { sql: "x".repeat(20_000_000) }),
     id: 80,
     code: -32600,
-    says: /16 MB/,
+    says: /a message may have 16,777,216/,
   },
   { what: "a batch", line: `[${toolCall(81)}]`, id: null, code: -32600, says: /Batches/ },
   {
@@ -61,15 +61,15 @@ const bad: readonly BadLine[] = [
     line: toolCall(83, null),
     id: 83,
     code: -32602,
-    says: /name must be/,
+    says: /name: must be/,
   },
-  { what: "a call of the number 5", line: toolCall(84, 5), id: 84, code: -32602, says: /name must be/ },
+  { what: "a call of the number 5", line: toolCall(84, 5), id: 84, code: -32602, says: /name: must be/ },
   {
     what: "arguments that are a list",
     line: toolCall(85, "query_database", ["SELECT 1"]),
     id: 85,
     code: -32602,
-    says: /arguments must be/,
+    says: /arguments: must be/,
   },
   {
     what: "a tool that does not exist",

@@ -6,6 +6,7 @@ import postgres from "postgres";
 import { startSampleDatabase } from "../../scripts/sample_database.ts";
 import { createLogger } from "../../src/common/log.ts";
 import { Database } from "../../src/postgres/database.ts";
+import { loadParser } from "../../src/postgres/guard.ts";
 import type { DatabaseSettings } from "../../src/postgres/settings.ts";
 import { permitted } from "./permitted.ts";
 import { postgresAvailable, sharedPostgres } from "./postgres.ts";
@@ -29,6 +30,7 @@ export async function createDatabase(
   setup: string,
   overrides: Partial<DatabaseSettings> = {},
 ): Promise<TestDatabase> {
+  await loadParser();
   if (!postgresAvailable) return await createInPglite(setup, overrides);
   const server = await sharedPostgres();
   const name = `test_${Deno.pid}_${++made}`;

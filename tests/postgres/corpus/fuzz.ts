@@ -40,10 +40,10 @@ export async function fuzz(
       name,
       arguments: typeof types === "string" ? JSON.parse(types) : types,
     }));
-    /** What the session itself would keep of a statement: settings, locks, prepared statements. */
+    /** What the session itself would keep of a statement. A library that is loaded only brings settings with a dot. */
     const session = async () =>
       JSON.stringify([
-        await sql`select name, setting from pg_settings order by name`,
+        await sql`select name, setting from pg_settings where name not like '%.%' order by name`,
         await sql`select locktype, mode, relation from pg_locks where pid = pg_backend_pid() and mode <> 'AccessShareLock'
           and locktype <> 'virtualxid'`,
         await sql`select count(*) from pg_prepared_statements where not from_sql is false`,
@@ -56,7 +56,11 @@ export async function fuzz(
       if (await attempt(text)) recent.push(text);
       if (++report.statements % batch === 0 || report.statements === count) {
         const after = await look();
-        assert.equal(after === before, true, `something changed after one of:\n${recent.join("\n")}`);
+        assert.equal(
+          after === before,
+          true,
+          `${difference(before, after)} changed after one of:\n${recent.join("\n")}`,
+        );
         before = after;
         recent = [];
         progress({ ...report });
@@ -89,4 +93,12 @@ export async function fuzz(
     }
     return passed;
   }
+}
+
+/** Where two states begin to differ, and how. */
+function difference(before: string, after: string): string {
+  let at = 0;
+  while (before[at] === after[at]) at++;
+  const around = (text: string) => text.slice(Math.max(0, at - 100), at + 100);
+  return `"${around(before)}" to "${around(after)}"`;
 }
