@@ -13,7 +13,7 @@ import { loadParser } from "./guard.ts";
 import { listTables } from "./list_tables.ts";
 import { queryDatabase } from "./query_database.ts";
 import { postgresResources } from "./resources.ts";
-import { readerRoleSql, readRole, roleNotice } from "./role.ts";
+import { missingGrantsSql, readerRoleSql, readRole, roleNotice } from "./role.ts";
 import { readDatabaseSettings } from "./settings.ts";
 import { topQueries } from "./top_queries.ts";
 
@@ -95,20 +95,30 @@ export async function openPostgres(environment: Environment, log: Logger): Promi
           `Database ${visible(report.database)}, role ${visible(report.role)}: may read ` +
             `${count(report.readable)} of ${count(report.relations)} tables and views.`,
         );
-        if (report.readable < report.relations) {
-          say(
-            "To let it read all: GRANT USAGE ON SCHEMA … and GRANT SELECT ON ALL TABLES IN SCHEMA … TO the role.",
+        const missing = missingGrantsSql(report);
+        if (missing !== undefined) {
+          const names = report.unreadable.slice(0, 5).map(({ schema, name }) => `${schema}.${name}`).join(
+            ", ",
           );
+          const others = report.unreadable.length - 5;
+          say(
+            `It may not read ${names}${
+              others > 0 ? ` and ${count(others)} more` : ""
+            }. To let it, as a superuser:`,
+          );
+          say("");
+          for (const line of missing.split("\n")) say(line);
+          say("");
         }
         if (report.excess.length === 0) {
-          say("The role can read and nothing else. All is well.");
+          say(`The role can read and nothing else.${missing === undefined ? " All is well." : ""}`);
           return true;
         }
         say("The role can do more than read:");
         for (const right of report.excess) say(`  - ${right}`);
         say("postgres-mcp refuses to write either way, but a role that can't is one more lock on the door:");
         say("");
-        say(visible(readerRoleSql(report), { keepLines: true }));
+        for (const line of readerRoleSql(report).split("\n")) say(line);
         return true;
       } catch (error) {
         if (!(error instanceof CallError)) throw error;

@@ -2,7 +2,7 @@
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { useCatalogueAlone } from "./catalogue_session.ts";
-import type { Transaction } from "./database.ts";
+import type { Cell, Transaction } from "./database.ts";
 
 /** What the session is, and what its role may do. */
 export interface RoleReport {
@@ -17,8 +17,10 @@ export interface RoleReport {
   readonly readable: number;
   /** Rights that reading does not need, worst first, each as half a sentence. */
   readonly excess: readonly string[];
-  /** Schemas of the database, outside the system's, as SQL writes them. */
-  readonly schemas: readonly string[];
+  /** Schemas of the database, outside the system's, and who owns tables in them, as SQL writes them. */
+  readonly schemas: readonly { readonly name: string; readonly owners: readonly string[] }[];
+  /** The first of those that it may not read, by schema and name as SQL writes them. */
+  readonly unreadable: readonly { readonly schema: string; readonly name: string }[];
 }
 
 const sessionSql = `
@@ -44,8 +46,18 @@ where r.rolname in ('pg_execute_server_program', 'pg_write_server_files', 'pg_re
   and pg_has_role(current_user, r.oid, 'USAGE') order by r.rolname`;
 
 const schemasSql = `
-select quote_ident(n.nspname) as schema, has_schema_privilege(n.oid, 'CREATE') as can_create from pg_catalog.pg_namespace n
+select quote_ident(n.nspname) as schema, has_schema_privilege(n.oid, 'CREATE') as can_create,
+  (select jsonb_agg(distinct quote_ident(pg_get_userbyid(c.relowner))) from pg_catalog.pg_class c
+    where c.relnamespace = n.oid and c.relkind in ('r', 'p', 'v', 'm', 'f')) as owners
+from pg_catalog.pg_namespace n
 where n.nspname <> 'information_schema' and n.nspname !~ '^pg_' order by n.nspname`;
+
+const unreadableSql = `
+select quote_ident(n.nspname) as schema, quote_ident(c.relname) as name
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+  and not (has_table_privilege(c.oid, 'SELECT') and has_schema_privilege(n.oid, 'USAGE'))
+order by n.nspname, c.relname limit 1000`;
 
 /** Asks the catalogue; needs no right beyond connecting. */
 export async function readRole(transaction: Transaction): Promise<RoleReport> {
@@ -54,6 +66,7 @@ export async function readRole(transaction: Transaction): Promise<RoleReport> {
   const [relations = {}] = await transaction.query(relationsSql);
   const memberships = (await transaction.query(membershipsSql)).map((row) => row.rolname ?? "");
   const schemas = await transaction.query(schemasSql);
+  const unreadable = await transaction.query(unreadableSql);
   const creatable = schemas.filter((row) => row.can_create === "t").length;
   const owned = Number(relations.owned ?? 0);
   const writable = Number(relations.writable ?? 0);
@@ -82,7 +95,8 @@ export async function readRole(transaction: Transaction): Promise<RoleReport> {
     relations: Number(relations.relations ?? 0),
     readable: Number(relations.readable ?? 0),
     excess,
-    schemas: schemas.map((row) => row.schema ?? ""),
+    schemas: schemas.map((row) => ({ name: row.schema ?? "", owners: readNames(row.owners) })),
+    unreadable: unreadable.map((row) => ({ schema: row.schema ?? "", name: row.name ?? "" })),
   };
 }
 
@@ -99,18 +113,38 @@ export function roleNotice(report: RoleReport): string | undefined {
 /** SQL that makes a role for postgres-mcp in this database. */
 export function readerRoleSql(report: RoleReport): string {
   const database = quoteIdentifier(report.database);
-  const schemas = report.schemas.length === 0 ? ["public"] : report.schemas;
+  const schemas = report.schemas.length === 0 ? [{ name: "public", owners: [] }] : report.schemas;
   return [
     "CREATE ROLE mcp_reader LOGIN PASSWORD 'choose a long one' NOSUPERUSER NOCREATEDB NOCREATEROLE;",
     "ALTER ROLE mcp_reader SET default_transaction_read_only = on;",
     `GRANT CONNECT ON DATABASE ${database} TO mcp_reader;`,
-    ...schemas.flatMap((schema) => [
-      `GRANT USAGE ON SCHEMA ${schema} TO mcp_reader;`,
-      `GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO mcp_reader;`,
-      `ALTER DEFAULT PRIVILEGES IN SCHEMA ${schema} GRANT SELECT ON TABLES TO mcp_reader;`,
+    ...schemas.flatMap(({ name, owners }) => [
+      ...readGrants(name, "mcp_reader"),
+      ...owners.map((owner) =>
+        `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${name} GRANT SELECT ON TABLES TO mcp_reader;`
+      ),
     ]),
     "GRANT pg_monitor TO mcp_reader; -- optional: statistics of the whole server",
   ].join("\n");
+}
+
+/** SQL that lets the role read what it may not read now; undefined when there is nothing. */
+export function missingGrantsSql(report: RoleReport): string | undefined {
+  const schemas = new Set(report.unreadable.map(({ schema }) => schema));
+  if (schemas.size === 0) return undefined;
+  return [...schemas].flatMap((schema) => readGrants(schema, quoteIdentifier(report.role))).join("\n");
+}
+
+function readGrants(schema: string, role: string): readonly string[] {
+  return [
+    `GRANT USAGE ON SCHEMA ${schema} TO ${role};`,
+    `GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role};`,
+  ];
+}
+
+function readNames(json: Cell | undefined): readonly string[] {
+  const names: unknown = JSON.parse(json ?? "[]");
+  return Array.isArray(names) ? names.map(String) : [];
 }
 
 function quoteIdentifier(name: string): string {
