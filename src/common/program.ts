@@ -89,7 +89,7 @@ const stdioGraceMs = 3_000;
 /** Milliseconds that the last lines of the log get. */
 const flushGraceMs = 500;
 /** Milliseconds that cancellations get to reach the backend. */
-const closeGraceMs = 1_000;
+const closeGraceMs = 5_000;
 
 /** Runs a program to its end and exits: 0, 1 when a check found something, 2 when it can't start. */
 export async function runProgram(program: Program, args: readonly string[] = Deno.args): Promise<never> {

@@ -4,7 +4,7 @@
  */
 import { CallError } from "../common/errors.ts";
 import type { Logger } from "../common/log.ts";
-import { cancelStatement } from "./cancel.ts";
+import { type CancelledStatement, Canceller } from "./cancel.ts";
 import { openSession } from "./connect.ts";
 import { ConnectionError } from "./database_errors.ts";
 import { type Lease, Pool } from "./pool.ts";
@@ -33,14 +33,12 @@ const connectTimeoutMs = 10_000;
 /** How long a cancelled statement may take to end before its connection is closed under it. */
 const cancelMs = 2000;
 
-/** Milliseconds after which a cancel that did not end the statement is sent again. */
-const cancelAgainMs = 100;
-
 /** One PostgreSQL database. Connections are opened when they are needed. */
 export class Database implements AsyncDisposable {
   readonly #settings: DatabaseSettings;
   readonly #log: Logger;
   readonly #pool: Pool;
+  readonly #canceller: Canceller;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   /** format_type's answers for the built-in types, which never change. */
@@ -49,6 +47,7 @@ export class Database implements AsyncDisposable {
   constructor(settings: DatabaseSettings, log: Logger, options: DatabaseOptions = {}) {
     this.#settings = settings;
     this.#log = log;
+    this.#canceller = new Canceller(settings, log);
     this.#pool = new Pool({
       size: settings.poolSize,
       open: (signal) =>
@@ -82,12 +81,13 @@ export class Database implements AsyncDisposable {
     }
   }
 
-  /** Cancels what runs, and ends all connections. */
+  /** Cancels what runs, and ends all connections: within 2 s, or 30 s where the server can hardly be reached. */
   async close(): Promise<void> {
     this.#closing.abort(
       new CallError("unavailable", "Cannot ask the database as the program is stopping"),
     );
     await Promise.all(this.#running);
+    await this.#canceller.settled();
     await this.#pool.clear();
   }
 
@@ -159,24 +159,20 @@ export class Database implements AsyncDisposable {
   async #interrupt(session: Session, transaction: ReadTransaction): Promise<boolean> {
     const inFlight = transaction.refuse();
     if (inFlight === undefined) return true;
-    const timeout = setTimeout(() => session.fail(silence()), cancelMs);
-    let over = false;
-    const ended = inFlight.finally(() => over = true);
-    let sent = 0;
+    const late = Promise.withResolvers<number>();
+    const statement: CancelledStatement = { session, ended: inFlight, state: "running" };
+    const timeout = setTimeout(() => {
+      // The server still runs it, and the cancel goes on without us.
+      if (statement.state === "running") statement.state = "given up";
+      session.fail(silence());
+      late.resolve(Infinity);
+    }, cancelMs);
     try {
-      // A cancel that meets the server between two messages of a statement is lost: it is sent until one hits.
-      while (!over) {
-        sent++;
-        await cancelStatement(session, this.#settings, cancelMs).catch((error: unknown) => {
-          this.#log.warn("cannot cancel a statement", { reason: String(error) });
-        });
-        const { promise, resolve } = Promise.withResolvers<void>();
-        const pause = setTimeout(resolve, cancelAgainMs);
-        await Promise.race([ended, promise]);
-        clearTimeout(pause);
-      }
-      // Of several cancels one may hit what comes next.
-      return await ended === "cancelled" && sent === 1;
+      const sent = this.#canceller.cancel(statement);
+      const ending = await inFlight;
+      if (statement.state === "running") statement.state = "over";
+      // Of several cancels, or one that is still on its way, one may hit what comes next.
+      return ending === "cancelled" && await Promise.race([sent, late.promise]) === 1;
     } finally {
       clearTimeout(timeout);
     }

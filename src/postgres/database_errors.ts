@@ -26,7 +26,9 @@ export class ServerError extends Error {
   constructor(fields: ErrorFields) {
     super(fields.get("M") ?? "unknown error");
     this.fields = fields;
-    this.sqlState = fields.get("C") ?? "XX000";
+    const code = fields.get("C") ?? "";
+    // A server that lies may put any text there.
+    this.sqlState = /^[0-9A-Z]{5}$/.test(code) ? code : "XX000";
   }
 }
 

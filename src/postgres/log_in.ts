@@ -1,6 +1,7 @@
 /** What a server may ask for during log-in: npm:postgres takes its word for too much. */
 import { CallError } from "../common/errors.ts";
-import { ProtocolError } from "./backend_messages.ts";
+import { maskSecrets } from "../common/secrets_mask.ts";
+import { type ErrorFields, ProtocolError } from "./backend_messages.ts";
 import { ConnectionError, type ConnectionIdentity, nameAddress } from "./database_errors.ts";
 
 /** What to log in with. */
@@ -43,6 +44,20 @@ export class LogInCheck {
     const password = this.#password ?? "";
     // SCRAM hashes the SASLprep form; for what people type that is NFKC. https://www.rfc-editor.org/rfc/rfc5802
     return this.#scram === "no" ? password : password.normalize("NFKC");
+  }
+
+  /**
+   * The fields of an error without the password, which a server may have been given and can repeat, and without what
+   * else looks like a secret. A password shorter than 4 characters is left, as it is part of many a word.
+   */
+  conceal(fields: ErrorFields): ErrorFields {
+    const password = this.#password ?? "";
+    const known = [password, password.normalize("NFKC")].filter((text) => text.length >= 4);
+    const concealed = new Map<string, string>();
+    for (const [type, text] of fields) {
+      concealed.set(type, maskSecrets(known.reduce((left, secret) => left.replaceAll(secret, "***"), text)));
+    }
+    return concealed;
   }
 
   /** An Authentication message. Throws {@linkcode ProtocolError} or {@linkcode ConnectionError}. */

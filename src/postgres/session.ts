@@ -249,9 +249,10 @@ export class Session {
     done.settle.resolve();
   }
 
-  #error(fields: ErrorFields): void {
+  #error(received: ErrorFields): void {
     const [exchange] = this.#exchanges;
-    const severity = fields.get("V") ?? fields.get("S");
+    const severity = received.get("V") ?? received.get("S");
+    const fields = this.#logIn.conceal(received);
     if (this.#ready && severity === "ERROR" && exchange !== undefined) {
       exchange.error = fields;
       this.#wire.emit("data", failed);

@@ -1,6 +1,7 @@
 /** Which PostgreSQL server postgres-mcp talks to, and what one call may cost: the `DB_*` variables or `DATABASE_URL`. */
 import type { Environment, Secret } from "../common/env.ts";
 import { StartError } from "../common/errors.ts";
+import { readCertificates } from "./certificate_chain.ts";
 import { parseConnectionUri } from "./connection_uri.ts";
 
 /** libpq's sslmodes that postgres-mcp knows: https://www.postgresql.org/docs/current/libpq-ssl.html */
@@ -67,6 +68,9 @@ export function readDatabaseSettings(environment: Environment): DatabaseSettings
   };
   const sslMode = environment.choice("DB_SSLMODE", sslModes, "prefer");
   const sslRootCert = environment.file("DB_SSLROOTCERT");
+  if (sslRootCert !== undefined && readCertificates(sslRootCert) === undefined) {
+    throw new StartError("DB_SSLROOTCERT names a file without a certificate in PEM form");
+  }
 
   const uri = url();
   if (uri !== undefined) {

@@ -6,6 +6,7 @@ import { type Buffer } from "node:buffer";
 import net from "node:net";
 import tls from "node:tls";
 import { CallError } from "../common/errors.ts";
+import { findDistrust, readCertificates, sentChain } from "./certificate_chain.ts";
 import {
   ConnectionError,
   describeConnectFailure,
@@ -198,6 +199,17 @@ async function secure(
     if (verify && !secured.authorized) {
       secured.destroy();
       throw new TlsFailure("its certificate is not trusted");
+    }
+    if (verify && sslRootCert !== undefined) {
+      // Deno adds `ca` to the authorities that it trusts by default; libpq's sslrootcert replaces them.
+      const distrust = findDistrust(
+        sentChain(secured.getPeerX509Certificate()),
+        readCertificates(sslRootCert) ?? [],
+      );
+      if (distrust !== undefined) {
+        secured.destroy();
+        throw new TlsFailure(distrust);
+      }
     }
     return secured;
   } catch (error) {

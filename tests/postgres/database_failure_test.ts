@@ -318,3 +318,66 @@ Deno.test("a server that ends sessions, dies and comes back", options, async (t)
     assert.match(error.hint ?? "", /needs SELECT on table secret/);
   });
 });
+
+Deno.test("statements end although their cancels come through late", options, async () => {
+  await using server = await startPostgres({
+    settings: ["max_connections = 14", "superuser_reserved_connections = 1"],
+  });
+  const poolSize = 12;
+  const sessions = new Set<net.Socket>();
+  /** Connections that are kept waiting, as by a server that is too busy. */
+  const held = new Set<() => void>();
+  let holding = false;
+  const proxy = net.createServer((socket) => {
+    const forward = () => {
+      const upstream = net.connect({ host: server.host, port: server.port });
+      sessions.add(socket);
+      for (const end of [socket, upstream]) {
+        end.on("close", () => {
+          sessions.delete(socket);
+          // Of a session's end the server hears nothing while it runs a statement.
+          socket.destroy();
+          upstream.end();
+        });
+      }
+      upstream.on("error", () => {});
+      socket.pipe(upstream);
+      upstream.pipe(socket);
+    };
+    socket.on("error", () => {});
+    socket.on("close", () => held.delete(forward));
+    if (holding) held.add(forward);
+    else forward();
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  // A TCP listener's address is one with a port.
+  const { port } = proxy.address() as net.AddressInfo;
+  const active = async () =>
+    (await execute(
+      server,
+      "select 1 from pg_stat_activity where query like '%late' || '_test%' and state = 'active'",
+    )).length;
+  const database = new Database(settingsFor({ ...server, port }, { sslMode: "disable", poolSize }), quiet);
+  const controller = new AbortController();
+  const calls = Array.from(
+    { length: 30 },
+    () => rejection(fetchOnce(database, "select pg_sleep(120) as late_test", { signal: controller.signal })),
+  );
+  await eventually(async () => await active() === poolSize);
+  holding = true;
+  controller.abort();
+  for (const { kind } of await Promise.all(calls)) assert.equal(kind, "cancelled");
+  // The sessions are given up, and the server does not know.
+  await eventually(() => sessions.size === 0);
+  assert.equal(await active(), poolSize);
+  assert.equal(held.size, 4);
+  let closed = false;
+  const closing = database.close().then(() => closed = true);
+  await execute(server, "select 1");
+  assert.equal(closed, false);
+  holding = false;
+  for (const forward of [...held]) forward();
+  await closing;
+  await eventually(async () => await active() === 0);
+  await new Promise((resolve) => proxy.close(resolve));
+});

@@ -3,6 +3,7 @@ import assert from "@std/assert";
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import { Database } from "../../src/postgres/database.ts";
+import { ServerError } from "../../src/postgres/database_errors.ts";
 import type { SslMode } from "../../src/postgres/settings.ts";
 import { fetchOnce, mayListen, quiet, rejection, settingsFor } from "../support/unguarded.ts";
 
@@ -105,6 +106,11 @@ const lies: readonly Lie[] = [
     first: message("E", "SFATAL\0C3D000\0Mno\0\0"),
     says: /no such database/,
   },
+  {
+    name: "an error with a code that is none",
+    first: message("E", "SFATAL\0Ca code\0Mno\0\0"),
+    says: /no \(SQLSTATE XX000\)$/,
+  },
   { name: "an error of another time", first: hello, then: message("E", "\0"), says: /unknown error/ },
   {
     name: "notices without end",
@@ -189,3 +195,59 @@ Deno.test("a server that lies", { ignore: !mayListen }, async (t) => {
   globalThis.removeEventListener("error", note);
   assert.deepEqual(uncaught, []);
 });
+
+const fatal = (fields: string) => message("E", `SFATAL\0VFATAL\0${fields}\0`);
+const cleartext = message("R", "\0\0\0\x03");
+const repetitions: readonly (readonly [string, Uint8Array, Uint8Array?])[] = [
+  ["instead of a log-in", fatal("C28000\0Mno: correct-horse!\0")],
+  ["as the code of an error", fatal("Ccorrect-horse!\0Mno\0")],
+  ["in a start that is refused for now", fatal("C57P03\0Mwait, correct-horse!\0")],
+  ["in the form of a URL with another password", fatal("CXX000\0Mpostgres://u:correct-horse@h/d\0")],
+  [
+    "in the error of a statement",
+    hello,
+    Buffer.concat([
+      message("E", "SERROR\0VERROR\0C42601\0Mcorrect-horse!\0Dcorrect-horse!\0Hcorrect-horse!\0\0"),
+      ready,
+    ]),
+  ],
+];
+for (const [name, answer, then] of repetitions) {
+  Deno.test(`a server that repeats the password ${name}`, { ignore: !mayListen }, async () => {
+    const sockets = new Set<net.Socket>();
+    const server = net.createServer((socket) => {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      // The startup message, the password, the first statement.
+      const answers = [cleartext, answer, then];
+      socket.on("data", () => {
+        const next = answers.shift();
+        if (next !== undefined) socket.write(next);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    // A TCP listener's address is one with a port.
+    const { port } = server.address() as net.AddressInfo;
+    const lines: string[] = [];
+    const note = (text: string, fields?: Record<string, unknown>) =>
+      void lines.push(`${text} ${JSON.stringify(fields)}`);
+    {
+      await using database = new Database(
+        settingsFor({ host: "127.0.0.1", port, superuser: "u", password: "correct-horse!" }, {
+          sslMode: "disable",
+        }),
+        { debug: note, info: note, warn: note, error: note },
+        { connectTimeoutMs: 5000 },
+      );
+      const error = await rejection(fetchOnce(database, "select 1"));
+      const cause = error.cause instanceof ServerError
+        ? [...error.cause.fields.values(), error.cause.message]
+        : [];
+      const said = [error.message, error.hint, ...cause, ...lines].join("\n");
+      assert.doesNotMatch(said, /correct-horse/);
+      assert.ok(cause.length > 0, said);
+    }
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+}

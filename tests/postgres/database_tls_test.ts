@@ -1,5 +1,6 @@
 /** libpq's sslmodes: for each certificate, host and mode, what psql says is what we say. */
 import assert from "@std/assert";
+import { findDistrust, readCertificates } from "../../src/postgres/certificate_chain.ts";
 import { Database } from "../../src/postgres/database.ts";
 import { sslModes } from "../../src/postgres/settings.ts";
 import { execute, fetchOnce, quiet, settingsFor, unguarded, wide } from "../support/unguarded.ts";
@@ -143,6 +144,132 @@ Deno.test("TLS as psql does it", { ignore: !(await findPsql()) }, async (t) => {
         }
       }
     }
+
+    // The compiled program's runtime, where one is named.
+    const runtime = Deno.env.get("DENO_COMPILE") ?? Deno.execPath();
+    const trustingTheirs = async (sslMode: typeof sslModes[number]): Promise<boolean> => {
+      const module = new URL("../../src/postgres/socket.ts", import.meta.url).href;
+      const tls = JSON.stringify({ sslMode, sslRootCert });
+      const code = `const { openSocket } = await import(${JSON.stringify(module)});
+        const address = { host: "localhost", port: ${server.port} };
+        await openSocket(address, ${tls}, { timeoutMs: 10000 }).then(
+          () => console.log("connected"), (error) => console.log(error.message));
+        Deno.exit()`;
+      const env = { DENO_CERT: file("theirs.crt"), DENO_NO_UPDATE_CHECK: "1" };
+      const { stdout } = await new Deno.Command(runtime, {
+        args: ["eval", "--no-lock", code],
+        cwd: folder,
+        env,
+      })
+        .output();
+      const said = new TextDecoder().decode(stdout);
+      assert.match(said, /^connected$|with sslmode .* as (its|a) certificate|TLS handshake failed/m);
+      return said.startsWith("connected");
+    };
+    const sign = async (
+      name: string,
+      authority: string,
+      extensions: string,
+      { days = "30", key = "server" } = {},
+    ) => {
+      await Deno.writeTextFile(file("extensions"), extensions);
+      await openssl(
+        ...[
+          "req",
+          "-new",
+          "-key",
+          file(`${key}.key`),
+          "-subj",
+          `/CN=${key === "server" ? "localhost" : key}`,
+        ],
+        ...["-out", file("signed.csr")],
+      );
+      await openssl(
+        ...["x509", "-req", "-in", file("signed.csr"), "-out", file(`${name}.crt`), "-days", days],
+        ...["-CA", file(`${authority}.crt`), "-CAkey", file(`${authority}.key`), "-CAcreateserial"],
+        ...["-extfile", file("extensions")],
+      );
+    };
+    const [forLocalhost, forAuthority] = [
+      "subjectAltName=DNS:localhost\n",
+      "basicConstraints=critical,CA:TRUE\n",
+    ];
+    await openssl("genrsa", "-out", file("between.key"), "2048");
+    interface Chain {
+      readonly name: string;
+      /** Who signs the intermediate, if there is one, and what it says of itself. */
+      readonly between?: { readonly authority: string; readonly extensions?: string; readonly days?: string };
+      readonly authority?: string;
+      readonly days?: string;
+      readonly unsent?: boolean;
+      readonly distrust?: RegExp;
+    }
+    const unknown = /from an authority that is not trusted/;
+    const chains: readonly Chain[] = [
+      { name: "directly from the authority", authority: "ours" },
+      { name: "directly from an authority that the runtime trusts", authority: "theirs", distrust: unknown },
+      { name: "that has expired", authority: "ours", days: "-1", distrust: /expired/ },
+      { name: "through an intermediate", between: { authority: "ours" } },
+      {
+        name: "through an intermediate of an authority that the runtime trusts",
+        between: { authority: "theirs" },
+        distrust: unknown,
+      },
+      {
+        name: "through an intermediate that is not sent",
+        between: { authority: "ours" },
+        unsent: true,
+        distrust: unknown,
+      },
+      {
+        name: "through an intermediate that has expired",
+        between: { authority: "ours", days: "-1" },
+        distrust: /expired/,
+      },
+      {
+        name: "through what is no authority",
+        between: { authority: "ours", extensions: "basicConstraints=critical,CA:FALSE\n" },
+        distrust: unknown,
+      },
+    ];
+    for (const { name, between, authority, days, unsent, distrust } of chains) {
+      await t.step(`a certificate ${name}, where the runtime trusts another authority`, async () => {
+        if (between !== undefined) {
+          await sign("between", between.authority, between.extensions ?? forAuthority, {
+            key: "between",
+            ...(between.days === undefined ? {} : { days: between.days }),
+          });
+        }
+        await sign("leaf", authority ?? "between", forLocalhost, days === undefined ? {} : { days });
+        const sent = await Deno.readTextFile(file("leaf.crt")) +
+          (between === undefined || unsent ? "" : await Deno.readTextFile(file("between.crt")));
+        const reason = findDistrust(readCertificates(sent) ?? [], readCertificates(sslRootCert) ?? []);
+        if (distrust === undefined) assert.equal(reason, undefined);
+        else assert.match(reason ?? "trusted", distrust);
+        await Deno.writeTextFile(file("sent.crt"), sent);
+        await install(file("sent.crt"), "server.crt");
+        await server.restart();
+        for (const sslMode of ["require", "verify-ca", "verify-full"] as const) {
+          const trusted = await theirs("localhost", sslMode, true) !== undefined;
+          assert.equal(trusted, distrust === undefined);
+          assert.equal(await trustingTheirs(sslMode), trusted, sslMode);
+          assert.equal(await ours("localhost", sslMode, true) !== undefined, trusted, sslMode);
+        }
+      });
+    }
+
+    await t.step("an authority that has expired, or is none, vouches for nobody", async () => {
+      await sign("leaf", "ours", forLocalhost);
+      const leaf = readCertificates(await Deno.readTextFile(file("leaf.crt"))) ?? [];
+      const root = readCertificates(sslRootCert) ?? [];
+      const inDays = (days: number) => findDistrust(leaf, root, Date.now() + days * 86_400_000);
+      assert.equal(inDays(1), undefined);
+      assert.match(inDays(40) ?? "", /expired/);
+      assert.match(inDays(-2) ?? "", /not valid yet/);
+      assert.match(findDistrust(leaf, []) ?? "", unknown);
+      assert.match(findDistrust(leaf, leaf) ?? "", unknown);
+      assert.match(findDistrust([], root) ?? "", /can't be read/);
+    });
 
     await t.step("a statement is cancelled over TLS too", async () => {
       await using database = new Database(settingsFor(server, { sslMode: "require" }), quiet);

@@ -2,6 +2,7 @@
 import assert from "@std/assert";
 import postgres from "postgres";
 import { Database } from "../../src/postgres/database.ts";
+import { loadParser } from "../../src/postgres/guard.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
 import { pgbouncerAvailable, startPgBouncer } from "../support/pgbouncer.ts";
 import { postgresAvailable, sharedPostgres } from "../support/postgres.ts";
@@ -12,6 +13,7 @@ Deno.test({
   name: "behind PgBouncer in transaction mode",
   ignore: !postgresAvailable || !pgbouncerAvailable,
   async fn(context) {
+    await loadParser();
     const server = await sharedPostgres();
     await using bouncer = await startPgBouncer(server, 1);
     const settings = settingsFor({ ...server, ...bouncer }, { sslMode: "disable", poolSize: 4 });

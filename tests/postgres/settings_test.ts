@@ -98,3 +98,23 @@ for (const [what, variables] of wrong) {
     });
   });
 }
+
+const broken: readonly (readonly [string, string])[] = [
+  ["empty", ""],
+  ["garbage", "hunter2"],
+  ["a private key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"],
+  [
+    "no certificate between its lines",
+    "-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----\n",
+  ],
+  ["nothing between its lines", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"],
+  ["cut off", "-----BEGIN CERTIFICATE-----\nMIIB"],
+];
+for (const [what, text] of broken) {
+  Deno.test(`a certificate that can't be used ends the start: ${what}`, () => {
+    assert.throws(
+      () => read({ DB_SSLROOTCERT: "/root.crt" }, { "/root.crt": text }),
+      new StartError("DB_SSLROOTCERT names a file without a certificate in PEM form"),
+    );
+  });
+}
