@@ -4,6 +4,7 @@
  */
 import { CallError } from "../common/errors.ts";
 import type { FoundFunction } from "./catalogue.ts";
+import { callsRowtype, defaultsOf } from "./declarations.ts";
 import { parsePlpgsql, parseStatements, tokens } from "./parser.ts";
 import { referencesOf } from "./mentions.ts";
 import { mergeReferences, type References } from "./references.ts";
@@ -172,8 +173,14 @@ function readPlpgsql(definition: string, body: string): References {
     throw new CallError("refused", "Cannot run the body as it is not understood");
   }
   visit(tree, 0);
+  // Those of scalars are in the tree, too.
+  found.push(...defaultsOf(body).map(readExpression));
+  // `%ROWTYPE` is blanked out for the parser, and could be an operator between two names.
+  if (ROWTYPE.test(body)) found.push(readExpression("NULL % NULL"));
   return mergeReferences(found);
 }
+
+const ROWTYPE = /%\s*rowtype/i;
 
 /** The parser knows no catalogue: a variable of type `t%ROWTYPE` is read as one of type `t`. */
 function parseBody(definition: string, body: string): unknown {
@@ -181,7 +188,10 @@ function parseBody(definition: string, body: string): unknown {
     return parsePlpgsql(definition);
   } catch (error) {
     const at = definition.lastIndexOf(body);
-    if (at < 0 || !/%\s*rowtype/i.test(body)) throw error;
+    if (at < 0 || !ROWTYPE.test(body)) throw error;
+    if (callsRowtype(body)) {
+      throw new CallError("refused", "Cannot run the body as %ROWTYPE in it is not understood");
+    }
     const source = new TextEncoder().encode(body);
     const all = tokens(body);
     for (const [index, token] of all.entries()) {

@@ -1,8 +1,8 @@
 /**
  * What the server's catalogue says about names: one query, in the transaction that will run the statement.
  *
- * Reads pg_proc, pg_operator, pg_cast, pg_type, pg_class, pg_policy, pg_inherits, pg_opclass and pg_depend
- * (the manual's chapter "System Catalogs"); every role may read them. Objects with an oid below 16384 are
+ * Reads pg_proc, pg_operator, pg_cast, pg_type, pg_class, pg_policy, pg_inherits, pg_index, pg_constraint,
+ * pg_statistic_ext, pg_partitioned_table, pg_opclass and pg_depend (the manual's chapter "System Catalogs"); every role may read them. Objects with an oid below 16384 are
  * PostgreSQL's own (FirstNormalObjectId in transam.h).
  */
 import type { References } from "./references.ts";
@@ -48,6 +48,8 @@ export interface FoundFunction {
   readonly body: string | null;
   /** The complete CREATE FUNCTION; only where the body must be read from it. */
   readonly definition: string | null;
+  /** PostgreSQL made it for a range type: it runs nothing but the type's own functions. */
+  readonly makesRange: boolean;
   readonly origin: "builtin" | "extension" | "user";
   /** Position of its schema in the search path; null where an unqualified call does not find it. */
   readonly position: number | null;
@@ -107,8 +109,20 @@ export interface FoundRelation {
   readonly policies: readonly string[] | null;
   /** Columns, the system's own (ctid …) included; not of a child. */
   readonly columns: readonly string[] | null;
-  /** Support functions of operator classes of its indexes, where a user made the class. */
-  readonly indexFunctions: readonly string[] | null;
+}
+
+/** An operator class with functions of a user's own that sorting, an index or a partition key may use. */
+export interface FoundClass {
+  readonly name: string;
+  readonly functions: readonly string[];
+}
+
+/** What reading or planning a read of a relation evaluates: of an index, a check, statistics, a partition key. */
+export interface FoundExpression {
+  /** null where the server could not print it. */
+  readonly expression: string | null;
+  /** The first relation that has it, `schema.name`. */
+  readonly relation: string;
 }
 
 export interface Found {
@@ -118,6 +132,11 @@ export interface Found {
   readonly casts: readonly FoundCast[];
   readonly types: readonly FoundType[];
   readonly relations: readonly FoundRelation[];
+  /** Oids of all types that are not built in, those of extensions included. */
+  readonly reached: readonly string[];
+  readonly classes: readonly FoundClass[];
+  /** At most {@linkcode MAX_EXPRESSIONS} and one. */
+  readonly evaluated: readonly FoundExpression[];
 }
 
 /**
@@ -160,5 +179,8 @@ export async function resolve(
     casts: list<FoundCast>("casts"),
     types: list<FoundType>("types"),
     relations: list<FoundRelation>("relations"),
+    reached: list<string>("reached"),
+    classes: list<FoundClass>("classes"),
+    evaluated: list<FoundExpression>("evaluated"),
   };
 }

@@ -10,21 +10,28 @@ export interface SessionPath {
   readonly setting: string;
   /** Its schemas that exist, in order, the implicit ones included. */
   readonly schemas: readonly string[];
+  /** The setting `jit`: compiling the catalogue's queries takes seconds, running them milliseconds. */
+  readonly jit: string;
 }
 
 /** Puts `pg_catalog` alone on the transaction's search path. */
 export async function useCatalogueAlone(catalogue: Catalogue): Promise<SessionPath> {
   const [row] = await catalogue.query(`select pg_catalog.current_setting('search_path') as setting,
     pg_catalog.array_to_json(pg_catalog.current_schemas(true))::pg_catalog.text as schemas,
-    pg_catalog.set_config('search_path', 'pg_catalog', true) as path`);
+    pg_catalog.current_setting('jit') as compile,
+    pg_catalog.set_config('search_path', 'pg_catalog', true) as path,
+    pg_catalog.set_config('jit', 'off', true) as jit`);
   const schemas: unknown = JSON.parse(row?.schemas ?? "[]");
   if (!Array.isArray(schemas)) throw new TypeError("The catalogue gave no search path");
-  return { setting: row?.setting ?? "", schemas: schemas.map(String) };
+  return { setting: row?.setting ?? "", schemas: schemas.map(String), jit: row?.compile ?? "on" };
 }
 
 /** Puts the session's own search path back. */
-export async function restorePath(catalogue: Catalogue, { setting }: SessionPath): Promise<void> {
-  await catalogue.query("select pg_catalog.set_config('search_path', $1, true)", [setting]);
+export async function restorePath(catalogue: Catalogue, { setting, jit }: SessionPath): Promise<void> {
+  await catalogue.query(
+    "select pg_catalog.set_config('search_path', $1, true), pg_catalog.set_config('jit', $2, true) as jit",
+    [setting, jit],
+  );
 }
 
 /**

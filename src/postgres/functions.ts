@@ -40,7 +40,7 @@ const REFUSED: readonly Family[] = [
   },
   {
     because: "it changes settings",
-    names: "set_config setseed set_limit",
+    names: "set_config setseed set_limit isn_weak/1 set_curcfg set_curdict set_curprs",
     instead: "Settings can be read with SHOW or pg_settings",
   },
   {
@@ -97,13 +97,28 @@ const REFUSED: readonly Family[] = [
   },
   {
     because: "it reads raw pages of tables or of the log, past every right and every mask",
-    names:
-      "get_raw_page heap_page_* pg_get_wal_record* pg_get_wal_block_info bt_index_parent_check tuple_data_split",
+    names: "get_raw_page heap_page_* pg_get_wal_record* pg_get_wal_block_info tuple_data_split",
     instead: "pgstattuple and pg_visibility tell about pages",
   },
   {
+    because:
+      "it reads a value of a type that is named while it runs, and the type's checks can't be seen before",
+    names:
+      "domain_in domain_recv array_in array_recv anyarray_in anyarray_recv record_in record_recv range_in range_recv " +
+      "multirange_in multirange_recv anycompatiblearray_in pg_input_is_valid pg_input_error_info pg_input_error_message",
+    instead: "Cast to the type: 'value'::type",
+  },
+  {
+    because: "it runs the functions of an index or a partition that is named while it runs",
+    names:
+      "bt_index_check bt_index_parent_check gin_index_check gin_index_parent_check satisfies_hash_partition",
+    instead: "A person can run the check, or pg_amcheck",
+  },
+  {
     because: "it belongs to the server's own machinery",
-    names: "plpgsql_call_handler plpgsql_inline_handler plpgsql_validator currtid2",
+    names:
+      "plpgsql_call_handler plpgsql_inline_handler plpgsql_validator fmgr_internal_validator fmgr_c_validator fmgr_sql_validator " +
+      "currtid2",
   },
   {
     because: "it can show texts of other sessions that hold passwords",
@@ -146,7 +161,7 @@ const HARMLESS = new Set(
     // Extensions that look at storage and statistics
     "pg_stat_statements_info pg_buffercache_pages pg_buffercache_summary pg_buffercache_usage_counts " +
     "pg_buffercache_numa_pages pg_freespace pg_visibility pg_visibility_map pg_visibility_map_summary pg_check_frozen pg_check_visible " +
-    "pgstattuple pgstattuple_approx pgstatindex pgstatginindex pgstathashindex pgrowlocks bt_index_check bt_metap bt_page_stats verify_heapam gin_index_check " +
+    "pgstattuple pgstattuple_approx pgstatindex pgstatginindex pgstathashindex pgrowlocks bt_metap bt_page_stats verify_heapam " +
     "pg_old_snapshot_time_mapping postgres_fdw_get_connections hypopg hypopg_list_indexes pg_stat_kcache pg_qualstats " +
     "pg_wait_sampling_get_current pg_wait_sampling_get_profile pg_wait_sampling_get_history " +
     "ssl_cipher ssl_client_cert_present ssl_client_dn ssl_client_dn_field ssl_client_serial ssl_extension_info ssl_is_used " +

@@ -6,6 +6,7 @@ import type {
   References,
   RelationReference,
 } from "./references.ts";
+import { literalText, tablesOfStatistics } from "./literals.ts";
 import { asList, children, isRecord, type ParseNode, parseNode } from "./statement.ts";
 
 /** Names of common table expressions in scope, innermost first. */
@@ -40,6 +41,7 @@ class Collector {
   readonly #nodes = new Set<string>();
   readonly #joinAliases = new Set<string>();
   readonly #otherAliases = new Set<string>();
+  #unnamedRanges = false;
 
   collect(statement: ParseNode): References {
     for (const name of IMPLIED_OPERATORS) this.#operator({ schema: undefined, name });
@@ -54,6 +56,7 @@ class Collector {
       nodes: [...this.#nodes],
       joinAliases: [...this.#joinAliases],
       otherAliases: [...this.#otherAliases],
+      unnamedRanges: this.#unnamedRanges,
     };
   }
 
@@ -78,7 +81,12 @@ class Collector {
         this.#range(node);
         break;
       case "RangeTableSample":
-        this.#function({ ...qualified(node.fields["method"]), count: 1, how: "sample" });
+        this.#function({
+          ...qualified(node.fields["method"]),
+          count: 1,
+          how: "sample",
+          argumentNames: false,
+        });
         break;
       case "A_Expr":
         this.#expression(node);
@@ -124,17 +132,21 @@ class Collector {
       if (child.field !== "withClause") this.#visit(child.node, scope, frame);
     }
     if (frame.starred) { for (const relation of frame.relations) relation.whole = true; }
+    if (frame.relations[0] !== undefined) frame.relations[0].statisticsOf = tablesOfStatistics(node);
   }
 
-  /** A range without an alias has the name of its function. */
+  /** A range without an alias has the name of its function; of a syntax, one that depends on the version. */
   #range(node: ParseNode): void {
     const { alias, functions } = node.fields;
     if (isRecord(alias)) return void this.#otherAliases.add(text(alias["aliasname"]));
+    if (functions === undefined) this.#unnamedRanges = true;
     for (const item of asList(functions ?? []).flatMap((each) => parseNode(each) ?? [])) {
-      for (const call of children(item)) {
-        if (call.node.type === "FuncCall") {
-          this.#otherAliases.add(qualified(call.node.fields["funcname"]).name);
-        }
+      // Each item is a list of the call and of its column definitions.
+      const [call] = children(item);
+      if (call?.node.type === "FuncCall") {
+        this.#otherAliases.add(qualified(call.node.fields["funcname"]).name);
+      } else {
+        this.#unnamedRanges = true;
       }
     }
   }
@@ -199,7 +211,7 @@ class Collector {
 
   /** x.f is a column, a call of f on whatever x is, row or not, or a cast to a type f. */
   #notation(name: string, qualifier: string | undefined): void {
-    this.#function({ schema: undefined, name, count: 1, how: "notation", qualifier });
+    this.#function({ schema: undefined, name, count: 1, how: "notation", argumentNames: false, qualifier });
     if (name === "current_setting") this.#settings.add(undefined);
     this.#types.set(JSON.stringify({ schema: undefined, name }), { schema: undefined, name });
   }
@@ -209,13 +221,12 @@ class Collector {
     const args = asList(node.fields["args"] ?? []);
     const count = args.length + asList(node.fields["agg_order"] ?? []).length *
         (node.fields["agg_within_group"] === true ? 1 : 0);
-    this.#function({ ...name, count, how: "call" });
+    const argumentNames = args.some((each) => parseNode(each)?.type === "NamedArgExpr");
+    this.#function({ ...name, count, how: "call", argumentNames });
     // f(x) is also a cast where f is a type.
     if (count === 1) this.#types.set(JSON.stringify(name), name);
     if (name.name === "current_setting") {
-      const first = args[0] === undefined ? undefined : parseNode(args[0]);
-      const value = first?.type === "A_Const" ? first.fields["sval"] : undefined;
-      this.#settings.add(isRecord(value) ? text(value["sval"]).toLowerCase() : undefined);
+      this.#settings.add(literalText(args[0])?.toLowerCase());
     }
   }
 
@@ -244,8 +255,8 @@ class Collector {
   }
 
   #function(reference: FunctionReference): void {
-    const { schema, name, count, how, qualifier } = reference;
-    this.#functions.set(JSON.stringify([schema, name, count, how, qualifier]), reference);
+    const { schema, name, count, how, argumentNames, qualifier } = reference;
+    this.#functions.set(JSON.stringify([schema, name, count, how, argumentNames, qualifier]), reference);
   }
 
   #operator(name: Name): void {

@@ -18,6 +18,8 @@ export interface FunctionReference extends Name {
    * of TABLESAMPLE.
    */
   readonly how: "call" | "notation" | "sample";
+  /** Some arguments are given by name, `name => value`. */
+  readonly argumentNames: boolean;
   /** The x of x.f, where it is a name. */
   readonly qualifier?: string | undefined;
 }
@@ -31,6 +33,8 @@ export interface RelationReference extends Name {
   readonly renamed: boolean;
   /** All its columns are read by `*`, or compared by NATURAL JOIN. */
   readonly whole: boolean;
+  /** The tables whose statistics are read, where the relation is called pg_stats and its WHERE names them by literals. */
+  readonly statisticsOf?: readonly string[] | undefined;
 }
 
 /** `a.b` or `a.*`, as fields from the outside in; the star is left out of the fields. */
@@ -53,6 +57,8 @@ export interface References {
   readonly joinAliases: readonly string[];
   /** Names that stand for a subquery, a function's result, a common table expression or a join. */
   readonly otherAliases: readonly string[];
+  /** Something in FROM has no alias, and a name that PostgreSQL makes up for it, as of `coalesce(…)`. */
+  readonly unnamedRanges: boolean;
 }
 
 /** What several texts mention together. */
@@ -67,5 +73,6 @@ export function mergeReferences(all: readonly References[]): References {
     nodes: all.flatMap((each) => each.nodes),
     joinAliases: all.flatMap((each) => each.joinAliases),
     otherAliases: all.flatMap((each) => each.otherAliases),
+    unnamedRanges: all.some((each) => each.unnamedRanges),
   };
 }

@@ -1,3 +1,6 @@
+/** Different expressions of indexes, checks and the like, with functions of a user's own, that are read. */
+export const MAX_EXPRESSIONS = 500;
+
 /**
  * The one query that resolves names: `$1` is a JSON text of `path` (names of schemas),
  * `functions`, `operators` and `types` (`s` schema or null, `n` name) and `relations` (also `d`,
@@ -15,6 +18,8 @@ path as (
       from jsonb_array_elements_text(r->'path') with ordinality as p(name, position)
     ) s
     join pg_catalog.pg_namespace n on n.nspname = s.name or (s.name = 'pg_temp' and n.oid = pg_my_temp_schema())
+  -- PostgreSQL passes over a schema of the path that the role may not use.
+  where n.nspname = 'pg_catalog' or n.oid = pg_my_temp_schema() or has_schema_privilege(n.oid, 'USAGE')
   group by n.oid
 ),
 temporary as (
@@ -66,6 +71,58 @@ tree as (
   union
   select t.index, i.inhrelid, true, true from tree t join pg_catalog.pg_inherits i on i.inhparent = t.oid where t.descend
 ),
+heir as (select distinct oid from tree where oid >= 16384),
+keyed as (
+  select oid from heir
+  union
+  select a.relid::oid from relation r, lateral pg_partition_ancestors(r.oid) as a(relid) where r.oid >= 16384
+),
+-- What planning evaluates, or reading: expressions of indexes, statistics, checks, partition keys, virtual columns.
+stored as (
+  select ('pg_catalog.pg_class'::regclass)::oid as classid, i.indexrelid as objid, h.oid as relation, i.indexprs as tree
+  from heir h join pg_catalog.pg_index i on i.indrelid = h.oid where i.indexprs is not null
+  union all
+  select ('pg_catalog.pg_class'::regclass)::oid, i.indexrelid, h.oid, i.indpred
+  from heir h join pg_catalog.pg_index i on i.indrelid = h.oid where i.indpred is not null
+  union all
+  select ('pg_catalog.pg_constraint'::regclass)::oid, c.oid, h.oid, c.conbin
+  from heir h join pg_catalog.pg_constraint c on c.conrelid = h.oid where c.conbin is not null
+  union all
+  select ('pg_catalog.pg_statistic_ext'::regclass)::oid, s.oid, h.oid, s.stxexprs
+  from heir h join pg_catalog.pg_statistic_ext s on s.stxrelid = h.oid where s.stxexprs is not null
+  union all
+  select ('pg_catalog.pg_class'::regclass)::oid, k.oid, k.oid, p.partexprs
+  from keyed k join pg_catalog.pg_partitioned_table p on p.partrelid = k.oid where p.partexprs is not null
+  union all
+  select ('pg_catalog.pg_attrdef'::regclass)::oid, d.oid, h.oid, d.adbin
+  from heir h join pg_catalog.pg_attribute a on a.attrelid = h.oid and a.attgenerated = 'v'
+    join pg_catalog.pg_attrdef d on d.adrelid = h.oid and d.adnum = a.attnum
+),
+-- Only those with something of a user's own in them: nothing else of theirs can have been changed since.
+evaluated as (
+  select s.relation, pg_get_expr(s.tree, s.relation) as expression from stored s
+  where exists (
+    select from pg_catalog.pg_depend d
+    where d.classid = s.classid and d.objid = s.objid and d.refobjid >= 16384
+      and d.refclassid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_type'::regclass)
+      and (d.refclassid, d.refobjid) not in (select classid, objid from member)
+  )
+),
+-- What an aggregate calls; its sort operator is used where an index gives the least or greatest at once.
+part as (
+  select distinct a.aggfnoid::oid as aggregate, f.oid as function, a.aggtranstype, a.aggmtranstype
+  from named_function d join pg_catalog.pg_aggregate a on a.aggfnoid = d.oid,
+    lateral (
+      select unnest(array[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn,
+        a.aggmfinalfn]::oid[]) as oid
+      union
+      select o.oprcode::oid from pg_catalog.pg_operator o where o.oid = a.aggsortop
+      union
+      select p.amproc::oid from pg_catalog.pg_amop m join pg_catalog.pg_amproc p on p.amprocfamily = m.amopfamily
+      where m.amopopr = a.aggsortop and a.aggsortop >= 16384
+    ) f
+  where d.oid >= 16384 and f.oid <> 0
+),
 seed as (
   select t.oid from (select distinct schema, name, namespace from wanted where kind = 'types') w
     join pg_catalog.pg_type t on t.typname = w.name::name
@@ -76,6 +133,10 @@ seed as (
   union
   select unnest(coalesce(p.proallargtypes, p.proargtypes::oid[]) || p.prorettype)
   from named_function f join pg_catalog.pg_proc p on p.oid = f.oid where p.oid >= 16384
+  union
+  select unnest(array[aggtranstype, aggmtranstype]) from part
+  union
+  select unnest(p.proargtypes::oid[] || p.prorettype) from part join pg_catalog.pg_proc p on p.oid = part.function
   union
   select unnest(array[oprleft, oprright, oprresult]) from operator
   union
@@ -102,10 +163,15 @@ usertype as (
   where (('pg_catalog.pg_type'::regclass)::oid, t.oid) not in (select classid, objid from member)
 ),
 userclass as (
-  select c.oid, c.opcintype, c.opcdefault, p.amproc::oid as function
+  select c.oid, c.opcname, c.opcintype, c.opcdefault, f.function
   from pg_catalog.pg_opclass c
-    join pg_catalog.pg_amproc p on p.amprocfamily = c.opcfamily
+    join (
+      select amprocfamily as family, amproc::oid as function from pg_catalog.pg_amproc
+      union
+      select m.amopfamily, o.oprcode::oid from pg_catalog.pg_amop m join pg_catalog.pg_operator o on o.oid = m.amopopr
+    ) f on f.family = c.opcfamily
   where c.oid >= 16384 and (('pg_catalog.pg_opclass'::regclass)::oid, c.oid) not in (select classid, objid from member)
+    or f.function >= 16384 and (('pg_catalog.pg_proc'::regclass)::oid, f.function) not in (select classid, objid from member)
 ),
 typefunction as (
   select t.oid as type, f.oid as function from usertype t,
@@ -115,13 +181,24 @@ typefunction as (
       select unnest(array[g.rngcanonical, g.rngsubdiff]::oid[]) from pg_catalog.pg_range g where g.rngtypid = t.oid
       union all
       select c.function from userclass c where c.opcintype = t.oid and c.opcdefault
+      union all
+      select c.function from pg_catalog.pg_range g join userclass c on c.oid = g.rngsubopc where g.rngtypid = t.oid
     ) f
   where f.oid >= 16384
 ),
-indexfunction as (
-  select distinct r.index, c.function
-  from relation r join pg_catalog.pg_index i on i.indrelid = r.oid, unnest(i.indclass::oid[]) as used(class)
-    join userclass c on c.oid = used.class
+-- Sorting, grouping and hashing use the default class of a type, even of a built-in one.
+usedclass as (
+  select oid from userclass where opcdefault and (opcintype < 16384 or opcintype in (select oid from reached))
+  union
+  select used.class from heir h join pg_catalog.pg_index i on i.indrelid = h.oid, unnest(i.indclass::oid[]) as used(class)
+  union
+  select used.class from keyed k join pg_catalog.pg_partitioned_table p on p.partrelid = k.oid, unnest(p.partclass::oid[]) as used(class)
+  union
+  select used.class from pg_catalog.pg_partitioned_table p, unnest(p.partclass::oid[]) as used(class)
+  where exists (select from wanted where kind = 'functions' and name = 'satisfies_hash_partition')
+),
+classfunction as (
+  select distinct c.oid as class, c.opcname as name, c.function from userclass c where c.oid in (select oid from usedclass)
 ),
 operatorfunction as (
   select o.oid as operator, f.oid as function from operator o,
@@ -140,20 +217,11 @@ direct as (
     select function as oid from operatorfunction
     union select castfunc from usercast where castfunc <> 0
     union select function from typefunction
-    union select function from indexfunction
+    union select function from classfunction
+    union select function from part
   ) f where f.oid not in (select oid from named_function)
 ),
-part as (
-  select distinct a.aggfnoid::oid as aggregate, f.oid as function
-  from direct d join pg_catalog.pg_aggregate a on a.aggfnoid = d.oid,
-    unnest(array[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn,
-      a.aggmfinalfn]::oid[]) as f(oid)
-  where d.oid >= 16384 and f.oid <> 0
-),
-func as (
-  select oid, min(position) as position, bool_or(named) as named
-  from (select * from direct union all select function, null, false from part) f group by oid
-)
+func as (select oid, min(position) as position, bool_or(named) as named from direct group by oid)
 select
   current_setting('standard_conforming_strings') as standard_conforming_strings,
   current_setting('client_encoding') as client_encoding,
@@ -169,6 +237,8 @@ select
       case when o.origin = 'user' and p.prokind in ('f', 'w') and (l.lanname = 'plpgsql' or l.lanname = 'sql' and p.prosqlbody is not null)
         then pg_get_functiondef(p.oid) end as definition,
       case when o.origin = 'user' then pg_get_expr(p.proargdefaults, 0) end as "defaultValues",
+      l.lanname = 'internal' and p.prosrc in ('range_constructor2', 'range_constructor3', 'multirange_constructor0',
+        'multirange_constructor1', 'multirange_constructor2') as "makesRange",
       o.origin, f.position, f.named,
       (select json_agg(part.function::text) from part where part.aggregate = p.oid) as parts
     from func f
@@ -207,8 +277,7 @@ select
       case when c.relrowsecurity then
         (select json_agg(pg_get_expr(p.polqual, p.polrelid)) from pg_catalog.pg_policy p
          where p.polrelid = c.oid and p.polqual is not null and p.polcmd in ('r', '*')) end as policies,
-      (select json_agg(a.attname) from pg_catalog.pg_attribute a where a.attrelid = c.oid and not a.attisdropped and not tree.child) as columns,
-      (select json_agg(i.function::text) from indexfunction i where i.index = tree.index) as "indexFunctions"
+      (select json_agg(a.attname) from pg_catalog.pg_attribute a where a.attrelid = c.oid and not a.attisdropped and not tree.child) as columns
     from tree
       join pg_catalog.pg_class c on c.oid = tree.oid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace,
@@ -216,5 +285,16 @@ select
         when c.oid < 16384 then 'builtin'
         when (('pg_catalog.pg_class'::regclass)::oid, c.oid) in (select classid, objid from member) then 'extension'
         else 'user' end as origin) o
-  ) x)::text as relations
+  ) x)::text as relations,
+  (select json_agg(oid::text) from reached)::text as reached,
+  (select json_agg(x) from (
+    select name, json_agg(function::text) as functions from classfunction group by class, name
+  ) x)::text as classes,
+  (select json_agg(x) from (
+    select e.expression, min(format('%s.%s', n.nspname, c.relname)) as relation
+    from evaluated e
+      join pg_catalog.pg_class c on c.oid = e.relation
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    group by e.expression order by 2 limit ${MAX_EXPRESSIONS + 1}
+  ) x)::text as evaluated
 `;

@@ -5,6 +5,7 @@
 import { CallError } from "../common/errors.ts";
 import { readBody, readExpression, readQuery } from "./body.ts";
 import { type Catalogue, type Found, type FoundFunction, type FoundOperator, resolve } from "./catalogue.ts";
+import { MAX_EXPRESSIONS } from "./resolve_sql.ts";
 import { type FunctionReference, mergeReferences, type References } from "./references.ts";
 import { checkSession, refuseNames } from "./same_text.ts";
 import { refuseSecrets } from "./secrets.ts";
@@ -78,7 +79,7 @@ export class Review {
       offset += count;
       try {
         await refuseSecrets(text.references, relations, this.#catalogue);
-        this.#relations(relations, text.references, functions);
+        this.#relations(relations, text.references);
         for (const reference of text.references.functions) {
           if (isColumn(reference, text.references, relations)) continue;
           for (const candidate of candidates(reference, found.functions)) {
@@ -90,11 +91,43 @@ export class Review {
       }
     }
     this.#unwritten(found, path, functions);
+    this.#evaluated(found);
+  }
+
+  /** Planning evaluates calls with constant arguments, even of an index that is not used in the end. */
+  #evaluated({ evaluated }: Found): void {
+    if (evaluated.length > MAX_EXPRESSIONS) {
+      throw new CallError(
+        "refused",
+        `Cannot run the statement as the indexes and checks behind it have more than ${MAX_EXPRESSIONS} expressions with functions of a user's own`,
+        { hint: "Read one partition by its name" },
+      );
+    }
+    const all: References[] = [];
+    for (const { expression, relation } of evaluated) {
+      const via = `an index or constraint of ${relation}`;
+      if (expression === null) {
+        throw new CallError("refused", `Cannot run the statement as ${via} can't be read`);
+      }
+      const unique = `evaluated:${expression}`;
+      if (this.#seen.has(unique)) continue;
+      this.#seen.add(unique);
+      try {
+        all.push(readExpression(expression));
+      } catch (error) {
+        throw error instanceof CallError ? reachedBy(error, via) : error;
+      }
+    }
+    if (all.length === 0) return;
+    // One text, as partitions repeat theirs with other constants.
+    const relations = new Set(evaluated.map(({ relation }) => relation));
+    const via = `an index or constraint of ${[...relations].slice(0, 3).join(" or ")}`;
+    this.#pending.push({ references: mergeReferences(all), path: null, via });
   }
 
   /** What runs without being called by name: operators, casts, types. */
   #unwritten(found: Found, path: Path, functions: Functions): void {
-    const reached = new Set(found.types.map(({ oid }) => oid));
+    const reached = new Set(found.reached);
     for (const operator of found.operators) {
       if (isReachable(operator, reached)) {
         this.#calls(operator.functions, `the operator ${operator.schema}.${operator.name}`, path, functions);
@@ -104,6 +137,9 @@ export class Review {
       const applies = (cast.builtinSource || reached.has(cast.source)) &&
         (cast.builtinTarget || reached.has(cast.target));
       if (applies) this.#calls([cast.function], `the cast from ${cast.name}`, path, functions);
+    }
+    for (const each of found.classes) {
+      this.#calls(each.functions, `the operator class ${each.name}`, path, functions);
     }
     for (const type of found.types) {
       this.#calls(type.functions ?? [], `the type ${type.name}`, path, functions);
@@ -145,7 +181,7 @@ export class Review {
     }
   }
 
-  #relations(relations: Found["relations"], references: References, functions: Functions): void {
+  #relations(relations: Found["relations"], references: References): void {
     for (const relation of relations) {
       const { schema, name, oid, definition } = relation;
       if (relation.kind === "f" && !isAllowed(this.#allowed, schema, name)) {
@@ -171,7 +207,6 @@ export class Review {
       for (const policy of relation.policies ?? []) {
         this.#expression(policy, `policy:${oid}`, `a policy of ${schema}.${name}`);
       }
-      this.#calls(relation.indexFunctions ?? [], `an index of ${schema}.${name}`, null, functions);
     }
   }
 
@@ -202,7 +237,10 @@ function isColumn(
   relations: Found["relations"],
 ): boolean {
   const { how, name, qualifier } = reference;
-  if (how !== "notation" || qualifier === undefined || references.otherAliases.includes(qualifier)) {
+  if (
+    how !== "notation" || qualifier === undefined || references.unnamedRanges ||
+    references.otherAliases.includes(qualifier)
+  ) {
     return false;
   }
   const meant = references.relations.flatMap((each, index) =>
@@ -216,7 +254,7 @@ function isColumn(
 
 /** The functions that a reference may call: PostgreSQL chooses among them by types that are not known here. */
 function candidates(reference: FunctionReference, functions: readonly FoundFunction[]): FoundFunction[] {
-  const { schema, name, count } = reference;
+  const { schema, name, count, argumentNames } = reference;
   const fitting = functions.filter((each) =>
     each.named && each.name === name &&
     (schema === undefined || each.schema === schema || schema === "pg_temp") &&
@@ -225,11 +263,12 @@ function candidates(reference: FunctionReference, functions: readonly FoundFunct
       : count >= each.inputs - each.defaults && count <= each.inputs)
   );
   if (schema !== undefined) return fitting;
-  // Of two with the same input types, the one whose schema comes first hides the other.
+  // Of two with the same input types, the one whose schema comes first hides the other, if its arguments have the names.
   const visible = fitting.flatMap((each) =>
     each.position === null ? [] : [{ each, position: each.position }]
   );
   return visible.filter(({ each, position }) =>
+    argumentNames ||
     !visible.some((other) =>
       other.position < position && other.each.signature === each.signature &&
       other.each.variadic === each.variadic

@@ -12,14 +12,22 @@ import type { Catalogue, FoundRelation } from "./catalogue.ts";
 import type { References, RelationReference } from "./references.ts";
 
 /**
- * A text with a password or a token in it, as a regular expression of PostgreSQL (`~*`): a literal given to a
- * keyword or a column of such a name, a conninfo string, a URL with credentials.
+ * A text with a password or a token in it, as a regular expression of PostgreSQL (`~*`), which takes linear time
+ * without back references: a literal given to a keyword or a column of such a name, also behind a comment, or to a
+ * function of pgcrypto; a conninfo string; a URL with credentials; a header; what is a secret by its own shape.
  */
 export const SECRET_TEXT = String
   .raw`(passw(or)?d|passphrase|secret|token|api_?key|credential)\w*['"]?\s*(=|:=|=>|:|\sto\s|\s)\s*(E|U&)?(['"]+[^'"]|\$[^\d])` +
   String.raw`|(passw(or)?d|passphrase|passfile|secret|token|api_?key)=[^\s'"$(]` +
   String.raw`|passw(or)?d\s+(E|U&)?'|identified\s+by\s` +
-  String.raw`|://[^/\s:@]*:[^/\s@]+@`;
+  String.raw`|://[^/\s:@]*:[^/\s@]+@` +
+  String
+    .raw`|(passw(or)?d|passphrase|secret|token|api_?key|credential)\w*['"]?\s*(=|:=|=>|:|\sto)?\s*(/\*|--)` +
+  String.raw`|\m(crypt|hmac|pgp_\w+|encrypt\w*|decrypt\w*)"?\s*\([^;]*('|\$[^\d])` +
+  String.raw`|\mauthorization['"]?\s*[:=]|\mbearer\s+['"]?[-\w.~+/]{8,}` +
+  String.raw`|\m(akia|asia)[0-9a-z]{16}\M|\maiza[-\w]{35}|-----begin [a-z0-9 ]*private key` +
+  String.raw`|\m(gh[opusr]_|github_pat_|glpat-|npm_|sk_live_|rk_live_|xox[abeoprs]-)[-\w]{16}` +
+  String.raw`|\meyj[-\w]{5,}\.[-\w]+\.|scram-sha-256\$|\mmd5[0-9a-f]{32}\M`;
 
 /** Names of settings that hold a secret by what they are called. */
 const SECRET_SETTING = /passw(or)?d|passphrase|secret|token|api_?key|credential/;
@@ -109,9 +117,17 @@ export async function refuseSecrets(
 ): Promise<void> {
   for (const relation of relations) {
     const reference = references.relations[relation.index - 1];
+    if (relation.schema === "pg_toast" && relation.origin === "builtin") {
+      throw new CallError(
+        "refused",
+        `Cannot read ${relation.schema}.${relation.name} as it holds long values of the database's own catalogues`,
+        { hint: "Ask for the columns of the catalogue itself" },
+      );
+    }
     if (relation.origin === "user" || relation.child || reference === undefined) continue;
     const key = relation.origin === "extension" ? relation.name : `${relation.schema}.${relation.name}`;
     for (const guarded of [GUARDED.get(key) ?? []].flat()) {
+      if (guarded.probe === STATISTICS_PROBE && isOfOtherTables(reference)) continue;
       const column = mentioned(guarded.columns, relation, reference, references);
       if (column === undefined) continue;
       if (guarded.probe !== undefined && !await probe(guarded.probe, relation, catalogue)) continue;
@@ -124,14 +140,22 @@ export async function refuseSecrets(
           guarded.probe === undefined ? "holds" : "now holds"
         } secrets of the database`,
         {
-          hint: `These columns of ${relation.name} can be asked for by name, without * or the whole row: ${
-            others.join(", ")
-          }`,
+          hint: (guarded.probe === STATISTICS_PROBE
+            ? "Ask for the statistics of one table: … from pg_stats where tablename = 'name' and …, with nothing else in FROM. "
+            : "") +
+            `These columns of ${relation.name} can be asked for by name, without * or the whole row: ${
+              others.join(", ")
+            }`,
         },
       );
     }
   }
   await refuseSettings(references.settings, catalogue);
+}
+
+/** Statistics of tables that are named and none of PostgreSQL's own, which hold its secrets. */
+function isOfOtherTables({ statisticsOf }: RelationReference): boolean {
+  return statisticsOf?.every((table) => !table.startsWith("pg_")) === true;
 }
 
 /** The guarded column that a text may read of a relation; undefined if none. */

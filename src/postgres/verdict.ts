@@ -6,32 +6,48 @@ import { CallError } from "../common/errors.ts";
 import type { FoundFunction } from "./catalogue.ts";
 import { isHarmless, refusedReason } from "./functions.ts";
 
-/** What stands allowed by name: `name`, `schema.name` or `schema.name(argument types)`. */
+/** What stands allowed by name: `name`, `schema.name` or `schema.name(argument types)`, each as {@linkcode key}. */
 export type Allowed = ReadonlySet<string>;
 
-/** Allowed names as they are compared: without spaces, in lower case unless quoted. */
+/** Allowed names as they are compared: folded to lower case unless quoted, as PostgreSQL reads them. */
 export function allowedNames(names: readonly string[]): Allowed {
-  return new Set(names.map(normal).filter((name) => name !== ""));
+  return new Set(names.flatMap((name) => entry(name) ?? []));
 }
 
-/** Whether an object is allowed by name. */
+/** Whether an object is allowed by name: its names as they are, not folded. */
 export function isAllowed(allowed: Allowed, schema: string, name: string, argumentTypes?: string): boolean {
   if (allowed.size === 0) return false;
-  const long = `${schema}.${name}`;
-  return [
-    name,
-    long,
-    ...(argumentTypes === undefined ? [] : [`${name}(${argumentTypes})`, `${long}(${argumentTypes})`]),
-  ]
-    .some((each) => allowed.has(plain(each)) || allowed.has(each.replace(/\s/g, "")));
+  const types = argumentTypes === undefined ? [] : [fold(argumentTypes)];
+  return [undefined, schema].some((each) =>
+    [undefined, ...types].some((type) => allowed.has(key(each, name, type)))
+  );
 }
 
-function normal(name: string): string {
-  return name.includes('"') ? name.replaceAll('"', "").replace(/\s/g, "") : plain(name);
+/** Unambiguous, whatever is in the names. */
+function key(schema: string | undefined, name: string, types: string | undefined): string {
+  return JSON.stringify([schema ?? null, name, types ?? null]);
 }
 
-function plain(name: string): string {
-  return name.replace(/\s/g, "").toLowerCase();
+/** `name`, `"Name"`, either after a schema, with types in parentheses or without; undefined for all else. */
+const ENTRY = /^(?:("(?:[^"]|"")+"|[^".()]+)\.)?("(?:[^"]|"")+"|[^".()]+)(?:\((.*)\))?$/s;
+
+function entry(text: string): string | undefined {
+  const match = ENTRY.exec(fold(text));
+  if (match === null) return undefined;
+  const [, schema, name = "", types] = match;
+  return key(schema === undefined ? undefined : identifier(schema), identifier(name), types);
+}
+
+/** Without spaces and in lower case (of ASCII), except between quotes. */
+function fold(text: string): string {
+  return text.replace(
+    /("(?:[^"]|"")*")|\s+|[A-Z]/g,
+    (found, quoted?: string) => quoted ?? found.trim().toLowerCase(),
+  );
+}
+
+function identifier(part: string): string {
+  return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part;
 }
 
 /** Settings that a function may set for itself while it runs: they change how values look and how queries are planned. */
@@ -45,6 +61,13 @@ export type Verdict = "accept" | "read";
 export function judge(found: FoundFunction, allowed: Allowed, count: number | undefined): Verdict {
   if (isAllowed(allowed, found.schema, found.name, found.arguments)) return "accept";
   const called = `${found.schema}.${found.name}(${found.arguments})`;
+  if (count === undefined && found.origin === "builtin" && found.name === "current_setting") {
+    // An operator, a cast or an aggregate calls it: with a name that is not in the text.
+    throw new CallError(
+      "refused",
+      "Cannot call current_setting with a computed name as the setting could hold a secret",
+    );
+  }
   const byName =
     `A person who knows that it only reads can allow it: DB_ALLOW_FUNCTIONS=${found.schema}.${found.name}`;
   if (found.origin !== "user" && (found.origin === "extension" || found.language !== "plpgsql")) {
@@ -72,6 +95,7 @@ export function judge(found: FoundFunction, allowed: Allowed, count: number | un
       });
     }
   }
+  if (found.makesRange) return "accept";
   if (found.kind === "a") return "accept"; // Its functions are judged each on its own.
   if (found.language !== "sql" && found.language !== "plpgsql") {
     throw new CallError(

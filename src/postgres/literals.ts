@@ -1,0 +1,65 @@
+/** What a parse tree says by a literal: text, and the table that a query of statistics is restricted to. */
+import { asList, isRecord, type ParseNode, parseNode } from "./statement.ts";
+
+/** The text of `'…'` and `'…'::text`; undefined for all else. */
+export function literalText(value: unknown): string | undefined {
+  const node = value === undefined ? undefined : parseNode(value);
+  if (node?.type === "TypeCast") {
+    const type = node.fields["typeName"];
+    const names = isRecord(type) ? strings(type["names"]) : [];
+    const plain = isRecord(type) && type["arrayBounds"] === undefined && type["pct_type"] !== true;
+    return plain && ["text", "pg_catalog.text"].includes(names.join("."))
+      ? literalText(node.fields["arg"])
+      : undefined;
+  }
+  const text = node?.type === "A_Const" ? node.fields["sval"] : undefined;
+  if (!isRecord(text)) return undefined;
+  return typeof text["sval"] === "string" ? text["sval"] : "";
+}
+
+/**
+ * The tables that a SELECT of `pg_stats` alone is restricted to: `tablename = 'name'` or `tablename in ('name', …)`,
+ * joined to the rest of its WHERE by AND; undefined if it may read the statistics of others.
+ */
+export function tablesOfStatistics(select: ParseNode): readonly string[] | undefined {
+  const [from, ...more] = asList(select.fields["fromClause"] ?? []);
+  const relation = from === undefined ? undefined : parseNode(from);
+  if (more.length > 0 || relation?.type !== "RangeVar" || relation.fields["relname"] !== "pg_stats") {
+    return undefined;
+  }
+  const alias = relation.fields["alias"];
+  if (isRecord(alias) && alias["colnames"] !== undefined) return undefined;
+  const name = isRecord(alias) ? alias["aliasname"] : "pg_stats";
+  const where = select.fields["whereClause"];
+  return conjuncts(where).map((each) => comparedTables(each, name)).find((each) => each !== undefined);
+}
+
+function conjuncts(where: unknown): ParseNode[] {
+  const node = where === undefined ? undefined : parseNode(where);
+  if (node === undefined) return [];
+  if (node.type !== "BoolExpr" || node.fields["boolop"] !== "AND_EXPR") return [node];
+  return asList(node.fields["args"]).flatMap(conjuncts);
+}
+
+function comparedTables(node: ParseNode, alias: unknown): readonly string[] | undefined {
+  if (node.type !== "A_Expr" || !["AEXPR_OP", "AEXPR_IN"].includes(String(node.fields["kind"]))) {
+    return undefined;
+  }
+  if (strings(node.fields["name"]).join() !== "=") return undefined;
+  const column = parseNode(node.fields["lexpr"] ?? {});
+  if (column?.type !== "ColumnRef") return undefined;
+  const fields = strings(column.fields["fields"]);
+  if (fields.at(-1) !== "tablename" || fields.length > 2 || fields.length === 2 && fields[0] !== alias) {
+    return undefined;
+  }
+  const right = parseNode(node.fields["rexpr"] ?? {});
+  const values = right?.type === "List" ? asList(right.fields["items"]) : [node.fields["rexpr"]];
+  const tables = values.map(literalText);
+  return tables.every((table) => table !== undefined) ? tables : undefined;
+}
+
+function strings(value: unknown): string[] {
+  return asList(value ?? []).flatMap((item) => parseNode(item) ?? []).map((part) =>
+    String(part.fields["sval"])
+  );
+}
