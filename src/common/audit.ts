@@ -1,7 +1,7 @@
 /** The audit log: one JSON line per call, written before the answer leaves. Speaks to stderr or to one file. */
 import { CallError, type CallErrorKind, StartError } from "./errors.ts";
 import { reasonOf } from "./env.ts";
-import { writeStderr } from "./log.ts";
+import { flushStderr, writeStderr } from "./log.ts";
 import { maskSecrets } from "./secrets_mask.ts";
 
 /** What is written of one call. */
@@ -23,8 +23,13 @@ export interface AuditRecord {
 export interface AuditLog {
   /** Throws {@linkcode CallError} when the record can't be written: then the answer must not leave. */
   write(record: AuditRecord): void;
+  /** Waits until the records so far are out, for a moment where somebody else must take them. */
+  readonly settled?: () => Promise<void>;
   close(): void;
 }
+
+/** Milliseconds that an answer waits for whoever reads stderr. */
+const stderrMs = 250;
 
 /** Characters of one call's arguments that are kept; the rest is counted. */
 const argumentLimit = 16_384;
@@ -32,7 +37,11 @@ const argumentLimit = 16_384;
 /** Opens the audit log that `AUDIT_LOG` names: `stderr`, or a file to append to. */
 export function openAuditLog(destination: string, now: () => Date = () => new Date()): AuditLog {
   if (destination === "stderr") {
-    return { write: (record) => writeStderr(auditLine(record, now())), close: () => {} };
+    return {
+      write: (record) => writeStderr(auditLine(record, now())),
+      settled: () => flushStderr(stderrMs),
+      close: () => {},
+    };
   }
   let file: Deno.FsFile;
   let endsInLine = true;

@@ -85,6 +85,7 @@ export class Pipeline {
     const tool = this.#tools.get(name);
     if (tool !== undefined) return await this.#limited(tool, args, caller, true);
     const answer = this.refuse(name, args, caller, this.#unknownToolSentence(name));
+    await this.#options.audit.settled?.();
     if (answer.kind === "invalid") throw new UnknownToolError(answer.text);
     return answer;
   }
@@ -104,7 +105,9 @@ export class Pipeline {
       result = this.#failed(tool.name, error);
     }
     const answer = fitAnswer(result.answer, this.#options.maxOutputBytes);
-    return this.#audit(caller, tool.name, args, { ...result, answer }, started) ?? answer;
+    const replaced = this.#audit(caller, tool.name, args, { ...result, answer }, started);
+    await this.#options.audit.settled?.();
+    return replaced ?? answer;
   }
 
   /** Audits a request that no handler will see, such as one whose parameters have the wrong shape. */

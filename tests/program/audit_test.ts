@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { type CommandLine, type ErrorLine, programCommand, RawClient } from "../support/mcp.ts";
+import { type CommandLine, type ErrorLine, eventually, programCommand, RawClient } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase } from "../support/program_database.ts";
@@ -13,6 +13,7 @@ Deno.test({
     const last = async (tool: string, args: Readonly<Record<string, unknown>>): Promise<ErrorLine> => {
       const before = client.auditLines.length;
       await client.request("tools/call", { name: tool, arguments: args });
+      await eventually("the call's line", () => client.auditLines.length > before);
       const lines = client.auditLines.slice(before);
       assert.equal(lines.length, 1);
       return lines[0] ?? {};
@@ -65,6 +66,7 @@ Deno.test({
       });
       client.notify("notifications/cancelled", { requestId: id });
       await client.query("SELECT 1");
+      await eventually("both lines", () => client.auditLines.length >= before + 2);
       const lines = client.auditLines.slice(before);
       assert.deepEqual(lines.map((line) => line.outcome).toSorted(), ["cancelled", "ok"]);
     });
