@@ -17,6 +17,12 @@ const MAX_TEXTS = 200;
 /** Names of schemas; null is the session's own search path. */
 type Path = readonly string[] | null;
 
+/**
+ * The path that stored texts are printed with: what is not qualified in them is `pg_catalog`'s, whatever a session's
+ * own path would find for the name.
+ */
+const PRINTED: Path = ["pg_catalog"];
+
 /** By oid. */
 type Functions = ReadonlyMap<string, FoundFunction>;
 
@@ -122,7 +128,7 @@ export class Review {
     // One text, as partitions repeat theirs with other constants.
     const relations = new Set(evaluated.map(({ relation }) => relation));
     const via = `an index or constraint of ${[...relations].slice(0, 3).join(" or ")}`;
-    this.#pending.push({ references: mergeReferences(all), path: null, via });
+    this.#pending.push({ references: mergeReferences(all), path: PRINTED, via });
   }
 
   /** What runs without being called by name: operators, casts, types. */
@@ -172,8 +178,10 @@ export class Review {
       this.#expression(found.defaultValues, `defaults:${found.oid}`, `the arguments of the function ${name}`);
     }
     if (judge(found, this.#allowed, count) === "read") {
-      // A standard body is stored by identity and printed as the session sees its names; a string is read anew.
-      const own = found.language === "sql" && found.definition !== null ? null : ownPath(found) ?? path;
+      // A standard body is stored by identity, and printed; a string is read anew.
+      const own = found.language === "sql" && found.definition !== null
+        ? PRINTED
+        : ownPath(found) ?? (path === PRINTED ? null : path);
       this.#text(`function:${found.oid}`, () => readBody(found), `the function ${name}`, own);
     }
     if (found.origin === "user" && found.parts !== null) {
@@ -201,7 +209,7 @@ export class Review {
           `view:${oid}`,
           () => readQuery(definition),
           `the view ${schema}.${name}`,
-          null,
+          PRINTED,
         );
       }
       for (const policy of relation.policies ?? []) {
@@ -211,7 +219,7 @@ export class Review {
   }
 
   #expression(expression: string, key: string, via: string): void {
-    this.#text(`${key}:${expression}`, () => readExpression(expression), via, null);
+    this.#text(`${key}:${expression}`, () => readExpression(expression), via, PRINTED);
   }
 
   #text(key: string, read: () => References, via: string, path: Path): void {
@@ -227,6 +235,8 @@ export class Review {
 }
 
 function samePath(one: Path, other: Path): boolean {
+  // A function may have the same schemas for its path, and what it calls runs with them.
+  if (one === PRINTED || other === PRINTED) return one === other;
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
