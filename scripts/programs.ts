@@ -14,4 +14,6 @@ export interface Program {
 
 export const programs: readonly Program[] = [
   { name: "postgres-mcp", entry: "src/postgres.ts", permissions: "postgres", whole: ["libpg-query"] },
+  { name: "prometheus-mcp", entry: "src/prometheus.ts", permissions: "prometheus", whole: [] },
+  { name: "kubernetes-mcp", entry: "src/kubernetes.ts", permissions: "kubernetes", whole: [] },
 ];

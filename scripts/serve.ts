@@ -8,6 +8,8 @@ import { startSampleThread } from "./sample_database.ts";
 
 const programs: Readonly<Record<string, () => Promise<{ readonly program: Program }>>> = {
   postgres: () => import("../src/postgres.ts"),
+  prometheus: () => import("../src/prometheus.ts"),
+  kubernetes: () => import("../src/kubernetes.ts"),
 };
 
 const [name = "", ...args] = Deno.args;
@@ -22,6 +24,12 @@ if (args.includes("--demo") && args.includes("--print-config")) {
   const line =
     `--demo can't be combined with --print-config: deno task demo ends with the configuration to paste\n`;
   Deno.stderr.writeSync(new TextEncoder().encode(line));
+  Deno.exit(2);
+}
+if (args.includes("--demo") && name !== "postgres") {
+  Deno.stderr.writeSync(
+    new TextEncoder().encode(`--demo is for postgres: ${name} has no sample of its own\n`),
+  );
   Deno.exit(2);
 }
 if (args.includes("--demo")) {

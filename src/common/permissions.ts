@@ -7,6 +7,8 @@ export interface NeededPermissions {
   readonly files: boolean;
   /** The backend is behind a Unix socket, which Deno counts as a file to read and to write. */
   readonly socket: boolean;
+  /** Programs that the run permission names are started for credentials. */
+  readonly plugins: boolean;
 }
 
 /**
@@ -15,7 +17,8 @@ export interface NeededPermissions {
  * Whole permissions only: to revoke one path or host of an open grant does nothing, and says nothing.
  */
 export function giveUpPermissions(needed: NeededPermissions, log: Logger): void {
-  const names: Deno.PermissionDescriptor["name"][] = ["env", "run", "ffi", "sys"];
+  const names: Deno.PermissionDescriptor["name"][] = ["env", "ffi", "sys"];
+  if (!needed.plugins || isOpen("run")) names.push("run");
   if (!needed.socket || isOpen("write")) names.unshift("write");
   if (!needed.files && (!needed.socket || isOpen("read"))) names.push("read");
   for (const name of names) {
@@ -25,6 +28,6 @@ export function giveUpPermissions(needed: NeededPermissions, log: Logger): void 
   }
 }
 
-function isOpen(name: "read" | "write"): boolean {
+function isOpen(name: "read" | "write" | "run"): boolean {
   return Deno.permissions.querySync({ name }).state === "granted";
 }

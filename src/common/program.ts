@@ -50,6 +50,8 @@ export interface Backend {
   readonly deadlineMs: number;
   /** It is behind a Unix socket, so that every new connection takes permission to read and write. */
   readonly usesUnixSocket?: boolean;
+  /** It may have to start a credential plugin, one of those that the run permission names. */
+  readonly startsPlugins?: boolean;
   /** Connects and reports; true when all is well. */
   readonly check: (say: (line: string) => void) => Promise<boolean>;
   /** What a user should hear once, with the first answer. */
@@ -135,8 +137,11 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
   // A check opens no audit log, as it answers nobody's call; otherwise it runs as the server will.
   const audit = command.name === "check" ? undefined : openAuditLog(auditDestination);
   const backend = await program.open(environment, log);
-  const { usesUnixSocket = false } = backend;
-  giveUpPermissions({ files: environment.usesFiles, socket: usesUnixSocket }, log);
+  const { usesUnixSocket = false, startsPlugins = false } = backend;
+  giveUpPermissions(
+    { files: environment.usesFiles, socket: usesUnixSocket, plugins: startsPlugins },
+    log,
+  );
   if (audit === undefined) {
     const well = await backend.check((line) => writeLine(Deno.stdout, visible(line)));
     await backend.close();
