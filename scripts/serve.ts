@@ -1,24 +1,17 @@
 /**
- * `deno task serve:postgres`: the program from source, with its own permission set and no more. `--demo` gives it
- * the sample database, which runs in a thread of the same process since the program may start no other.
+ * `deno task serve:*`: a program from source, with its own permission set and no more. `--demo` gives it the sample
+ * database, which runs in a thread of the same process since the program may start no other.
  */
-import type { Program } from "../src/common/program.ts";
 import { runProgram } from "../src/common/program.ts";
 import { startSampleThread } from "./sample_database.ts";
-
-const programs: Readonly<Record<string, () => Promise<{ readonly program: Program }>>> = {
-  postgres: () => import("../src/postgres.ts"),
-  prometheus: () => import("../src/prometheus.ts"),
-  kubernetes: () => import("../src/kubernetes.ts"),
-};
+import { isProgram, loadProgram } from "./served_programs.ts";
 
 const [name = "", ...args] = Deno.args;
-const load = programs[name];
-if (load === undefined) {
+if (!isProgram(name)) {
   Deno.stderr.writeSync(new TextEncoder().encode(`Cannot serve "${name}": no program has that name\n`));
   Deno.exit(2);
 }
-const { program } = await load();
+const program = await loadProgram(name);
 if (args.includes("--demo") && args.includes("--print-config")) {
   // What is printed here would name a port that is gone when a client uses it.
   const line =

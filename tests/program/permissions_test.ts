@@ -1,7 +1,7 @@
 import assert from "@std/assert";
 import { buildProgram } from "../../scripts/build.ts";
 import { permissionFlags, permissionSet } from "../../scripts/permissions.ts";
-import { type CommandLine, executable, programCommand, RawClient } from "../support/mcp.ts";
+import { type CommandLine, compiled, programCommand, RawClient } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, readerPassword } from "../support/program_database.ts";
@@ -10,7 +10,7 @@ const entry = "tests/support/probe_program.ts";
 
 /** The probe, started or compiled as the program itself is. */
 async function probeCommand(folder: string): Promise<CommandLine> {
-  if (executable === undefined) {
+  if (!compiled) {
     const { command, args } = programCommand();
     return { command, args: [...args.slice(0, args.findIndex((arg) => arg.startsWith("scripts/"))), entry] };
   }
@@ -144,7 +144,7 @@ const missing: readonly (readonly [string, readonly string[], Readonly<Record<st
 for (const [what, flags, variables, says] of missing) {
   Deno.test({
     name: `a missing permission never ends the process, and the call says which one: ${what}`,
-    ignore: !permitted || executable !== undefined || Deno.build.os === "windows",
+    ignore: !permitted || compiled || Deno.build.os === "windows",
     async fn() {
       const given = { DB_HOST: "127.0.0.1", DB_PORT: "1", ...variables };
       await using client = await RawClient.connect({ command: withFlags(...flags), variables: given });
@@ -158,7 +158,7 @@ for (const [what, flags, variables, says] of missing) {
 
 Deno.test({
   name: "a Unix socket works with permissions for its folder alone, which stay; open ones go",
-  ignore: !postgresAvailable || executable !== undefined,
+  ignore: !postgresAvailable || compiled,
   async fn() {
     await using database = await createProgramDatabase();
     const { DB_PASSWORD: _, ...rest } = database.variables;

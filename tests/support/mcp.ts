@@ -1,9 +1,10 @@
 /**
- * Launches postgres-mcp as a client would, and speaks MCP to it by hand.
+ * Launches a program as a client would, and speaks MCP to it by hand.
  *
- * Without more it is the source, by the very command of `deno task serve:postgres`; `TEST_PROGRAM` names an
- * executable that takes its place, so that the same session tests run against both.
+ * Without more it is the source, by the very command of `deno task serve:*`; `TEST_PROGRAMS` names the folder of
+ * the executables that take its place, so that the same session tests run against both.
  */
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import manifest from "../../deno.json" with { type: "json" };
 import { permitted } from "./permitted.ts";
@@ -11,11 +12,13 @@ import { permitted } from "./permitted.ts";
 /** The top of the project; the program is started there. */
 export const project: string = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The executable under test, or undefined for the source. */
-export const executable: string | undefined = (() => {
-  const path = permitted ? Deno.env.get("TEST_PROGRAM") : undefined;
-  return path === undefined || path === "" ? undefined : Deno.realPathSync(path);
-})();
+/** A program by the name of its task and permission set; its executable is `NAME-mcp`. */
+export type ProgramName = "postgres" | "prometheus" | "kubernetes";
+
+const programsFolder = permitted ? Deno.env.get("TEST_PROGRAMS") : undefined;
+
+/** Whether executables are tested, not the source. */
+export const compiled: boolean = programsFolder !== undefined && programsFolder !== "";
 
 /** What starts a process. */
 export interface CommandLine {
@@ -24,10 +27,15 @@ export interface CommandLine {
 }
 
 /** The program under test. */
-export function programCommand(args: readonly string[] = []): CommandLine {
-  if (executable !== undefined) return { command: executable, args };
-  const [deno, ...words] = manifest.tasks["serve:postgres"].split(" ");
-  if (deno !== "deno") throw new Error("serve:postgres is not a plain deno command any more");
+export function programCommand(
+  args: readonly string[] = [],
+  program: ProgramName = "postgres",
+): CommandLine {
+  if (compiled) {
+    return { command: Deno.realPathSync(resolve(project, programsFolder ?? "", `${program}-mcp`)), args };
+  }
+  const [deno, ...words] = manifest.tasks[`serve:${program}`].split(" ");
+  if (deno !== "deno") throw new Error(`serve:${program} is not a plain deno command any more`);
   return { command: Deno.execPath(), args: [...words, ...args] };
 }
 
@@ -52,6 +60,8 @@ export interface Ended {
 export interface LaunchOptions {
   readonly args?: readonly string[];
   readonly variables?: Readonly<Record<string, string>>;
+  /** `postgres` unless given. */
+  readonly program?: ProgramName;
   /** In place of the program under test. */
   readonly command?: CommandLine;
   /** stdout may be something else than MCP, as with `--help`. */
@@ -126,7 +136,7 @@ export class RawClient implements AsyncDisposable {
 
   /** Starts a process and says nothing to it. */
   static launch(options: LaunchOptions = {}): RawClient {
-    const { command, args } = options.command ?? programCommand(options.args);
+    const { command, args } = options.command ?? programCommand(options.args, options.program);
     return new RawClient(
       new Deno.Command(command, {
         args: [...args],
