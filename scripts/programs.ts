@@ -16,4 +16,5 @@ export const programs: readonly Program[] = [
   { name: "postgres-mcp", entry: "src/postgres.ts", permissions: "postgres", whole: ["libpg-query"] },
   { name: "prometheus-mcp", entry: "src/prometheus.ts", permissions: "prometheus", whole: [] },
   { name: "kubernetes-mcp", entry: "src/kubernetes.ts", permissions: "kubernetes", whole: [] },
+  { name: "platform-mcp", entry: "src/platform.ts", permissions: "platform", whole: ["libpg-query"] },
 ];

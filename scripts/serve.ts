@@ -19,9 +19,9 @@ if (args.includes("--demo") && args.includes("--print-config")) {
   Deno.stderr.writeSync(new TextEncoder().encode(line));
   Deno.exit(2);
 }
-if (args.includes("--demo") && name !== "postgres") {
+if (args.includes("--demo") && name !== "postgres" && name !== "platform") {
   Deno.stderr.writeSync(
-    new TextEncoder().encode(`--demo is for postgres: ${name} has no sample of its own\n`),
+    new TextEncoder().encode(`--demo is for postgres and platform: ${name} has no sample of its own\n`),
   );
   Deno.exit(2);
 }

@@ -5,6 +5,7 @@ const modules: Readonly<Record<string, () => Promise<{ readonly program: Program
   postgres: () => import("../src/postgres.ts"),
   prometheus: () => import("../src/prometheus.ts"),
   kubernetes: () => import("../src/kubernetes.ts"),
+  platform: () => import("../src/platform.ts"),
 };
 
 /** Whether there is a program of that short name. */

@@ -1,6 +1,7 @@
 /**
- * `deno task test:versions`: the tests that talk to PostgreSQL, against each major version that is supported, from npm's
- * packages of the servers; then docs/versions.md says what ran. Linux on x64 only, as the packages are named.
+ * `deno task test:versions [major …]`: the tests that talk to PostgreSQL, against each major version that is supported,
+ * from npm's packages of the servers; docs/versions.md says of each what ran, once all of it has passed. Linux on x64
+ * only, as the packages are named.
  */
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -34,7 +35,9 @@ for (const major of wanted) {
   const server = await unpack(version);
   try {
     say(`PostgreSQL ${major}: testing`);
-    outcomes.push(await test(`${server}/bin`, version));
+    const outcome = await test(`${server}/bin`, version);
+    outcomes.push(outcome);
+    if (outcome.failed === 0) await note(major, outcome);
   } finally {
     await Deno.remove(server, { recursive: true });
   }
@@ -43,7 +46,6 @@ for (const { version, passed, failed, ignored } of outcomes) {
   say(`PostgreSQL ${version.replace(/-.*/, "")}: ${passed} passed, ${failed} failed, ${ignored} skipped`);
 }
 if (outcomes.some(({ failed }) => failed > 0)) Deno.exit(1);
-if (wanted.length === Object.keys(versions).length) await writePage();
 
 /** Puts the server of a version into a folder that its own user can read, with the links that npm can't hold. */
 async function unpack(version: string): Promise<string> {
@@ -88,10 +90,12 @@ async function run(command: string, args: readonly string[], cwd: string): Promi
   if (!success) throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
 }
 
-async function writePage(): Promise<void> {
-  const rows = outcomes.map(({ version, passed, ignored }) =>
-    `| ${version.replace(/-.*/, "")} | ${passed} passed, ${ignored} skipped |`
-  );
+/** Puts the outcome in the page, in the place of what was there of that major version. */
+async function note(major: string, { version, passed, ignored }: Outcome): Promise<void> {
+  const path = `${root}docs/versions.md`;
+  const before = await Deno.readTextFile(path).catch(() => "");
+  const rows = new Map([...before.matchAll(/^\| (\d+)\..*$/gm)].map(([row, of]) => [of, row]));
+  rows.set(major, `| ${version.replace(/-.*/, "")} | ${passed} passed, ${ignored} skipped |`);
   const page = [
     "# PostgreSQL versions",
     "",
@@ -99,12 +103,12 @@ async function writePage(): Promise<void> {
     "",
     "| server | tests |",
     "|---|---|",
-    ...rows,
+    ...[...rows].sort(([one], [other]) => Number(one) - Number(other)).map(([, row]) => row),
     "",
     "Managed services that were tried: none.",
     "",
   ].join("\n");
-  await Deno.writeTextFile(`${root}docs/versions.md`, page);
+  await Deno.writeTextFile(path, page);
 }
 
 function say(line: string): void {

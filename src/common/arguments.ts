@@ -1,6 +1,7 @@
 /** The command line that all programs share. */
 import { parseArgs } from "@std/cli";
 import { StartError } from "./errors.ts";
+import { type ListenAddress, parseListenAddress } from "./listen_address.ts";
 
 /** Which clients `--print-config` knows. */
 export const configurationForms = ["claude-code", "mcp-json"] as const;
@@ -8,18 +9,22 @@ export type ConfigurationForm = (typeof configurationForms)[number];
 
 /** What a program was asked to do. */
 export type Command =
-  | { readonly name: "serve" }
-  | { readonly name: "check" }
+  | { readonly name: "serve"; readonly http: ListenAddress | undefined }
+  | { readonly name: "check"; readonly http: ListenAddress | undefined }
   | { readonly name: "help" }
   | { readonly name: "version" }
+  | { readonly name: "new-token"; readonly client: string }
   | { readonly name: "print-config"; readonly form: ConfigurationForm };
+
+/** What the name of a token may be, as the token file has it. */
+const tokenName = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Reads the arguments. Throws {@linkcode StartError} with one line for an argument it does not know. */
 export function parseCommand(args: readonly string[]): Command {
   let values;
   try {
     ({ values } = parseArgs({
-      args: [...args],
+      args: withDefaultAddress(args),
       strict: true,
       allowPositionals: false,
       options: {
@@ -27,6 +32,8 @@ export function parseCommand(args: readonly string[]): Command {
         version: { type: "boolean", short: "V" },
         check: { type: "boolean" },
         demo: { type: "boolean" },
+        http: { type: "string" },
+        "new-token": { type: "string" },
         "print-config": { type: "string" },
       },
     }));
@@ -36,7 +43,7 @@ export function parseCommand(args: readonly string[]): Command {
       /'(-{1,2}[a-z][a-z-]{0,30})( <value>)?'/.exec(error instanceof Error ? error.message : "") ?? [];
     throw new StartError(
       option === undefined
-        ? "Unexpected argument: the database is named in the environment, DATABASE_URL for one; --help lists all"
+        ? "Unexpected argument: what to connect to is named in the environment; --help lists all"
         : `The option ${option} can't be used so: --help lists the arguments`,
     );
   }
@@ -44,6 +51,13 @@ export function parseCommand(args: readonly string[]): Command {
   if (values.version === true) return { name: "version" };
   if (values.demo === true) {
     throw new StartError("--demo works from source only: deno task serve:postgres --demo");
+  }
+  const client = values["new-token"];
+  if (client !== undefined) {
+    if (!tokenName.test(client)) {
+      throw new StartError("--new-token takes a name of 1 to 64 characters: letters, digits, dot, _ and -");
+    }
+    return { name: "new-token", client };
   }
   const chosen = values["print-config"];
   if (chosen !== undefined) {
@@ -53,5 +67,14 @@ export function parseCommand(args: readonly string[]): Command {
     }
     return { name: "print-config", form };
   }
-  return values.check === true ? { name: "check" } : { name: "serve" };
+  const http = values.http === undefined ? undefined : parseListenAddress(values.http);
+  return { name: values.check === true ? "check" : "serve", http };
+}
+
+/** `parseArgs` knows no option whose value may be left out: a bare `--http` gets an empty one. */
+function withDefaultAddress(args: readonly string[]): string[] {
+  return args.map((argument, at) => {
+    const next = args[at + 1];
+    return argument === "--http" && (next === undefined || next.startsWith("-")) ? "--http=" : argument;
+  });
 }

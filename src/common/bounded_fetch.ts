@@ -3,6 +3,8 @@
  * is told in words of our own: the runtime's repeat the address, and with it what may be a secret.
  */
 
+import { size } from "./units.ts";
+
 /** What can go wrong between this program and a backend. */
 export type TransportFaultKind =
   | "refused" // nobody listens there
@@ -11,7 +13,7 @@ export type TransportFaultKind =
   | "tls" // a certificate that is not trusted, expired, or for another name
   | "timeout"
   | "redirect" // redirects are not followed: credentials would travel with them
-  | "permission" // this build may not reach that host
+  | "permission" // this build, or the runtime, may not reach that host or port
   | "broken" // reset, closed in mid-answer, not HTTP
   | "too_large";
 
@@ -29,7 +31,8 @@ export class TransportFault extends Error {
 /** A request to a backend. */
 export interface BoundedRequest {
   readonly method: "GET" | "POST";
-  readonly headers: Headers;
+  /** As pairs, a name that comes twice is sent twice; `Headers` joins its values into one. */
+  readonly headers: Headers | [name: string, value: string][];
   /** A form, or JSON. */
   readonly body?: string;
   /** Certificates and proxies; the runtime's own client unless given. */
@@ -95,7 +98,7 @@ export async function boundedFetch(url: URL, request: BoundedRequest): Promise<B
       for await (const chunk of response.body ?? []) {
         received += chunk.length;
         if (received > maxBytes) {
-          throw new TransportFault("too_large", `the answer is larger than ${maxBytes} bytes`);
+          throw new TransportFault("too_large", `the answer is larger than ${size(maxBytes)}`);
         }
         yield chunk;
       }
@@ -123,25 +126,33 @@ export async function boundedFetch(url: URL, request: BoundedRequest): Promise<B
   };
 }
 
-/** The runtime's error as a fault, by the words that Deno's HTTP client uses. */
+/** The runtime's error as a fault, by the words of Deno 2.7 and 2.9, of hyper's and of rustls's. */
 function explainFailure(error: unknown): TransportFault {
-  const text = messages(error).toLowerCase();
+  // They repeat the address: `/api/v1/alerts` is no TLS alert, and `dns.example` no failed look-up.
+  const text = messages(error).replace(/https?:\/\/\S+/gi, "").toLowerCase();
   const fault = (kind: TransportFaultKind, message: string) =>
     new TransportFault(kind, message, { cause: error });
   if (error instanceof Deno.errors.NotCapable) {
     return fault("permission", "this program was built without permission to reach that host");
   }
-  if (text.includes("certificate") || text.includes("tls") || text.includes("alert")) {
+  // https://fetch.spec.whatwg.org/#port-blocking
+  if (/requests to port \d+ are blocked/.test(text)) {
+    return fault("permission", "the port is one that HTTP clients refuse to use");
+  }
+  if (/certificate|\btls\b|fatal alert|corrupt message|handshake/.test(text)) {
     return fault("tls", certificateProblem(text));
   }
   if (text.includes("connection refused")) return fault("refused", "the connection was refused");
-  if (text.includes("lookup address") || text.includes("dns")) {
+  if (text.includes("lookup address") || text.includes("dns error")) {
     return fault("unknown_host", "its name is not known");
   }
   if (text.includes("unreachable") || text.includes("no route")) {
     return fault("unreachable", "there is no route to it");
   }
   if (text.includes("timed out")) return fault("timeout", "the connection timed out");
+  if (/invalid http|parse/.test(text)) {
+    return fault("broken", "what answers there does not speak HTTP; it may want https");
+  }
   return fault("broken", "the connection broke before the answer was whole");
 }
 
@@ -163,6 +174,7 @@ function certificateProblem(text: string): string {
   if (text.includes("corrupt message") || text.includes("invalidcontenttype")) {
     return "it does not speak TLS there";
   }
+  if (text.includes("peer certificate")) return "its certificate can't be accepted";
   return "the TLS handshake failed";
 }
 

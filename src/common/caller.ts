@@ -7,7 +7,8 @@ export function callerOf(server: Server, context: ServerContext, client: string)
   const { mcpReq } = context;
   // The SDK types the envelope as empty; what the client says of itself stands in it under this key.
   const envelope: Readonly<Record<string, unknown>> | undefined = mcpReq.envelope;
-  const info = clientName(envelope?.[CLIENT_INFO_META_KEY]) ?? clientName(server.getClientVersion());
+  const info = clientName(envelope?.[CLIENT_INFO_META_KEY]) ?? clientName(server.getClientVersion()) ??
+    context.http?.req?.headers.get("user-agent")?.slice(0, 128);
   const token = mcpReq._meta?.progressToken;
   return {
     client,

@@ -56,6 +56,16 @@ export class Environment {
     return this.#usesFiles;
   }
 
+  /** The text of any file: a variable names it, or a file that a variable names. Throws what {@linkcode reasonOf} explains. */
+  readFile(path: string): string {
+    return this.#source.readFile(path);
+  }
+
+  /** Says that files are read again while the program runs, such as tokens that rotate. */
+  keepFiles(): void {
+    this.#usesFiles = true;
+  }
+
   /** The value of a variable that is no secret; undefined where it is unset or empty. */
   text(name: string): string | undefined {
     const value = this.#source.get(name);
@@ -64,6 +74,12 @@ export class Environment {
     if (value.trim() === "") throw new StartError(`${name} must not be blank`);
     if (value.includes("\0")) throw new StartError(`${name} must not contain a NUL character`);
     return value;
+  }
+
+  /** A variable that is another program's, as it stands; undefined where it is unset or empty. */
+  plain(name: string): string | undefined {
+    const value = this.#source.get(name);
+    return value === "" ? undefined : value;
   }
 
   /** Whether a variable has a value, whatever it is. */

@@ -12,6 +12,7 @@ import { fit } from "./output.ts";
 import type { RateLimiter } from "./rate_limit.ts";
 import type { Tool, ToolContext } from "./tool.ts";
 import { duration } from "./units.ts";
+import { utf8Length } from "./utf8.ts";
 import { visible } from "./visible.ts";
 
 /** Who calls, and how to reach them while the call runs. */
@@ -34,6 +35,26 @@ export interface Answer {
   readonly kind?: Exclude<AuditRecord["outcome"], "ok">;
 }
 
+/** One call that has ended, as it is counted: by its tool, never by its arguments. */
+export interface EndedCall {
+  /** A tool's name, or one name for all that are none. */
+  readonly tool: string;
+  readonly outcome: AuditRecord["outcome"];
+  /** Bytes of the answer's text. */
+  readonly bytes: number;
+  readonly durationMs: number;
+  /** It was answered without asking the backend. */
+  readonly fromCache: boolean;
+  /** It was announced by `began`. */
+  readonly hadBegun: boolean;
+}
+
+/** Counts calls. */
+export interface CallObserver {
+  began(tool: string): void;
+  ended(call: EndedCall): void;
+}
+
 /** What a pipeline is made of. */
 export interface PipelineOptions {
   readonly tools: readonly Tool[];
@@ -48,6 +69,7 @@ export interface PipelineOptions {
   readonly deadlineMs: number;
   /** What a user should hear once, with the first answer. */
   readonly notice?: (signal: AbortSignal) => Promise<string | undefined>;
+  readonly observer?: CallObserver;
 }
 
 /** Under this name calls of tools that don't exist are limited and audited. */
@@ -65,6 +87,7 @@ interface Outcome {
   readonly answer: Answer;
   readonly outcome: AuditRecord["outcome"];
   readonly rows: number;
+  readonly fromCache?: true;
 }
 
 /** Runs calls. One per process, shared by all connections. */
@@ -97,6 +120,7 @@ export class Pipeline {
 
   async #limited(tool: Tool, args: unknown, caller: Caller, withNotice: boolean): Promise<Answer> {
     const started = performance.now();
+    this.#options.observer?.began(tool.name);
     let result: Outcome;
     try {
       this.#options.rateLimiter.admit(caller.client, tool.name);
@@ -106,6 +130,7 @@ export class Pipeline {
     }
     const answer = fitAnswer(result.answer, this.#options.maxOutputBytes);
     const replaced = this.#audit(caller, tool.name, args, { ...result, answer }, started);
+    this.#count(tool.name, replaced, { ...result, answer }, started, true);
     await this.#options.audit.settled?.();
     return replaced ?? answer;
   }
@@ -119,7 +144,26 @@ export class Pipeline {
     } catch (error) {
       result = this.#failed(name, error);
     }
-    return this.#audit(caller, name, args, result, started) ?? result.answer;
+    const replaced = this.#audit(caller, name, args, result, started);
+    this.#count(this.#tools.has(name) ? name : unknownTool, replaced, result, started, false);
+    return replaced ?? result.answer;
+  }
+
+  #count(
+    tool: string,
+    replaced: Answer | undefined,
+    result: Outcome,
+    started: number,
+    hadBegun: boolean,
+  ): void {
+    this.#options.observer?.ended({
+      tool,
+      outcome: replaced?.kind ?? result.outcome,
+      bytes: utf8Length((replaced ?? result.answer).text),
+      durationMs: performance.now() - started,
+      fromCache: result.fromCache === true,
+      hadBegun,
+    });
   }
 
   async #run(tool: Tool, args: unknown, caller: Caller, withNotice: boolean): Promise<Outcome> {
@@ -129,7 +173,7 @@ export class Pipeline {
     const cached = this.#answers.get(key);
     if (cached !== undefined) {
       const aged = addNotice(cached.value.answer, `This answer is ${duration(cached.ageMs)} old.`);
-      return { answer: aged, outcome: "ok", rows: cached.value.rows };
+      return { answer: aged, outcome: "ok", rows: cached.value.rows, fromCache: true };
     }
 
     const { maxOutputBytes, deadlineMs } = this.#options;
@@ -190,7 +234,7 @@ export class Pipeline {
       }
       const text = error.hint === undefined
         ? `${error.message}.`
-        : `${error.message}. ${sentence(error.hint).replace(/\.$/, "")}.`;
+        : `${error.message}. ${sentence(error.hint).replace(/(?<![.?!])$/, ".")}`;
       return { answer: errorAnswer(error.kind, text), outcome: error.kind, rows: 0 };
     }
     this.#options.log.error("a defect in a tool", { tool, error: describeError(error, true) });

@@ -1,17 +1,20 @@
-/** What every program does around its tools: arguments, settings, start, serving over stdio, shutdown. */
-import { serveStdio } from "@modelcontextprotocol/server/stdio";
+/** What every program does around its tools: arguments, settings, start, serving, shutdown. */
 import { parseCommand } from "./arguments.ts";
 import { openAuditLog } from "./audit.ts";
 import { printConfiguration } from "./client_configuration.ts";
 import { Environment } from "./env.ts";
 import { StartError } from "./errors.ts";
+import { helpText } from "./help.ts";
+import { readHttpSettings } from "./http/settings.ts";
+import type { HttpFront, HttpOptions } from "./http/serve.ts";
 import { createLogger, describeError, flushStderr, type Logger, logLevels, writeStderr } from "./log.ts";
 import { giveUpPermissions } from "./permissions.ts";
 import { Pipeline } from "./pipeline.ts";
 import { RateLimiter } from "./rate_limit.ts";
-import { refuseLine, refuseMalformedRequest, serverFactory, type ServerIdentity } from "./server.ts";
+import { serverFactory } from "./server.ts";
+import { serveOverStdio } from "./serve_stdio.ts";
+import type { Prompts } from "./prompts.ts";
 import type { Resources } from "./resources.ts";
-import { StdioTransport } from "./stdio.ts";
 import type { Tool } from "./tool.ts";
 import { version } from "./version.ts";
 import { visible } from "./visible.ts";
@@ -46,6 +49,7 @@ export interface Variable {
 export interface Backend {
   readonly tools: readonly Tool[];
   readonly resources?: Resources;
+  readonly prompts?: Prompts;
   /** Milliseconds after which a call is given up. */
   readonly deadlineMs: number;
   /** It is behind a Unix socket, so that every new connection takes permission to read and write. */
@@ -54,9 +58,24 @@ export interface Backend {
   readonly startsPlugins?: boolean;
   /** Connects and reports; true when all is well. */
   readonly check: (say: (line: string) => void) => Promise<boolean>;
+  /**
+   * Resolves when the backend answers the cheapest question there is, for `/readyz`; a pool whose connections are all
+   * busy answers. `check` takes its place where it is absent.
+   */
+  readonly ready?: (signal: AbortSignal) => Promise<void>;
+  /** What there is to see of pools and the like, for `/metrics`: the same names each time. */
+  readonly gauges?: () => readonly BackendGauge[];
   /** What a user should hear once, with the first answer. */
   readonly notice?: (signal: AbortSignal) => Promise<string | undefined>;
   readonly close: () => Promise<void>;
+}
+
+/** A number that goes up and down. */
+export interface BackendGauge {
+  /** Matches `^[a-z][a-z0-9_]*$`, unit last, such as `mcp_pool_connections_busy`. */
+  readonly name: string;
+  readonly help: string;
+  readonly value: number;
 }
 
 /** The variables that all programs read. */
@@ -86,12 +105,11 @@ export const commonVariables: readonly Variable[] = [
   { name: "LOG_LEVEL", default: "warn", purpose: logLevels.join(", ") },
 ];
 
-/** Milliseconds that calls in flight get after the end of input. */
-const stdioGraceMs = 3_000;
 /** Milliseconds that the last lines of the log get. */
 const flushGraceMs = 500;
 /** Milliseconds that cancellations get to reach the backend. */
 const closeGraceMs = 5_000;
+const stopSignals: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 
 /** Runs a program to its end and exits: 0, 1 when a check found something, 2 when it can't start. */
 export async function runProgram(program: Program, args: readonly string[] = Deno.args): Promise<never> {
@@ -110,6 +128,7 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
   const command = parseCommand(args);
   if (command.name === "help") return print(helpText(program));
   if (command.name === "version") return print(`${program.name} ${version}`);
+  if (command.name === "new-token") return await printNewToken(command.client);
   const environment = new Environment();
   if (command.name === "print-config") {
     return print(printConfiguration(program, command.form, environment));
@@ -133,19 +152,23 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
   // Checked here for every program; one that has nothing to remember does not ask for it.
   environment.integer("CACHE_TTL_SECONDS", { fallback: 60, min: 0, max: 86_400 });
   const auditDestination = environment.text("AUDIT_LOG") ?? "stderr";
+  const httpSettings = readHttpSettings(environment, command.http);
 
   // A check opens no audit log, as it answers nobody's call; otherwise it runs as the server will.
   const audit = command.name === "check" ? undefined : openAuditLog(auditDestination);
   const backend = await program.open(environment, log);
   const { usesUnixSocket = false, startsPlugins = false } = backend;
-  giveUpPermissions(
-    { files: environment.usesFiles, socket: usesUnixSocket, plugins: startsPlugins },
-    log,
-  );
+  const http = command.http === undefined
+    ? undefined
+    : await openHttp({ program: program.name, address: command.http, settings: httpSettings, backend, log });
+  const files = environment.usesFiles || http?.usesFiles === true;
+  giveUpPermissions({ files, socket: usesUnixSocket, plugins: startsPlugins }, log);
   if (audit === undefined) {
-    const well = await backend.check((line) => writeLine(Deno.stdout, visible(line)));
+    const say = (line: string) => writeLine(Deno.stdout, visible(line));
+    const isBackendWell = await backend.check(say);
+    const isHttpWell = await http?.check(say) ?? true;
     await backend.close();
-    return well ? 0 : 1;
+    return isBackendWell && isHttpWell ? 0 : 1;
   }
   const pipeline = new Pipeline({
     tools: backend.tools,
@@ -156,48 +179,30 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
     maxOutputBytes,
     deadlineMs: backend.deadlineMs,
     ...(backend.notice === undefined ? {} : { notice: backend.notice }),
+    ...(http === undefined ? {} : { observer: http.observer }),
   });
-  await serveOverStdio(program, backend, pipeline, log);
+  const makeServer = serverFactory({ ...program, version }, backend, pipeline);
+  if (http === undefined) {
+    await serveOverStdio({ program: program.name, makeServer, pipeline, log, stopSignals });
+  } else {
+    await http.serve({ makeServer, pipeline, stopSignals });
+  }
+  await settleWithin(backend.close(), closeGraceMs);
   audit.close();
   return 0;
 }
 
-async function serveOverStdio(
-  program: Program,
-  backend: Backend,
-  pipeline: Pipeline,
-  log: Logger,
-): Promise<void> {
-  const client = "stdio";
-  const identity: ServerIdentity = { ...program, version };
-  const output = Deno.stdout.writable.getWriter();
-  const transport = new StdioTransport({
-    input: Deno.stdin.readable,
-    write: (bytes) => output.write(bytes),
-    log,
-    graceMs: stdioGraceMs,
-    refuse: (message) => refuseMalformedRequest(message, pipeline, client),
-    refuseLine: (reason) => refuseLine(reason, pipeline, client),
-  });
-  const stop = () => void transport.close();
-  for (const signal of stopSignals()) Deno.addSignalListener(signal, stop);
-  serveStdio(serverFactory(identity, backend, pipeline, client), {
-    transport,
-    onerror: (error) => log.info("the protocol layer reports an error", { error: describeError(error) }),
-  });
-  if (Deno.stdin.isTerminal()) {
-    writeStderr(
-      `${program.name} serves MCP on standard input, for a client to start. ` +
-        "--check tries the connection, --print-config prints what a client needs, Ctrl+C ends it.",
-    );
-  }
-  log.info("serving over stdio", { program: program.name, version });
-  await transport.closed;
-  await settleWithin(backend.close(), closeGraceMs);
+/** Loads what serving over HTTP takes only then: a client that starts this program waits for every module. */
+async function openHttp(options: HttpOptions): Promise<HttpFront> {
+  const { HttpFront } = await import("./http/serve.ts");
+  return await HttpFront.open(options);
 }
 
-function stopSignals(): readonly Deno.Signal[] {
-  return Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+async function printNewToken(client: string): Promise<number> {
+  const { newToken } = await import("./http/tokens.ts");
+  const { token, line } = newToken(client);
+  writeStderr("The token, shown this once, and its line for the file that MCP_TOKENS_FILE names:");
+  return print(`${token}\n${line}`);
 }
 
 /** A defect in a callback is logged; the other calls go on. */
@@ -228,25 +233,4 @@ function print(text: string): number {
 function writeLine(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   let bytes = new TextEncoder().encode(`${text}\n`);
   while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
-}
-
-function helpText(program: Program): string {
-  const variables = [...program.variables, ...commonVariables].map((variable) => {
-    const name = variable.secret === true ? `${variable.name}, or ${variable.name}_FILE` : variable.name;
-    const shown = variable.default === "" ? "" : ` [${variable.default}]`;
-    return `  ${name.padEnd(34)} ${variable.purpose}${shown}`;
-  });
-  return `${program.name} ${version}
-${program.summary}
-
-Usage: ${program.name} [argument]
-
-  (none)                             serve MCP over stdio, for a client such as Claude Code to start
-  --check                            connect, and say what was found and which rights the role has
-  --print-config claude-code|mcp-json
-                                     print the configuration for a client, with this program's path
-  --help, --version
-
-Environment:
-${variables.join("\n")}`;
 }

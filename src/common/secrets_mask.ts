@@ -6,6 +6,8 @@
  * an end to look for is looked for once.
  */
 
+import { maskSqlLists } from "./secrets_sql_lists.ts";
+
 const MASK = "***";
 
 /** `text` with its secrets masked; `maskSecrets(maskSecrets(x)) === maskSecrets(x)`. */
@@ -13,7 +15,7 @@ export function maskSecrets(text: string): string {
   let masked = maskShapes(maskPrivateKeys(text));
   masked = maskAuthorization(masked);
   masked = maskUrls(masked);
-  return maskValues(masked, PASSWORD_KEY, endOfPassword);
+  return maskSqlLists(maskValues(masked, PASSWORD_KEY, endOfPassword));
 }
 
 /**

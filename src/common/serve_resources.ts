@@ -7,7 +7,7 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import type { Answer, Pipeline } from "./pipeline.ts";
-import { completions, listedResources, readResource, type Resources } from "./resources.ts";
+import { listedResources, readResource, type Resources } from "./resources.ts";
 import { callerOf } from "./caller.ts";
 import type { Tool } from "./tool.ts";
 import { visible } from "./visible.ts";
@@ -55,16 +55,5 @@ export function serveResources(
     }
     const { mimeType } = readResource.parse(answer.structured);
     return { contents: [{ uri, mimeType, text: answer.text }] };
-  });
-  server.setRequestHandler("completion/complete", async (request, context) => {
-    const { ref, argument, context: known } = request.params;
-    if (ref.type !== "ref/resource") return { completion: { values: [], total: 0, hasMore: false } };
-    const answer = await perform(resources.complete, {
-      uriTemplate: ref.uri,
-      argument: argument.name,
-      value: argument.value,
-      known: known?.arguments ?? {},
-    }, context);
-    return { completion: completions.parse(answer.structured) };
   });
 }

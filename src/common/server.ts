@@ -3,6 +3,9 @@ import { type JSONRPCMessage, ProtocolError, ProtocolErrorCode, Server } from "@
 import { z } from "zod";
 import { callerOf } from "./caller.ts";
 import { type Caller, type Pipeline, toolSchemas, UnknownToolError } from "./pipeline.ts";
+import type { Prompts } from "./prompts.ts";
+import { serveCompletions } from "./serve_completions.ts";
+import { servePrompts } from "./serve_prompts.ts";
 import { serveResources } from "./serve_resources.ts";
 import type { Resources } from "./resources.ts";
 import type { Tool } from "./tool.ts";
@@ -32,23 +35,33 @@ interface ListedTool {
   };
 }
 
-/** Makes server objects that share one pipeline. */
+/** Makes server objects that share one pipeline; each serves the client of the name it is made with. */
 export function serverFactory(
   identity: ServerIdentity,
-  { tools, resources }: { readonly tools: readonly Tool[]; readonly resources?: Resources },
+  { tools, resources, prompts }: {
+    readonly tools: readonly Tool[];
+    readonly resources?: Resources;
+    readonly prompts?: Prompts;
+  },
   pipeline: Pipeline,
-  client: string,
-): () => Server {
+): (client: string) => Server {
   let listed: ListedTool[] | undefined;
-  return () => {
+  return (client) => {
     const server = new Server(
       { name: identity.name, title: identity.title, version: identity.version },
       {
-        capabilities: { tools: {}, ...(resources === undefined ? {} : { resources: {}, completions: {} }) },
+        capabilities: {
+          tools: {},
+          ...(resources === undefined ? {} : { resources: {} }),
+          ...(prompts === undefined ? {} : { prompts: {} }),
+          ...(resources === undefined && prompts === undefined ? {} : { completions: {} }),
+        },
         instructions: identity.instructions,
       },
     );
     if (resources !== undefined) serveResources(server, resources, pipeline, client);
+    if (prompts !== undefined) servePrompts(server, prompts);
+    serveCompletions(server, { resources, prompts }, pipeline, client);
     server.setRequestHandler("tools/list", () => ({ tools: listed ??= tools.map(listTool) }));
     server.setRequestHandler("tools/call", async (request, context) => {
       try {

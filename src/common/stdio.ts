@@ -15,20 +15,17 @@ import {
 } from "@modelcontextprotocol/server";
 import { readLines } from "./line_reader.ts";
 import { describeError, type Logger } from "./log.ts";
+import { excessOf } from "./message_limits.ts";
 import { count, size } from "./units.ts";
 
 /** Bytes of the longest line that is read: above the 10 MB of SQL that a tool still refuses by name. */
 const maxLineBytes = 16 * 1024 * 1024;
-/** Levels of nesting; a tool's arguments have two or three. */
-const maxDepth = 100;
 /** Bytes of answers that may wait for a client that does not read, before no more of its messages are read. */
 const maxUnwritten = 8 * 1024 * 1024;
 
 /** Milliseconds that a client may leave its answers unread, when so many wait, and at the end. */
 const unreadMs = 60_000;
 const flushMs = 1_000;
-/** Values and keys in one message. */
-const maxItems = 20_000;
 
 const parseError = -32700;
 const invalidRequest = -32600;
@@ -228,25 +225,6 @@ function findId(bytes: Uint8Array): RequestId | undefined {
   const found = [...text.matchAll(/"id"\s*:\s*(-?\d{1,15}|"[^"\\]{1,128}")\s*[,}]/g)];
   const id = found.at(-1)?.[1];
   return id === undefined ? undefined : id.startsWith('"') ? id.slice(1, -1) : Number(id);
-}
-
-/** What is too much of a message, by its brackets and commas outside strings; without recursion. */
-function excessOf(text: string): string | undefined {
-  let depth = 0;
-  let items = 0;
-  let inString = false;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (inString) {
-      if (code === 92) at++;
-      else if (code === 34) inString = false;
-    } else if (code === 34) inString = true;
-    else if (code === 91 || code === 123) {
-      if (++depth > maxDepth) return `The message is nested deeper than ${maxDepth} levels`;
-    } else if (code === 93 || code === 125) depth--;
-    else if (code === 44 && ++items > maxItems) return `The message has more than ${count(maxItems)} values`;
-  }
-  return undefined;
 }
 
 /** Whether the work settles within the time. */

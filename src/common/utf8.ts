@@ -1,4 +1,5 @@
 /** Sizes of text as it travels: bytes of UTF-8, and cuts that leave every character whole. */
+import { graphemes } from "./graphemes.ts";
 
 /** Bytes that `text` takes in UTF-8; a lone surrogate counts as U+FFFD, which is what is sent for it. */
 export function utf8Length(text: string): number {
@@ -33,12 +34,10 @@ function isPair(text: string, i: number): boolean {
   return (text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00;
 }
 
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
-
 /** Where the grapheme that holds `index` starts; `index` itself when that is more than a few characters back. */
 function graphemeStart(text: string, index: number): number {
   let from = Math.max(0, index - 64);
   if (from > 0 && isPair(text, from - 1)) from++;
-  const segment = graphemes.segment(text.slice(from, index + 16)).containing(index - from);
+  const segment = graphemes(text.slice(from, index + 16)).containing(index - from);
   return segment === undefined || (segment.index === 0 && from > 0) ? index : from + segment.index;
 }

@@ -5,12 +5,24 @@
  * pg_statistic_ext, pg_partitioned_table, pg_opclass and pg_depend (the manual's chapter "System Catalogs"); every role may read them. Objects with an oid below 16384 are
  * PostgreSQL's own (FirstNormalObjectId in transam.h).
  */
+import type { SessionPath } from "./catalogue_session.ts";
 import type { References } from "./references.ts";
 import { RESOLVE } from "./resolve_sql.ts";
+import type { Verdicts } from "./verdicts.ts";
 
 /** Our own fixed queries of the server's catalogue, in the transaction that will run the statement. */
 export interface Catalogue {
-  query(sql: string, parameters?: readonly (string | null)[]): Promise<Record<string, string | null>[]>;
+  query(
+    sql: string,
+    parameters?: readonly (string | null)[],
+    options?: { readonly keep?: boolean },
+  ): Promise<Record<string, string | null>[]>;
+  /** The session's path, where it is known already. */
+  readonly path?: SessionPath;
+  /** All that a verdict depends on; undefined where it can't be told whether that has changed. */
+  readonly state?: string | undefined;
+  /** Verdicts that may still stand. */
+  readonly verdicts?: Verdicts;
 }
 
 /** The session as the server reports it. */

@@ -1,4 +1,4 @@
-/** npm:postgres as the writer of our messages: it logs in and binds, on a socket that it believes to be real. */
+/** npm:postgres for the log-in (SCRAM, MD5), on a socket that it believes to be real. */
 import { EventEmitter } from "node:events";
 import postgres from "postgres";
 import type { ConnectionIdentity } from "./database_errors.ts";

@@ -80,12 +80,13 @@ async function logIn(
     const reader = new RowReader({ maxRows: 1, cellBytes: 100, answerBytes: 1000 });
     await session.run(
       wanted === "any"
-        ? "select 1"
-        : "select pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only')",
+        ? "select pg_catalog.pg_backend_pid()"
+        : "select pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only')",
       [],
       { reader, timeoutMs: connectTimeoutMs },
     );
-    const [recovery, readOnly] = reader.rows[0] ?? [];
+    const [pid, recovery, readOnly] = reader.rows[0] ?? [];
+    session.recognise(pid);
     const fits = wanted === "any" ||
       (wanted === "standby" && recovery === "t") || (wanted === "primary" && recovery === "f") ||
       (wanted === "read-only" && readOnly === "on") || (wanted === "read-write" && readOnly === "off");

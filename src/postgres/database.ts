@@ -10,7 +10,8 @@ import { ConnectionError } from "./database_errors.ts";
 import { type Lease, Pool } from "./pool.ts";
 import type { Session } from "./session.ts";
 import type { DatabaseSettings } from "./settings.ts";
-import { beginReading, leaveClean, ReadTransaction, type Transaction } from "./transaction.ts";
+import { ReadTransaction, type Transaction } from "./transaction.ts";
+import { type Beginning, beginReading, leaveClean } from "./transaction_bounds.ts";
 
 export type { Cell, FetchLimits } from "./row_reader.ts";
 export type { Column, Rows, Transaction } from "./transaction.ts";
@@ -100,8 +101,8 @@ export class Database implements AsyncDisposable {
     timeoutMs: number,
     work: (transaction: Transaction) => Promise<T>,
   ): Promise<T> {
-    const session = await this.#begin(signal, timeoutMs);
-    const transaction = new ReadTransaction(session, {
+    const { session, beginning } = await this.#begin(signal, timeoutMs);
+    const transaction = new ReadTransaction(session, beginning, {
       statementTimeoutMs: timeoutMs,
       typeNames: this.#typeNames,
     });
@@ -123,12 +124,16 @@ export class Database implements AsyncDisposable {
       signal.removeEventListener("abort", onAbort);
       await interruption;
       await transaction.end();
-      this.#pool.give(session, certain && await leaveClean(session));
+      // The caller need not wait for it; the next one does.
+      this.#pool.give(session, certain ? leaveClean(session) : Promise.resolve(false));
     }
   }
 
   /** A session in a transaction. One that died while it was idle is replaced, as nothing of the caller's was sent. */
-  async #begin(signal: AbortSignal, timeoutMs: number): Promise<Session> {
+  async #begin(
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<{ readonly session: Session; readonly beginning: Beginning }> {
     for (;;) {
       let lease: Lease;
       try {
@@ -144,10 +149,9 @@ export class Database implements AsyncDisposable {
       signal.addEventListener("abort", onAbort);
       try {
         if (signal.aborted) onAbort();
-        await beginReading(session, timeoutMs);
-        return session;
+        return { session, beginning: await beginReading(session, timeoutMs) };
       } catch (error) {
-        this.#pool.give(session, false);
+        this.#pool.give(session, Promise.resolve(false));
         if (!(used && session.failure !== undefined) || signal.aborted) throw error;
       } finally {
         signal.removeEventListener("abort", onAbort);

@@ -1,56 +1,20 @@
 /** Tool `describe_table`: what psql's `\d+` says of one relation, in the order a reader needs it. */
 import { z } from "zod";
 import { CallError } from "../common/errors.ts";
-import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
 import { nearest } from "../common/nearest.ts";
-import { table } from "../common/table.ts";
-import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
-import { count, plural, size } from "../common/units.ts";
+import { defineTool, type Tool } from "../common/tool.ts";
+import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { printAsSession, useCatalogueAlone } from "./catalogue_session.ts";
 import type { Cell, Database, Transaction } from "./database.ts";
-import { readName, relationKind, relationKinds } from "./relation.ts";
+import { readName, relationKind } from "./relation.ts";
+import { presentRelation, type RelationDescription, relationDescription } from "./relation_description.ts";
 import { columnsSql, constraintsSql, findSql, indexesSql, namesSql, relationSql } from "./relation_sql.ts";
 
 const input = z.strictObject({
   table_name: z.string().min(1).max(200).describe("A table or view: todos, or sales.orders"),
   schema: z.string().min(1).max(63).optional().describe("Its schema, when table_name does not say it"),
 });
-
-const column = z.object({
-  name: z.string(),
-  type: z.string().describe("As psql prints it"),
-  base_type: z.string().optional().describe("Of a domain"),
-  labels: z.array(z.string()).optional().describe("Of an enum, the first 50"),
-  nullable: z.boolean(),
-  default: z.string().nullable().describe("Default, identity or generation expression"),
-  comment: z.string().nullable(),
-});
-
-const constraint = z.object({ name: z.string(), definition: z.string() });
-
-const output = z.object({
-  schema: z.string(),
-  name: z.string(),
-  kind: z.enum(relationKinds),
-  comment: z.string().nullable(),
-  estimated_rows: z.number().nullable(),
-  bytes: z.number().nullable(),
-  readable: z.boolean().describe("Whether the role may SELECT from it"),
-  column_count: z.number(),
-  columns: z.array(column),
-  primary_key: z.string().nullable(),
-  unique: z.array(constraint),
-  foreign_keys: z.array(constraint),
-  referenced_by: z.array(constraint.extend({ table: z.string() })),
-  checks: z.array(constraint),
-  indexes: z.array(z.object({ name: z.string(), definition: z.string(), valid: z.boolean() })),
-  view_definition: z.string().nullable(),
-  partitioning: z.string().nullable(),
-  row_security: z.boolean(),
-  also_named_so: z.array(z.string()).describe("Relations of the same name in other schemas"),
-});
-type Description = z.output<typeof output>;
 
 /** Describes a table, partitioned table, view, materialized view or foreign table. */
 export function describeTable(database: Database): Tool {
@@ -61,7 +25,7 @@ export function describeTable(database: Database): Tool {
       "Describes one table or view: columns with type, nullability, default and comment; primary key, unique, " +
       "foreign keys in both directions, checks, indexes; a view's definition. A misspelt name gets the nearest ones.",
     input,
-    output,
+    output: relationDescription,
     run: (args, { signal }) =>
       database.read({ signal }, async (transaction) => {
         const path = await useCatalogueAlone(transaction);
@@ -69,7 +33,7 @@ export function describeTable(database: Database): Tool {
         await printAsSession(transaction, path);
         return await read(transaction, oid, others);
       }),
-    present,
+    present: presentRelation,
   });
 }
 
@@ -105,7 +69,7 @@ async function find(
   });
 }
 
-async function read(transaction: Transaction, oid: string, others: string[]): Promise<Description> {
+async function read(transaction: Transaction, oid: string, others: string[]): Promise<RelationDescription> {
   const [relation] = await transaction.query(relationSql, [oid]);
   if (relation === undefined) throw new CallError("not_found", "The table was dropped in this moment");
   const columns = await transaction.query(columnsSql, [oid]);
@@ -191,124 +155,4 @@ function readLabels(json: string): string[] {
 
 function numberOrNull(text: string | null | undefined): number | null {
   return text === null || text === undefined ? null : Number(text);
-}
-
-/** Cuts what matters least until the description fits: long texts first, then lists, columns last. */
-function present(whole: Description, budget: number): Presentation<Description> {
-  const make = (kept: Description) => ({
-    text: render(kept, whole),
-    structured: kept,
-    rows: kept.columns.length,
-  });
-  for (const limit of [Infinity, 8_000, 2_000, 500, 120]) {
-    const kept = shorten(whole, limit, limit === Infinity ? Infinity : Math.max(10, limit / 20));
-    const answer = make(kept);
-    if (fitsBudget(answer, budget)) return answer;
-  }
-  const least = shorten(whole, 60, 5);
-  return largestThatFits(
-    whole.columns.length,
-    (shown) => make({ ...least, columns: least.columns.slice(0, shown) }),
-    budget,
-  );
-}
-
-/** The description with texts of at most `characters` and lists, but for the columns, of at most `items`. */
-function shorten(whole: Description, characters: number, items: number): Description {
-  const cut = (text: string) => text.length <= characters ? text : `${text.slice(0, characters)}…`;
-  const cutOrNull = (text: string | null) => text === null ? null : cut(text);
-  const list = <Item extends { readonly definition: string }>(whole: readonly Item[]) =>
-    whole.slice(0, items).map((item) => ({ ...item, definition: cut(item.definition) }));
-  return {
-    ...whole,
-    comment: cutOrNull(whole.comment),
-    view_definition: cutOrNull(whole.view_definition),
-    columns: whole.columns.map((item) => ({
-      ...item,
-      ...(item.labels === undefined ? {} : { labels: item.labels.slice(0, items).map(cut) }),
-      default: cutOrNull(item.default),
-      comment: cutOrNull(item.comment),
-    })),
-    unique: list(whole.unique),
-    foreign_keys: list(whole.foreign_keys),
-    referenced_by: list(whole.referenced_by),
-    checks: list(whole.checks),
-    indexes: list(whole.indexes),
-    also_named_so: whole.also_named_so.slice(0, items),
-  };
-}
-
-function render(kept: Description, whole: Description): string {
-  const facts = [
-    kept.kind,
-    kept.estimated_rows === null ? "" : `about ${plural(kept.estimated_rows, "row")}`,
-    kept.bytes === null ? "" : size(kept.bytes),
-    kept.partitioning ?? "",
-    kept.row_security ? "row-level security" : "",
-    kept.readable ? "" : "this role has no right to SELECT from it",
-  ].filter((fact) => fact !== "");
-  const columns = table(
-    [{ name: "column" }, { name: "type" }, { name: "null" }, { name: "default" }, { name: "comment" }],
-    kept.columns.map((item) => [
-      item.name,
-      typeText(item),
-      item.nullable ? "yes" : "no",
-      item.default,
-      item.comment,
-    ]),
-    { nullText: "", quotes: false },
-  );
-  const sections = [
-    section(
-      "Primary key",
-      kept.primary_key === null ? [] : [kept.primary_key.replace(/^PRIMARY KEY /, "")],
-      1,
-    ),
-    section("Unique", kept.unique.map(named), whole.unique.length),
-    section("Foreign keys", kept.foreign_keys.map(named), whole.foreign_keys.length),
-    section(
-      "Referenced by",
-      kept.referenced_by.map((item) => `${item.table}: ${item.definition}`),
-      whole.referenced_by.length,
-    ),
-    section("Checks", kept.checks.map(named), whole.checks.length),
-    section(
-      "Indexes",
-      kept.indexes.map((item) => `${named(item)}${item.valid ? "" : " INVALID"}`),
-      whole.indexes.length,
-    ),
-    section("Definition", kept.view_definition === null ? [] : [kept.view_definition], 1),
-    section("Of the same name", kept.also_named_so, whole.also_named_so.length),
-  ];
-  const missing = kept.columns.length < whole.columns.length
-    ? [
-      `[Cut: the first ${count(kept.columns.length)} of ${plural(whole.columns.length, "column")} shown. ` +
-      "Query information_schema.columns for the others.]",
-    ]
-    : [];
-  const title = `${visible(kept.schema)}.${visible(kept.name)}: ${
-    facts.map((fact) => visible(fact)).join(", ")
-  }`;
-  const comment = kept.comment === null ? [] : [visible(kept.comment)];
-  return [title, ...comment, "", columns, ...missing, ...sections.flat()].join("\n");
-}
-
-function typeText({ type, base_type, labels }: Description["columns"][number]): string {
-  if (base_type !== undefined) return `${type} (${base_type})`;
-  return labels === undefined ? type : `${type} (${labels.join(", ")})`;
-}
-
-function named({ name, definition }: { readonly name: string; readonly definition: string }): string {
-  return `${name}: ${definition}`;
-}
-
-function section(title: string, lines: readonly string[], total: number): readonly string[] {
-  if (lines.length === 0) return [];
-  // Only a view's definition has lines of its own; a name with a line break must not look like words of ours.
-  const keepLines = title === "Definition";
-  const shown = lines.map((line) => `  ${visible(line, { keepLines }).replaceAll("\n", "\n  ")}`);
-  const more = total > lines.length
-    ? [`  [Cut: the first ${count(lines.length)} of ${count(total)} shown.]`]
-    : [];
-  return ["", `${title}:`, ...shown, ...more];
 }

@@ -6,7 +6,7 @@
  * catalogue what the names in it stand for.
  */
 import type { Catalogue } from "./catalogue.ts";
-import { restorePath, useCatalogueAlone } from "./catalogue_session.ts";
+import { askCatalogueAlone, askPath } from "./catalogue_session.ts";
 import { referencesOf } from "./mentions.ts";
 import type { References } from "./references.ts";
 import { Review } from "./review.ts";
@@ -45,11 +45,24 @@ export interface Inspected {
   readonly references: References;
 }
 
+/** What has been inspected lately, by its text: the text is all that it depends on. */
+const inspections = new Map<string, Inspected>();
+const mostInspections = 200;
+/** Characters of a text that is worth keeping. */
+const longestInspection = 20_000;
+
 /** Layer 1: exactly one statement that only reads by its parse tree. Throws `CallError` `refused` or `invalid`. */
 export function inspect(sql: string): Inspected {
+  const known = inspections.get(sql);
+  if (known !== undefined) return known;
   const { kind, node } = readStatement(sql);
   const inspected = Object.freeze({ sql, kind, references: referencesOf(node) });
   passed.add(inspected);
+  if (sql.length <= longestInspection) {
+    const oldest = inspections.size < mostInspections ? undefined : inspections.keys().next().value;
+    if (oldest !== undefined) inspections.delete(oldest);
+    inspections.set(sql, inspected);
+  }
   return inspected;
 }
 
@@ -60,10 +73,17 @@ export async function authorize(
   options: GuardOptions,
 ): Promise<GuardedStatement> {
   if (!passed.has(inspected)) throw new TypeError("Cannot authorize what has not been inspected");
-  const path = await useCatalogueAlone(catalogue);
-  const review = new Review(catalogue, allowedNames(options.allowFunctions), path.schemas);
-  await review.run(inspected.references);
-  // After a refusal the transaction ends, and needs no path.
-  await restorePath(catalogue, path);
+  const statement = JSON.stringify([inspected.sql, options.allowFunctions]);
+  const { state, verdicts } = catalogue;
+  if (verdicts?.holds(state, statement) !== true) {
+    const path = catalogue.path ?? await askPath(catalogue);
+    const review = new Review(
+      { query: (sql, parameters = []) => askCatalogueAlone(catalogue, path, sql, parameters) },
+      allowedNames(options.allowFunctions),
+      path.schemas,
+    );
+    await review.run(inspected.references);
+    if (!review.probed) verdicts?.keep(state, statement);
+  }
   return new GuardedStatement(issued, inspected.sql, inspected.kind);
 }

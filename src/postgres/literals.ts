@@ -18,20 +18,32 @@ export function literalText(value: unknown): string | undefined {
 }
 
 /**
- * The tables that a SELECT of `pg_stats` alone is restricted to: `tablename = 'name'` or `tablename in ('name', …)`,
- * joined to the rest of its WHERE by AND; undefined if it may read the statistics of others.
+ * The tables that a SELECT of `pg_stats`, alone or in inner joins, is restricted to: `tablename = 'name'` or
+ * `tablename in ('name', …)`, joined to the rest of its WHERE by AND; undefined if it may read the statistics of others.
+ * The view is a security barrier: no other condition sees a row before that one has let it pass.
  */
 export function tablesOfStatistics(select: ParseNode): readonly string[] | undefined {
-  const [from, ...more] = asList(select.fields["fromClause"] ?? []);
-  const relation = from === undefined ? undefined : parseNode(from);
-  if (more.length > 0 || relation?.type !== "RangeVar" || relation.fields["relname"] !== "pg_stats") {
-    return undefined;
-  }
-  const alias = relation.fields["alias"];
+  const from = asList(select.fields["fromClause"] ?? []).flatMap((item) => joined(parseNode(item)));
+  const [statistics, ...more] = from.filter((item) =>
+    item.type === "RangeVar" && item.fields["relname"] === "pg_stats"
+  );
+  if (statistics === undefined || more.length > 0) return undefined;
+  const alias = statistics.fields["alias"];
   if (isRecord(alias) && alias["colnames"] !== undefined) return undefined;
   const name = isRecord(alias) ? alias["aliasname"] : "pg_stats";
   const where = select.fields["whereClause"];
-  return conjuncts(where).map((each) => comparedTables(each, name)).find((each) => each !== undefined);
+  return conjuncts(where).map((each) => comparedTables(each, name, from.length === 1))
+    .find((each) => each !== undefined);
+}
+
+/** What stands in FROM, and in its inner joins; of other joins, and of those with a name of their own, nothing. */
+function joined(node: ParseNode | undefined): ParseNode[] {
+  if (node === undefined) return [];
+  if (node.type !== "JoinExpr") return [node];
+  const { jointype, alias, larg, rarg } = node.fields;
+  // A placeholder, so that what is not read counts as another relation.
+  if (jointype !== "JOIN_INNER" || alias !== undefined) return [node];
+  return [larg, rarg].flatMap((side) => joined(parseNode(side)));
 }
 
 function conjuncts(where: unknown): ParseNode[] {
@@ -41,7 +53,7 @@ function conjuncts(where: unknown): ParseNode[] {
   return asList(node.fields["args"]).flatMap(conjuncts);
 }
 
-function comparedTables(node: ParseNode, alias: unknown): readonly string[] | undefined {
+function comparedTables(node: ParseNode, alias: unknown, alone: boolean): readonly string[] | undefined {
   if (node.type !== "A_Expr" || !["AEXPR_OP", "AEXPR_IN"].includes(String(node.fields["kind"]))) {
     return undefined;
   }
@@ -49,9 +61,8 @@ function comparedTables(node: ParseNode, alias: unknown): readonly string[] | un
   const column = parseNode(node.fields["lexpr"] ?? {});
   if (column?.type !== "ColumnRef") return undefined;
   const fields = strings(column.fields["fields"]);
-  if (fields.at(-1) !== "tablename" || fields.length > 2 || fields.length === 2 && fields[0] !== alias) {
-    return undefined;
-  }
+  if (fields.at(-1) !== "tablename" || fields.length > 2) return undefined;
+  if (fields.length === 2 ? fields[0] !== alias : !alone) return undefined;
   const right = parseNode(node.fields["rexpr"] ?? {});
   const values = right?.type === "List" ? asList(right.fields["items"]) : [node.fields["rexpr"]];
   const tables = values.map(literalText);

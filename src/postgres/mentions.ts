@@ -6,6 +6,7 @@ import type {
   References,
   RelationReference,
 } from "./references.ts";
+import { isStar, isUncomputed } from "./exists.ts";
 import { literalText, tablesOfStatistics } from "./literals.ts";
 import { asList, children, isRecord, type ParseNode, parseNode } from "./statement.ts";
 
@@ -93,6 +94,7 @@ class Collector {
         break;
       case "SubLink":
         if (node.fields["operName"] !== undefined) this.#operator(qualified(node.fields["operName"]));
+        if (node.fields["subLinkType"] === "EXISTS_SUBLINK") return this.#exists(node, scope, frame);
         break;
       case "SortBy":
         if (node.fields["useOp"] !== undefined) this.#operator(qualified(node.fields["useOp"]));
@@ -114,7 +116,15 @@ class Collector {
     for (const child of children(node)) this.#visit(child.node, scope, frame);
   }
 
-  #select(node: ParseNode, outer: Scope | undefined): void {
+  #exists(node: ParseNode, scope: Scope | undefined, frame: Frame | undefined): void {
+    for (const { field, node: child } of children(node)) {
+      if (field === "subselect" && isUncomputed(child)) this.#select(child, scope, true);
+      else this.#visit(child, scope, frame);
+    }
+  }
+
+  #select(node: ParseNode, outer: Scope | undefined, uncomputed = false): void {
+    this.#nodes.add(node.type);
     let scope = outer;
     const clause = node.fields["withClause"];
     if (isRecord(clause)) {
@@ -129,10 +139,14 @@ class Collector {
     }
     const frame: Frame = { relations: [], starred: false };
     for (const child of children(node)) {
+      if (uncomputed && child.field === "targetList" && isStar(child.node)) continue;
       if (child.field !== "withClause") this.#visit(child.node, scope, frame);
     }
     if (frame.starred) { for (const relation of frame.relations) relation.whole = true; }
-    if (frame.relations[0] !== undefined) frame.relations[0].statisticsOf = tablesOfStatistics(node);
+    const [statistics, another] = frame.relations.filter(({ name }) => name === "pg_stats");
+    if (statistics !== undefined && another === undefined) {
+      statistics.statisticsOf = tablesOfStatistics(node);
+    }
   }
 
   /** A range without an alias has the name of its function; of a syntax, one that depends on the version. */

@@ -31,6 +31,8 @@ export class Pool {
   readonly #idle: { readonly session: Session; readonly timer: ReturnType<typeof setTimeout> }[] = [];
   readonly #waiters: Waiter[] = [];
   readonly #ending = new Set<Promise<void>>();
+  /** Given back, and not yet as new. */
+  readonly #returning = new Set<Promise<void>>();
   #taken = 0;
 
   constructor(options: PoolOptions) {
@@ -58,8 +60,16 @@ export class Pool {
     }
   }
 
-  /** Takes a session back; one that is not `clean` is thrown away. */
-  give(session: Session, clean: boolean): void {
+  /** Takes a session back; one that does not become `clean` is thrown away. */
+  give(session: Session, clean: Promise<boolean>): void {
+    const returning = clean.catch(() => false).then((isClean) => {
+      this.#returning.delete(returning);
+      this.#keep(session, isClean);
+    });
+    this.#returning.add(returning);
+  }
+
+  #keep(session: Session, clean: boolean): void {
     if (clean && session.failure === undefined) {
       const timer = setTimeout(() => {
         const at = this.#idle.findIndex((idle) => idle.session === session);
@@ -75,8 +85,9 @@ export class Pool {
     this.#next();
   }
 
-  /** Ends all idle sessions, and waits for the ends of those that were thrown away. */
+  /** Ends all sessions that are given back, and waits for the ends of those that were thrown away. */
   async clear(): Promise<void> {
+    await Promise.all(this.#returning);
     for (const { session, timer } of this.#idle.splice(0)) {
       clearTimeout(timer);
       this.#end(session);
@@ -92,7 +103,8 @@ export class Pool {
 
   #turn({ signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<void> {
     signal.throwIfAborted();
-    if (this.#taken < this.#options.size) {
+    // One that is on its way back is there sooner than a new one.
+    if (this.#taken < this.#options.size && this.#waiters.length >= this.#returning.size) {
       this.#taken++;
       return Promise.resolve();
     }

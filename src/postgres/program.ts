@@ -59,14 +59,20 @@ export const postgresVariables: readonly Variable[] = [
 /** Milliseconds that a call may take beyond its statement: waiting for a connection, connecting, rolling back. */
 const callOverheadMs = 15_000;
 
+/** The backend, and the database that other programs' tools may ask, too. */
+export interface PostgresBackend extends Backend {
+  readonly database: Database;
+}
+
 /** Reads the settings and makes the tools; connects to nothing. */
-export async function openPostgres(environment: Environment, log: Logger): Promise<Backend> {
+export async function openPostgres(environment: Environment, log: Logger): Promise<PostgresBackend> {
   const settings = readDatabaseSettings(environment);
   await loadParser();
   const database = new Database(settings, log);
   const address = settings.hosts.map(({ host, port }) => `${host}:${port}`).join(", ");
   const describe = describeTable(database);
   return {
+    database,
     tools: [
       queryDatabase(database, settings),
       listTables(database),

@@ -1,5 +1,4 @@
-/** Different expressions of indexes, checks and the like, with functions of a user's own, that are read. */
-export const MAX_EXPRESSIONS = 500;
+import { resolveColumns } from "./resolve_columns_sql.ts";
 
 /**
  * The one query that resolves names: `$1` is a JSON text of `path` (names of schemas),
@@ -162,13 +161,24 @@ usertype as (
   select t.* from reached join pg_catalog.pg_type t on t.oid = reached.oid
   where (('pg_catalog.pg_type'::regclass)::oid, t.oid) not in (select classid, objid from member)
 ),
+-- Families that can have something of a user's own in them: rows that PostgreSQL brings name nothing but its own.
+userfamily as (
+  select opcfamily as oid from pg_catalog.pg_opclass where oid >= 16384
+  union
+  select amprocfamily from pg_catalog.pg_amproc where oid >= 16384
+  union
+  select amopfamily from pg_catalog.pg_amop where oid >= 16384
+),
 userclass as (
   select c.oid, c.opcname, c.opcintype, c.opcdefault, f.function
   from pg_catalog.pg_opclass c
     join (
-      select amprocfamily as family, amproc::oid as function from pg_catalog.pg_amproc
+      select p.amprocfamily as family, p.amproc::oid as function
+      from userfamily u join pg_catalog.pg_amproc p on p.amprocfamily = u.oid
       union
-      select m.amopfamily, o.oprcode::oid from pg_catalog.pg_amop m join pg_catalog.pg_operator o on o.oid = m.amopopr
+      select m.amopfamily, o.oprcode::oid
+      from userfamily u join pg_catalog.pg_amop m on m.amopfamily = u.oid
+        join pg_catalog.pg_operator o on o.oid = m.amopopr
     ) f on f.family = c.opcfamily
   where c.oid >= 16384 and (('pg_catalog.pg_opclass'::regclass)::oid, c.oid) not in (select classid, objid from member)
     or f.function >= 16384 and (('pg_catalog.pg_proc'::regclass)::oid, f.function) not in (select classid, objid from member)
@@ -222,79 +232,5 @@ direct as (
   ) f where f.oid not in (select oid from named_function)
 ),
 func as (select oid, min(position) as position, bool_or(named) as named from direct group by oid)
-select
-  current_setting('standard_conforming_strings') as standard_conforming_strings,
-  current_setting('client_encoding') as client_encoding,
-  current_setting('server_encoding') as server_encoding,
-  current_setting('transaction_read_only') as read_only,
-  current_setting('max_identifier_length') as max_identifier_length,
-  current_setting('server_version_num') as version,
-  (select json_agg(x) from (
-    select p.oid::text, n.nspname as schema, p.proname as name, oidvectortypes(p.proargtypes) as arguments,
-      p.pronargs as inputs, p.pronargdefaults as defaults, p.provariadic <> 0 as variadic, p.proargtypes::text as signature,
-      p.prokind as kind, p.provolatile as volatility, l.lanname as language, p.prosecdef as definer, p.proconfig as settings,
-      case when o.origin = 'user' and l.lanname in ('sql', 'plpgsql') then p.prosrc end as body,
-      case when o.origin = 'user' and p.prokind in ('f', 'w') and (l.lanname = 'plpgsql' or l.lanname = 'sql' and p.prosqlbody is not null)
-        then pg_get_functiondef(p.oid) end as definition,
-      case when o.origin = 'user' then pg_get_expr(p.proargdefaults, 0) end as "defaultValues",
-      l.lanname = 'internal' and p.prosrc in ('range_constructor2', 'range_constructor3', 'multirange_constructor0',
-        'multirange_constructor1', 'multirange_constructor2') as "makesRange",
-      o.origin, f.position, f.named,
-      (select json_agg(part.function::text) from part where part.aggregate = p.oid) as parts
-    from func f
-      join pg_catalog.pg_proc p on p.oid = f.oid
-      join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-      join pg_catalog.pg_language l on l.oid = p.prolang,
-      lateral (select case
-        when p.oid < 16384 then 'builtin'
-        when (('pg_catalog.pg_proc'::regclass)::oid, p.oid) in (select classid, objid from member) then 'extension'
-        else 'user' end as origin) o
-  ) x)::text as functions,
-  (select json_agg(x) from (
-    select o.oprname as name, n.nspname as schema, (select json_agg(f.function::text) from operatorfunction f where f.operator = o.oid) as functions,
-      (select coalesce(json_agg(t.oid::text), '[]') from unnest(array[o.oprleft, o.oprright]) as t(oid) where t.oid >= 16384) as "userOperands",
-      (select count(*) from unnest(array[o.oprleft, o.oprright]) as t(oid) where t.oid > 0 and t.oid < 16384) as "builtinOperands",
-      exists (select from pg_catalog.pg_operator b where b.oprname = o.oprname and b.oid < 16384) as "alsoBuiltin"
-    from operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace
-  ) x)::text as operators,
-  (select json_agg(x) from (
-    select format('%s to %s', castsource::regtype, casttarget::regtype) as name, castfunc::text as function, castsource::text as source,
-      casttarget::text as target, castsource < 16384 as "builtinSource", casttarget < 16384 as "builtinTarget"
-    from usercast where castfunc <> 0
-  ) x)::text as casts,
-  (select json_agg(x) from (
-    select t.oid::text, format_type(t.oid, null) as name, c.checks, f.functions
-    from usertype t
-      left join (
-        select contypid, json_agg(pg_get_expr(conbin, 0)) as checks from pg_catalog.pg_constraint
-        where contypid <> 0 and conbin is not null group by contypid
-      ) c on c.contypid = t.oid
-      left join (select type, json_agg(function::text) as functions from typefunction group by type) f on f.type = t.oid
-  ) x)::text as types,
-  (select json_agg(x) from (
-    select tree.index, c.oid::text, n.nspname as schema, c.relname as name, c.relkind as kind, o.origin, tree.child,
-      case when c.relkind = 'v' and o.origin = 'user' then pg_get_viewdef(c.oid) end as definition,
-      case when c.relrowsecurity then
-        (select json_agg(pg_get_expr(p.polqual, p.polrelid)) from pg_catalog.pg_policy p
-         where p.polrelid = c.oid and p.polqual is not null and p.polcmd in ('r', '*')) end as policies,
-      (select json_agg(a.attname) from pg_catalog.pg_attribute a where a.attrelid = c.oid and not a.attisdropped and not tree.child) as columns
-    from tree
-      join pg_catalog.pg_class c on c.oid = tree.oid
-      join pg_catalog.pg_namespace n on n.oid = c.relnamespace,
-      lateral (select case
-        when c.oid < 16384 then 'builtin'
-        when (('pg_catalog.pg_class'::regclass)::oid, c.oid) in (select classid, objid from member) then 'extension'
-        else 'user' end as origin) o
-  ) x)::text as relations,
-  (select json_agg(oid::text) from reached)::text as reached,
-  (select json_agg(x) from (
-    select name, json_agg(function::text) as functions from classfunction group by class, name
-  ) x)::text as classes,
-  (select json_agg(x) from (
-    select e.expression, min(format('%s.%s', n.nspname, c.relname)) as relation
-    from evaluated e
-      join pg_catalog.pg_class c on c.oid = e.relation
-      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    group by e.expression order by 2 limit ${MAX_EXPRESSIONS + 1}
-  ) x)::text as evaluated
+${resolveColumns}
 `;

@@ -4,9 +4,10 @@
  */
 import { CallError } from "../common/errors.ts";
 import { readBody, readExpression, readQuery } from "./body.ts";
-import { type Catalogue, type Found, type FoundFunction, type FoundOperator, resolve } from "./catalogue.ts";
-import { MAX_EXPRESSIONS } from "./resolve_sql.ts";
-import { type FunctionReference, mergeReferences, type References } from "./references.ts";
+import { candidates, isColumn, isReachable } from "./candidates.ts";
+import { type Catalogue, type Found, type FoundFunction, resolve } from "./catalogue.ts";
+import { MAX_EXPRESSIONS } from "./resolve_columns_sql.ts";
+import { mergeReferences, type References } from "./references.ts";
 import { checkSession, refuseNames } from "./same_text.ts";
 import { refuseSecrets } from "./secrets.ts";
 import { type Allowed, isAllowed, judge, ownPath } from "./verdict.ts";
@@ -42,8 +43,10 @@ export class Review {
   readonly #schemas: readonly string[];
   readonly #pending: Text[] = [];
   readonly #seen = new Set<string>();
+  /** Something was asked that no snapshot holds still: what other sessions run, settings. */
+  probed = false;
 
-  /** `schemas` is the session's own search path; meanwhile `catalogue` is asked on a path of its own. */
+  /** `schemas` is the session's own search path; `catalogue` is asked on a path of its own. */
   constructor(catalogue: Catalogue, allowed: Allowed, schemas: readonly string[]) {
     this.#catalogue = catalogue;
     this.#allowed = allowed;
@@ -84,7 +87,12 @@ export class Review {
         .map((each) => ({ ...each, index: each.index - offset }));
       offset += count;
       try {
-        await refuseSecrets(text.references, relations, this.#catalogue);
+        await refuseSecrets(text.references, relations, {
+          query: (sql, parameters) => {
+            this.probed = true;
+            return this.#catalogue.query(sql, parameters);
+          },
+        });
         this.#relations(relations, text.references);
         for (const reference of text.references.functions) {
           if (isColumn(reference, text.references, relations)) continue;
@@ -238,58 +246,6 @@ function samePath(one: Path, other: Path): boolean {
   // A function may have the same schemas for its path, and what it calls runs with them.
   if (one === PRINTED || other === PRINTED) return one === other;
   return JSON.stringify(one) === JSON.stringify(other);
-}
-
-/** x.f is a column, and no call of f(x), where all that is called x are relations with a column f. */
-function isColumn(
-  reference: FunctionReference,
-  references: References,
-  relations: Found["relations"],
-): boolean {
-  const { how, name, qualifier } = reference;
-  if (
-    how !== "notation" || qualifier === undefined || references.unnamedRanges ||
-    references.otherAliases.includes(qualifier)
-  ) {
-    return false;
-  }
-  const meant = references.relations.flatMap((each, index) =>
-    each.alias === qualifier ? [{ ...each, index: index + 1 }] : []
-  );
-  return meant.length > 0 &&
-    meant.every(({ index, renamed }) =>
-      !renamed && relations.some((each) => each.index === index && each.columns?.includes(name) === true)
-    );
-}
-
-/** The functions that a reference may call: PostgreSQL chooses among them by types that are not known here. */
-function candidates(reference: FunctionReference, functions: readonly FoundFunction[]): FoundFunction[] {
-  const { schema, name, count, argumentNames } = reference;
-  const fitting = functions.filter((each) =>
-    each.named && each.name === name &&
-    (schema === undefined || each.schema === schema || schema === "pg_temp") &&
-    (each.variadic
-      ? count >= each.inputs - 1 - each.defaults
-      : count >= each.inputs - each.defaults && count <= each.inputs)
-  );
-  if (schema !== undefined) return fitting;
-  // Of two with the same input types, the one whose schema comes first hides the other, if its arguments have the names.
-  const visible = fitting.flatMap((each) =>
-    each.position === null ? [] : [{ each, position: each.position }]
-  );
-  return visible.filter(({ each, position }) =>
-    argumentNames ||
-    !visible.some((other) =>
-      other.position < position && other.each.signature === each.signature &&
-      other.each.variadic === each.variadic
-    )
-  ).map(({ each }) => each);
-}
-
-/** An operator on two types that the statement can't reach is not meant, if another one has that name. */
-function isReachable(operator: FoundOperator, reached: ReadonlySet<string>): boolean {
-  return !operator.alsoBuiltin || operator.builtinOperands > 0 ||
-    operator.userOperands.some((type) => reached.has(type));
 }
 
 function reachedBy(error: CallError, via: string | undefined): CallError {

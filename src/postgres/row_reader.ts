@@ -45,8 +45,10 @@ export class RowReader {
   readonly cut = new Map<string, number>();
   /** Rows that were dropped as the answer was full. */
   dropped = 0;
-  /** The result held more than `maxRows` rows. */
+  /** The result held more than `maxRows` rows, or is not read to its end. */
   more = false;
+  /** Bytes of all cells that arrived, kept or not. */
+  received = 0;
   readonly #limits: FetchLimits;
   #kept = 0;
   #row: Cell[] | undefined;
@@ -73,6 +75,7 @@ export class RowReader {
 
   /** A cell begins; `length` is -1 for NULL. Its bytes come by {@linkcode bytes}. */
   beginCell(length: number): void {
+    this.received += Math.max(0, length);
     if (this.#row === undefined) return;
     if (length < 0) {
       this.#row.push(null);

@@ -20,6 +20,10 @@ export const SECRET_TEXT = String
   .raw`(passw(or)?d|passphrase|secret|token|api_?key|credential)\w*['"]?\s*(=|:=|=>|:|\sto\s|\s)\s*(E|U&)?(['"]+[^'"]|\$[^\d])` +
   String.raw`|(passw(or)?d|passphrase|passfile|secret|token|api_?key)=[^\s'"$(]` +
   String.raw`|passw(or)?d\s+(E|U&)?'|identified\s+by\s` +
+  String
+    .raw`|(passw(or)?d|passphrase|secret|token|api_?key|credential)\w*['"]?\s+(not\s+)?in\s*\([^()]*['$]` +
+  String
+    .raw`|\([^()]*(passw(or)?d|passphrase|secret|token|api_?key|credential)[^()]*\)\s*values\s*\([^()]*['$]` +
   String.raw`|://[^/\s:@]*:[^/\s@]+@` +
   String
     .raw`|(passw(or)?d|passphrase|secret|token|api_?key|credential)\w*['"]?\s*(=|:=|=>|:|\sto)?\s*(/\*|--)` +
@@ -141,7 +145,7 @@ export async function refuseSecrets(
         } secrets of the database`,
         {
           hint: (guarded.probe === STATISTICS_PROBE
-            ? "Ask for the statistics of one table: … from pg_stats where tablename = 'name' and …, with nothing else in FROM. "
+            ? "Ask for the statistics of one table: … from pg_stats where tablename = 'name' and …; in inner joins s.tablename = 'name'. "
             : "") +
             `These columns of ${relation.name} can be asked for by name, without * or the whole row: ${
               others.join(", ")

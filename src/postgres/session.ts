@@ -1,63 +1,51 @@
 /**
- * One connection to PostgreSQL, from log-in to its end. npm:postgres logs in and writes our messages; what the
- * server sends is read here, so that rows are cut while they arrive and nothing of the server's can surprise it.
+ * One connection to PostgreSQL, from log-in to its end. npm:postgres logs in; what is said afterwards is written and
+ * read here, so that rows are cut while they arrive, statements go together in one packet, and nothing that the server
+ * sends can surprise a client that believes in it.
  *
  * npm:postgres connects anew by itself when a connection ends, and a statement would then run outside of its
- * transaction. It never learns that the connection ended: the session fails instead, and is thrown away.
+ * transaction. It never learns that it is logged in: the session fails instead, and is thrown away.
  */
 import { Buffer } from "node:buffer";
 import type net from "node:net";
-import postgres from "postgres";
-import { CallError } from "../common/errors.ts";
+import type postgres from "postgres";
 import { client, Wire } from "./client.ts";
 import { BackendMessages, type ErrorFields, ProtocolError } from "./backend_messages.ts";
-import { readColumns } from "./column.ts";
 import {
   ConnectionError,
   type ConnectionIdentity,
-  describeConnectFailure,
   describeSessionEnd,
-  nameAddress,
-  seconds,
   ServerError,
 } from "./database_errors.ts";
+import { Exchange, type ExchangeOptions } from "./exchange.ts";
+import { FrontendMessages } from "./frontend_messages.ts";
 import { type LogIn, LogInCheck, unproven } from "./log_in.ts";
-import { type Cell, RowReader } from "./row_reader.ts";
+import type { Cell, RowReader } from "./row_reader.ts";
+import { lost, notUnderstood, silent, tooLarge } from "./session_failures.ts";
+import { Verdicts } from "./verdicts.ts";
 
 /** How a statement is run. */
 export interface RunOptions {
   /** Who takes the rows. */
   readonly reader: RowReader;
-  /** Rows after which the portal is closed; without it all rows are sent. */
+  /** Rows after which the server waits to be asked for more; without it all rows are sent. */
   readonly portalRows?: number;
+  /** Our own, and asked again and again: the server keeps it, with its plan, where the session is {@linkcode Session.direct}. */
+  readonly keep?: boolean;
   /** Milliseconds after which a server that is silent is given up. */
   readonly timeoutMs: number;
-}
-
-interface Exchange {
-  readonly reader: RowReader;
-  readonly portal: boolean;
-  readonly settle: PromiseWithResolvers<void>;
-  bytes: number;
-  suspended: boolean;
-  error: ErrorFields | undefined;
 }
 
 /** Bytes that one statement may make the server send. */
 const maxAnswer = 64 << 20;
 
-function message(type: string, body: Uint8Array = new Uint8Array(0)): Buffer {
+function message(type: string, body: Uint8Array): Buffer {
   const bytes = Buffer.alloc(5 + body.length);
   bytes.write(type, 0, "latin1");
   bytes.writeUInt32BE(4 + body.length, 1);
   bytes.set(body, 5);
   return bytes;
 }
-
-// npm:postgres needs to know that a statement has columns, ended or failed; the rest stays here.
-const noData = message("n");
-const complete = message("C", Buffer.from("SELECT 0\0"));
-const failed = message("E", Buffer.from("SERROR\0CXX000\0Mfailed\0\0"));
 
 /** A session of PostgreSQL. Not for two users at once. */
 export class Session {
@@ -70,14 +58,23 @@ export class Session {
   status: "I" | "T" | "E" = "I";
   /** Why it is of no more use. */
   failure: ConnectionError | undefined;
-  /** The 8 bytes that a CancelRequest must show. */
+  /** The 8 bytes that a CancelRequest must show: the process's number, and a secret. */
   cancelKey: Uint8Array | undefined;
+  /** The server itself is at the other end, and no pooler that gives each transaction another process. */
+  direct = false;
+  /** Statements that the server keeps, by their text: their names. */
+  readonly kept = new Map<string, string>();
+  /** What the guard has let pass here. */
+  readonly verdicts = new Verdicts();
   readonly #socket: net.Socket;
   readonly #wire: Wire;
   readonly #sql: postgres.Sql;
   readonly #logIn: LogInCheck;
   readonly #exchanges: Exchange[] = [];
   readonly #ended = Promise.withResolvers<void>();
+  readonly #out = new FrontendMessages();
+  #sending = false;
+  #started = false;
   #ready = false;
 
   /** Takes the socket over; the log-in happens with the first statement. */
@@ -89,77 +86,108 @@ export class Session {
     const messages = new BackendMessages({
       message: (type, body) => this.#message(type, body),
       error: (fields) => this.#error(fields),
-      reader: () => this.#current("D").reader,
+      reader: () => this.#current("D").rows(),
     });
     socket.on("data", (chunk: Buffer) => {
       if (this.failure !== undefined) return;
       const current = this.#exchanges[0];
-      if (current !== undefined && (current.bytes += chunk.length) > maxAnswer) return this.#tooLarge();
+      if (current !== undefined && (current.bytes += chunk.length) > maxAnswer) return this.fail(tooLarge());
       try {
         messages.push(chunk);
       } catch (error) {
-        this.fail(error instanceof ConnectionError ? error : this.#protocolFailure(error));
+        this.fail(error instanceof ConnectionError ? error : notUnderstood(this.identity, error));
       }
     });
-    socket.on("error", (error) => this.fail(this.#lost(error)));
-    socket.on("end", () => this.fail(this.#lost()));
+    socket.on("error", (error) => this.fail(lost(this.identity, this.#ready, error)));
+    socket.on("end", () => this.fail(lost(this.identity, this.#ready)));
     socket.on("close", () => {
-      this.fail(this.#lost());
+      this.fail(lost(this.identity, this.#ready));
       this.#ended.resolve();
     });
     this.#wire = new Wire((bytes) => {
       if (this.failure === undefined) socket.write(bytes);
     }, () => this.fail(unproven(identity)));
     if (socket.destroyed) {
-      this.fail(this.#lost());
+      this.fail(lost(this.identity, this.#ready));
       this.#ended.resolve();
     }
     this.#sql = client(this.#wire, identity, () => this.#logIn.password());
   }
 
   /**
-   * Runs one statement over the extended protocol, which refuses a second one at the server. Throws
-   * {@linkcode ServerError}, or {@linkcode ConnectionError} after which the session is of no more use.
+   * Runs one statement over the extended protocol, which refuses a second one at the server; statements that are run
+   * without waiting are sent together. Whether it stopped after `portalRows`. Throws {@linkcode ServerError}, or
+   * {@linkcode ConnectionError} after which the session is of no more use.
    */
-  async run(sql: string, parameters: readonly Cell[], options: RunOptions): Promise<void> {
-    if (this.failure !== undefined) throw this.failure;
-    const exchange: Exchange = {
-      reader: options.reader,
-      portal: options.portalRows !== undefined,
-      settle: Promise.withResolvers(),
-      bytes: 0,
-      suspended: false,
-      error: undefined,
-    };
-    this.#exchanges.push(exchange);
-    // `simple` is npm:postgres's own option, which its types leave out: without it a statement that has no
-    // parameters goes over the simple protocol, where it may be several.
-    const extended = { prepare: false, simple: false } as { prepare: boolean };
-    const query = this.#sql.unsafe(sql, [...parameters], extended);
-    if (options.portalRows !== undefined) query.cursor(options.portalRows, () => this.#sql.CLOSE);
-    // What the server said is in the exchange; anything else that goes wrong is npm:postgres's own.
-    query.catch((error: unknown) => {
-      if (!(error instanceof postgres.PostgresError)) this.fail(this.#protocolFailure(error));
+  async run(sql: string, parameters: readonly Cell[], options: RunOptions): Promise<boolean> {
+    const name = options.keep === true && this.direct ? this.kept.get(sql) : "";
+    const kept = name === undefined ? `kept_${crypto.randomUUID()}` : undefined;
+    const statement = kept ?? name ?? "";
+    const parses = kept !== undefined || statement === "";
+    const parsed = kept === undefined ? undefined : () => void this.kept.set(sql, kept);
+    return await this.#exchange(options, { stage: parses ? "parse" : "bind", parsed }, (out) => {
+      if (parses) out.parse(statement, sql);
+      out.bind(statement, parameters).describe().execute(options.portalRows ?? 0).sync();
     });
-    const timer = setTimeout(() => {
-      this.fail(
-        new ConnectionError(
-          new CallError(
-            "unavailable",
-            `Cannot get an answer as ${nameAddress(this.identity.address)} was silent for ${
-              seconds(options.timeoutMs)
-            }`,
-            { hint: "ask again in a moment" },
-          ),
-        ),
-      );
-    }, options.timeoutMs);
+  }
+
+  /** Goes on with the statement that {@linkcode run} has stopped; nothing else may have been run since. */
+  async more(options: RunOptions): Promise<boolean> {
+    return await this.#exchange(
+      options,
+      { stage: "execute" },
+      (out) => out.execute(options.portalRows ?? 0).sync(),
+    );
+  }
+
+  /** Runs fixed statements of our own, several in one text: the rows of all of them. Throws as {@linkcode run}. */
+  async script(sql: string, options: Pick<RunOptions, "reader" | "timeoutMs">): Promise<void> {
+    await this.#exchange(
+      options,
+      { stage: "execute", simple: true },
+      (out) => out.query(sql),
+    );
+  }
+
+  /** Takes note whether the process that answers, whose number `pid` is, is the one that has logged us in. */
+  recognise(pid: string | null | undefined): void {
+    const key = this.cancelKey;
+    this.direct = key !== undefined && pid === String(new DataView(key.buffer, key.byteOffset).getInt32(0));
+  }
+
+  async #exchange(
+    { reader, portalRows, timeoutMs }: RunOptions,
+    expected: Omit<ExchangeOptions, "reader">,
+    write: (out: FrontendMessages) => unknown,
+  ): Promise<boolean> {
+    if (this.failure !== undefined) throw this.failure;
+    const exchange = new Exchange({ reader, portal: portalRows !== undefined, ...expected });
+    this.#exchanges.push(exchange);
+    write(this.#out);
+    this.#send();
+    const timer = setTimeout(() => this.fail(silent(this.identity, timeoutMs)), timeoutMs);
     try {
-      await exchange.settle.promise;
+      await exchange.settled;
     } finally {
       clearTimeout(timer);
     }
     if (exchange.error !== undefined) throw new ServerError(exchange.error);
+    return exchange.suspended;
+  }
+
+  /** What is written in one turn of the event loop goes out in one packet, once the log-in is over. */
+  #send(): void {
+    if (!this.#started) {
+      this.#started = true;
+      // It logs in for the sake of a statement, which it never gets to send. What goes wrong is its own.
+      this.#sql.unsafe("").catch((error: unknown) => this.fail(notUnderstood(this.identity, error)));
+    }
+    if (this.#sending || !this.#ready) return;
+    this.#sending = true;
+    queueMicrotask(() => {
+      this.#sending = false;
+      if (this.failure === undefined && !this.#out.empty) this.#socket.write(this.#out.take());
+    });
   }
 
   /** Ends the session at once; what is in flight is rejected with `failure`. */
@@ -167,7 +195,7 @@ export class Session {
     if (this.failure !== undefined) return;
     this.failure = failure;
     this.#socket.destroy();
-    for (const exchange of this.#exchanges.splice(0)) exchange.settle.reject(failure);
+    for (const exchange of this.#exchanges.splice(0)) exchange.abandon(failure);
   }
 
   /** Says goodbye and waits for the end of the socket, for 1 s at most. */
@@ -195,38 +223,17 @@ export class Session {
       case "R":
         if (this.#ready) throw new ProtocolError("a second log-in");
         this.#logIn.check(body);
-        return this.#forward(type, body);
+        this.#wire.emit("data", message(type, body));
+        return;
       case "S":
         return this.#parameter(body);
       case "K":
-        this.cancelKey = body.slice(0, 8);
+        if (!this.#ready) this.cancelKey = body.slice(0, 8);
         return;
       case "Z":
         return this.#readyForQuery(body);
     }
-    const exchange = this.#current(type);
-    switch (type) {
-      case "T":
-        exchange.reader.columns = readColumns(body);
-        this.#wire.emit("data", noData);
-        return;
-      case "I":
-      case "C":
-        this.#wire.emit("data", complete);
-        return;
-      case "s":
-        if (!exchange.portal || exchange.suspended) throw new ProtocolError("a portal that nobody opened");
-        exchange.suspended = true;
-        break;
-      case "3":
-        if (!exchange.suspended) throw new ProtocolError("a portal that nobody closed");
-        break;
-    }
-    this.#forward(type, body);
-  }
-
-  #forward(type: string, body: Uint8Array): void {
-    this.#wire.emit("data", message(type, body));
+    this.#current(type).message(type, body);
   }
 
   #parameter(body: Uint8Array): void {
@@ -240,13 +247,14 @@ export class Session {
       throw new ProtocolError("an unknown transaction status");
     }
     this.status = status;
-    const done = this.#ready ? this.#current("Z") : undefined;
-    if (!this.#ready) this.#logIn.complete();
-    this.#ready = true;
-    this.#forward("Z", body);
-    if (done === undefined) return;
+    if (!this.#ready) {
+      this.#logIn.complete();
+      this.#ready = true;
+      return this.#send();
+    }
+    const done = this.#current("Z");
+    done.end();
     this.#exchanges.shift();
-    done.settle.resolve();
   }
 
   #error(received: ErrorFields): void {
@@ -254,45 +262,9 @@ export class Session {
     const severity = received.get("V") ?? received.get("S");
     const fields = this.#logIn.conceal(received);
     if (this.#ready && severity === "ERROR" && exchange !== undefined) {
-      exchange.error = fields;
-      this.#wire.emit("data", failed);
+      exchange.fail(fields);
       return;
     }
     throw new ConnectionError(describeSessionEnd(new ServerError(fields), this.identity));
-  }
-
-  #tooLarge(): void {
-    this.fail(
-      new ConnectionError(
-        new CallError("refused", "Cannot return the answer as it is larger than 64 MB", {
-          hint: "select fewer columns or rows, or a part of a long value: left(column, 1000)",
-        }),
-      ),
-    );
-  }
-
-  #protocolFailure(cause: unknown): ConnectionError {
-    const where = nameAddress(this.identity.address);
-    return new ConnectionError(
-      new CallError("unavailable", `Cannot understand ${where} as it does not speak PostgreSQL's protocol`, {
-        hint: "an operator must check that DB_HOST and DB_PORT, or DATABASE_URL, name a PostgreSQL server",
-        cause,
-      }),
-    );
-  }
-
-  #lost(cause?: unknown): ConnectionError {
-    const where = nameAddress(this.identity.address);
-    return new ConnectionError(
-      this.#ready
-        ? new CallError("unavailable", `Cannot go on as the connection to ${where} was lost`, {
-          hint: "ask again in a moment",
-          cause,
-        })
-        : describeConnectFailure(
-          Object.assign(new Error("closed", { cause }), { code: "ECONNRESET" }),
-          this.identity.address,
-        ),
-    );
   }
 }

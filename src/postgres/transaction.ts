@@ -1,9 +1,12 @@
-/** One read-only transaction, from its beginning to a connection that is as it was before. */
+/** One read-only transaction: our own queries of the catalogue, and the one statement of the caller's. */
 import { CallError } from "../common/errors.ts";
 import { ConnectionError, describeServerError, ServerError } from "./database_errors.ts";
+import type { SessionPath } from "./catalogue_session.ts";
 import type { GuardedStatement } from "./guard.ts";
 import { type Cell, type ColumnDescription, type FetchLimits, RowReader } from "./row_reader.ts";
 import type { Session } from "./session.ts";
+import { type Beginning, graceMs } from "./transaction_bounds.ts";
+import type { Verdicts } from "./verdicts.ts";
 
 /** A column as RowDescription tells it: https://www.postgresql.org/docs/current/protocol-message-formats.html */
 export interface Column {
@@ -29,115 +32,80 @@ export interface Rows {
   readonly cut: ReadonlyMap<string, number>;
 }
 
-/** One read-only transaction. Statements run one after the other. */
+/** How our own SQL is run. */
+export interface QueryOptions {
+  /** It is asked again and again: its plan is kept where that is possible. */
+  readonly keep?: boolean;
+}
+
+/** One read-only transaction. Statements run one after the other; several of ours can be sent without waiting. */
 export interface Transaction {
   /**
    * Our own fixed SQL; parameters are bound as text. An object per row, keyed by column name. Throws {@linkcode CallError}
    * whose `cause` is the {@linkcode ServerError}.
    */
-  query(sql: string, parameters?: readonly Cell[]): Promise<Record<string, Cell>[]>;
+  query(
+    sql: string,
+    parameters?: readonly Cell[],
+    options?: QueryOptions,
+  ): Promise<Record<string, Cell>[]>;
   /** A statement that the guard let pass: at most `maxRows` rows of it. Throws {@linkcode CallError}. */
   fetch(statement: GuardedStatement, parameters: readonly Cell[], limits: FetchLimits): Promise<Rows>;
+  /** The search path that the session came with. */
+  readonly path: SessionPath;
+  /** All that a verdict of the guard depends on; undefined where it can't be told whether that has changed. */
+  readonly state: string | undefined;
+  /** What the guard has let pass on this connection. */
+  readonly verdicts: Verdicts;
 }
 
 /** What our own queries may return: far more than a catalogue holds of one thing. */
 const catalogueLimits: FetchLimits = { maxRows: Infinity, cellBytes: 8 << 20, answerBytes: 32 << 20 };
-/** How much later than the server we lose patience with it. */
-const graceMs = 5000;
-const lockTimeoutMs = 5000;
-const idleInTransactionMs = 60_000;
 const maxParameters = 65_533;
+/** Rows of a caller's statement that are asked for at first. */
+const firstRows = 32;
+/** Bytes of rows after which no more are asked for; the answer was full long before. */
+const enoughBytes = 8 << 20;
 /** The first OID of what is not built in: https://www.postgresql.org/docs/current/system-catalog-initial-data.html */
 const firstNormalOid = 16_384;
-
-/**
- * Begins, and takes a snapshot: from then on the transaction can't be made a writing one. The formats are set so that
- * values print as documented whatever the role's settings, except for the time zone, which is the role's to choose.
- */
-export async function beginReading(session: Session, statementTimeoutMs: number): Promise<void> {
-  const settings: Readonly<Record<string, string | number>> = {
-    standard_conforming_strings: "on",
-    client_encoding: "UTF8",
-    statement_timeout: Math.ceil(statementTimeoutMs),
-    lock_timeout: Math.min(lockTimeoutMs, Math.ceil(statementTimeoutMs)),
-    idle_in_transaction_session_timeout: idleInTransactionMs,
-    DateStyle: "ISO",
-    IntervalStyle: "postgres",
-    extra_float_digits: 1,
-    bytea_output: "hex",
-  };
-  const list = Object.entries(settings)
-    .map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', true)`)
-    .join(", ");
-  const reader = new RowReader({ maxRows: 1, cellBytes: 1000, answerBytes: 100_000 });
-  try {
-    // Nothing of the caller's is sent before both have succeeded.
-    await Promise.all([
-      session.run("begin isolation level repeatable read read only", [], {
-        reader: new RowReader(catalogueLimits),
-        timeoutMs: statementTimeoutMs + graceMs,
-      }),
-      session.run(`select pg_catalog.current_setting('transaction_read_only'), ${list}`, [], {
-        reader,
-        timeoutMs: statementTimeoutMs + graceMs,
-      }),
-    ]);
-  } catch (error) {
-    if (error instanceof ServerError) throw describeServerError(error, { statementTimeoutMs });
-    throw error;
-  }
-  const [readOnly, strings, encoding] = reader.rows[0] ?? [];
-  const reported = (name: string, wanted: string) => (session.parameters.get(name) ?? wanted) === wanted;
-  if (
-    session.status !== "T" || readOnly !== "on" || strings !== "on" || encoding !== "UTF8" ||
-    !reported("standard_conforming_strings", "on") || !reported("client_encoding", "UTF8")
-  ) {
-    throw new CallError(
-      "refused",
-      "Cannot ask this server as it does not keep to a read-only transaction in UTF8 with standard_conforming_strings",
-      { hint: "an operator must check for a proxy in between, and the server's settings" },
-    );
-  }
-}
-
-/** Rolls back and forgets all that a session can remember. Whether it is as new. */
-export async function leaveClean(session: Session): Promise<boolean> {
-  if (session.failure !== undefined) return false;
-  const run = (sql: string) =>
-    session.run(sql, [], { reader: new RowReader(catalogueLimits), timeoutMs: graceMs });
-  try {
-    // What outlives a rollback: session locks, prepared statements, temporary objects, listeners.
-    await Promise.all([run("rollback"), run("discard all")]);
-    return session.status === "I";
-  } catch {
-    return false;
-  }
-}
 
 /** How a statement in flight ended after it was cancelled. */
 export type Ending = "cancelled" | "otherwise";
 
 /** A {@linkcode Transaction} on a session that {@linkcode beginReading} prepared. */
 export class ReadTransaction implements Transaction {
+  readonly path: SessionPath;
+  readonly state: string | undefined;
+  readonly verdicts: Verdicts;
   readonly #session: Session;
   readonly #statementTimeoutMs: number;
   readonly #typeNames: Map<string, string>;
   #last: Promise<Ending> = Promise.resolve("otherwise");
+  /** Of all that is in flight, something is not our own. */
+  #callers = false;
   #pending = 0;
   #refused = false;
 
   constructor(
     session: Session,
+    { path, state }: Beginning,
     options: { readonly statementTimeoutMs: number; readonly typeNames: Map<string, string> },
   ) {
+    this.path = path;
+    this.state = state;
+    this.verdicts = session.verdicts;
     this.#session = session;
     this.#statementTimeoutMs = options.statementTimeoutMs;
     this.#typeNames = options.typeNames;
   }
 
-  async query(sql: string, parameters: readonly Cell[] = []): Promise<Record<string, Cell>[]> {
+  async query(
+    sql: string,
+    parameters: readonly Cell[] = [],
+    { keep = false }: QueryOptions = {},
+  ): Promise<Record<string, Cell>[]> {
     const reader = new RowReader(catalogueLimits);
-    await this.#run(sql, parameters, reader);
+    await this.#run(sql, parameters, { reader, keep });
     if (reader.cut.size > 0 || reader.dropped > 0) {
       throw new CallError("refused", "Cannot read the catalogue as it holds more than 32 MB about this");
     }
@@ -146,9 +114,8 @@ export class ReadTransaction implements Transaction {
   }
 
   async fetch(statement: GuardedStatement, parameters: readonly Cell[], limits: FetchLimits): Promise<Rows> {
-    const { sql } = statement;
     const reader = new RowReader(limits);
-    await this.#run(sql, parameters, reader, { portalRows: limits.maxRows + 1, callers: true });
+    await this.#run(statement.sql, parameters, { reader, callers: true, maxRows: limits.maxRows });
     const types = await this.#types(reader.columns);
     return {
       columns: reader.columns.map(({ name, typeOid, typmod, tableOid, attribute }) => ({
@@ -209,39 +176,71 @@ export class ReadTransaction implements Transaction {
   async #run(
     sql: string,
     parameters: readonly Cell[],
-    reader: RowReader,
-    options: { readonly portalRows?: number; readonly callers?: boolean } = {},
+    { reader, keep = false, callers = false, maxRows }: {
+      readonly reader: RowReader;
+      readonly keep?: boolean;
+      readonly callers?: boolean;
+      readonly maxRows?: number;
+    },
   ): Promise<void> {
     checkText(sql, parameters);
     const before = this.#last;
+    // Our own are sent without waiting for each other: when one fails, the server refuses the next.
+    const waits = callers || this.#callers;
     const ending = Promise.withResolvers<Ending>();
     this.#last = ending.promise;
+    this.#callers = waits;
     this.#pending++;
     let how: Ending = "otherwise";
     try {
-      await before;
+      if (waits) await before;
       if (this.#refused) {
         throw new CallError("cancelled", "Cannot run a statement as the transaction is over");
       }
       if (this.#session.failure === undefined && this.#session.status === "I") {
         throw new CallError("refused", "Cannot run a statement outside of a read-only transaction");
       }
-      await this.#session.run(sql, parameters, {
-        reader,
-        timeoutMs: this.#statementTimeoutMs + graceMs,
-        ...(options.portalRows === undefined ? {} : { portalRows: options.portalRows }),
-      });
+      const timeoutMs = this.#statementTimeoutMs + graceMs;
+      if (maxRows === undefined) await this.#session.run(sql, parameters, { reader, timeoutMs, keep });
+      else await this.#portal(sql, parameters, { reader, timeoutMs, rows: maxRows + 1 });
     } catch (error) {
       if (error instanceof ConnectionError) throw error.callError;
       if (!(error instanceof ServerError)) throw error;
-      if (error.sqlState === "57014") how = "cancelled";
+      // What was sent behind a statement that was cancelled is refused for that.
+      const cancelled = error.sqlState === "57014" ||
+        error.sqlState === "25P02" && !waits && await before === "cancelled";
+      if (cancelled) how = "cancelled";
       throw describeServerError(error, {
-        sql: options.callers === true ? sql : undefined,
+        sql: callers ? sql : undefined,
         statementTimeoutMs: this.#statementTimeoutMs,
       });
     } finally {
       this.#pending--;
+      if (this.#pending === 0) this.#callers = false;
       ending.resolve(how);
+    }
+  }
+
+  /** A few rows first, and then as many at once as fit: what is not sent needs no room, and no time. */
+  async #portal(
+    sql: string,
+    parameters: readonly Cell[],
+    { reader, timeoutMs, rows }: {
+      readonly reader: RowReader;
+      readonly timeoutMs: number;
+      readonly rows: number;
+    },
+  ): Promise<void> {
+    let asked = Math.min(rows, firstRows);
+    let suspended = await this.#session.run(sql, parameters, { reader, timeoutMs, portalRows: asked });
+    while (suspended && asked < rows && !this.#refused) {
+      if (reader.received > enoughBytes) {
+        reader.more = true;
+        return;
+      }
+      const next = Math.min(rows - asked, 4 * asked, Math.ceil(enoughBytes * asked / (reader.received + 1)));
+      asked += next;
+      suspended = await this.#session.more({ reader, timeoutMs, portalRows: next });
     }
   }
 }

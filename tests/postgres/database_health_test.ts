@@ -87,7 +87,7 @@ Deno.test({
       async () => {
         const { text, structured, section } = await health(database);
         assert.equal(structured.verdict, "ok");
-        assert.match(text, /^postgres on PostgreSQL 15[^\n]*: OK; no data: [^\n]*workload/);
+        assert.match(text, /^postgres on PostgreSQL \d[^\n]*: OK; no data: [^\n]*workload/);
         assert.equal(section("cache").verdict, "no_data");
         assert.match(text, /\nno data cache: only/);
         assert.doesNotMatch(text, /healthy/i);
@@ -309,6 +309,16 @@ Deno.test({
        insert into todos (title, at) select 'title ' || n, n from generate_series(1, 40000) n;`,
     );
     const database = own.reader();
+    /** The statistics of `todos` are reported a moment later, by a session that does something. */
+    const counted = (condition: string) =>
+      until(
+        condition,
+        async () =>
+          (await own.execute(`select from pg_stat_user_tables where relname = 'todos' and ${condition}`))
+            .length > 0,
+      );
+    /** Before 15 a database's statistics begin when its first session is counted. */
+    const dated = own.server.version < 150_000;
 
     await t.step("autovacuum off is a finding by itself", async () => {
       const { section } = await health(database);
@@ -316,15 +326,11 @@ Deno.test({
     });
 
     await t.step("dead rows beyond autovacuum's threshold, with when vacuum came last", async () => {
-      await until(
-        "the rows are counted",
-        async () =>
-          (await own.execute(
-            "select from pg_stat_user_tables where relname = 'todos' and n_live_tup = 40000",
-          )).length > 0,
-      );
+      await counted("n_live_tup = 40000");
       await own.execute("analyze todos");
+      await counted("analyze_count = 1");
       await own.execute("delete from todos where id <= 30000");
+      await counted("n_dead_tup = 30000");
       const { section } = await healthOnce(own, database, "vacuum", "warning", {});
       const [found] = section("vacuum").findings;
       assert.match(
@@ -334,11 +340,13 @@ Deno.test({
       assert.match(found.text, /last vacuum never, autovacuum never, analyze .* ago$/);
       assert.deepEqual(found.statements, ["VACUUM (ANALYZE) public.todos;"]);
       await own.execute(String(found.statements[0]));
+      await counted("vacuum_count = 1 and analyze_count = 2");
       await healthOnce(own, database, "vacuum", "ok", {});
     });
 
     await t.step("planner statistics that are older than the table", async () => {
       await own.execute("update todos set at = at + 1");
+      await counted("n_mod_since_analyze = 10000");
       const { section } = await healthOnce(own, database, "vacuum", "warning", {
         changedRows: 5000,
         deadRows: { warning: 1e9, critical: 1e9 },
@@ -386,12 +394,16 @@ Deno.test({
     await t.step("an unused index: large enough, counted for long enough, and nobody's rule", async () => {
       await own.execute("create unique index unique_one on todos (id, at)");
       const large = { unusedIndexBytes: 100_000 };
-      const { section } = await health(database, { thresholds: large });
+      const { section } = await health(database, {
+        thresholds: dated ? { ...large, unusedIndexAge: 0 } : large,
+      });
       const names = section("indexes").findings.map((item: Structured) => item.text.split(" ")[0]);
       assert.deepEqual(names, ["public.one"], "not the primary key, not the unique one");
       assert.match(
         section("indexes").findings[0].text,
-        /takes \d+ kB and was never read, counted since the database was made/,
+        dated
+          ? /takes \d+ kB and was never read, counted for /
+          : /takes \d+ kB and was never read, counted since the database was made/,
       );
       assert.match(section("indexes").findings[0].caution, /standbys are not counted/);
       assert.equal((await health(database)).section("indexes").verdict, "ok", "under 10 MB");
@@ -418,7 +430,11 @@ Deno.test({
         thresholds: { unusedIndexBytes: 0, unusedIndexAge: 0 },
         statementMs: 500,
       });
-      assert.match(section("indexes").findings[0].text, /^public\.never_read on public\.todos takes \d+ kB/);
+      assert.ok(
+        section("indexes").findings.some(({ text }: Structured) =>
+          /^public\.never_read on public\.todos takes \d+ kB/.test(text)
+        ),
+      );
       assert.equal(section("vacuum").verdict === "unknown", false);
       await locker.close();
       await own.execute("drop index never_read");
@@ -670,7 +686,7 @@ Deno.test({
       assert.equal(seen.section("replication").verdict, "ok");
       assert.match(
         seen.section("replication").summary,
-        /^this is a standby, 0 bytes received and not replayed/,
+        /^this is a standby, [\d,]+ bytes received and not replayed/,
       );
     });
 

@@ -31,12 +31,17 @@ interface Lie {
   readonly first: Uint8Array;
   /** What is sent after the log-in's first statement. */
   readonly then?: Uint8Array;
+  /** Sent once before `then`. */
+  readonly before?: Uint8Array;
   /** Sends `then` again and again. */
   readonly endless?: boolean;
   readonly says?: RegExp;
   /** `disable` where nothing else is said. */
   readonly sslMode?: SslMode;
 }
+
+/** A statement was read and its rows, without columns, follow. */
+const rowsFollow = Buffer.concat([message("1"), message("2"), message("T", "\0\0")]);
 
 const noProtocol = /does not speak PostgreSQL's protocol/;
 
@@ -91,13 +96,42 @@ const lies: readonly Lie[] = [
   { name: "ready without a log-in", first: ready },
   { name: "rows before the log-in", first: message("D", "\0\x01\0\0\0\x01a") },
   { name: "a COPY", first: hello, then: message("H", "\0\0\0") },
-  { name: "a row with too many bytes", first: hello, then: message("D", "\0\x01\0\0\0\x01aa") },
-  { name: "a row with too few bytes", first: hello, then: message("D", "\0\x02\0\0\0\x01a") },
-  { name: "a cell longer than its row", first: hello, then: message("D", "\0\x01\x7f\0\0\0a") },
-  { name: "a cell of -2 bytes", first: hello, then: message("D", "\0\x01\xff\xff\xff\xfe") },
+  {
+    name: "a row with too many bytes",
+    first: hello,
+    before: rowsFollow,
+    then: message("D", "\0\x01\0\0\0\x01aa"),
+  },
+  {
+    name: "a row with too few bytes",
+    first: hello,
+    before: rowsFollow,
+    then: message("D", "\0\x02\0\0\0\x01a"),
+  },
+  {
+    name: "a cell longer than its row",
+    first: hello,
+    before: rowsFollow,
+    then: message("D", "\0\x01\x7f\0\0\0a"),
+  },
+  {
+    name: "a cell of -2 bytes",
+    first: hello,
+    before: rowsFollow,
+    then: message("D", "\0\x01\xff\xff\xff\xfe"),
+  },
   { name: "columns that are cut off", first: hello, then: message("T", "\0\x05abc") },
   { name: "columns without an end", first: hello, then: message("T", "\xff\xff" + "a".repeat(100)) },
-  { name: "a portal that nobody opened", first: hello, then: message("s") },
+  { name: "a portal that nobody opened", first: hello, before: rowsFollow, then: message("s") },
+  { name: "rows that nobody asked for", first: hello, then: message("D", "\0\0") },
+  { name: "an answer without an end", first: hello, then: Buffer.concat([rowsFollow, ready]) },
+  {
+    name: "a statement that ends twice",
+    first: hello,
+    before: rowsFollow,
+    then: message("C", "A\0"),
+    endless: true,
+  },
   { name: "a second log-in", first: hello, then: message("R", "\0\0\0\x03") },
   { name: "a status that is none", first: hello, then: message("Z", "X") },
   { name: "an error without fields", first: hello, then: message("E"), says: /unknown error/ },
@@ -121,7 +155,8 @@ const lies: readonly Lie[] = [
   },
   {
     name: "a row without end",
-    first: Buffer.concat([hello, message("D", "\0\x01\x3f\0\0\0", 0x3f00000a)]),
+    first: hello,
+    before: Buffer.concat([rowsFollow, message("D", "\0\x01\x3f\0\0\0", 0x3f00000a)]),
     then: Buffer.alloc(100_000, "x"),
     endless: true,
     says: /larger than 64 MB/,
@@ -129,6 +164,7 @@ const lies: readonly Lie[] = [
   {
     name: "rows without end",
     first: hello,
+    before: rowsFollow,
     then: message("D", Buffer.concat([Buffer.from([0, 1, 0, 1, 0, 0]), Buffer.alloc(65536, "x")])),
     endless: true,
     says: /larger than 64 MB/,
@@ -162,7 +198,8 @@ Deno.test("a server that lies", { ignore: !mayListen }, async (t) => {
           if (lie.first.length === 0) return socket.destroy();
           socket.write(lie.first);
           socket.once("data", () => {
-            const { then } = lie;
+            const { before, then } = lie;
+            if (before !== undefined) socket.write(before);
             if (then === undefined) return;
             const write = () => {
               while (!socket.destroyed && socket.write(then) && lie.endless === true);

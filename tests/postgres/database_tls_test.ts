@@ -5,6 +5,7 @@ import { Database } from "../../src/postgres/database.ts";
 import { sslModes } from "../../src/postgres/settings.ts";
 import { execute, fetchOnce, quiet, settingsFor, unguarded, wide } from "../support/unguarded.ts";
 import { postgresAvailable, startPostgres } from "../support/postgres.ts";
+import { psqlProgram } from "../support/psql.ts";
 
 async function succeeds(
   program: string,
@@ -21,16 +22,10 @@ async function succeeds(
   return success ? new TextDecoder().decode(stdout).trim() : undefined;
 }
 
-const psql = `${
-  Deno.permissions.querySync({ name: "env" }).state === "granted" ? Deno.env.get("POSTGRES_BIN") ?? "" : ""
-}/psql`
-  .replace(/^\/psql$/, "psql");
-
 async function findPsql(): Promise<boolean> {
   if (!postgresAvailable) return false;
   try {
-    return await succeeds(psql, ["--version"]) !== undefined &&
-      await succeeds("openssl", ["version"]) !== undefined;
+    return psqlProgram !== undefined && await succeeds("openssl", ["version"]) !== undefined;
   } catch {
     return false;
   }
@@ -107,7 +102,7 @@ Deno.test("TLS as psql does it", { ignore: !(await findPsql()) }, async (t) => {
       return await fetchOnce(database, sql).then(({ rows }) => rows[0]?.[0] ?? undefined, () => undefined);
     };
     const theirs = (host: string, sslMode: string, root: boolean): Promise<string | undefined> =>
-      succeeds(psql, [
+      succeeds(psqlProgram ?? "psql", [
         "--no-psqlrc",
         "--no-password",
         "--tuples-only",

@@ -53,7 +53,7 @@ Deno.test("nothing outlives a call", options, async (t) => {
     (await fetchOnce(
       database,
       `select current_setting('work_mem'), current_setting('search_path'), current_user,
-        (select count(*) from pg_prepared_statements), (select count(*) from pg_listening_channels()),
+        (select count(*) from pg_prepared_statements where name !~ '^kept_'), (select count(*) from pg_listening_channels()),
         (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()),
         current_setting('statement_timeout'), pg_backend_pid()`,
     )).rows;
@@ -64,6 +64,7 @@ Deno.test("nothing outlives a call", options, async (t) => {
       "set work_mem = '1MB'",
       "select set_config('search_path', 'nowhere', false)",
       "prepare p as select 1",
+      "declare c cursor with hold for select 1",
       "listen something",
       "rollback",
       "commit",
@@ -74,6 +75,11 @@ Deno.test("nothing outlives a call", options, async (t) => {
       assert.deepEqual(await state(), before);
     });
   }
+  await t.step("without the statements that are kept, the connection is not used again", async () => {
+    await fetchOnce(database, "deallocate all");
+    const [now] = await state();
+    assert.deepEqual(now?.slice(0, -1), before[0]?.slice(0, -1));
+  });
   await t.step("a statement after the transaction was ended is refused", async () => {
     await assert.rejects(
       database.read({ signal: new AbortController().signal }, async (transaction) => {
@@ -141,6 +147,31 @@ Deno.test("an answer is cut at its limits", options, async (t) => {
     );
     assert.ok(Deno.memoryUsage().rss - before < 100e6);
     assert.deepEqual((await fetchOnce(database, "select 1")).rows, [["1"]]);
+  });
+  await t.step("200 rows of 1 MB: the first of them, and not an error", async () => {
+    const { rows, dropped, more } = await fetchOnce(
+      database,
+      "select repeat('x', 1000000) from generate_series(1, 200)",
+      { limits: { maxRows: 200, cellBytes: 100_000, answerBytes: 250_000 } },
+    );
+    assert.deepEqual([rows.length, more], [2, true]);
+    assert.ok(dropped > 0 && dropped < 64, `${dropped} rows were sent for nothing`);
+  });
+  await t.step("all rows, however many are asked for at once", async () => {
+    for (const count of [1, 31, 32, 33, 159, 160, 161, 200]) {
+      const { rows, more } = await fetchOnce(database, `select generate_series(1, ${count})`, {
+        limits: { maxRows: 200, cellBytes: 10, answerBytes: 10_000 },
+      });
+      assert.deepEqual([rows.length, rows.at(-1), more], [count, [String(count)], false]);
+    }
+    const { rows, more } = await fetchOnce(database, "select generate_series(1, 201)", {
+      limits: { maxRows: 200, cellBytes: 10, answerBytes: 10_000 },
+    });
+    assert.deepEqual([rows.length, more], [200, true]);
+  });
+  await t.step("an error in a later row is an error", async () => {
+    const error = await rejection(fetchOnce(database, "select 1 / (100 - n) from generate_series(1, 200) n"));
+    assert.match(error.message, /division by zero/);
   });
   await t.step("an error of any size", async () => {
     await assert.rejects(
@@ -249,6 +280,16 @@ Deno.test("calls wait for a connection in turn", options, async (t) => {
     const call = fetchOnce(database, "select 1", { signal: controller.signal });
     controller.abort();
     await assert.rejects(call, (error: unknown) => error instanceof CallError && error.kind === "cancelled");
+  });
+  await t.step("the next one takes the connection that is being cleaned, and opens none", async () => {
+    await using roomy = new Database(settingsFor(server, { poolSize: 4 }), quiet);
+    const pids = new Set<string | null | undefined>();
+    for (let n = 0; n < 20; n++) {
+      pids.add((await fetchOnce(roomy, "select pg_backend_pid()")).rows[0]?.[0]);
+    }
+    assert.equal(pids.size, 1);
+    const held = Array.from({ length: 4 }, () => fetchOnce(roomy, "select pg_backend_pid(), pg_sleep(0.2)"));
+    assert.equal(new Set((await Promise.all(held)).map(({ rows }) => rows[0]?.[0])).size, 4);
   });
   await t.step("first come, first served, on one connection", async () => {
     const order: string[] = [];

@@ -3,7 +3,7 @@ import assert from "@std/assert";
 import { loadParser } from "../../src/postgres/guard.ts";
 import { callsRowtype, defaultsOf } from "../../src/postgres/declarations.ts";
 import { allowedNames, isAllowed } from "../../src/postgres/verdict.ts";
-import { connect, guard, onServer, refusal, step } from "./corpus/server.ts";
+import { connect, guard, onServer, reading, refusal, step } from "./corpus/server.ts";
 
 const HARM = "trap.next()";
 
@@ -376,6 +376,9 @@ onServer("statistics of one table can be read while those of secrets are there",
       "select * from pg_stats where tablename = 'users'::text order by attname limit 3",
       "select x.attname from (select * from pg_stats where tablename = 'users') x, users",
       "select attname, null_frac from pg_stats",
+      "select s.* from pg_stats s join pg_class c on c.relname = s.tablename where s.tablename = 'users'",
+      "select s.* from pg_class c, pg_stats s where c.relname = s.tablename and s.tablename in ('users', 'todos')",
+      "select c.relname, (select max(s.attname::text) from pg_stats s where s.tablename = 'users') from pg_class c",
     ];
     for (const text of allowed) {
       await step(t, text, async () => {
@@ -401,6 +404,13 @@ onServer("statistics of one table can be read while those of secrets are there",
       "select (select max(histogram_bounds::text) from pg_stats) from users where 'tablename' = 'users'",
       "select * from pg_stats where tablename = 'users' union all select * from pg_stats",
       "select * from pg_stats where other.tablename = 'users'",
+      "select s.* from pg_stats s join pg_class c on c.relname = s.tablename where c.relname = 'users'",
+      "select s.* from pg_stats s join pg_class c on s.tablename = 'users'",
+      "select s.* from pg_stats s left join users u on true where s.tablename = 'users'",
+      "select a.* from users u left join pg_stats a on true, pg_stats b where b.tablename = 'users'",
+      "select a.* from pg_stats a, pg_stats b where b.tablename = 'users'",
+      "select s.* from (pg_stats s join users u on true) as j, users s where s.tablename = 'users'",
+      "select j.* from (pg_stats s join users u on true) as j where j.tablename = 'users'",
       "select stavalues1 from pg_statistic where starelid = 'users'::regclass",
     ];
     for (const text of refused) {
@@ -410,6 +420,15 @@ onServer("statistics of one table can be read while those of secrets are there",
         assert.match(error?.hint ?? "", /from pg_stats where tablename = 'name'/);
       });
     }
+    await step(t, "no condition sees a row before that on the table's name, in a join either", async () => {
+      const text = `select s.attname from pg_stats s join users u on s.histogram_bounds::text::int = u.id
+        where s.tablename in ('users', 'todos')`;
+      assert.equal(await refusal(() => guard(sql, text)), undefined);
+      await assert.rejects(
+        reading(sql, (transaction) => transaction.unsafe(text)),
+        (error: unknown) => error instanceof Error && !/SCRAM/.test(error.message),
+      );
+    });
   } finally {
     for (let i = 0; i < 3; i++) await sql.unsafe(`drop role if exists statistic_${i}`);
     await sql.end();

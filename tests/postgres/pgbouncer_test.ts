@@ -44,6 +44,21 @@ Deno.test({
     });
 
     await context.step(
+      "no verdict is kept, and no statement, as the next process may be another",
+      async () => {
+        const state = await database.read(
+          { signal: new AbortController().signal },
+          (transaction) => Promise.resolve(transaction.state),
+        );
+        assert.equal(state, undefined);
+        const { structured } = await callTool(query, {
+          sql: "select count(*) from pg_prepared_statements where name like 'kept%'",
+        });
+        assert.deepEqual(structured.rows, [["0"]]);
+      },
+    );
+
+    await context.step(
       "what another client has set on the connection changes nothing of what we read",
       async () => {
         await other.unsafe(

@@ -6,7 +6,8 @@ import { explainQuery } from "../../src/postgres/explain_query.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createDatabase } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
-import { analyzed, cases, schema } from "./plan_cases.ts";
+import { until } from "../support/own_server.ts";
+import { analyzed, cases, counted, schema } from "./plan_cases.ts";
 
 /** As the tool gives it. */
 interface Finding {
@@ -23,7 +24,11 @@ Deno.test({
   async fn(context) {
     await using test = await createDatabase(schema);
     const { settings } = test;
+    // A session reports what it counted when it does something, at most twice a second.
+    const isCounted = (rows: number) => test.execute(counted(rows)).then(() => true, () => false);
+    await until("the rows of changed are counted", () => isCounted(1000));
     await test.execute(analyzed);
+    await until("the changes since are counted", () => isCounted(50_000));
     const find = async (sql: string, analyze: boolean, server: Readonly<Record<string, string>>) => {
       const set = Object.entries({ max_parallel_workers_per_gather: "0", jit: "off", ...server })
         .map(([name, value]) => `alter database ${settings.database} set ${name} = '${value}';`);

@@ -77,7 +77,7 @@ Deno.test({
       await own.execute(`select "Ext ras".pg_stat_statements_reset()`);
       for (let n = 0; n < 300; n++) await own.execute(`select title from todos where id <= 10 and ${n} >= 0`);
       await own.execute("select pg_sleep(0.3)");
-      for (let n = 0; n < 20; n++) await own.execute("select 1, pg_sleep(0.02)");
+      for (let n = 0; n < 20; n++) await own.execute("select 1, pg_sleep(0.1)");
       await own.execute("set work_mem = '64kB'");
       await own.execute("select count(*) from (select * from todos order by title desc offset 1) x");
       await own.execute("select nested()");

@@ -13,7 +13,7 @@ import { permitted } from "./permitted.ts";
 export const project: string = fileURLToPath(new URL("../..", import.meta.url));
 
 /** A program by the name of its task and permission set; its executable is `NAME-mcp`. */
-export type ProgramName = "postgres" | "prometheus" | "kubernetes";
+export type ProgramName = "postgres" | "prometheus" | "kubernetes" | "platform";
 
 const programsFolder = permitted ? Deno.env.get("TEST_PROGRAMS") : undefined;
 

@@ -1,4 +1,4 @@
-/** A hot standby of a test's own server, made by pg_basebackup, which streams from it. */
+/** A hot standby of a test's own server, made of a copy of its files, which streams from it. */
 import type { OwnServer } from "./own_server.ts";
 
 /** A running standby; its socket is in the folder of the primary's. */
@@ -6,14 +6,17 @@ export interface Standby extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Copies the server, whose roles are those of the copy, and starts the copy under the name `standby_1`. */
+/**
+ * Copies the server, whose roles are those of the copy, and starts the copy under the name `standby_1`. The server is
+ * stopped for the copy, as not every distribution has pg_basebackup.
+ */
 export async function startStandby({ server, execute }: OwnServer): Promise<Standby> {
   const [row] = await execute("select setting from pg_config where name = 'BINDIR'");
   const bin = String(row?.setting);
   const { uid, gid } = await Deno.stat(server.dataDirectory);
   const folder = `${server.socket}/standby`;
   const run = async (program: string, ...args: string[]) => {
-    const { code, stderr } = await new Deno.Command(`${bin}/${program}`, {
+    const { code, stderr } = await new Deno.Command(program.startsWith("/") ? program : `${bin}/${program}`, {
       args,
       cwd: "/",
       stdin: "null",
@@ -28,14 +31,15 @@ export async function startStandby({ server, execute }: OwnServer): Promise<Stan
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     return listener.addr.port;
   })();
-  await run(
-    "pg_basebackup",
-    `--pgdata=${folder}`,
-    `--dbname=host=${server.socket} port=${server.port} user=${server.superuser} application_name=standby_1`,
-    "--checkpoint=fast",
-    "--no-sync",
-    "--write-recovery-conf",
+  await server.stop();
+  await run("/bin/cp", "-a", server.dataDirectory, folder);
+  await Deno.writeTextFile(`${folder}/standby.signal`, "");
+  await Deno.writeTextFile(
+    `${folder}/postgresql.auto.conf`,
+    `primary_conninfo = 'host=${server.socket} port=${server.port} user=${server.superuser} application_name=standby_1'\n`,
+    { append: true },
   );
+  await server.start();
   await run(
     "pg_ctl",
     "start",

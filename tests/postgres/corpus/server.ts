@@ -19,7 +19,12 @@ let started: Promise<TestPostgres> | undefined;
 export function server(): Promise<TestPostgres> {
   return started ??= (async () => {
     const server = await startPostgres({
-      settings: ["shared_preload_libraries = 'pg_stat_statements'", "timezone = 'Asia/Kathmandu'"],
+      // Autovacuum writes into the catalogue of its own accord, and the state would not be the same.
+      settings: [
+        "shared_preload_libraries = 'pg_stat_statements'",
+        "timezone = 'Asia/Kathmandu'",
+        "autovacuum = off",
+      ],
     });
     const admin = connect(server, "postgres", "postgres");
     await admin.unsafe(`create database ${DATABASE}`);
@@ -77,8 +82,11 @@ export async function reading<T>(
 
 export function catalogueOf(transaction: postgres.TransactionSql): Catalogue {
   return {
-    query: async (text, parameters = []) =>
-      [...await transaction.unsafe(text, [...parameters])] as Record<string, string | null>[],
+    query: async (text, parameters = [], { keep = false } = {}) =>
+      [...await transaction.unsafe(text, [...parameters], { prepare: keep })] as Record<
+        string,
+        string | null
+      >[],
   };
 }
 

@@ -1,0 +1,34 @@
+/** What `--help` prints. */
+import { httpVariables } from "./http/settings.ts";
+import { commonVariables, type Program, type Variable } from "./program.ts";
+import { version } from "./version.ts";
+
+/** The arguments and the variables of one program. */
+export function helpText(program: Program): string {
+  return `${program.name} ${version}
+${program.summary}
+
+Usage: ${program.name} [argument]
+
+  (none)                             serve MCP over stdio, for a client such as Claude Code to start
+  --http [HOST:PORT]                 serve MCP over HTTP at /mcp, beside /healthz, /readyz and /metrics [127.0.0.1:8080]
+  --check                            connect, and say what was found and which rights there are
+  --print-config claude-code|mcp-json
+                                     print the configuration for a client, with this program's path
+  --new-token NAME                   print a token for a client of that name, and its line for MCP_TOKENS_FILE
+  --help, --version
+
+Environment:
+${list([...program.variables, ...commonVariables])}
+
+Environment of --http:
+${list(httpVariables)}`;
+}
+
+function list(variables: readonly Variable[]): string {
+  return variables.map((variable) => {
+    const name = variable.secret === true ? `${variable.name}, or ${variable.name}_FILE` : variable.name;
+    const shown = variable.default === "" ? "" : ` [${variable.default}]`;
+    return `  ${name.padEnd(34)} ${variable.purpose}${shown}`;
+  }).join("\n");
+}

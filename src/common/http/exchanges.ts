@@ -1,0 +1,100 @@
+/** The requests that are being answered: how many there may be, and when the last has ended. */
+
+/** One request that is being answered. */
+export interface Exchange {
+  /** Aborts when the program stops waiting for it. */
+  readonly signal: AbortSignal;
+  /** Counts it as answered; more than once is no harm. */
+  readonly end: () => void;
+}
+
+/** Counts exchanges. */
+export class Exchanges {
+  readonly #limit: number;
+  readonly #open = new Set<AbortController>();
+  #whenIdle: (() => void)[] = [];
+
+  /** `limit` is how many may be under way at once. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Begins one, unless there are as many as there may be. */
+  begin(): Exchange | undefined {
+    if (this.#open.size >= this.#limit) return undefined;
+    const controller = new AbortController();
+    this.#open.add(controller);
+    return {
+      signal: controller.signal,
+      end: () => {
+        if (!this.#open.delete(controller) || this.#open.size > 0) return;
+        for (const wake of this.#whenIdle.splice(0)) wake();
+      },
+    };
+  }
+
+  /** Resolves as soon as none is under way. */
+  idle(): Promise<void> {
+    if (this.#open.size === 0) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#whenIdle.push(resolve);
+    return promise;
+  }
+
+  /** Aborts all that are under way. */
+  abort(): void {
+    for (const controller of this.#open) controller.abort();
+  }
+}
+
+/**
+ * The response, with `ended` called when its last byte has been handed over, its reader has gone away, or the signal
+ * aborts: what the reader has not taken by then is dropped.
+ */
+export function watched(response: Response, signal: AbortSignal, ended: () => void): Response {
+  const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+  if (response.body === null || !isStream) {
+    ended();
+    return response;
+  }
+  const reader = response.body.getReader();
+  const finish = () => {
+    signal.removeEventListener("abort", onAbort);
+    ended();
+  };
+  let outgoing: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const onAbort = () => {
+    finish();
+    reader.cancel().catch(() => {});
+    // Cut, not ended: a client must not take what it has for the whole.
+    outgoing?.error(new Error("this answer was given up"));
+  };
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      outgoing = controller;
+      if (signal.aborted) onAbort();
+      else signal.addEventListener("abort", onAbort);
+    },
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (signal.aborted) return;
+        if (!done) return controller.enqueue(value);
+        finish();
+        controller.close();
+      } catch (error) {
+        finish();
+        controller.error(error);
+      }
+    },
+    cancel(reason) {
+      finish();
+      return reader.cancel(reason);
+    },
+  });
+  return new Response(body, { status: response.status, headers: response.headers });
+}

@@ -1,0 +1,161 @@
+/** `/mcp`: streamable HTTP for both eras of the protocol, without sessions, so that any replica answers any request. */
+import {
+  createMcpHandler,
+  type JSONRPCMessage,
+  type McpHttpHandler,
+  type McpServer,
+  parseJSONRPCMessage,
+  type Server,
+} from "@modelcontextprotocol/server";
+import { describeError, type Logger } from "../log.ts";
+import type { Pipeline } from "../pipeline.ts";
+import { refuseLine, refuseMalformedRequest } from "../server.ts";
+import type { Admitted } from "./admission.ts";
+import { idOf, rpcCodes, rpcError } from "./answers.ts";
+import { type Exchange, type Exchanges, watched } from "./exchanges.ts";
+import { streamedWhenLate } from "./late_answer.ts";
+import { BodyError, readMessage } from "./message_body.ts";
+
+/** What the endpoint is made of. */
+export interface EndpointOptions {
+  /** A server object for one request, for a client of that name. */
+  readonly makeServer: (client: string) => McpServer | Server;
+  readonly pipeline: Pipeline;
+  readonly log: Logger;
+  /** Milliseconds after which an exchange is cut, whatever it waits for. */
+  readonly longestMs: number;
+  /** The calls that may be under way at once. */
+  readonly exchanges: Exchanges;
+  readonly maxBodyBytes?: number;
+  readonly bodyTimeoutMs?: number;
+  readonly keepAliveMs?: number;
+}
+
+const retrySeconds = 2;
+/** Shorter than the idle timeout of the usual proxies, which is 60 s. */
+const usualKeepAliveMs = 15_000;
+/** Milliseconds after which an answer becomes a stream. */
+const patienceMs = 100;
+/** Streams on which nothing is ever sent, as no list of ours changes: a client may want a few all the same. */
+const maxSubscriptions = 64;
+const subscribe = "subscriptions/listen";
+
+/** Serves `/mcp`. */
+export class McpEndpoint {
+  readonly #options: EndpointOptions;
+  readonly #handler: McpHttpHandler;
+  readonly #subscriptionsEnd = new AbortController();
+  readonly #bodyLimits: { readonly maxBytes: number; readonly timeoutMs: number };
+
+  constructor(options: EndpointOptions) {
+    this.#options = options;
+    this.#bodyLimits = {
+      maxBytes: options.maxBodyBytes ?? 1024 * 1024,
+      timeoutMs: options.bodyTimeoutMs ?? 10_000,
+    };
+    this.#handler = createMcpHandler(
+      ({ authInfo }) => options.makeServer(authInfo?.clientId ?? "unknown"),
+      {
+        responseMode: "auto",
+        keepAliveMs: options.keepAliveMs ?? usualKeepAliveMs,
+        maxSubscriptions,
+        onerror: (error) =>
+          options.log.info("the protocol layer reports an error", { error: describeError(error) }),
+      },
+    );
+  }
+
+  /** Answers one request of an admitted caller. */
+  async serve(request: Request, caller: Admitted): Promise<Response> {
+    if (request.method !== "POST") {
+      return rpcError(405, rpcCodes.server, "Only POST is answered here: there are no sessions", {
+        headers: { allow: "POST" },
+      });
+    }
+    const exchange = this.#options.exchanges.begin();
+    if (exchange === undefined) {
+      return rpcError(503, rpcCodes.server, "Too many calls are under way: try again in a moment", {
+        headers: { "retry-after": String(retrySeconds) },
+      });
+    }
+    try {
+      return await this.#answer(request, caller, exchange);
+    } catch (error) {
+      exchange.end();
+      throw error;
+    }
+  }
+
+  /** Ends the streams that would otherwise stay open for ever. */
+  endSubscriptions(): void {
+    this.#subscriptionsEnd.abort();
+  }
+
+  async #answer(request: Request, caller: Admitted, exchange: Exchange): Promise<Response> {
+    const { pipeline, longestMs } = this.#options;
+    const refuse = (status: number, code: number, reason: string, message?: unknown): Response => {
+      exchange.end();
+      this.#options.log.info("a message was refused", { client: caller.client, reason });
+      // A body that was not read whole leaves a connection that nothing more can come over.
+      const headers = status === 408 || status === 413 ? { connection: "close" } : {};
+      return rpcError(status, code, reason, { id: idOf(message), headers });
+    };
+
+    let value: unknown;
+    let message: JSONRPCMessage;
+    try {
+      value = await readMessage(request, this.#bodyLimits);
+    } catch (error) {
+      if (!(error instanceof BodyError)) throw error;
+      return refuse(error.status, error.code, refuseLine(error.message, pipeline, caller.client));
+    }
+    try {
+      message = parseJSONRPCMessage(value);
+    } catch {
+      const reason = "The message is not a JSON-RPC 2.0 message";
+      return refuse(400, rpcCodes.invalidRequest, refuseLine(reason, pipeline, caller.client), value);
+    }
+    const refusal = refuseMalformedRequest(message, pipeline, caller.client);
+    // In the band, as the protocol layer answers parameters that are wrong.
+    if (refusal !== undefined) return refuse(200, rpcCodes.invalidParams, refusal, value);
+
+    const isSubscription = "method" in message && message.method === subscribe;
+    const late = new AbortController();
+    const timer = isSubscription ? undefined : setTimeout(() => late.abort(), longestMs);
+    const gone = new AbortController();
+    const signal = AbortSignal.any([
+      late.signal,
+      gone.signal,
+      isSubscription ? this.#subscriptionsEnd.signal : exchange.signal,
+      ...(caller.revoked === undefined ? [] : [caller.revoked]),
+    ]);
+    // A subscription waits for nothing of ours: it takes no place from a call, and a stop does not wait for it.
+    if (isSubscription) exchange.end();
+    const ended = () => {
+      clearTimeout(timer);
+      exchange.end();
+    };
+    try {
+      const answering = this.#handler.fetch(
+        new Request(request.url, { method: "POST", headers: withoutCredentials(request.headers), signal }),
+        // The caller's token ends here: what lies behind learns a name and nothing else.
+        { parsedBody: value, authInfo: { token: "", clientId: caller.client, scopes: [] } },
+      );
+      const response = await streamedWhenLate(answering, {
+        patienceMs,
+        keepAliveMs: this.#options.keepAliveMs ?? usualKeepAliveMs,
+        gone: () => gone.abort(),
+      });
+      return watched(response, signal, ended);
+    } catch (error) {
+      ended();
+      throw error;
+    }
+  }
+}
+
+function withoutCredentials(headers: Headers): Headers {
+  const kept = new Headers(headers);
+  for (const name of ["authorization", "proxy-authorization", "cookie"]) kept.delete(name);
+  return kept;
+}

@@ -1,0 +1,213 @@
+/** Serves a program over HTTP, from the first connection to the last call after SIGTERM. */
+import type { McpServer, Server } from "@modelcontextprotocol/server";
+import { StartError } from "../errors.ts";
+import { authority, isLoopback, type ListenAddress } from "../listen_address.ts";
+import { describeError, type Logger, writeStderr } from "../log.ts";
+import type { CallObserver, Pipeline } from "../pipeline.ts";
+import type { Backend } from "../program.ts";
+import { plural } from "../units.ts";
+import { Admission } from "./admission.ts";
+import { Exchanges } from "./exchanges.ts";
+import { McpEndpoint } from "./mcp_endpoint.ts";
+import { HttpMetrics } from "./metrics.ts";
+import { OAuth } from "./oauth.ts";
+import { Readiness } from "./readiness.ts";
+import { routes } from "./routes.ts";
+import type { HttpSettings } from "./settings.ts";
+import { TokenFile } from "./tokens.ts";
+
+/** What is served, where, and under which settings. */
+export interface HttpOptions {
+  /** The program's name, for the line that says where it listens. */
+  readonly program: string;
+  readonly address: ListenAddress;
+  readonly settings: HttpSettings;
+  readonly backend: Backend;
+  readonly log: Logger;
+}
+
+/** How calls are answered. */
+export interface HttpServing {
+  /** A server object for one request, for a client of that name. */
+  readonly makeServer: (client: string) => McpServer | Server;
+  readonly pipeline: Pipeline;
+  readonly stopSignals: readonly Deno.Signal[];
+}
+
+/** Calls under way at once; each may hold a message of 1 MB and its answer. */
+const maxExchanges = 64;
+/** Milliseconds that calls in flight get after SIGTERM, and for how long of that new ones are still taken. */
+const drainMs = 30_000;
+const newcomersMs = 10_000;
+/** Milliseconds after a call's own deadline in which its client may still fetch the answer. */
+const fetchMs = 30_000;
+/** Milliseconds for the last bytes of answers to leave. */
+const shutdownMs = 1_000;
+
+/** A program that is going to be served over HTTP. */
+export class HttpFront {
+  readonly #options: HttpOptions;
+  readonly #tokens: TokenFile | undefined;
+  readonly #oauth: OAuth | undefined;
+  readonly #exchanges = new Exchanges(maxExchanges);
+  readonly #metrics: HttpMetrics;
+
+  private constructor(options: HttpOptions, tokens: TokenFile | undefined) {
+    const { settings, log, backend, program } = options;
+    this.#options = options;
+    this.#tokens = tokens;
+    this.#oauth = settings.oauth === undefined ? undefined : new OAuth(settings.oauth, log);
+    this.#metrics = new HttpMetrics({
+      program,
+      tools: backend.tools.map((tool) => tool.name),
+      exchanges: () => this.#exchanges.size,
+      gauges: () => backend.gauges?.() ?? [],
+    });
+  }
+
+  /** Opens the token file. Throws {@linkcode StartError} where strangers would be let in, or nobody could be. */
+  static async open(options: HttpOptions): Promise<HttpFront> {
+    const { address, settings, log } = options;
+    requireCallersChecked(address, settings);
+    const { tokensFile } = settings;
+    return new HttpFront(
+      options,
+      tokensFile === undefined ? undefined : await TokenFile.open(tokensFile, log),
+    );
+  }
+
+  /** Whether files are read again while it serves. */
+  get usesFiles(): boolean {
+    return this.#tokens !== undefined;
+  }
+
+  /** Counts the pipeline's calls. */
+  get observer(): CallObserver {
+    return this.#metrics;
+  }
+
+  /** Says who may call; true when all is well. */
+  async check(say: (line: string) => void): Promise<boolean> {
+    if (this.#tokens !== undefined) say(`The token file accepts ${plural(this.#tokens.size, "token")}.`);
+    this.#tokens?.close();
+    return await this.#oauth?.check(say) ?? true;
+  }
+
+  /** Serves until a signal says stop and the calls in flight have ended, or have had their time. */
+  async serve(serving: HttpServing): Promise<void> {
+    const { address, settings, backend, log, program } = this.#options;
+    const exchanges = this.#exchanges;
+    const drain = { isDraining: false, refusesCalls: false };
+    const longestMs = backend.deadlineMs + fetchMs;
+    const endpoint = new McpEndpoint({ ...serving, exchanges, log, longestMs });
+    const handler = routes({
+      names: settings.names,
+      admission: new Admission({ tokens: this.#tokens, accessTokens: this.#oauth, log }),
+      endpoint,
+      readiness: new Readiness({ ask: (signal) => askBackend(backend, signal), log }),
+      metrics: this.#metrics,
+      log,
+      isLoopback: isLoopback(address.hostname),
+      drain,
+      documents: this.#oauth?.documents ?? new Map(),
+    });
+    const stopped = Promise.withResolvers<void>();
+    const hurried = Promise.withResolvers<void>();
+    const stop = () => {
+      if (drain.isDraining) return hurried.resolve();
+      drain.isDraining = true;
+      stopped.resolve();
+    };
+    for (const signal of serving.stopSignals) Deno.addSignalListener(signal, stop);
+    const server = listen(address, handler, log);
+    announce(program, authority({ ...address, port: server.addr.port }));
+    if (!isLoopback(address.hostname) && !settings.namesAreGiven) {
+      log.warn(
+        "only requests to loopback names are answered: set MCP_ALLOWED_HOSTS to the names that clients use",
+      );
+    }
+
+    await stopped.promise;
+    log.info("stopping", { in_flight: exchanges.size });
+    endpoint.endSubscriptions();
+    const newcomers = setTimeout(() => drain.refusesCalls = true, newcomersMs);
+    const late = setTimeout(hurried.resolve, drainMs);
+    await Promise.race([exchanges.idle(), hurried.promise]);
+    clearTimeout(newcomers);
+    clearTimeout(late);
+    drain.refusesCalls = true;
+    if (exchanges.size > 0) log.warn("calls are cut, as the program stops", { in_flight: exchanges.size });
+    exchanges.abort();
+    this.#tokens?.close();
+    await settled(server.shutdown(), shutdownMs);
+  }
+}
+
+/** Refuses what would let strangers in, with what to set. */
+function requireCallersChecked(address: ListenAddress, settings: HttpSettings): void {
+  if (isLoopback(address.hostname) || settings.tokensFile !== undefined || settings.oauth !== undefined) {
+    return;
+  }
+  throw new StartError(
+    "--http on an address that others can reach needs to know who may call: " +
+      "set MCP_TOKENS_FILE (--new-token makes a token), or MCP_OAUTH_ISSUER and MCP_PUBLIC_URL",
+  );
+}
+
+async function askBackend(backend: Backend, signal: AbortSignal): Promise<void> {
+  if (backend.ready !== undefined) return await backend.ready(signal);
+  if (!await backend.check(() => {})) throw new Error("the check found it wanting");
+}
+
+function listen(
+  { hostname, port }: ListenAddress,
+  handler: (request: Request) => Promise<Response>,
+  log: Logger,
+): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve({
+      hostname,
+      port,
+      onListen: () => {},
+      onError: (error) => {
+        log.error("a defect in serving a request", { error: describeError(error, true) });
+        return new Response(null, { status: 500 });
+      },
+    }, handler);
+  } catch (error) {
+    throw new StartError(`Cannot listen on ${authority({ hostname, port })}: ${reasonNotToListen(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function reasonNotToListen(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) return "another program does";
+  if (error instanceof Deno.errors.AddrNotAvailable) return "this machine has no such address";
+  if (error instanceof Deno.errors.PermissionDenied) return "the operating system denies it";
+  if (error instanceof Deno.errors.NotCapable) {
+    return "this program was built without permission for it: --net must name the address";
+  }
+  return error instanceof Error && "code" in error ? String(error.code) : "the address can't be used";
+}
+
+/** Always said, and in JSON where no person reads it: with port 0 it is the only place that names the port. */
+function announce(program: string, at: string): void {
+  const url = `http://${at}/mcp`;
+  writeStderr(
+    Deno.stderr.isTerminal() ? `${program} serves MCP at ${url}; Ctrl+C ends it.` : JSON.stringify({
+      type: "log",
+      time: new Date().toISOString(),
+      level: "info",
+      message: "serving MCP",
+      url,
+    }),
+  );
+}
+
+async function settled(work: Promise<void>, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([work.catch(() => {}), promise]);
+  clearTimeout(timer);
+}

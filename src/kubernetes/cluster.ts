@@ -1,0 +1,298 @@
+/** One context's cluster: objects, lists, tables, logs and what the identity may do. Nothing here can write. */
+import { Cache } from "../common/cache.ts";
+import { CallError } from "../common/errors.ts";
+import type {
+  AccessAttributes,
+  ListAnswer,
+  ListOptions,
+  LogOptions,
+  RulesAnswer,
+  TableAnswer,
+} from "./answers.ts";
+import { type AskOptions, type Door, type KubeObject, TooLargeError } from "./door.ts";
+import { discover, type Kinds, refuseSubresource } from "./kinds.ts";
+import { collectionPath, discoveryPath, objectPath, podLogPath, type ResourceType } from "./paths.ts";
+import type { Query } from "./request.ts";
+import { StatusError } from "./status_error.ts";
+
+const defaultPage = 500;
+/** Bytes of JSON that {@linkcode Cluster.listAll} keeps at most. */
+const maxListBytes = 48 * 1024 * 1024;
+/** A kind that was not found may have been made since the last discovery, but not in every call again. */
+const rediscoverAfterMs = 5_000;
+
+/** One context's cluster. */
+export class Cluster {
+  readonly context: string;
+  /** The context's own, else `default`. */
+  readonly defaultNamespace: string;
+  readonly #door: Door;
+  readonly #kinds: Cache<Kinds>;
+  #discovering: Promise<Kinds> | undefined;
+
+  constructor(context: string, defaultNamespace: string, door: Door, discoveryTtlSeconds: number) {
+    this.context = context;
+    this.defaultNamespace = defaultNamespace;
+    this.#door = door;
+    this.#kinds = new Cache(discoveryTtlSeconds, 1);
+  }
+
+  /** The kind that a name means: `deploy`, `svc`, `cronjobs.batch`, `Pod`. Throws {@linkcode CallError} `not_found`. */
+  async type(name: string, options: AskOptions): Promise<ResourceType> {
+    refuseSubresource(name);
+    const cached = this.#kinds.get("kinds");
+    let kinds = cached?.value ?? await this.#discover(options);
+    let found = kinds.find(name);
+    if (found === undefined && cached !== undefined && cached.ageMs > rediscoverAfterMs) {
+      kinds = await this.#discover(options);
+      found = kinds.find(name);
+    }
+    if (found !== undefined) return found;
+    const near = kinds.nearest(name);
+    throw new CallError(
+      "not_found",
+      `Cannot read ${JSON.stringify(name.slice(0, 60))} as the cluster has no kind of that name`,
+      {
+        hint: near.length === 0
+          ? "kinds have names such as pods, deploy, cronjobs.batch"
+          : `did you mean ${near.join(", ")}?`,
+      },
+    );
+  }
+
+  /** All kinds that can be read, in the cluster's order of preference. */
+  async types(options: AskOptions): Promise<readonly ResourceType[]> {
+    return (this.#kinds.get("kinds")?.value ?? await this.#discover(options)).types;
+  }
+
+  /** One page; `namespace` undefined is all of them. */
+  async list(type: ResourceType, namespace: string | undefined, options: ListOptions): Promise<ListAnswer> {
+    return (await this.#page(type, namespace, options)).answer;
+  }
+
+  /** Pages until there are `maxItems`, or as many as can be held in memory; `more` says what is left out. */
+  async listAll(
+    type: ResourceType,
+    namespace: string | undefined,
+    options: ListOptions & { readonly maxItems: number },
+  ): Promise<ListAnswer> {
+    const items: KubeObject[] = [];
+    let bytes = 0;
+    let next = options.continue;
+    let limit = Math.min(options.limit ?? defaultPage, options.maxItems);
+    let restarted = false;
+    for (;;) {
+      let page: Page;
+      try {
+        page = await this.#page(type, namespace, {
+          ...options,
+          limit: Math.min(limit, options.maxItems - items.length),
+          continue: next,
+        });
+      } catch (error) {
+        if (!(error instanceof StatusError) || error.code !== 410 || restarted) throw error;
+        // The list is older than the apiserver remembers: begin anew, once.
+        restarted = true;
+        items.length = 0;
+        bytes = 0;
+        next = undefined;
+        continue;
+      }
+      items.push(...page.answer.items);
+      bytes += page.bytes;
+      limit = page.limit;
+      next = page.answer.continue;
+      if (next === undefined || items.length >= options.maxItems || bytes >= maxListBytes) {
+        return { ...page.answer, items };
+      }
+    }
+  }
+
+  /** One object. Throws {@linkcode CallError} `not_found`. */
+  async get(
+    type: ResourceType,
+    namespace: string | undefined,
+    name: string,
+    options: AskOptions,
+  ): Promise<KubeObject> {
+    return (await this.#door.object(objectPath(type, namespace, name), {}, options)).object;
+  }
+
+  /** A page of a list, or one object, as the apiserver prints it. */
+  async table(
+    type: ResourceType,
+    namespace: string | undefined,
+    options: ListOptions & { readonly name?: string | undefined },
+  ): Promise<TableAnswer> {
+    const path = options.name === undefined
+      ? collectionPath(type, namespace)
+      : objectPath(type, namespace, options.name);
+    const { value: answer } = await smallerPages(
+      options,
+      (limit) => this.#door.table(path, options.name === undefined ? listQuery(options, limit) : {}, options),
+    );
+    return {
+      columns: entries(answer.columnDefinitions).map((column) => ({
+        name: text(column.name),
+        type: text(column.type),
+        format: text(column.format),
+        priority: typeof column.priority === "number" ? column.priority : 0,
+        description: text(column.description),
+      })),
+      rows: entries(answer.rows).map((row) => {
+        const metadata = fields(fields(row.object).metadata);
+        const within = text(metadata.namespace);
+        return {
+          cells: Array.isArray(row.cells) ? row.cells : [],
+          name: text(metadata.name),
+          ...(within === "" ? {} : { namespace: within }),
+        };
+      }),
+      ...extent(answer),
+    };
+  }
+
+  /** The lines of a pod's log, redacted, as they come. */
+  logs(namespace: string, pod: string, options: LogOptions): AsyncGenerator<string> {
+    const { signal: _signal, timeoutMs: _timeoutMs, maxBytes = 64 * 1024 * 1024, ...query } = options;
+    return this.#door.log(podLogPath(namespace, pod), query, { ...options, maxBytes });
+  }
+
+  /** Whether the identity may do that. */
+  async access(attributes: AccessAttributes, options: AskOptions): Promise<boolean> {
+    const review = await this.#door.review("access", { resourceAttributes: attributes }, options);
+    return fields(review.status).allowed === true;
+  }
+
+  /** All that the identity may do in one namespace, and in the cluster. */
+  async rules(namespace: string, options: AskOptions): Promise<RulesAnswer> {
+    const status = fields((await this.#door.review("rules", { namespace }, options)).status);
+    return {
+      rules: entries(status.resourceRules).map((rule) => ({
+        verbs: texts(rule.verbs),
+        groups: texts(rule.apiGroups),
+        resources: texts(rule.resources),
+        names: texts(rule.resourceNames),
+      })),
+      incomplete: status.incomplete === true,
+    };
+  }
+
+  /** Whose credentials are presented, as far as they say; undefined for an opaque token. */
+  identity(options: AskOptions): Promise<string | undefined> {
+    return this.#door.identity(options);
+  }
+
+  /** The apiserver's version, such as `v1.36.3`. */
+  async version(options: AskOptions): Promise<string> {
+    return text(
+      (await this.#door.discovery(discoveryPath("version"), "application/json", options)).gitVersion,
+    );
+  }
+
+  /** Ends the connections. */
+  close(): void {
+    this.#door.close();
+  }
+
+  async #page(type: ResourceType, namespace: string | undefined, options: ListOptions): Promise<Page> {
+    const path = collectionPath(type, namespace);
+    const { value, limit } = await smallerPages(
+      options,
+      (limit) => this.#door.object(path, listQuery(options, limit), options),
+    );
+    const { object, bytes } = value;
+    const resourceVersion = text(fields(object.metadata).resourceVersion);
+    return {
+      // The door has redacted each of them.
+      answer: {
+        items: entries(object.items) as readonly KubeObject[],
+        ...extent(object),
+        ...(resourceVersion === "" ? {} : { resourceVersion }),
+      },
+      bytes,
+      limit,
+    };
+  }
+
+  /** Calls that need it at the same time share one discovery, which outlives the first of them. */
+  #discover(options: AskOptions): Promise<Kinds> {
+    this.#discovering ??= discover(this.#door, { ...options, signal: AbortSignal.timeout(60_000) })
+      .then((kinds) => {
+        this.#kinds.set("kinds", kinds);
+        return kinds;
+      })
+      .finally(() => {
+        this.#discovering = undefined;
+      });
+    return raced(this.#discovering, options.signal);
+  }
+}
+
+interface Page {
+  readonly answer: ListAnswer;
+  readonly bytes: number;
+  /** Items of a page that were not too many. */
+  readonly limit: number;
+}
+
+/** Asks with fewer items as long as a page is too large to take in. */
+async function smallerPages<Value>(
+  options: ListOptions,
+  ask: (limit: number) => Promise<Value>,
+): Promise<{ readonly value: Value; readonly limit: number }> {
+  for (let limit = options.limit ?? defaultPage;; limit = Math.max(1, Math.floor(limit / 10))) {
+    try {
+      return { value: await ask(limit), limit };
+    } catch (error) {
+      if (!(error instanceof TooLargeError) || limit <= 1) throw error;
+    }
+  }
+}
+
+function listQuery(options: ListOptions, limit: number): Query {
+  return {
+    limit,
+    labelSelector: options.labelSelector,
+    fieldSelector: options.fieldSelector,
+    continue: options.continue,
+  };
+}
+
+/** What there is beyond a page. */
+function extent(list: KubeObject): { readonly more: number | "unknown"; readonly continue?: string } {
+  const metadata = fields(list.metadata);
+  const token = text(metadata.continue);
+  if (token === "") return { more: 0 };
+  const remaining = metadata.remainingItemCount;
+  return { more: typeof remaining === "number" ? remaining : "unknown", continue: token };
+}
+
+async function raced<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  if (signal.aborted) throw signal.reason;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+function fields(value: unknown): Readonly<Record<string, unknown>> {
+  // An object's fields are read as unknown.
+  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+}
+
+function entries(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) ? value.map(fields) : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+}

@@ -1,0 +1,271 @@
+/** Tool `describe_resource`: one object of any kind, with its conditions and its events. */
+import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
+import { defineTool, type Presentation, type Tool, type ToolContext } from "../common/tool.ts";
+import { count } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import type { Cluster, Clusters } from "./api.ts";
+import { type Condition, factsOf, readConditions } from "./conditions.ts";
+import { describePod } from "./describe_pod.ts";
+import { eventAnswer, eventLine, eventShape } from "./event_text.ts";
+import { type EventGroup, foldEvents } from "./events.ts";
+import { timeField } from "./fields.ts";
+import { getDeployments } from "./get_deployments.ts";
+import { getNodes } from "./get_nodes.ts";
+import { getServices } from "./get_services.ts";
+import { qualified } from "./list_resources.ts";
+import { manifest, manifestPart } from "./manifest.ts";
+import { namedObject } from "./named_object.ts";
+import type { ResourceType } from "./paths.ts";
+import { kubernetesAge } from "./kubernetes_age.ts";
+import { readEvents } from "./read_events.ts";
+import { contextInput, namespaceInput, resolveScope, scopeText } from "./scope.ts";
+
+/** Events told of one object. */
+const maxEvents = 10;
+/** Characters of a condition's message. */
+const maxMessage = 500;
+
+const input = z.strictObject({
+  kind: z.string().min(1).max(253).describe(
+    "As kubectl takes it: deploy, svc, cronjobs.batch, a CRD's plural",
+  ),
+  name: z.string().min(1).max(253),
+  namespace: namespaceInput,
+  context: contextInput,
+  path: z.string().min(1).max(500).optional().describe('Only this part: spec.template.spec, data["a.b"]'),
+});
+
+const output = z.object({
+  context: z.string(),
+  resource: z.string().describe("With its group"),
+  namespace: z.string().nullable(),
+  name: z.string(),
+  age: z.string(),
+  verdict: z.string().nullable().describe("For kinds with a tool of their own, what that says"),
+  conditions: z.array(z.object({
+    type: z.string(),
+    status: z.string(),
+    reason: z.string().nullable(),
+    message: z.string().nullable(),
+    since: z.string(),
+  })),
+  events: z.array(eventShape),
+  manifest: z.string().describe("YAML, the status first, secrets masked"),
+  manifest_lines: z.number().describe("Of the whole manifest"),
+});
+
+interface Found {
+  readonly context: string;
+  readonly type: ResourceType;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly created: number | undefined;
+  readonly facts: readonly string[];
+  readonly lead: ((budget: number) => string) | undefined;
+  readonly conditions: readonly Condition[];
+  readonly events: readonly EventGroup[];
+  /** Why events are missing. */
+  readonly unseen: string | undefined;
+  readonly manifest: string;
+  readonly now: number;
+}
+
+/** What a tool of its own says of one kind, and the arguments it takes for one object. */
+interface Lead {
+  readonly resource: string;
+  readonly tool: Tool;
+  readonly arguments: (name: string) => Readonly<Record<string, unknown>>;
+  /** It says all that there is, the events too. */
+  readonly complete?: boolean;
+}
+
+/** Describes one object; where its kind has a tool of its own, that has the first word. */
+export function describeResource(clusters: Clusters): Tool {
+  const named = (name: string) => ({ name });
+  const leads: readonly Lead[] = [
+    {
+      resource: "pods",
+      tool: describePod(clusters),
+      arguments: (name) => ({ pod_name: name }),
+      complete: true,
+    },
+    { resource: "deployments.apps", tool: getDeployments(clusters), arguments: named },
+    { resource: "services", tool: getServices(clusters), arguments: named },
+    { resource: "nodes", tool: getNodes(clusters), arguments: named },
+  ];
+  return defineTool({
+    name: "describe_resource",
+    title: "Describe any object",
+    description:
+      "One object of any kind: its state and conditions, events, and the object as YAML without secrets. For a " +
+      "deployment the rollout's verdict, replica sets and failing pods; for a service its endpoints; for a pod the diagnosis.",
+    input,
+    output,
+    async run({ kind, name, path, ...args }, context): Promise<Found> {
+      const { signal } = context;
+      const cluster = clusters.cluster(args.context);
+      const type = await cluster.type(kind, { signal });
+      const namespace = type.namespaced ? resolveScope(cluster, args) : undefined;
+      const lead = path === undefined
+        ? leads.find(({ resource }) => resource === qualified(type))
+        : undefined;
+      if (lead?.complete === true) {
+        const said = await leadText(lead, name, { ...args, namespace }, context);
+        return { ...bare(cluster, type, namespace, name), lead: said };
+      }
+      const object = await namedObject(cluster, type, namespace, name, { signal });
+      if (path !== undefined) {
+        return { ...bare(cluster, type, namespace, name), manifest: manifestPart(object, path) };
+      }
+      const [{ events, unseen }, said] = await Promise.all([
+        eventsOf(cluster, type, namespace, name, signal),
+        lead === undefined ? undefined : leadText(lead, name, { ...args, namespace }, context),
+      ]);
+      return {
+        ...bare(cluster, type, namespace, name),
+        created: timeField(object, "metadata", "creationTimestamp"),
+        facts: factsOf(object),
+        lead: said,
+        conditions: readConditions(object),
+        events: foldEvents(events),
+        unseen,
+        manifest: manifest(object),
+      };
+    },
+    present(found, budget) {
+      const lines = found.manifest === "" ? [] : found.manifest.split("\n");
+      const make = (share: number) => {
+        const lead = found.lead?.(Math.floor(budget * share));
+        const about = { ...found, conditions: found.conditions.slice(0, share < 0.5 ? 5 : 20) };
+        const events = found.events.slice(0, share < 0.5 ? 3 : maxEvents);
+        return largestThatFits(lines.length, (shown) => presented(about, events, lead, lines, shown), budget);
+      };
+      // In JSON a text with many quotes takes more than its own length.
+      const generous = make(0.7);
+      return fitsBudget(generous, budget) ? generous : make(0.2);
+    },
+  });
+}
+
+function presented(
+  found: Found,
+  events: readonly EventGroup[],
+  lead: string | undefined,
+  lines: readonly string[],
+  shown: number,
+): Presentation<z.output<typeof output>> {
+  const part = lines.slice(0, shown).join("\n");
+  return {
+    text: render(found, events, lead, part, lines.length - shown),
+    structured: {
+      context: found.context,
+      resource: qualified(found.type),
+      namespace: found.namespace ?? null,
+      name: found.name,
+      age: kubernetesAge(found.created, found.now),
+      verdict: lead ?? null,
+      conditions: found.conditions.map(({ since, reason, message, ...condition }) => ({
+        ...condition,
+        reason: reason ?? null,
+        message: message?.slice(0, maxMessage) ?? null,
+        since: kubernetesAge(since, found.now),
+      })),
+      events: events.map((event) => eventAnswer(event, found.now)),
+      manifest: part,
+      manifest_lines: lines.length,
+    },
+    rows: 1,
+  };
+}
+
+function bare(cluster: Cluster, type: ResourceType, namespace: string | undefined, name: string): Found {
+  return {
+    context: cluster.context,
+    type,
+    namespace,
+    name,
+    created: undefined,
+    facts: [],
+    lead: undefined,
+    conditions: [],
+    events: [],
+    unseen: undefined,
+    manifest: "",
+    now: Date.now(),
+  };
+}
+
+async function leadText(
+  { tool, arguments: argumentsOf }: Lead,
+  name: string,
+  { context: chosen, namespace }: { context?: string | undefined; namespace: string | undefined },
+  context: ToolContext,
+): Promise<(budget: number) => string> {
+  const value = await tool.run(
+    tool.input.parse({
+      ...argumentsOf(name),
+      ...(chosen === undefined ? {} : { context: chosen }),
+      ...(namespace === undefined ? {} : { namespace }),
+    }),
+    context,
+  );
+  return (budget) => tool.present(value, budget).text;
+}
+
+async function eventsOf(
+  cluster: Cluster,
+  type: ResourceType,
+  namespace: string | undefined,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ readonly events: Parameters<typeof foldEvents>[0]; readonly unseen: string | undefined }> {
+  try {
+    // Events of what is in no namespace are kept in this one.
+    const { events } = await readEvents(cluster, namespace ?? "default", { signal, kind: type.kind, name });
+    return { events, unseen: undefined };
+  } catch (error) {
+    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    return { events: [], unseen: error.message };
+  }
+}
+
+function render(
+  found: Found,
+  events: readonly EventGroup[],
+  lead: string | undefined,
+  part: string,
+  missing: number,
+): string {
+  const { type, name, namespace, now, conditions } = found;
+  const place = type.namespaced ? ` in ${scopeText(namespace)}` : "";
+  const age = found.created === undefined ? "" : `, ${kubernetesAge(found.created, now)} old`;
+  const lines = [
+    visible([`${type.kind} ${name}${place}, context ${found.context}${age}`, ...found.facts].join("; ")),
+  ];
+  if (lead !== undefined) lines.push("", lead);
+  if (conditions.length > 0) {
+    lines.push("", "Conditions:");
+    for (const { type, status, reason, message, since } of conditions) {
+      const span = since === undefined ? "" : ` for ${kubernetesAge(since, now)}`;
+      const why = [reason, message].filter((part) => part !== undefined).join(": ")
+        .slice(0, maxMessage);
+      lines.push(visible(`- ${type} ${status}${span}${why === "" ? "" : `: ${why}`}`));
+    }
+  }
+  if (events.length > 0) {
+    lines.push("", "Events:");
+    lines.push(
+      ...events.map((event) => `- ${eventLine(event, now, { object: false, namespace: false })}`),
+    );
+    const more = found.events.length - events.length;
+    if (more > 0) lines.push(`- and ${count(more)} more (get_events)`);
+  }
+  if (found.unseen !== undefined) lines.push("", visible(`Events were not seen: ${found.unseen}.`));
+  if (part !== "") lines.push("", part);
+  if (missing > 0) {
+    lines.push(`[Cut: ${count(missing)} lines of the object left out. Ask for a part with path.]`);
+  }
+  return lines.join("\n");
+}

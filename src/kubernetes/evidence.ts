@@ -1,0 +1,42 @@
+/** What a diagnosis rests on: messages of events, objects that they miss, limits. */
+import type { ClusterEvent } from "./events.ts";
+import { field, listField, numberField, textField } from "./fields.ts";
+
+/** Objects that a message of the kubelet misses: `configmap "a" not found`. */
+export function missingObjects(message: string): readonly string[] {
+  const kinds: Readonly<Record<string, string>> = {
+    configmap: "ConfigMap",
+    secret: "Secret",
+    persistentvolumeclaim: "PersistentVolumeClaim",
+    persistentvolume: "PersistentVolume",
+    serviceaccount: "ServiceAccount",
+  };
+  const found = message.matchAll(
+    /\b(configmap|secret|persistentvolumeclaim|persistentvolume|serviceaccount)s? "([^"]{1,253})" (?:not found|does not exist)/gi,
+  );
+  const keys = message.matchAll(/couldn't find key (\S{1,253}) in (ConfigMap|Secret) (\S{1,300})/g);
+  return [
+    ...[...found].map(([, kind = "", name]) => `${kinds[kind.toLowerCase()]} ${name}`),
+    ...[...keys].map(([, key, kind, name]) => `key ${key} in ${kind} ${name}`),
+  ];
+}
+
+/** Messages of events with such a reason, the latest last, each once, with counts. */
+export function messagesOf(events: readonly ClusterEvent[], reason: RegExp): readonly string[] {
+  return [...new Set(events.filter((event) => reason.test(event.reason)).map(eventText))].slice(-3);
+}
+
+/** An event's message with its count. */
+export function eventText({ message, count }: ClusterEvent): string {
+  return count > 1 ? `${message} (x${count})` : message;
+}
+
+/** The limit of memory of a container. */
+export function memoryLimit(pod: unknown, container: string): string | undefined {
+  const all = [...listField(pod, "spec", "initContainers"), ...listField(pod, "spec", "containers")];
+  const found = all.find((one) => textField(one, "name") === container);
+  const limit = field(found, "resources", "limits", "memory");
+  return typeof limit === "number"
+    ? String(numberField(found, "resources", "limits", "memory"))
+    : textField(found, "resources", "limits", "memory");
+}

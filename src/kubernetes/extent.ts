@@ -1,0 +1,42 @@
+/** How much of a list an answer holds: for headings, and for the line that says how to see the rest. */
+import { count, plural } from "../common/units.ts";
+import { scopeText } from "./scope.ts";
+
+/** How many objects were read, and how many the apiserver says are left. */
+export interface Read {
+  readonly read: number;
+  readonly more: number | "unknown";
+}
+
+/** How many there are in all; undefined where the apiserver does not say. */
+export function totalOf({ read, more }: Read): number | undefined {
+  return more === "unknown" ? undefined : read + more;
+}
+
+/**
+ * `12 services in namespace shop, context kind`; with a part of them only, `50 of 312 services in …`; where the whole is not
+ * known, `50 of more than 500 services in …`. Without `namespaced` the kind is in no namespace.
+ */
+export function heading(
+  shown: number,
+  all: Read,
+  noun: readonly [one: string, many: string],
+  where: { readonly namespace: string | undefined; readonly context: string; readonly namespaced?: boolean },
+): string {
+  const total = totalOf(all);
+  const place = `${
+    where.namespaced === false ? "" : ` in ${scopeText(where.namespace)}`
+  }, context ${where.context}`;
+  if (total === undefined) return `${count(shown)} of more than ${plural(all.read, ...noun)}${place}`;
+  if (total === 0) {
+    const elsewhere = where.namespace === undefined ? "" : ". all_namespaces: true looks everywhere.";
+    return `No ${noun[1]}${place}${elsewhere}`;
+  }
+  if (total === shown) return `${plural(total, ...noun)}${place}`;
+  return `${count(shown)} of ${plural(total, ...noun)}${place}`;
+}
+
+/** The line under a list that is not whole; undefined for one that is. `how` is a sentence with its full stop. */
+export function cutNotice(shown: number, all: Read, how: string): string | undefined {
+  return totalOf(all) === shown ? undefined : `[Cut: ${how}]`;
+}

@@ -1,0 +1,166 @@
+/** Finds the pods that a person means: by name, by the start of it, by a selector, by a deployment. */
+import { CallError } from "../common/errors.ts";
+import { nearest } from "../common/nearest.ts";
+import { count } from "../common/units.ts";
+import type { Cluster, KubeObject } from "./api.ts";
+import { field, isTrue, listField, textEntries, textField } from "./fields.ts";
+import { selectorText } from "./label_selector.ts";
+import { bySickness, readPod } from "./pod_summary.ts";
+import { deploymentType, namespaceType, podType } from "./well_known.ts";
+
+/** Pods, those most likely to be meant first. */
+export interface FoundPods {
+  readonly pods: readonly KubeObject[];
+  /** How they were found, when their name is not the one that was given. */
+  readonly note: string | undefined;
+}
+
+/** Pods of a namespace that are compared with the start of a name. */
+const comparedPods = 500;
+
+/**
+ * The pod of that name; where there is none, the pods that one controller made under that name, such as `postgres-0`
+ * for `postgres`. Throws {@linkcode CallError} `not_found`, with the names that are near.
+ */
+export async function findPods(
+  cluster: Cluster,
+  namespace: string,
+  givenName: string,
+  signal: AbortSignal,
+): Promise<FoundPods> {
+  const name = givenName.trim().replace(/^(?:pods?|po)\//, "");
+  try {
+    return { pods: [await cluster.get(podType, namespace, name, { signal })], note: undefined };
+  } catch (error) {
+    if (!(error instanceof CallError) || error.kind !== "not_found") throw error;
+    return await podsLike(cluster, namespace, name, error, signal);
+  }
+}
+
+async function podsLike(
+  cluster: Cluster,
+  namespace: string,
+  name: string,
+  notFound: CallError,
+  signal: AbortSignal,
+): Promise<FoundPods> {
+  const { items, more } = await cluster.list(podType, namespace, { signal, limit: comparedPods });
+  const named = (test: (pod: KubeObject, name: string) => boolean) =>
+    items.filter((pod) => test(pod, textField(pod, "metadata", "name") ?? ""));
+  const alike = [
+    named((_, other) => other.startsWith(`${name}-`)),
+    named((pod) =>
+      textEntries(pod, "metadata", "labels").some(([key, value]) => isAppLabel(key) && value === name)
+    ),
+    named((_, other) => other.split("-").includes(name)),
+  ].find((pods) => pods.length > 0) ?? [];
+  const owners = new Set(alike.map(ownerOf));
+  if (alike.length > 0 && owners.size === 1) {
+    const pods = sickFirst(alike);
+    const first = textField(pods[0], "metadata", "name") ?? "";
+    return {
+      pods,
+      note: pods.length === 1
+        ? `No pod is named ${name}; this is ${first}.`
+        : `No pod is named ${name}; ${
+          count(pods.length)
+        } pods of one controller are called so, ${first} first.`,
+    };
+  }
+  const names = items.map((pod) => textField(pod, "metadata", "name") ?? "");
+  const near = alike.length > 0
+    ? alike.map((pod) => textField(pod, "metadata", "name") ?? "")
+    : nearest(name, names);
+  const hints = [
+    ...(near.length === 0 ? [] : [`did you mean ${near.slice(0, 5).join(", ")}?`]),
+    ...await elsewhere(cluster, namespace, name, signal),
+    ...(more === 0 || near.length > 0 ? [] : ["the namespace has more pods than were compared"]),
+    ...(near.length === 0 ? ["get_pods lists the pods there are"] : []),
+  ];
+  throw new CallError("not_found", notFound.message, { hint: hints.join("; ") });
+}
+
+function isAppLabel(key: string): boolean {
+  return /^(?:app|k8s-app|run|name|app\.kubernetes\.io\/(?:name|instance|component))$/.test(key);
+}
+
+/** What a pod belongs to; the revisions of a deployment are one. */
+function ownerOf(pod: KubeObject): string {
+  const owner = listField(pod, "metadata", "ownerReferences").find((one) => isTrue(one, "controller"));
+  if (owner === undefined) return textField(pod, "metadata", "name") ?? "";
+  const name = textField(owner, "name") ?? "";
+  const hash = textField(pod, "metadata", "labels", "pod-template-hash");
+  return `${textField(owner, "kind")}/${
+    hash !== undefined && name.endsWith(`-${hash}`) ? name.slice(0, -hash.length) : name
+  }`;
+}
+
+/** In which other namespaces there is a pod of that name, or that this namespace does not exist. */
+async function elsewhere(
+  cluster: Cluster,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const hints: string[] = [];
+  if (await isMissing(cluster, namespace, signal)) hints.push(`there is no namespace ${namespace}`);
+  try {
+    const { items } = await cluster.list(podType, undefined, {
+      signal,
+      limit: 3,
+      fieldSelector: `metadata.name=${name}`,
+    });
+    const others = items.map((pod) => textField(pod, "metadata", "namespace") ?? "");
+    if (others.length > 0) hints.push(`a pod of that name is in namespace ${others.join(", ")}`);
+  } catch (error) {
+    if (!(error instanceof CallError) || signal.aborted) throw error;
+  }
+  return hints;
+}
+
+/** Whether a namespace does not exist; false where that can't be seen. */
+export async function isMissing(cluster: Cluster, namespace: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await cluster.get(namespaceType, undefined, namespace, { signal });
+  } catch (error) {
+    if (!(error instanceof CallError) || signal.aborted) throw error;
+    return error.kind === "not_found";
+  }
+  return false;
+}
+
+/** The pods that a label selector selects, the sick first. */
+export async function podsBySelector(
+  cluster: Cluster,
+  namespace: string,
+  selector: string,
+  signal: AbortSignal,
+): Promise<FoundPods> {
+  const { items } = await cluster.list(podType, namespace, {
+    signal,
+    limit: comparedPods,
+    labelSelector: selector,
+  });
+  return { pods: sickFirst(items), note: undefined };
+}
+
+/** The pods of a deployment, the sick first. Throws {@linkcode CallError} `not_found`. */
+export async function podsOfDeployment(
+  cluster: Cluster,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<FoundPods> {
+  const deployment = await cluster.get(deploymentType, namespace, name, { signal });
+  const selector = selectorText(field(deployment, "spec", "selector"));
+  return selector === undefined
+    ? { pods: [], note: undefined }
+    : await podsBySelector(cluster, namespace, selector, signal);
+}
+
+function sickFirst(pods: readonly KubeObject[]): readonly KubeObject[] {
+  const now = Date.now();
+  return pods.map((pod) => ({ pod, summary: readPod(pod, now) }))
+    .sort((a, b) => bySickness(a.summary, b.summary))
+    .map(({ pod }) => pod);
+}

@@ -1,0 +1,145 @@
+/** Tool `get_deployments`: how far each rollout is, and what holds it up. */
+import { z } from "zod";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { table } from "../common/table.ts";
+import { defineTool, type Tool } from "../common/tool.ts";
+import { visible } from "../common/visible.ts";
+import type { Clusters } from "./api.ts";
+import { compositionLines, type Deployment, deploymentAnswer, deploymentShape } from "./deployment_text.ts";
+import { cutNotice, heading, totalOf } from "./extent.ts";
+import { namedObjects } from "./named_object.ts";
+import { readComposition } from "./replica_sets.ts";
+import { isSick, readRollout, type Rollout, rolloutVerdicts } from "./rollout.ts";
+import { resolveScope, scopeInput, selectorInput } from "./scope.ts";
+import { deploymentType } from "./well_known.ts";
+
+/** Deployments read for one answer, so that the sick ones can be shown first. */
+const maxDeployments = 500;
+/** Sick deployments whose replica sets and pods are looked at. */
+const maxExamined = 10;
+
+const input = z.strictObject({
+  ...scopeInput,
+  name: z.string().max(253).optional().describe("Only this deployment, with its replica sets"),
+  label_selector: selectorInput.label_selector,
+  limit: z.int().min(1).max(maxDeployments).default(50),
+});
+
+const output = z.object({
+  context: z.string(),
+  namespace: z.string().nullable().describe("null: all"),
+  deployments: z.array(deploymentShape).describe("Those in trouble first"),
+  shown: z.number(),
+  total: z.number().nullable().describe("null: more than were read"),
+});
+
+interface Found {
+  readonly context: string;
+  readonly namespace: string | undefined;
+  readonly deployments: readonly Deployment[];
+  readonly limit: number;
+  readonly more: number | "unknown";
+  readonly now: number;
+}
+
+/** Lists deployments. */
+export function getDeployments(clusters: Clusters): Tool {
+  return defineTool({
+    name: "get_deployments",
+    title: "Deployments",
+    description:
+      "Deployments: ready, updated and available pods, images, the rollout's verdict (complete, progressing, " +
+      "stalled, degraded, paused); for those in trouble the replica sets and the pods that hold them up, with reasons.",
+    input,
+    output,
+    async run({ name, label_selector: labelSelector, limit, ...args }, { signal }): Promise<Found> {
+      const cluster = clusters.cluster(args.context);
+      const namespace = resolveScope(cluster, args);
+      const { items, more } = name === undefined
+        ? await cluster.listAll(deploymentType, namespace, {
+          signal,
+          maxItems: maxDeployments,
+          ...(labelSelector === undefined ? {} : { labelSelector }),
+        })
+        : { items: await namedObjects(cluster, deploymentType, namespace, name, { signal }), more: 0 };
+      const judged = items.map((object) => ({ object, rollout: readRollout(object) }))
+        .sort((a, b) => order(a.rollout, b.rollout));
+      const deployments = await Promise.all(judged.map(async ({ object, rollout }, at) => {
+        const examine = name !== undefined || (at < Math.min(maxExamined, limit) && isSick(rollout));
+        return { rollout, composition: examine ? await readComposition(cluster, object, signal) : undefined };
+      }));
+      return { context: cluster.context, namespace, deployments, limit, more, now: Date.now() };
+    },
+    present(found, budget) {
+      return largestThatFits(Math.min(found.limit, found.deployments.length), (shown) => {
+        const total = totalOf({ read: found.deployments.length, more: found.more });
+        const structured = {
+          context: found.context,
+          namespace: found.namespace ?? null,
+          deployments: found.deployments.slice(0, shown).map((one) => deploymentAnswer(one, found.now)),
+          shown,
+          total: total ?? null,
+        };
+        return { text: render(found, shown), structured, rows: shown };
+      }, budget);
+    },
+  });
+}
+
+function order(a: Rollout, b: Rollout): number {
+  const severity = (one: Rollout) =>
+    isSick(one) ? rolloutVerdicts.indexOf(one.verdict) : rolloutVerdicts.length;
+  return severity(a) - severity(b) || compare(a.namespace, b.namespace) || compare(a.name, b.name);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function render(found: Found, shown: number): string {
+  const { now, namespace } = found;
+  const all = { read: found.deployments.length, more: found.more };
+  const deployments = found.deployments.slice(0, shown);
+  const title = ({ rollout }: Deployment) =>
+    namespace === undefined ? `${rollout.namespace}/${rollout.name}` : rollout.name;
+  const lines = [heading(shown, all, ["deployment", "deployments"], found)];
+  for (const deployment of deployments) {
+    const { rollout, composition } = deployment;
+    if (!isSick(rollout) && composition === undefined) continue;
+    lines.push("", visible(`${title(deployment)}: ${rollout.verdict.toUpperCase()}, ${rollout.explanation}`));
+    lines.push(...compositionLines(deployment, now).map((line) => `- ${line}`));
+  }
+  if (deployments.length > 0) {
+    lines.push(
+      "",
+      table(
+        [
+          { name: "NAME" },
+          { name: "READY", align: "right" },
+          { name: "UP-TO-DATE" },
+          { name: "AVAILABLE" },
+          { name: "ROLLOUT" },
+          { name: "AGE" },
+          { name: "IMAGES" },
+        ],
+        deployments.map((deployment) => {
+          const { rollout } = deployment;
+          const { age } = deploymentAnswer(deployment, now);
+          return [
+            title(deployment),
+            `${rollout.ready}/${rollout.desired}`,
+            rollout.updated,
+            rollout.available,
+            rollout.verdict,
+            age,
+            rollout.images.join(", "),
+          ];
+        }),
+        { nullText: "-", quotes: false },
+      ),
+    );
+  }
+  const notice = cutNotice(shown, all, "Narrow it with namespace, name or label_selector, or raise limit.");
+  if (notice !== undefined) lines.push("", notice);
+  return lines.join("\n");
+}

@@ -1,0 +1,143 @@
+/** Tool `get_events`: what happened lately, warnings first, each thing once. */
+import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { defineTool, type Tool } from "../common/tool.ts";
+import { count, plural } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import type { Cluster, Clusters } from "./api.ts";
+import { eventAnswer, eventLine, eventShape } from "./event_text.ts";
+import { type EventGroup, foldEvents } from "./events.ts";
+import type { ResourceType } from "./paths.ts";
+import { readEvents } from "./read_events.ts";
+import { resolveScope, scopeInput, scopeText } from "./scope.ts";
+
+const input = z.strictObject({
+  ...scopeInput,
+  for: z.string().max(400).optional().describe(
+    "Only of this object: pod/web-1, deployment/web, or a bare name",
+  ),
+  type: z.enum(["Warning", "Normal"]).optional().describe("Both unless given"),
+  limit: z.int().min(1).max(500).default(30),
+});
+
+const output = z.object({
+  context: z.string(),
+  namespace: z.string().nullable().describe("null: all"),
+  events: z.array(eventShape).describe("Warnings first, then the latest; what says the same is folded"),
+  shown: z.number(),
+  total: z.number().describe("After folding"),
+  events_read: z.number(),
+  unread: z.boolean().describe("There are more events than were read"),
+});
+
+interface Found {
+  readonly context: string;
+  readonly namespace: string | undefined;
+  readonly about: string | undefined;
+  readonly groups: readonly EventGroup[];
+  readonly limit: number;
+  readonly read: number;
+  readonly more: number | "unknown";
+  readonly now: number;
+}
+
+/** Lists events. */
+export function getEvents(clusters: Clusters): Tool {
+  return defineTool({
+    name: "get_events",
+    title: "Events",
+    description:
+      "Events of a namespace or of one object: warnings first, repeated ones folded with counts and last seen.",
+    input,
+    output,
+    async run({ for: about, type, limit, ...args }, { signal }): Promise<Found> {
+      const cluster = clusters.cluster(args.context);
+      const { type: kind, name } = about === undefined ? {} : await involved(cluster, about, signal);
+      // Events of what is in no namespace are kept in this one.
+      const unscoped = kind?.namespaced === false && args.namespace === undefined &&
+        args.all_namespaces !== true;
+      const namespace = unscoped ? "default" : resolveScope(cluster, args);
+      const object = { kind: kind?.kind, name };
+      const { events, more } = await readEvents(cluster, namespace, { signal, type, ...object });
+      const groups = foldEvents(events);
+      return {
+        context: cluster.context,
+        namespace,
+        about,
+        groups,
+        limit,
+        read: events.length,
+        more,
+        now: Date.now(),
+      };
+    },
+    present(found, budget) {
+      return largestThatFits(Math.min(found.limit, found.groups.length), (shown) => ({
+        text: render(found, shown),
+        structured: {
+          context: found.context,
+          namespace: found.namespace ?? null,
+          events: found.groups.slice(0, shown).map((event) => eventAnswer(event, found.now)),
+          shown,
+          total: found.groups.length,
+          events_read: found.read,
+          unread: found.more !== 0,
+        },
+        rows: shown,
+      }), budget);
+    },
+  });
+}
+
+/** `pod/web-1` or `web-1`. */
+async function involved(
+  cluster: Cluster,
+  about: string,
+  signal: AbortSignal,
+): Promise<{ readonly type?: ResourceType; readonly name: string }> {
+  const [, kind, name] = /^(?:([^/]+)\/)?([^/,=!\\]+)$/.exec(about.trim()) ?? [];
+  if (name === undefined) {
+    throw new CallError(
+      "invalid",
+      "Cannot read this object's events as its form is neither kind/name nor a name",
+      {
+        hint: "give for as pod/web-1 or as web-1",
+      },
+    );
+  }
+  return kind === undefined ? { name } : { type: await cluster.type(kind, { signal }), name };
+}
+
+function render(found: Found, shown: number): string {
+  const { groups, namespace, about, now, read } = found;
+  const of = about === undefined ? "" : ` of ${visible(about)}`;
+  const place = `${of} in ${scopeText(namespace)}, context ${found.context}`;
+  if (groups.length === 0) {
+    return `No events${place}. The apiserver forgets events after a while, by default an hour.${
+      namespace === undefined ? "" : " all_namespaces: true looks everywhere."
+    }`;
+  }
+  const warnings = groups.filter(({ type }) => type !== "Normal").length;
+  const folded = read === groups.length ? "" : `, folded from ${count(read)}`;
+  const lines = [
+    `${plural(groups.length, "event")}${place}: ${
+      warnings === 0 ? "no warnings" : `${plural(warnings, "warning")} first`
+    }${folded}; ages are of the last time.`,
+    ...groups.slice(0, shown).map((event) =>
+      eventLine(event, now, { object: true, namespace: namespace === undefined })
+    ),
+  ];
+  const how = "Narrow it with for, type or namespace, or raise limit.";
+  if (found.more !== 0) {
+    lines.push(
+      "",
+      `[Cut: ${count(shown)} shown of those read; ${
+        found.more === "unknown" ? "more" : count(found.more)
+      } events were not read. ${how}]`,
+    );
+  } else if (shown < groups.length) {
+    lines.push("", `[Cut: ${count(shown)} of ${count(groups.length)} shown. ${how}]`);
+  }
+  return lines.join("\n");
+}

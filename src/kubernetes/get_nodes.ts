@@ -1,0 +1,230 @@
+/** Tool `get_nodes`: which nodes take pods, what weighs on them, and how full they are. */
+import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { table } from "../common/table.ts";
+import { defineTool, type Tool } from "../common/tool.ts";
+import { count } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import type { Cluster, Clusters } from "./api.ts";
+import { cutNotice, heading, totalOf } from "./extent.ts";
+import { isSickNode, type Node, readNode, RequestedByNode } from "./nodes.ts";
+import { namedObjects } from "./named_object.ts";
+import { kubernetesAge } from "./kubernetes_age.ts";
+import { bytesText, coresText, milli, type Nanos, percentOf, whole, wholeText } from "./quantity.ts";
+import { contextInput, selectorInput } from "./scope.ts";
+import { nodeType, podType } from "./well_known.ts";
+
+const maxNodes = 500;
+/** Pods whose requests are added up, and how many of them come at a time. */
+const maxPods = 5_000;
+const podsPerPage = 500;
+
+const input = z.strictObject({
+  context: contextInput,
+  name: z.string().max(253).optional().describe("Only this node"),
+  label_selector: selectorInput.label_selector,
+  limit: z.int().min(1).max(maxNodes).default(50),
+});
+
+const amounts = z.object({ cpu_milli: z.number(), memory_bytes: z.number(), pods: z.number() });
+
+const output = z.object({
+  context: z.string(),
+  nodes: z.array(z.object({
+    name: z.string(),
+    ready: z.enum(["True", "False", "Unknown"]),
+    ready_since: z.string(),
+    unschedulable: z.boolean(),
+    roles: z.array(z.string()),
+    age: z.string(),
+    version: z.string(),
+    system: z.string(),
+    address: z.string().nullable(),
+    taints: z.array(z.string()),
+    troubles: z.array(z.object({ what: z.string(), since: z.string(), message: z.string() })),
+    allocatable: amounts,
+    requested: amounts.nullable(),
+  })).describe("Those in trouble first"),
+  shown: z.number(),
+  total: z.number().nullable().describe("null: more than were read"),
+  note: z.string().nullable(),
+});
+
+interface Found {
+  readonly context: string;
+  readonly nodes: readonly Node[];
+  readonly limit: number;
+  readonly more: number | "unknown";
+  readonly note: string | undefined;
+  readonly now: number;
+}
+
+/** Lists nodes. */
+export function getNodes(clusters: Clusters): Tool {
+  return defineTool({
+    name: "get_nodes",
+    title: "Nodes",
+    description:
+      "Nodes: readiness, pressure and other conditions with since when, taints, versions, and cpu, memory and " +
+      "pods requested of what is allocatable.",
+    input,
+    output,
+    async run({ context, name, label_selector: labelSelector, limit }, { signal }): Promise<Found> {
+      const cluster = clusters.cluster(context);
+      const { items, more } = name === undefined
+        ? await cluster.listAll(nodeType, undefined, { signal, maxItems: maxNodes, labelSelector })
+        : { items: await namedObjects(cluster, nodeType, undefined, name, { signal }), more: 0 };
+      const { requested, note } = items.length === 0
+        ? { requested: undefined, note: undefined }
+        : await readRequested(cluster, name, signal);
+      const nodes = items
+        .map((object) => readNode(object, undefined))
+        .map((node) => ({ ...node, requested: requested?.of(node.name) }))
+        .sort((a, b) => Number(isSickNode(b)) - Number(isSickNode(a)) || (a.name < b.name ? -1 : 1));
+      return { context: cluster.context, nodes, limit, more, note, now: Date.now() };
+    },
+    present(found, budget) {
+      return largestThatFits(Math.min(found.limit, found.nodes.length), (shown) => {
+        const nodes = found.nodes.slice(0, shown);
+        return { text: render(found, nodes), structured: structuredOf(found, nodes), rows: shown };
+      }, budget);
+    },
+  });
+}
+
+/** Page by page, so that no more than a page of pods is held. */
+async function readRequested(
+  cluster: Cluster,
+  node: string | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly requested: RequestedByNode | undefined; readonly note: string | undefined }> {
+  const requested = new RequestedByNode();
+  let read = 0;
+  let next: string | undefined;
+  try {
+    do {
+      const page = await cluster.list(podType, undefined, {
+        signal,
+        limit: podsPerPage,
+        fieldSelector: `status.phase!=Succeeded,status.phase!=Failed${
+          node === undefined ? "" : `,spec.nodeName=${node}`
+        }`,
+        ...(next === undefined ? {} : { continue: next }),
+      });
+      for (const pod of page.items) requested.add(pod);
+      read += page.items.length;
+      next = page.continue;
+    } while (next !== undefined && read < maxPods);
+  } catch (error) {
+    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (read > 0) {
+      return { requested, note: `Requests are of the first ${count(read)} pods only: ${error.message}.` };
+    }
+    return { requested: undefined, note: `What pods request was not seen: ${error.message}.` };
+  }
+  return {
+    requested,
+    note: next === undefined
+      ? undefined
+      : `Requests are of the first ${count(read)} pods only; there are more.`,
+  };
+}
+
+function structuredOf(found: Found, nodes: readonly Node[]): z.output<typeof output> {
+  const { now } = found;
+  return {
+    context: found.context,
+    nodes: nodes.map(({ created, readySince, address, allocatable, requested, ...node }) => ({
+      ...node,
+      ready_since: kubernetesAge(readySince, now),
+      age: kubernetesAge(created, now),
+      address: address ?? null,
+      roles: [...node.roles],
+      taints: [...node.taints],
+      troubles: node.troubles.map(({ since, ...trouble }) => ({
+        ...trouble,
+        since: kubernetesAge(since, now),
+      })),
+      allocatable: {
+        cpu_milli: milli(allocatable.cpu),
+        memory_bytes: whole(allocatable.memory),
+        pods: whole(allocatable.pods),
+      },
+      requested: requested === undefined ? null : {
+        cpu_milli: milli(requested.cpu),
+        memory_bytes: whole(requested.memory),
+        pods: requested.pods,
+      },
+    })),
+    shown: nodes.length,
+    total: totalOf({ read: found.nodes.length, more: found.more }) ?? null,
+    note: found.note ?? null,
+  };
+}
+
+function statusOf(node: Node): string {
+  const ready = { True: "Ready", False: "NotReady", Unknown: "Unknown" }[node.ready];
+  return `${ready}${node.unschedulable ? ",SchedulingDisabled" : ""}`;
+}
+
+function share(part: Nanos | undefined, all: Nanos, text: (nanos: Nanos) => string): string {
+  if (part === undefined) return `?/${text(all)}`;
+  const percent = percentOf(part, all);
+  return `${text(part)}/${text(all)}${percent === undefined ? "" : ` (${percent}%)`}`;
+}
+
+function render(found: Found, nodes: readonly Node[]): string {
+  const { now } = found;
+  const all = { read: found.nodes.length, more: found.more };
+  const lines = [
+    heading(nodes.length, all, ["node", "nodes"], { ...found, namespace: undefined, namespaced: false }),
+  ];
+  if (found.note !== undefined) lines.push(visible(found.note));
+  for (const node of nodes) {
+    for (const { what, since, message } of node.troubles) {
+      const span = since === undefined ? "" : ` for ${kubernetesAge(since, now)}`;
+      lines.push(visible(`- ${node.name}: ${what}${span}${message === "" ? "" : `: ${message}`}`));
+    }
+  }
+  if (nodes.length > 0) {
+    lines.push(
+      "",
+      table(
+        [
+          { name: "NAME" },
+          { name: "STATUS" },
+          { name: "ROLES" },
+          { name: "AGE" },
+          { name: "VERSION" },
+          { name: "CPU REQUESTED" },
+          { name: "MEMORY REQUESTED" },
+          { name: "PODS" },
+          { name: "TAINTS" },
+        ],
+        nodes.map((node) => [
+          node.name,
+          statusOf(node),
+          node.roles.join(",") || null,
+          kubernetesAge(node.created, now),
+          node.version || null,
+          share(node.requested?.cpu, node.allocatable.cpu, coresText),
+          share(node.requested?.memory, node.allocatable.memory, bytesText),
+          share(
+            node.requested === undefined ? undefined : BigInt(node.requested.pods) * 1_000_000_000n,
+            node.allocatable.pods,
+            wholeText,
+          ),
+          node.taints.join(", ") || null,
+        ]),
+        { nullText: "-", quotes: false },
+      ),
+    );
+  }
+  const systems = new Set(nodes.map(({ system }) => system));
+  const [system] = systems;
+  if (systems.size === 1 && system !== undefined && system !== "") lines.push("", visible(`All: ${system}`));
+  const notice = cutNotice(nodes.length, all, "Narrow it with label_selector, or raise limit.");
+  if (notice !== undefined) lines.push("", notice);
+  return lines.join("\n");
+}

@@ -1,0 +1,228 @@
+/** Tool `get_pods`: which pods there are, in what state, the sick first. */
+import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { table } from "../common/table.ts";
+import { defineTool, type Tool } from "../common/tool.ts";
+import { count, plural } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import type { Cluster, Clusters } from "./api.ts";
+import { isMissing } from "./find_pods.ts";
+import {
+  bySickness,
+  podAnswer,
+  podCells,
+  podColumns,
+  podShape,
+  type PodSummary,
+  readPod,
+} from "./pod_summary.ts";
+import { resolveScope, scopeInput, scopeText, selectorInput } from "./scope.ts";
+import { podType } from "./well_known.ts";
+
+/** Pods of one page of the apiserver's; for `status: all` a call reads one. */
+const pagePods = 500;
+/** Pods that one call for the unhealthy ones looks at, page by page; only the unhealthy are kept. */
+const examinedPods = 5_000;
+/** Unhealthy pods that are kept. */
+const keptPods = 1_000;
+
+const input = z.strictObject({
+  ...scopeInput,
+  status: z.enum(["all", "unhealthy"]).default("all")
+    .describe(
+      "unhealthy: not Completed, not all containers ready, stuck in deletion, or failed in the last 10 min",
+    ),
+  ...selectorInput,
+  limit: z.int().min(1).max(500).default(50).describe("Pods shown"),
+  continue: z.string().max(4_000).optional().describe("Goes on where an answer ended"),
+});
+
+const output = z.object({
+  context: z.string(),
+  namespace: z.string().nullable().describe("null: all"),
+  pods: z.array(podShape).describe("Sick ones first"),
+  by_status: z.array(z.object({ status: z.string(), pods: z.number() })).describe("Of the pods read"),
+  unhealthy: z.number().describe("Of the pods read"),
+  shown: z.number(),
+  read: z.number(),
+  total: z.number().nullable().describe("null: more than were read"),
+  continue: z.string().optional(),
+});
+
+interface Found {
+  readonly context: string;
+  readonly namespace: string | undefined;
+  readonly status: "all" | "unhealthy";
+  /** Those that may be shown, in their order. */
+  readonly pods: readonly PodSummary[];
+  readonly byStatus: ReadonlyMap<string, number>;
+  readonly unhealthy: number;
+  readonly limit: number;
+  readonly read: number;
+  readonly more: number | "unknown";
+  readonly continue: string | undefined;
+  readonly started: string | undefined;
+  readonly narrowed: boolean;
+  readonly now: number;
+}
+
+/** Lists pods. */
+export function getPods(clusters: Clusters): Tool {
+  return defineTool({
+    name: "get_pods",
+    title: "Pods",
+    description: "Pods as kubectl get pods -o wide shows them (STATUS has the reason: CrashLoopBackOff, " +
+      "ImagePullBackOff, Init:0/2), with how the last run ended, images, and counts by status; sick pods first. " +
+      "Then describe_pod for the cause.",
+    input,
+    output,
+    async run(args, { signal, progress }): Promise<Found> {
+      const cluster = clusters.cluster(args.context);
+      const namespace = resolveScope(cluster, args);
+      const found = await readPods(cluster, namespace, args, signal, progress);
+      if (found.read === 0 && namespace !== undefined && await isMissing(cluster, namespace, signal)) {
+        throw new CallError(
+          "not_found",
+          `Cannot list pods of namespace ${namespace} as there is no such namespace`,
+          {
+            hint: "list_resources with kind namespaces shows those there are",
+          },
+        );
+      }
+      return {
+        ...found,
+        context: cluster.context,
+        namespace,
+        status: args.status,
+        limit: args.limit,
+        started: args.continue,
+        narrowed: (args.label_selector ?? args.field_selector) !== undefined,
+      };
+    },
+    present(found, budget) {
+      return largestThatFits(Math.min(found.limit, found.pods.length), (shown) => {
+        const structured = structuredOf(found, shown);
+        return { text: render(found, structured), structured, rows: shown };
+      }, budget);
+    },
+  });
+}
+
+async function readPods(
+  cluster: Cluster,
+  namespace: string | undefined,
+  args: z.output<typeof input>,
+  signal: AbortSignal,
+  progress: (message: string) => void,
+) {
+  const now = Date.now();
+  const onlySick = args.status === "unhealthy";
+  const byStatus = new Map<string, number>();
+  let pods: PodSummary[] = [];
+  let read = 0;
+  let unhealthy = 0;
+  let next = args.continue;
+  let more: number | "unknown";
+  do {
+    const page = await cluster.list(podType, namespace, {
+      signal,
+      limit: pagePods,
+      labelSelector: args.label_selector,
+      fieldSelector: args.field_selector,
+      continue: next,
+    });
+    for (const object of page.items) {
+      const pod = readPod(object, now);
+      byStatus.set(pod.status, (byStatus.get(pod.status) ?? 0) + 1);
+      if (!pod.healthy) unhealthy++;
+      if (!onlySick || !pod.healthy) pods.push(pod);
+    }
+    pods = pods.sort(bySickness).slice(0, keptPods);
+    read += page.items.length;
+    next = page.continue;
+    more = page.more;
+    if (onlySick && next !== undefined) progress(`${plural(read, "pod")} examined`);
+  } while (onlySick && next !== undefined && read < examinedPods);
+  return { pods, byStatus, unhealthy, read, more, continue: next, now };
+}
+
+function structuredOf(found: Found, shown: number): z.output<typeof output> {
+  const { more, read } = found;
+  return {
+    context: found.context,
+    namespace: found.namespace ?? null,
+    pods: found.pods.slice(0, shown).map((pod) => podAnswer(pod, found.now)),
+    by_status: statuses(found).map(([status, pods]) => ({ status, pods })),
+    unhealthy: found.unhealthy,
+    shown,
+    read,
+    // A page that does not begin at the first pod does not know what is before it.
+    total: more === "unknown" || found.started !== undefined ? null : read + more,
+    ...(found.continue === undefined ? {} : { continue: found.continue }),
+  };
+}
+
+/** The most frequent first. */
+function statuses({ byStatus }: Found): readonly (readonly [status: string, pods: number])[] {
+  return [...byStatus].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, 20);
+}
+
+function render(found: Found, { shown, total }: z.output<typeof output>): string {
+  const place = `in ${scopeText(found.namespace)}, context ${found.context}`;
+  const selected = found.narrowed ? " selected" : "";
+  if (found.read === 0) {
+    return found.started === undefined
+      ? `No pods${selected} ${place}. ${
+        found.namespace === undefined ? "" : "all_namespaces: true looks everywhere."
+      }`.trim()
+      : `No more pods ${place}.`;
+  }
+  const counts = statuses(found).map(([status, pods]) => `${count(pods)} ${visible(status)}`).join(", ");
+  const whole = found.continue === undefined && found.started === undefined;
+  const extent = whole
+    ? plural(found.read, "pod")
+    : `${count(found.read)} of ${total === null ? "more" : count(total)} pods`;
+  const heading = `${extent}${selected} ${place}: ${counts}.${unhealthyText(found)}`;
+  if (found.pods.length === 0) return [heading, ...notices(found, shown)].join("\n");
+  const columns = found.namespace === undefined ? [{ name: "NAMESPACE" }, ...podColumns] : podColumns;
+  const pods = found.pods.slice(0, shown);
+  const rows = pods.map((pod) => [
+    ...(found.namespace === undefined ? [pod.namespace] : []),
+    ...podCells(pod, found.now),
+  ]);
+  const messages = pods.map((pod) => podAnswer(pod, found.now))
+    .filter(({ message }) => message !== null)
+    .map((pod) =>
+      `${found.namespace === undefined ? `${pod.namespace}/` : ""}${pod.name}: ${visible(pod.message ?? "")}`
+    );
+  return [
+    heading,
+    "",
+    table(columns, rows, { nullText: "-", quotes: false }),
+    ...(messages.length === 0 ? [] : ["", ...new Set(messages)]),
+    ...notices(found, shown),
+  ].join("\n");
+}
+
+function unhealthyText({ unhealthy, read, continue: next }: Found): string {
+  const those = next === undefined ? "" : ` among the ${count(read)} examined`;
+  if (unhealthy === 0) return ` None is unhealthy${those}.`;
+  return ` ${count(unhealthy)} unhealthy${those}.`;
+}
+
+function notices(found: Found, shown: number): readonly string[] {
+  const lines: string[] = [];
+  const kept = found.status === "unhealthy" ? found.unhealthy : found.read;
+  if (shown < kept) {
+    const how = found.status === "all"
+      ? "narrow it by namespace, label_selector or status: unhealthy, or raise limit (up to 500)"
+      : "narrow it by namespace or label_selector, or raise limit (up to 500)";
+    lines.push(`[Cut: ${count(shown)} of ${count(kept)} shown, the sick first; ${how}.]`);
+  }
+  if (found.continue !== undefined) {
+    const left = found.more === "unknown" ? "More pods" : `${plural(found.more, "pod")} more`;
+    lines.push(`[${left} not examined: narrow it, or pass continue: ${found.continue}]`);
+  }
+  return lines.length === 0 ? [] : ["", ...lines];
+}

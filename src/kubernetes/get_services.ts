@@ -1,0 +1,255 @@
+/** Tool `get_services`: services, with who answers behind them. */
+import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { table } from "../common/table.ts";
+import { defineTool, type Tool } from "../common/tool.ts";
+import { plural } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import { kubernetesAge } from "./kubernetes_age.ts";
+import type { Cluster, Clusters, KubeObject } from "./api.ts";
+import { type Endpoints, endpointsByService, serviceNameLabel } from "./endpoints.ts";
+import { cutNotice, heading, totalOf } from "./extent.ts";
+import { textEntries, textField } from "./fields.ts";
+import { equalitySelector } from "./label_selector.ts";
+import { namedObjects } from "./named_object.ts";
+import { podStatus } from "./pod_status.ts";
+import { resolveScope, scopeInput, selectorInput } from "./scope.ts";
+import { readService, type Selected, selectsInVain, type Service } from "./services.ts";
+import { endpointSliceType, podType, serviceType } from "./well_known.ts";
+
+/** Services read for one answer, so that the sick ones can be shown first. */
+const maxServices = 500;
+const maxSlices = 2_000;
+/** Services without any endpoint whose pods are looked for. */
+const maxInVain = 10;
+/** Pods whose labels are compared with a selector that matches none. */
+const comparedPods = 250;
+
+const input = z.strictObject({
+  ...scopeInput,
+  name: z.string().max(253).optional().describe("Only this service"),
+  label_selector: selectorInput.label_selector,
+  limit: z.int().min(1).max(maxServices).default(50),
+});
+
+const output = z.object({
+  context: z.string(),
+  namespace: z.string().nullable().describe("null: all"),
+  services: z.array(z.object({
+    namespace: z.string(),
+    name: z.string(),
+    type: z.string(),
+    cluster_ip: z.string().nullable(),
+    external: z.array(z.string()),
+    ports: z.array(z.string()),
+    selector: z.string().nullable(),
+    ready: z.number().nullable().describe("Endpoints; null: not seen, or ExternalName"),
+    unready: z.number().nullable(),
+    age: z.string(),
+    problem: z.string().nullable(),
+  })).describe("Those with a problem first"),
+  shown: z.number(),
+  total: z.number().nullable().describe("null: more than were read"),
+  note: z.string().nullable(),
+});
+
+interface Found {
+  readonly context: string;
+  readonly namespace: string | undefined;
+  readonly services: readonly Service[];
+  readonly limit: number;
+  readonly more: number | "unknown";
+  readonly note: string | undefined;
+  readonly now: number;
+}
+
+/** Lists services. */
+export function getServices(clusters: Clusters): Tool {
+  return defineTool({
+    name: "get_services",
+    title: "Services",
+    description:
+      "Services: type, addresses, ports, selector, ready and unready endpoints, and what is wrong: " +
+      "selects nothing, no pod ready, a port nobody has.",
+    input,
+    output,
+    async run({ name, label_selector: labelSelector, limit, ...args }, { signal }): Promise<Found> {
+      const cluster = clusters.cluster(args.context);
+      const namespace = resolveScope(cluster, args);
+      const { items, more } = name === undefined
+        ? await cluster.listAll(serviceType, namespace, {
+          signal,
+          maxItems: maxServices,
+          ...(labelSelector === undefined ? {} : { labelSelector }),
+        })
+        : { items: await namedObjects(cluster, serviceType, namespace, name, { signal }), more: 0 };
+      const { endpoints, note } = await readEndpoints(cluster, namespace, name, signal);
+      const of = (object: KubeObject): Endpoints | undefined => endpoints?.(keyOf(object));
+      const selected = await findSelected(
+        cluster,
+        items.filter((object) => selectsInVain(object, of(object))),
+        signal,
+      );
+      const services = items
+        .map((object) => readService(object, of(object), selected.get(keyOf(object))))
+        .sort((a, b) =>
+          Number(a.problem === null) - Number(b.problem === null) || compare(a.namespace, b.namespace) ||
+          compare(a.name, b.name)
+        );
+      return { context: cluster.context, namespace, services, limit, more, note, now: Date.now() };
+    },
+    present(found, budget) {
+      return largestThatFits(Math.min(found.limit, found.services.length), (shown) => {
+        const structured = structuredOf(found, shown);
+        return { text: render(found, structured), structured, rows: shown };
+      }, budget);
+    },
+  });
+}
+
+function keyOf(object: unknown): string {
+  return `${textField(object, "metadata", "namespace") ?? ""}/${textField(object, "metadata", "name") ?? ""}`;
+}
+
+const noEndpoints: Endpoints = { ready: [], unready: [], terminating: 0, ports: new Set() };
+
+/** Undefined where the identity may not read EndpointSlices: services are worth an answer without them. */
+async function readEndpoints(
+  cluster: Cluster,
+  namespace: string | undefined,
+  name: string | undefined,
+  signal: AbortSignal,
+): Promise<{
+  readonly endpoints: ((key: string) => Endpoints | undefined) | undefined;
+  readonly note: string | undefined;
+}> {
+  try {
+    const { items, more } = await cluster.listAll(endpointSliceType, namespace, {
+      signal,
+      maxItems: maxSlices,
+      ...(name === undefined ? {} : { labelSelector: `${serviceNameLabel}=${name}` }),
+    });
+    const known = endpointsByService(items);
+    const whole = more === 0;
+    return {
+      endpoints: (key) => known.get(key) ?? (whole ? noEndpoints : undefined),
+      note: whole
+        ? undefined
+        : `Only the first ${plural(items.length, "EndpointSlice")} were read: narrow it.`,
+    };
+  } catch (error) {
+    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    return { endpoints: undefined, note: `Endpoints were not seen: ${error.message}.` };
+  }
+}
+
+async function findSelected(
+  cluster: Cluster,
+  objects: readonly KubeObject[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Selected>> {
+  return new Map(
+    await Promise.all(
+      objects.slice(0, maxInVain).map(async (object) =>
+        [keyOf(object), await selectedBy(cluster, object, signal)] as const
+      ),
+    ),
+  );
+}
+
+async function selectedBy(cluster: Cluster, object: KubeObject, signal: AbortSignal): Promise<Selected> {
+  const namespace = textField(object, "metadata", "namespace");
+  const labels = textEntries(object, "spec", "selector");
+  try {
+    const { items, more } = await cluster.list(podType, namespace, {
+      signal,
+      limit: 100,
+      labelSelector: equalitySelector(labels),
+    });
+    if (items.length > 0) {
+      const states = new Map<string, number>();
+      for (const pod of items) {
+        const { status } = podStatus(pod);
+        states.set(status, (states.get(status) ?? 0) + 1);
+      }
+      return {
+        pods: items.length + (more === "unknown" ? 0 : more),
+        states: [...states].map(([state, pods]) => `${state} (${pods})`),
+      };
+    }
+    const others = await cluster.list(podType, namespace, { signal, limit: comparedPods });
+    return {
+      pods: 0,
+      labels: new Map(labels.map(([key]) => [
+        key,
+        new Set(others.items.flatMap((pod) => textField(pod, "metadata", "labels", key) ?? [])),
+      ])),
+    };
+  } catch (error) {
+    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    return { unseen: error.message };
+  }
+}
+
+function structuredOf(found: Found, shown: number): z.output<typeof output> {
+  const total = totalOf({ read: found.services.length, more: found.more });
+  return {
+    context: found.context,
+    namespace: found.namespace ?? null,
+    services: found.services.slice(0, shown).map(({ created, ...service }) => ({
+      ...service,
+      external: [...service.external],
+      ports: [...service.ports],
+      age: kubernetesAge(created, found.now),
+    })),
+    shown,
+    total: total ?? null,
+    note: found.note ?? null,
+  };
+}
+
+function render(found: Found, { services, shown }: z.output<typeof output>): string {
+  const all = { read: found.services.length, more: found.more };
+  const lines = [heading(shown, all, ["service", "services"], found)];
+  if (found.note !== undefined) lines.push(visible(found.note));
+  const prefix = (service: { namespace: string; name: string }) =>
+    found.namespace === undefined ? `${service.namespace}/${service.name}` : service.name;
+  const sick = services.filter(({ problem }) => problem !== null);
+  if (sick.length > 0) lines.push("", ...sick.map((item) => visible(`- ${prefix(item)}: ${item.problem}`)));
+  if (services.length > 0) {
+    lines.push(
+      "",
+      table(
+        [
+          { name: "NAME" },
+          { name: "TYPE" },
+          { name: "CLUSTER IP" },
+          { name: "EXTERNAL" },
+          { name: "PORTS" },
+          { name: "READY", align: "right" },
+          { name: "SELECTOR" },
+          { name: "AGE" },
+        ],
+        services.map((item) => [
+          prefix(item),
+          item.type,
+          item.cluster_ip === "None" ? "None (headless)" : item.cluster_ip,
+          item.external.join(",") || null,
+          item.ports.join(", ") || null,
+          item.ready === null ? null : `${item.ready}/${item.ready + (item.unready ?? 0)}`,
+          item.selector,
+          item.age,
+        ]),
+        { nullText: "-", quotes: false },
+      ),
+    );
+  }
+  const notice = cutNotice(shown, all, "Narrow it with namespace, name or label_selector, or raise limit.");
+  if (notice !== undefined) lines.push("", notice);
+  return lines.join("\n");
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,142 @@
+/** Tool `list_resources`: objects of any kind, in the columns that the apiserver prints for it. */
+import { z } from "zod";
+import { cutText } from "../common/cell.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { table } from "../common/table.ts";
+import { defineTool, type Tool } from "../common/tool.ts";
+import { visible } from "../common/visible.ts";
+import type { Clusters, TableAnswer } from "./api.ts";
+import { cutNotice, heading, totalOf } from "./extent.ts";
+import type { ResourceType } from "./paths.ts";
+import { resolveScope, scopeInput, selectorInput } from "./scope.ts";
+
+/** Bytes of one cell. */
+const maxCell = 200;
+
+const input = z.strictObject({
+  kind: z.string().min(1).max(253).describe(
+    "Any kind, as kubectl takes it: deploy, svc, cronjobs.batch, a CRD's plural",
+  ),
+  ...scopeInput,
+  ...selectorInput,
+  wide: z.boolean().optional().describe("All columns"),
+  limit: z.int().min(1).max(1000).default(100),
+});
+
+const output = z.object({
+  context: z.string(),
+  kind: z.string(),
+  resource: z.string().describe("With its group"),
+  namespace: z.string().nullable().describe("null: all, or a kind without namespaces"),
+  columns: z.array(z.string()),
+  rows: z.array(z.array(z.string().nullable())),
+  shown: z.number(),
+  total: z.number().nullable().describe("null: more than were read"),
+});
+
+interface Found {
+  readonly context: string;
+  readonly type: ResourceType;
+  readonly namespace: string | undefined;
+  /** A namespace was named for a kind that is in none. */
+  readonly unscoped: boolean;
+  readonly answer: TableAnswer;
+  readonly wide: boolean;
+}
+
+/** Lists objects. */
+export function listResources(clusters: Clusters): Tool {
+  return defineTool({
+    name: "list_resources",
+    title: "List any kind",
+    description:
+      "Objects of any kind, custom ones included, in kubectl's columns. For pods, services, deployments, nodes and " +
+      "events the get_ tools say more.",
+    input,
+    output,
+    async run(
+      { kind, wide = false, limit, label_selector, field_selector, ...args },
+      { signal },
+    ): Promise<Found> {
+      const cluster = clusters.cluster(args.context);
+      const namespace = resolveScope(cluster, args);
+      const type = await cluster.type(kind, { signal });
+      const scope = type.namespaced ? namespace : undefined;
+      const answer = await cluster.table(type, scope, {
+        signal,
+        limit,
+        ...(label_selector === undefined ? {} : { labelSelector: label_selector }),
+        ...(field_selector === undefined ? {} : { fieldSelector: field_selector }),
+      });
+      const unscoped = !type.namespaced && args.namespace !== undefined;
+      return { context: cluster.context, type, namespace: scope, unscoped, answer, wide };
+    },
+    present(found, budget) {
+      const { columns, rows } = cellsOf(found);
+      return largestThatFits(rows.length, (shown) => ({
+        text: render(found, columns, rows.slice(0, shown)),
+        structured: {
+          context: found.context,
+          kind: found.type.kind,
+          resource: qualified(found.type),
+          namespace: found.namespace ?? null,
+          columns: [...columns],
+          rows: rows.slice(0, shown).map((row) => [...row]),
+          shown,
+          total: totalOf({ read: rows.length, more: found.answer.more }) ?? null,
+        },
+        rows: shown,
+      }), budget);
+    },
+  });
+}
+
+/** `deployments.apps`, as kubectl and RBAC rules name it. */
+export function qualified({ plural, group }: ResourceType): string {
+  return group === "" ? plural : `${plural}.${group}`;
+}
+
+type Row = readonly (string | null)[];
+
+/** The columns that are shown, with the namespace in front where there are several. */
+function cellsOf({ answer, wide, type, namespace }: Found): {
+  readonly columns: readonly string[];
+  readonly rows: readonly Row[];
+} {
+  const many = type.namespaced && namespace === undefined;
+  const chosen = answer.columns.map((column, index) => ({ ...column, index }))
+    .filter(({ priority }) => wide || priority === 0);
+  return {
+    columns: [...(many ? ["NAMESPACE"] : []), ...chosen.map(({ name }) => visible(name.toUpperCase()))],
+    rows: answer.rows.map((row) => [
+      ...(many ? [row.namespace ?? null] : []),
+      ...chosen.map(({ index }) => cellText(row.cells[index])),
+    ]),
+  };
+}
+
+function cellText(cell: unknown): string | null {
+  if (cell === null || cell === undefined || cell === "") return null;
+  const { text, mark } = cutText(typeof cell === "object" ? JSON.stringify(cell) : String(cell), {
+    limit: maxCell,
+  });
+  return text + mark;
+}
+
+function render(found: Found, columns: readonly string[], rows: readonly Row[]): string {
+  const { type, answer, unscoped } = found;
+  const all = { read: answer.rows.length, more: answer.more };
+  const name = qualified(type);
+  const lines = [heading(rows.length, all, [type.kind, name], { ...found, namespaced: type.namespaced })];
+  if (unscoped) lines.push(`${type.kind} is a kind without namespaces: these are all there are.`);
+  if (rows.length > 0) {
+    lines.push("", table(columns.map((name) => ({ name })), rows, { nullText: "-", quotes: false }));
+  }
+  const notice = cutNotice(
+    rows.length,
+    all,
+    "Narrow it with namespace, label_selector or field_selector, or raise limit.",
+  );
+  if (notice !== undefined) lines.push("", notice);
+  return lines.join("\n");
+}

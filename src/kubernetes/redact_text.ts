@@ -1,0 +1,226 @@
+/**
+ * Secrets in free text (log lines, messages, shell commands), found by shape or by the name before them, and replaced by
+ * `***`. What the common mask finds is found first; this adds what is at home in a cluster: flags, YAML, cookies,
+ * password hashes, user information in web addresses, and all of these in base64.
+ *
+ * Time is linear in the length of the text. `redactText(redactText(x)) === redactText(x)`.
+ */
+import { maskSecrets } from "../common/secrets_mask.ts";
+
+/** What stands in the place of a secret. */
+export const MASK = "***";
+
+/** Nothing that is masked lacks all of these; most texts of a cluster do, and cost one pass. */
+const SUSPECT =
+  /pass|pwd|secret|token|credential|api[ _.-]?key|access[ _.-]?key|[a-z]_?key|authorization|bearer|cookie|signature|[?&]sig=|masterauth|login|mysql|mariadb|mongo|redis-cli|curl|wget|:\/\/|-----BEGIN|-key|eyJ|AKIA|ASIA|AIza|\bgh[opusr]_|github_pat|glpat-|npm_|hv[sb]\.|sk-|_live_|xox|xapp-|dop_v1_|SG\.|ya29\.|dckr_pat_|whsec_|hooks\.slack|webhooks\/|shp[acps]|\$2[aby]\$|\$apr1\$|\$argon2|\$[56]\$|SCRAM-SHA|md5|"?auth"?[ \t]*[:=]|[\w+/-]{20}/i;
+
+/** `text` with its secrets masked. */
+export function redactText(text: string): string {
+  if (text.length < 6 || !SUSPECT.test(text)) return text;
+  return redactWithoutBase64(maskBase64(text));
+}
+
+function redactWithoutBase64(text: string): string {
+  let redacted = maskSecrets(text);
+  for (const [pattern, left] of SHAPES) redacted = redacted.replace(pattern, left);
+  redacted = maskNamed(redacted);
+  redacted = maskCookies(redacted);
+  return maskPrograms(redacted);
+}
+
+const SHAPES: readonly (readonly [pattern: RegExp, left: string])[] = [
+  [
+    /(?<![0-9A-Za-z])(SG\.|ya29\.|dckr_pat_|whsec_|xapp-|hvb\.|shp(?:at|ca|pa|ss)_|sk_test_|rk_test_|pypi-|ATATT3x)[\w.-]{16,65536}/g,
+    `$1${MASK}`,
+  ],
+  [/AGE-SECRET-KEY-1[0-9A-Z]{20,100}/gi, MASK],
+  [/\$(?:2[aby]|apr1|5|6|y|argon2(?:id|i|d))\$[\w./$=,+-]{20,512}/g, MASK],
+  [/\{(?:S?SHA(?:256|512)?|SSHA)\}[\w+/=]{20,512}/g, MASK],
+  // The user part of a web address is a token where no password follows.
+  [/((?:https?|wss?):\/\/)(?!\*{3}@)[^\s\/?#@:"'<>]{1,4096}@/gi, `$1${MASK}@`],
+  [
+    /([?&](?:sig|signature|x-amz-signature|x-goog-signature|code|auth|key)=)[^\s&#"'<>]{8,65536}/gi,
+    `$1${MASK}`,
+  ],
+  [
+    /(<([\w.:-]{0,64}(?:passw(?:or)?d|passphrase|secret|token|apikey|api-key))>)[^<>*]{1,65536}(?=<\/)/gi,
+    `$1${MASK}`,
+  ],
+  [/(\bhooks\.slack\.com\/(?:services|workflows)\/)[\w/-]{8,256}/gi, `$1${MASK}`],
+  [/(\bdiscord(?:app)?\.com\/api\/webhooks\/)[\w/-]{8,256}/gi, `$1${MASK}`],
+  // netrc, redis.conf, and an answer to a prompt.
+  [/(\blogin[ \t]{1,8}\S{1,256}[ \t]{1,8}password[ \t]{1,8})\S{1,4096}/gi, `$1${MASK}`],
+  [/(\b(?:requirepass|masterauth)[ \t]{1,8})(?!["']{2})\S{1,4096}/gi, `$1${MASK}`],
+  [
+    /((?:^|[\s{,"'_])auth\\?["']?[ \t]{0,8}[:=][ \t]{0,8}\\?["']?)(?=[A-Za-z+/]{0,512}[\d=])[A-Za-z0-9+/]{12,4096}={0,2}(?![\w+/=])/gi,
+    `$1${MASK}`,
+  ],
+];
+
+const STRONG =
+  "passw(?:or)?d|passphrase|(?<![a-z])pwd|client[_-]?secret|(?:api|access)[ _-]?key|(?:secret|private|account|shared|auth|signing|encryption)[_-]?key|(?:auth|access|refresh|id|session|bearer|bot|api)[_-]?token|client-key-data|secret[_-]?id";
+const NAMED = new RegExp(
+  `(?:(?<strong>${STRONG})|token|secret|credentials?|(?<![a-z])pass)(?:\\\\?["'])?(?:(?<colon>[ \\t]{0,8}:[ \\t]{0,8})|(?<blank>[ \\t]{1,8}))(?![ \\t"'\\\\:=])`,
+  "gi",
+);
+const VALUE_END = /[\s"'`,;{}[\]\\]/g;
+/** What follows "password:" in prose and configuration and is no password. */
+const PROSE =
+  /^(?:null|none|nil|true|false|yes|no|undefined|is|was|must|too|not|required|invalid|incorrect|missing|wrong|expired|empty|cannot|failed|error|unable|unauthorized|forbidden|denied|the|an?|please|should|unknown|authentication|and|or|for|in|\*{3,}.*|<.*|\||[>|][+-]?|\$.*|%[a-z]|~)[.,:;!)]*$/i;
+/** A Secret named by its namespace. */
+const REFERENCE = /^[a-z0-9][a-z0-9-]{0,62}\/[a-z0-9][a-z0-9.-]{0,252}[.,;:!)]*$/;
+const WORD = /^[A-Za-z]{1,20}[.,;:!)]*$/;
+
+/** `password: x`, `token:x` as YAML and people write it, and `--password x`. (`=` and quotes are the common mask's.) */
+function maskNamed(text: string): string {
+  let result = "";
+  let copied = 0;
+  NAMED.lastIndex = 0;
+  for (let match = NAMED.exec(text); match !== null; match = NAMED.exec(text)) {
+    const start = NAMED.lastIndex;
+    VALUE_END.lastIndex = start;
+    const end = VALUE_END.exec(text)?.index ?? text.length;
+    if (end === start) continue;
+    const isFlag = flagName(text, match.index);
+    if (match.groups?.["blank"] !== undefined ? !isFlag || text[start] === "-" : false) continue;
+    const value = text.slice(start, Math.min(end, start + 64));
+    if (PROSE.test(value) && end - start <= 64) continue;
+    if (/^secret/i.test(match[0]) && !isFlag && REFERENCE.test(value)) continue;
+    if (
+      !isFlag && match.groups?.["strong"] === undefined && WORD.test(value) &&
+      !isWholeLine(text, match.index, end)
+    ) {
+      continue;
+    }
+    result += text.slice(copied, start) + MASK;
+    copied = NAMED.lastIndex = end;
+  }
+  return result + text.slice(copied);
+}
+
+/** Whether the name that `index` is in starts with a dash. */
+function flagName(text: string, index: number): boolean {
+  let start = index;
+  while (start > 0 && index - start < 64 && /[\w.-]/.test(text.charAt(start - 1))) start--;
+  return text[start] === "-" && (start === 0 || /[\s"'=(]/.test(text.charAt(start - 1)));
+}
+
+/** Whether a line holds nothing but this name and this value, as in YAML. */
+function isWholeLine(text: string, index: number, end: number): boolean {
+  const next = text.charAt(end);
+  if (next !== "" && next !== "\n" && next !== "\r") return false;
+  let start = index;
+  while (start > 0 && index - start < 128 && /[\w.\t "'-]/.test(text.charAt(start - 1))) start--;
+  return (start === 0 || text[start - 1] === "\n") &&
+    !/\S\s+\S/.test(text.slice(start, index).replace(/^\s*-\s+/, ""));
+}
+
+function maskCookies(text: string): string {
+  return text.replace(
+    /(\b(?:set-)?cookie\\?["']?[ \t]{0,8}[:=][ \t]{0,8}\\?["']?)(?=[\w.-]{1,128}=)[^\r\n"'\\]{1,8192}/gi,
+    `$1${MASK}`,
+  );
+}
+
+/** Programs whose short flags take a password. */
+const LOGIN_PROGRAM =
+  /\b(?:mysql\w{0,16}|mariadb[\w-]{0,16}|mongo\w{0,16}|sshpass|htpasswd|(?:docker|podman|helm|az|oc|skopeo)\b[^\n|;&]{0,64}?\blogin)\b/;
+
+function maskPrograms(text: string): string {
+  let redacted = text;
+  if (LOGIN_PROGRAM.test(redacted)) {
+    redacted = redacted.replace(/(\s-p[ \t]?["']?)(?!\*{3})[^\s"'-][^\s"']{0,4096}/g, `$1${MASK}`);
+  }
+  if (redacted.includes("redis-cli")) {
+    redacted = redacted.replace(/(\s-a[ \t]{1,8}["']?)(?!\*{3})[^\s"'-][^\s"']{0,4096}/g, `$1${MASK}`);
+  }
+  if (redacted.includes("curl") || redacted.includes("wget")) {
+    redacted = redacted.replace(
+      /(\s(?:-u|--user|--proxy-user|-U)[ \t=]{0,8}["']?[^\s:"']{1,256}:)(?!\*{3})[^\s"']{1,4096}/g,
+      `$1${MASK}`,
+    );
+  }
+  return redacted;
+}
+
+// In pieces of a multiple of four characters, each of which decodes by itself: a loop without a bound can run out of stack.
+const BASE64 = /[A-Za-z0-9+/_-]{16,65536}={0,2}/g;
+const PRINTABLE = /^[\t\n\r\x20-\x7e\x80-\uffff]*$/;
+
+/** Masks what holds a secret once it is decoded. */
+function maskBase64(text: string): string {
+  let maskedTo = -1;
+  return text.replace(BASE64, (run: string, offset: number) => {
+    const decoded = offset === maskedTo ? undefined : decodeBase64(run);
+    if (offset !== maskedTo && (decoded === undefined || redactWithoutBase64(decoded) === decoded)) {
+      return run;
+    }
+    maskedTo = offset + run.length;
+    return MASK;
+  });
+}
+
+/** Text in base64 or base64url, or undefined when it is not. */
+function decodeBase64(run: string): string | undefined {
+  const plain = run.replaceAll("-", "+").replaceAll("_", "/").replace(/=+$/, "");
+  if (plain.length % 4 === 1) return undefined;
+  let decoded: string;
+  try {
+    decoded = atob(plain);
+  } catch {
+    return undefined;
+  }
+  return PRINTABLE.test(decoded.slice(0, 4096)) && /[\x20-\x7e]/.test(decoded) ? decoded : undefined;
+}
+
+const KEY_BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
+const KEY_END = /-----END [A-Z0-9 ]{0,40}-----/;
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT[\d:.]{1,24}(?:Z|[+-]\d\d:\d\d) /;
+const KEY_HEADER = /^(?:Proc-Type|DEK-Info|Version|Comment|Hash): /;
+const KEY_BODY = /^[A-Za-z0-9+/]{1,16384}={0,2}$/;
+/** Some write a key on one line. */
+const longestKeyLine = 16_400;
+const HEXADECIMAL = /^[0-9a-f]*$/i;
+
+/** Redacts a log, line by line, with or without the kubelet's timestamps. */
+export interface LogRedactor {
+  /** One line without its line break; a private key that spans lines is masked in all of them. */
+  line(line: string): string;
+}
+
+/**
+ * A redactor for the lines of one container, in their order. A private key is recognized by its first line, and, where
+ * the log starts in its midst, by full lines of base64.
+ */
+export function createLogRedactor(): LogRedactor {
+  let inKey = false;
+  return {
+    line(line) {
+      const stamp = TIMESTAMP.exec(line.slice(0, 48))?.[0] ?? "";
+      const text = line.slice(stamp.length);
+      const begin = KEY_BEGIN.exec(text);
+      if (begin !== null) {
+        inKey = !KEY_END.test(text.slice(begin.index));
+        return stamp + redactText(text);
+      }
+      const end = KEY_END.exec(text);
+      if (inKey && end !== null) {
+        inKey = false;
+        return stamp + MASK + redactText(text.slice(end.index + end[0].length));
+      }
+      const last = text.slice(-longestKeyLine).replace(/^.*[\s"'|:>]/, "").trimEnd();
+      // A logger's prefix may stand before each line of the key.
+      const body = KEY_BODY.test(last) && (last.length >= 24 || last.length === text.trim().length);
+      const full = (last.length === 64 || last.length === 76) && !HEXADECIMAL.test(last) &&
+        /[a-z]/.test(last) &&
+        /[A-Z]/.test(last) && last.length === text.trim().length;
+      if (inKey ? body : full && KEY_BODY.test(last)) {
+        inKey = true;
+        return stamp + text.slice(0, text.trimEnd().length - last.length) + MASK;
+      }
+      if (inKey && (text.trim() === "" || KEY_HEADER.test(text))) return stamp + redactText(text);
+      inKey = false;
+      return stamp + redactText(text);
+    },
+  };
+}

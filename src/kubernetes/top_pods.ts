@@ -1,0 +1,198 @@
+/** Tool `top_pods`: what pods use now, by the metrics API. */
+import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { table } from "../common/table.ts";
+import { defineTool, type Tool } from "../common/tool.ts";
+import { visible } from "../common/visible.ts";
+import type { Cluster, Clusters, ListAnswer } from "./api.ts";
+import { cutNotice, heading, totalOf } from "./extent.ts";
+import { field, listField, textField } from "./fields.ts";
+import { podResources, type Resources } from "./pod_requests.ts";
+import { addQuantities, bytesText, coresText, milli, type Nanos, percentOf, whole } from "./quantity.ts";
+import { resolveScope, scopeInput, selectorInput } from "./scope.ts";
+import { podMetricsType, podType } from "./well_known.ts";
+
+/** Pods whose usage is compared; the metrics API knows no pages. */
+const maxPods = 5_000;
+/** Pods whose limits are looked up. */
+const maxLimits = 500;
+
+const input = z.strictObject({
+  ...scopeInput,
+  label_selector: selectorInput.label_selector,
+  sort_by: z.enum(["cpu", "memory"]).default("cpu"),
+  limit: z.int().min(1).max(500).default(30),
+});
+
+const output = z.object({
+  context: z.string(),
+  namespace: z.string().nullable().describe("null: all"),
+  pods: z.array(z.object({
+    namespace: z.string(),
+    name: z.string(),
+    cpu_milli: z.number(),
+    memory_bytes: z.number(),
+    cpu_limit_percent: z.number().nullable().describe("Of the pod's limit; null: no limit, or not seen"),
+    memory_limit_percent: z.number().nullable(),
+  })).describe("The greatest first"),
+  shown: z.number(),
+  total: z.number().nullable(),
+});
+
+interface Usage {
+  readonly namespace: string;
+  readonly name: string;
+  readonly cpu: Nanos;
+  readonly memory: Nanos;
+  readonly limits: Resources | undefined;
+}
+
+interface Found {
+  readonly context: string;
+  readonly namespace: string | undefined;
+  readonly pods: readonly Usage[];
+  readonly limit: number;
+  readonly more: number | "unknown";
+  readonly sortBy: "cpu" | "memory";
+}
+
+/** Shows usage. */
+export function topPods(clusters: Clusters): Tool {
+  return defineTool({
+    name: "top_pods",
+    title: "Pod usage",
+    description:
+      "CPU and memory that pods use now, the greatest first, and how near their limits (needs the metrics API).",
+    input,
+    output,
+    async run(
+      { label_selector: labelSelector, sort_by: sortBy, limit, ...args },
+      { signal },
+    ): Promise<Found> {
+      const cluster = clusters.cluster(args.context);
+      const namespace = resolveScope(cluster, args);
+      const selector = labelSelector === undefined ? {} : { labelSelector };
+      const { items, more } = await readMetrics(cluster, namespace, { signal, ...selector });
+      const limits = await readLimits(cluster, namespace, { signal, ...selector });
+      const pods = items.map((metrics): Usage => {
+        const name = textField(metrics, "metadata", "name") ?? "";
+        const namespace = textField(metrics, "metadata", "namespace") ?? "";
+        const containers = listField(metrics, "containers");
+        return {
+          namespace,
+          name,
+          cpu: addQuantities(containers.map((container) => field(container, "usage", "cpu"))),
+          memory: addQuantities(containers.map((container) => field(container, "usage", "memory"))),
+          limits: limits.get(`${namespace}/${name}`),
+        };
+      }).sort((a, b) => a[sortBy] > b[sortBy] ? -1 : a[sortBy] < b[sortBy] ? 1 : a.name < b.name ? -1 : 1);
+      return { context: cluster.context, namespace, pods, limit, more, sortBy };
+    },
+    present(found, budget) {
+      return largestThatFits(Math.min(found.limit, found.pods.length), (shown) => ({
+        text: render(found, shown),
+        structured: {
+          context: found.context,
+          namespace: found.namespace ?? null,
+          pods: found.pods.slice(0, shown).map(({ namespace, name, cpu, memory, limits }) => ({
+            namespace,
+            name,
+            cpu_milli: milli(cpu),
+            memory_bytes: whole(memory),
+            cpu_limit_percent: percentOf(cpu, limits?.cpu ?? 0n) ?? null,
+            memory_limit_percent: percentOf(memory, limits?.memory ?? 0n) ?? null,
+          })),
+          shown,
+          total: totalOf({ read: found.pods.length, more: found.more }) ?? null,
+        },
+        rows: shown,
+      }), budget);
+    },
+  });
+}
+
+interface Asked {
+  readonly signal: AbortSignal;
+  readonly labelSelector?: string;
+}
+
+async function readMetrics(
+  cluster: Cluster,
+  namespace: string | undefined,
+  asked: Asked,
+): Promise<ListAnswer> {
+  try {
+    return await cluster.listAll(podMetricsType, namespace, { ...asked, maxItems: maxPods });
+  } catch (error) {
+    if (!(error instanceof CallError) || error.kind !== "not_found") throw error;
+    throw new CallError("unavailable", "Cannot show what pods use as this cluster has no metrics API", {
+      hint:
+        "metrics.k8s.io is served by metrics-server, which is not installed; get_nodes shows what pods request",
+      cause: error,
+    });
+  }
+}
+
+/** The limits of the pods, as far as a page goes; usage is worth an answer without them. */
+async function readLimits(
+  cluster: Cluster,
+  namespace: string | undefined,
+  asked: Asked,
+): Promise<ReadonlyMap<string, Resources>> {
+  try {
+    const { items } = await cluster.list(podType, namespace, { ...asked, limit: maxLimits });
+    return new Map(items.map((pod) => [
+      `${textField(pod, "metadata", "namespace") ?? ""}/${textField(pod, "metadata", "name") ?? ""}`,
+      podLimits(pod),
+    ]));
+  } catch (error) {
+    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    return new Map();
+  }
+}
+
+/** A limit holds for the pod only when every container has one. */
+function podLimits(pod: unknown): Resources {
+  const all = podResources(pod, "limits");
+  const containers = listField(pod, "spec", "containers");
+  const every = (resource: string) =>
+    field(pod, "spec", "resources", "limits", resource) !== undefined ||
+    containers.every((container) => field(container, "resources", "limits", resource) !== undefined);
+  return { cpu: every("cpu") ? all.cpu : 0n, memory: every("memory") ? all.memory : 0n };
+}
+
+function render(found: Found, shown: number): string {
+  const all = { read: found.pods.length, more: found.more };
+  const lines = [heading(shown, all, ["pod", "pods"], found)];
+  const of = (part: Nanos, limit: Nanos | undefined) => {
+    const percent = percentOf(part, limit ?? 0n);
+    return percent === undefined ? "-" : `${percent}%`;
+  };
+  if (shown > 0) {
+    lines[0] += `; most ${found.sortBy} first`;
+    lines.push(
+      "",
+      table(
+        [
+          { name: "NAME" },
+          { name: "CPU", align: "right" },
+          { name: "OF LIMIT", align: "right" },
+          { name: "MEMORY", align: "right" },
+          { name: "OF LIMIT", align: "right" },
+        ],
+        found.pods.slice(0, shown).map(({ namespace, name, cpu, memory, limits }) => [
+          visible(found.namespace === undefined ? `${namespace}/${name}` : name),
+          coresText(cpu),
+          of(cpu, limits?.cpu),
+          bytesText(memory),
+          of(memory, limits?.memory),
+        ]),
+        { nullText: "-", quotes: false },
+      ),
+    );
+  }
+  const notice = cutNotice(shown, all, "Narrow it with namespace or label_selector, or raise limit.");
+  if (notice !== undefined) lines.push("", notice);
+  return lines.join("\n");
+}

@@ -1,0 +1,69 @@
+/** The types that the tools read by name. Constants, since they are the same in every cluster: no discovery is needed. */
+import type { ResourceType } from "./paths.ts";
+
+function known(
+  group: string,
+  version: string,
+  plural: string,
+  kind: string,
+  namespaced = true,
+): ResourceType {
+  return { group, version, plural, kind, namespaced, shortNames: [], categories: [], verbs: ["get", "list"] };
+}
+
+export const podType: ResourceType = known("", "v1", "pods", "Pod");
+export const serviceType: ResourceType = known("", "v1", "services", "Service");
+export const configMapType: ResourceType = known("", "v1", "configmaps", "ConfigMap");
+/** Events of the core group: the ones that kubectl reads. */
+export const eventType: ResourceType = known("", "v1", "events", "Event");
+export const nodeType: ResourceType = known("", "v1", "nodes", "Node", false);
+export const namespaceType: ResourceType = known("", "v1", "namespaces", "Namespace", false);
+export const persistentVolumeClaimType: ResourceType = known(
+  "",
+  "v1",
+  "persistentvolumeclaims",
+  "PersistentVolumeClaim",
+);
+export const persistentVolumeType: ResourceType = known(
+  "",
+  "v1",
+  "persistentvolumes",
+  "PersistentVolume",
+  false,
+);
+export const endpointsType: ResourceType = known("", "v1", "endpoints", "Endpoints");
+export const resourceQuotaType: ResourceType = known("", "v1", "resourcequotas", "ResourceQuota");
+export const serviceAccountType: ResourceType = known("", "v1", "serviceaccounts", "ServiceAccount");
+export const deploymentType: ResourceType = known("apps", "v1", "deployments", "Deployment");
+export const replicaSetType: ResourceType = known("apps", "v1", "replicasets", "ReplicaSet");
+export const statefulSetType: ResourceType = known("apps", "v1", "statefulsets", "StatefulSet");
+export const daemonSetType: ResourceType = known("apps", "v1", "daemonsets", "DaemonSet");
+export const jobType: ResourceType = known("batch", "v1", "jobs", "Job");
+export const cronJobType: ResourceType = known("batch", "v1", "cronjobs", "CronJob");
+export const horizontalPodAutoscalerType: ResourceType = known(
+  "autoscaling",
+  "v2",
+  "horizontalpodautoscalers",
+  "HorizontalPodAutoscaler",
+);
+export const ingressType: ResourceType = known("networking.k8s.io", "v1", "ingresses", "Ingress");
+export const endpointSliceType: ResourceType = known(
+  "discovery.k8s.io",
+  "v1",
+  "endpointslices",
+  "EndpointSlice",
+);
+export const podDisruptionBudgetType: ResourceType = known(
+  "policy",
+  "v1",
+  "poddisruptionbudgets",
+  "PodDisruptionBudget",
+);
+export const podMetricsType: ResourceType = known("metrics.k8s.io", "v1beta1", "pods", "PodMetrics");
+export const nodeMetricsType: ResourceType = known(
+  "metrics.k8s.io",
+  "v1beta1",
+  "nodes",
+  "NodeMetrics",
+  false,
+);

@@ -1,0 +1,102 @@
+/** The part of a report that comes from the database: how much a service did lately, by a table that records it. */
+import type { Environment } from "../common/env.ts";
+import { CallError, StartError } from "../common/errors.ts";
+import type { Database } from "../postgres/database.ts";
+import { authorize, inspect } from "../postgres/guard.ts";
+
+/** The table that records what services do, and its two columns. */
+export interface EventsTable {
+  readonly schema: string | undefined;
+  readonly table: string;
+  readonly service: string;
+  readonly timestamp: string;
+}
+
+/** Rows of one service in two windows of the same length, one after the other. */
+export interface Activity {
+  readonly table: string;
+  /** In the window that ends now. */
+  readonly events: number;
+  /** In the one before. */
+  readonly before: number;
+  /** How long ago the last one was, milliseconds; undefined where there is none at all. */
+  readonly lastMs: number | undefined;
+}
+
+/** Why there is no activity to tell of: no such table, no right, no such column. */
+export interface NoActivity {
+  readonly table: string;
+  readonly why: string;
+}
+
+/** Reads `DB_EVENTS`, `[schema.]table(service column, time column)`. Throws {@linkcode StartError}. */
+export function readEventsTable(environment: Environment): EventsTable {
+  const text = environment.text("DB_EVENTS") ?? "events(service, timestamp)";
+  const name = String.raw`"(?:[^"]|"")+"|[A-Za-z_][\w$]*`;
+  const match = new RegExp(
+    String.raw`^\s*(?:(${name})\.)?(${name})\s*\(\s*(${name})\s*,\s*(${name})\s*\)\s*$`,
+  ).exec(text);
+  const [, schema, table, service, timestamp] = match ?? [];
+  if (table === undefined || service === undefined || timestamp === undefined) {
+    throw new StartError(
+      "DB_EVENTS must be table(service column, time column), such as events(service, timestamp)",
+    );
+  }
+  return {
+    schema: schema === undefined ? undefined : unquoted(schema),
+    table: unquoted(table),
+    service: unquoted(service),
+    timestamp: unquoted(timestamp),
+  };
+}
+
+/** As PostgreSQL reads a name: folded to lower case unless quoted. */
+function unquoted(name: string): string {
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase();
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Counts a service's rows within the last `seconds`, and within those before. */
+export async function readActivity(
+  database: Database,
+  { schema, table, service: serviceColumn, timestamp }: EventsTable,
+  service: string,
+  seconds: number,
+  signal: AbortSignal,
+): Promise<Activity | NoActivity> {
+  const relation = [...(schema === undefined ? [] : [schema]), table].map(quoted).join(".");
+  const shown = [...(schema === undefined ? [] : [schema]), table].join(".");
+  const at = quoted(timestamp);
+  const whole = Math.ceil(seconds);
+  // The service is a parameter; the names are an operator's and quoted; the rest is a number of ours.
+  const sql = `SELECT count(*) FILTER (WHERE ${at} > now() - interval '${whole} seconds') AS events, ` +
+    `count(*) FILTER (WHERE ${at} <= now() - interval '${whole} seconds') AS before, ` +
+    `round(1000 * extract(epoch FROM now() - max(${at}))) AS last_ms ` +
+    `FROM ${relation} WHERE ${quoted(serviceColumn)}::text = $1 ` +
+    `AND ${at} > now() - interval '${2 * whole} seconds' AND ${at} <= now()`;
+  try {
+    return await database.read({ signal }, async (transaction) => {
+      const statement = await authorize(inspect(sql), transaction, { allowFunctions: [] });
+      const { rows: [row = []] } = await transaction.fetch(statement, [service], {
+        maxRows: 1,
+        cellBytes: 1_000,
+        answerBytes: 4_000,
+      });
+      const [events, before, last] = row;
+      return {
+        table: shown,
+        events: Number(events ?? 0),
+        before: Number(before ?? 0),
+        lastMs: last === null || last === undefined ? undefined : Number(last),
+      };
+    });
+  } catch (error) {
+    // The server is there and the question can't be asked: that says nothing about the service.
+    const kinds: readonly string[] = ["invalid", "not_found", "refused", "failed"];
+    if (error instanceof CallError && kinds.includes(error.kind)) return { table: shown, why: error.message };
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+/** The lines of a log that tell of trouble, repeated ones folded. */
+
+/** A line, and how often it came but for numbers and times. */
+export interface ErrorLine {
+  /** As it came last. */
+  readonly text: string;
+  readonly count: number;
+}
+
+/** Words that a line of trouble has. */
+const trouble =
+  /\b(error|err|fatal|panic|critical|exception|traceback|fail|failed|failure|cannot|timeout|timed out|refused|exhausted|too many|out of memory|oom|killed|denied|unavailable|deadlock|unhealthy)\b|remaining connection slots/i;
+/** What is not: a count of errors that is zero, a field without a value. */
+const noTrouble = /\berrors?["']?\s*[:=]\s*(0|null|""|''|none|false)\b/i;
+/** Characters of a line that are compared and kept. */
+const longest = 300;
+
+/** The last `limit` different lines of trouble, the latest last. */
+export function errorLines(lines: readonly string[], limit = 5): readonly ErrorLine[] {
+  const found = new Map<string, ErrorLine>();
+  for (const line of lines) {
+    const text = line.slice(0, longest).trim();
+    if (!trouble.test(text) || noTrouble.test(text)) continue;
+    const key = text.replace(/[0-9a-f]{8,}|\d+/gi, "#");
+    const count = (found.get(key)?.count ?? 0) + 1;
+    // Deleted first, so that the latest stands last.
+    found.delete(key);
+    found.set(key, { text, count });
+  }
+  return [...found.values()].slice(-limit);
+}

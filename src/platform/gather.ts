@@ -1,0 +1,154 @@
+/** Asks the backends about a service, all at once, each within a deadline of its own. */
+import { CallError } from "../common/errors.ts";
+import { duration } from "../common/units.ts";
+import type { Clusters } from "../kubernetes/api.ts";
+import { textField } from "../kubernetes/fields.ts";
+import { deploymentType } from "../kubernetes/well_known.ts";
+import { nearest } from "../common/nearest.ts";
+import type { Database } from "../postgres/database.ts";
+import { examine } from "../postgres/health/examination.ts";
+import type { PrometheusApi } from "../prometheus/api.ts";
+import { type EventsTable, readActivity } from "./activity.ts";
+import { type Evidence, type Part, type PartName, seen } from "./evidence.ts";
+import { findingsOf } from "./findings.ts";
+import { readMetrics } from "./metrics.ts";
+import { readWorkload } from "./workload.ts";
+
+/** What a report can ask; a backend that is not configured is absent. */
+export interface Sources {
+  readonly clusters: Clusters | undefined;
+  readonly prometheus: PrometheusApi | undefined;
+  readonly database: { readonly database: Database; readonly events: EventsTable } | undefined;
+}
+
+/** What is asked. */
+export interface Question {
+  readonly service: string;
+  readonly namespace: string | undefined;
+  /** Seconds. */
+  readonly window: number;
+}
+
+/** Milliseconds that one part may take. */
+export const partDeadlines: Readonly<Record<PartName, number>> = {
+  cluster: 12_000,
+  metrics: 12_000,
+  activity: 6_000,
+  database: 10_000,
+};
+
+/** Asks; `arrived` is told of each part. Throws only what the caller's signal throws. */
+export async function gather(
+  sources: Sources,
+  { service, namespace, window }: Question,
+  signal: AbortSignal,
+  arrived: (part: PartName) => void,
+): Promise<Evidence> {
+  const { clusters, prometheus, database } = sources;
+  const ask = async <Value>(
+    name: PartName,
+    backend: string,
+    work: ((signal: AbortSignal) => Promise<Value>) | undefined,
+  ): Promise<Part<Value>> => {
+    if (work === undefined) return { state: "not_asked", why: `no ${backend} is configured` };
+    try {
+      return { state: "seen", value: await within(partDeadlines[name], signal, work) };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (!(error instanceof CallError)) throw error;
+      if (error.kind === "not_found") {
+        return { state: "not_found", why: error.message, near: error.hint };
+      }
+      return { state: "unseen", why: error.message };
+    } finally {
+      arrived(name);
+    }
+  };
+  const [cluster, metrics, activity] = await Promise.all([
+    ask("cluster", "cluster", clusters && ((signal) => findWorkload(clusters, service, namespace, signal))),
+    ask(
+      "metrics",
+      "Prometheus",
+      prometheus && ((signal) => readMetrics(prometheus, service, window, signal)),
+    ),
+    ask(
+      "activity",
+      "database",
+      database && ((signal) => readActivity(database.database, database.events, service, window, signal)),
+    ),
+  ]);
+  const evidence: Evidence = {
+    service,
+    namespace,
+    window,
+    now: Date.now(),
+    cluster,
+    metrics,
+    activity,
+    database: { state: "not_asked", why: "no symptom points there" },
+  };
+  if (database === undefined) {
+    return { ...evidence, database: { state: "not_asked", why: "no database is configured" } };
+  }
+  // A database is examined for a reason: its sections cost it a dozen catalogue queries.
+  if (findingsOf(evidence).length === 0 && activity.state === "seen") return evidence;
+  const examined = await ask(
+    "database",
+    "database",
+    (signal) => examine(database.database, { signal, progress: () => {} }),
+  );
+  return { ...evidence, database: examined };
+}
+
+/** A cluster's word on a service. Throws {@linkcode CallError} `not_found`, with the nearest names. */
+async function findWorkload(
+  clusters: Clusters,
+  service: string,
+  namespace: string | undefined,
+  signal: AbortSignal,
+) {
+  const report = await readWorkload(clusters, service, namespace, signal);
+  if (report.workloads.length > 0 || report.pods.length > 0) return report;
+  const { items } = await clusters.cluster(undefined).listAll(deploymentType, namespace, {
+    signal,
+    maxItems: 500,
+  });
+  const names = items.flatMap((item) => textField(item, "metadata", "name") ?? []);
+  const near = nearest(service, names, 3);
+  throw new CallError(
+    "not_found",
+    `no workload or pod of that name in ${
+      namespace === undefined ? "any namespace" : `namespace ${namespace}`
+    }`,
+    { hint: near.length === 0 ? undefined : `did you mean ${near.join(", ")}?` },
+  );
+}
+
+async function within<Value>(
+  ms: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<Value>,
+): Promise<Value> {
+  const deadline = new AbortController();
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new CallError("unavailable", `no answer within ${duration(ms)}`));
+    deadline.abort();
+  }, ms);
+  try {
+    return await Promise.race([work(AbortSignal.any([signal, deadline.signal])), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whether any part knows the service. */
+export function isKnown({ cluster, metrics }: Evidence): boolean {
+  return cluster.state === "seen" || metrics.state === "seen";
+}
+
+/** Rows that the database has of it. */
+export function hasActivity({ activity }: Evidence): boolean {
+  const value = seen(activity);
+  return value !== undefined && !("why" in value) && value.events + value.before > 0;
+}

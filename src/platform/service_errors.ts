@@ -1,0 +1,140 @@
+/** Which services there are, and how many of their requests fail: one query per way of counting, for all at once. */
+import type { PrometheusApi } from "../prometheus/api.ts";
+import {
+  knownMetrics,
+  type RequestCounter,
+  requestCounters,
+  wordErrors,
+} from "../prometheus/instrumentation.ts";
+import { escapeRegex, type Matcher, quoteLabelName, selector } from "../prometheus/promql.ts";
+import { rateOf } from "../prometheus/requests.ts";
+import type { Labels } from "../prometheus/result.ts";
+import { serviceLabels } from "../prometheus/service_labels.ts";
+
+/** One service as one counter sees it. Rates are per second. */
+export interface ServiceErrors {
+  readonly service: string;
+  /** The label that the name comes from. */
+  readonly label: string;
+  /** Empty without a namespace label. */
+  readonly namespace: string;
+  readonly requests: number;
+  readonly errors: number;
+  /** NaN without traffic. */
+  readonly ratio: number;
+  readonly metric: string;
+  /** No label of the counter tells errors. */
+  readonly blind: boolean;
+}
+
+/** All services, the worst first. */
+export interface RankedServices {
+  readonly services: readonly ServiceErrors[];
+  /** Counters that were read. */
+  readonly metrics: readonly string[];
+  /** The queries, as evidence. */
+  readonly queries: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** Series of one query. */
+const mostSeries = 10_000;
+/** Counters that are read. */
+const mostCounters = 8;
+
+/** Reads the rates over the last `window` seconds, of one namespace if it is given. */
+export async function readServiceErrors(
+  api: PrometheusApi,
+  namespace: string | undefined,
+  window: number,
+  signal: AbortSignal,
+): Promise<RankedServices> {
+  const within: Matcher[] = namespace === undefined ? [] : [["namespace", "=", namespace]];
+  const names: Matcher = ["__name__", "=~", knownMetrics.map(escapeRegex).join("|")];
+  const present = await api.query(
+    `count by (__name__) (${selector(undefined, [names, ...within])})`,
+    undefined,
+    {
+      signal,
+    },
+  );
+  const found = requestCounters(
+    new Map(present.series.map(({ metric, value }) => [metric.__name__ ?? "", Number(value?.[1] ?? 0)])),
+  );
+  const counters = found.slice(0, mostCounters);
+  const answers = await Promise.all(counters.map(async (counter) => {
+    const { codes, matchers = [] } = counter.instrumentation;
+    const by = [...serviceLabels, "namespace", ...codes].map(quoteLabelName).join(", ");
+    const query = `sum by (${by}) (${rateOf(counter, [...matchers, ...within], window)})`;
+    const { series, truncated, warnings } = await api.query(query, undefined, { signal, limit: mostSeries });
+    const rows = series.map(({ metric, value }) => ({ labels: metric, perSecond: Number(value?.[1]) }));
+    return { counter, query, rows, truncated, warnings };
+  }));
+  const ranked = new Map<string, ServiceErrors>();
+  for (const { counter, rows } of answers) {
+    for (const service of servicesOf(counter, rows)) {
+      const key = JSON.stringify([service.namespace, service.service]);
+      const before = ranked.get(key);
+      // The counters come in order of preference: a later one is taken where the one before counts nothing.
+      if (before === undefined || (before.requests === 0 && service.requests > 0)) ranked.set(key, service);
+    }
+  }
+  return {
+    services: [...ranked.values()].sort(worstFirst),
+    metrics: counters.map(({ metric }) => metric),
+    queries: answers.map(({ query }) => query),
+    notes: [
+      ...(answers.some(({ truncated }) => truncated)
+        ? [`only the first ${mostSeries} series of a counter were read: name a namespace`]
+        : []),
+      ...(found.length > counters.length
+        ? [`${found.length - counters.length} more counters were not read`]
+        : []),
+      ...new Set(answers.flatMap(({ warnings }) => warnings)),
+    ],
+  };
+}
+
+interface Row {
+  readonly labels: Labels;
+  readonly perSecond: number;
+}
+
+function servicesOf(counter: RequestCounter, rows: readonly Row[]): readonly ServiceErrors[] {
+  const { codes, errors: own } = counter.instrumentation;
+  const groups = Map.groupBy(rows.filter(({ perSecond }) => Number.isFinite(perSecond)), ({ labels }) => {
+    const label = serviceLabels.find((name) => (labels[name] ?? "") !== "") ?? "";
+    return JSON.stringify([labels.namespace ?? "", label, labels[label] ?? ""]);
+  });
+  return [...groups].flatMap(([key, members]) => {
+    const [namespace = "", label = "", service = ""]: readonly string[] = JSON.parse(key);
+    if (label === "") return [];
+    // Each service may have a code label of its own.
+    const [found] = [own, wordErrors].flatMap((errors) =>
+      codes.filter((code) => members.some(({ labels }) => errors.isCode(labels[code] ?? "")))
+        .map((codeLabel) => ({ codeLabel, errors }))
+    );
+    const sum = (list: readonly Row[]) => list.reduce((total, { perSecond }) => total + perSecond, 0);
+    const requests = sum(members);
+    const errors = found === undefined
+      ? 0
+      : sum(members.filter(({ labels }) => found.errors.matches(labels[found.codeLabel] ?? "")));
+    return [{
+      service,
+      label,
+      namespace,
+      requests,
+      errors,
+      ratio: found === undefined ? NaN : errors / requests,
+      metric: counter.metric,
+      blind: found === undefined,
+    }];
+  });
+}
+
+/** By ratio, then by errors; what has no ratio stands last. */
+function worstFirst(a: ServiceErrors, b: ServiceErrors): number {
+  const ratio = ({ ratio }: ServiceErrors) => Number.isNaN(ratio) ? -1 : ratio;
+  return ratio(b) - ratio(a) || b.errors - a.errors || b.requests - a.requests ||
+    (a.service < b.service ? -1 : 1);
+}

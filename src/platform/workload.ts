@@ -1,0 +1,223 @@
+/** The part of a report that comes from the cluster: a service's workloads, its pods, and what the sick ones last said. */
+import { CallError } from "../common/errors.ts";
+import type { Cluster, Clusters, KubeObject } from "../kubernetes/api.ts";
+import { field, listField, numberField, textField } from "../kubernetes/fields.ts";
+import { selectorText } from "../kubernetes/label_selector.ts";
+import type { ResourceType } from "../kubernetes/paths.ts";
+import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
+import { readComposition } from "../kubernetes/replica_sets.ts";
+import { readRollout, type Rollout } from "../kubernetes/rollout.ts";
+import { daemonSetType, deploymentType, podType, statefulSetType } from "../kubernetes/well_known.ts";
+import { type ErrorLine, errorLines } from "./error_lines.ts";
+
+/** Pods looked at, and sick pods whose logs are read. */
+const maxPods = 500;
+const maxLogs = 3;
+/** Lines of a log that are searched for errors. */
+const logTail = 200;
+/** Milliseconds that one log may take. */
+const logTimeoutMs = 5_000;
+
+/** A deployment, stateful set or daemon set. */
+export interface Workload {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly desired: number;
+  readonly ready: number;
+  /** Of a deployment. */
+  readonly rollout: Rollout | undefined;
+  /** When its present revision was made, milliseconds since 1970; of a deployment. */
+  readonly changed: number | undefined;
+}
+
+/** One pod. */
+export interface Pod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly node: string | undefined;
+  readonly status: PodStatus;
+  /** The container whose log tells most. */
+  readonly container: string | undefined;
+}
+
+/** What the last run, or the one before it, of a pod said. */
+export interface PodErrors {
+  readonly pod: string;
+  readonly previous: boolean;
+  readonly lines: readonly ErrorLine[];
+}
+
+/** What the cluster knows of a service. */
+export interface WorkloadReport {
+  readonly context: string;
+  /** Where it was looked for; undefined: everywhere. */
+  readonly namespace: string | undefined;
+  readonly workloads: readonly Workload[];
+  readonly pods: readonly Pod[];
+  /** How its pods were found, when no workload has its name: a label. */
+  readonly by: string;
+  readonly errors: readonly PodErrors[];
+  /** What could not be read, a sentence each. */
+  readonly unseen: readonly string[];
+}
+
+/** Labels that carry a service's name, where no workload does. */
+const serviceLabels = ["app.kubernetes.io/name", "app", "app.kubernetes.io/instance", "k8s-app"];
+
+/** Looks for a service by the name of its workload, then by its pods' labels; `namespace` undefined looks everywhere. */
+export async function readWorkload(
+  clusters: Clusters,
+  service: string,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<WorkloadReport> {
+  const cluster = clusters.cluster(undefined);
+  const unseen: string[] = [];
+  const found = await findWorkloads(cluster, service, namespace, signal, unseen);
+  const objects = found.filter((one) => one.object !== undefined);
+  const workloads = await Promise.all(objects.map((one) => describe(cluster, one, signal)));
+  const { pods, by } = await findPods(
+    cluster,
+    service,
+    namespace,
+    objects.map(({ object }) => object),
+    signal,
+  );
+  const now = Date.now();
+  const seen = pods.map((pod) => readPod(pod, now));
+  const errors = await readErrors(cluster, seen.filter(({ status }) => !status.healthy), signal, unseen);
+  return { context: cluster.context, namespace, workloads, pods: seen, by, errors, unseen };
+}
+
+interface Found {
+  readonly type: ResourceType;
+  readonly object: KubeObject;
+}
+
+async function findWorkloads(
+  cluster: Cluster,
+  service: string,
+  namespace: string | undefined,
+  signal: AbortSignal,
+  unseen: string[],
+): Promise<readonly Found[]> {
+  // No workload has another name, and a selector must not become another one.
+  if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(service)) return [];
+  const types = [deploymentType, statefulSetType, daemonSetType];
+  const answers = await Promise.allSettled(types.map(async (type) => {
+    const { items } = await cluster.list(type, namespace, {
+      signal,
+      fieldSelector: `metadata.name=${service}`,
+      limit: 20,
+    });
+    return items.map((object) => ({ type, object }));
+  }));
+  const found: Found[] = [];
+  for (const answer of answers) {
+    if (answer.status === "fulfilled") found.push(...answer.value);
+    else if (answer.reason instanceof CallError && answer.reason.kind !== "cancelled") {
+      unseen.push(answer.reason.message);
+    } else throw answer.reason;
+  }
+  // Refused or unreachable, all three: that is the answer of the whole part.
+  const [first] = answers;
+  if (unseen.length === types.length && first?.status === "rejected") throw first.reason;
+  return found;
+}
+
+async function describe(cluster: Cluster, { type, object }: Found, signal: AbortSignal): Promise<Workload> {
+  const common = {
+    kind: type.kind,
+    namespace: textField(object, "metadata", "namespace") ?? "",
+    name: textField(object, "metadata", "name") ?? "",
+  };
+  if (type === deploymentType) {
+    const rollout = readRollout(object);
+    const composition = await readComposition(cluster, object, signal);
+    const current = composition.sets.find(({ current }) => current);
+    const { desired, ready } = rollout;
+    return { ...common, desired, ready, rollout, changed: current?.created };
+  }
+  const number = (...path: string[]) => numberField(object, ...path);
+  return {
+    ...common,
+    desired: number("status", "desiredNumberScheduled") ?? number("spec", "replicas") ?? 1,
+    ready: number("status", "numberReady") ?? number("status", "readyReplicas") ?? 0,
+    rollout: undefined,
+    changed: undefined,
+  };
+}
+
+async function findPods(
+  cluster: Cluster,
+  service: string,
+  namespace: string | undefined,
+  workloads: readonly KubeObject[],
+  signal: AbortSignal,
+): Promise<{ readonly pods: readonly KubeObject[]; readonly by: string }> {
+  const list = async (within: string | undefined, labelSelector: string) =>
+    (await cluster.listAll(podType, within, { signal, labelSelector, maxItems: maxPods })).items;
+  if (workloads.length > 0) {
+    const lists = await Promise.all(workloads.map((workload) => {
+      const selector = selectorText(field(workload, "spec", "selector"));
+      return selector === undefined ? [] : list(textField(workload, "metadata", "namespace"), selector);
+    }));
+    return { pods: lists.flat(), by: "the selector of the workload" };
+  }
+  // A label's value has at most 63 characters of a narrow set: another name can't be one.
+  if (!/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(service)) return { pods: [], by: "" };
+  for (const label of serviceLabels) {
+    const pods = await list(namespace, `${label}=${service}`);
+    if (pods.length > 0) return { pods, by: `the label ${label}=${service}` };
+  }
+  return { pods: [], by: "" };
+}
+
+function readPod(pod: KubeObject, now: number): Pod {
+  const status = podStatus(pod, now);
+  const containers = listField(pod, "spec", "containers").map((container) => textField(container, "name"));
+  const statuses = listField(pod, "status", "containerStatuses");
+  const unready = statuses.find((one) => field(one, "ready") === false);
+  return {
+    namespace: textField(pod, "metadata", "namespace") ?? "",
+    name: textField(pod, "metadata", "name") ?? "",
+    node: textField(pod, "spec", "nodeName"),
+    status,
+    container: status.lastEnding?.container ?? textField(unready, "name") ?? containers[0],
+  };
+}
+
+async function readErrors(
+  cluster: Cluster,
+  sick: readonly Pod[],
+  signal: AbortSignal,
+  unseen: string[],
+): Promise<readonly PodErrors[]> {
+  // What failed last comes first: it is nearest to the symptom.
+  const chosen = [...sick].sort((a, b) => b.status.restarts - a.status.restarts).slice(0, maxLogs);
+  const read = await Promise.all(chosen.map(async (pod): Promise<PodErrors | undefined> => {
+    for (const previous of pod.status.restarts > 0 ? [false, true] : [false]) {
+      const lines: string[] = [];
+      try {
+        for await (
+          const line of cluster.logs(pod.namespace, pod.name, {
+            signal,
+            timeoutMs: logTimeoutMs,
+            tailLines: logTail,
+            previous,
+            ...(pod.container === undefined ? {} : { container: pod.container }),
+          })
+        ) lines.push(line);
+      } catch (error) {
+        if (signal.aborted || !(error instanceof CallError)) throw error;
+        if (!previous) unseen.push(`the log of ${pod.name}: ${error.message}`);
+        continue;
+      }
+      const found = errorLines(lines);
+      if (found.length > 0) return { pod: pod.name, previous, lines: found };
+    }
+    return undefined;
+  }));
+  return read.filter((errors) => errors !== undefined);
+}

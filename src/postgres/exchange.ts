@@ -1,0 +1,95 @@
+/** What is expected of a server for one statement, or a script of them, and what came of it. */
+import { type ErrorFields, ProtocolError } from "./backend_messages.ts";
+import { readColumns } from "./column.ts";
+import type { RowReader } from "./row_reader.ts";
+
+/** What comes next, in the order of the protocol: https://www.postgresql.org/docs/current/protocol-flow.html */
+export type Stage = "parse" | "bind" | "describe" | "execute" | "sync";
+
+/** How an exchange begins. */
+export interface ExchangeOptions {
+  /** Who takes the rows. */
+  readonly reader: RowReader;
+  readonly stage: Stage;
+  /** The server may stop after some rows. */
+  readonly portal?: boolean;
+  /** Several statements in one text, over the simple protocol. */
+  readonly simple?: boolean;
+  /** Called when the server has parsed the statement. */
+  readonly parsed?: (() => void) | undefined;
+}
+
+/** From the first message of a statement to ReadyForQuery. */
+export class Exchange {
+  readonly #reader: RowReader;
+  readonly #portal: boolean;
+  readonly #simple: boolean;
+  readonly #parsed: (() => void) | undefined;
+  readonly #settle = Promise.withResolvers<void>();
+  #stage: Stage;
+  /** Bytes of the answer so far. */
+  bytes = 0;
+  /** The server has stopped, and can be asked for more rows. */
+  suspended = false;
+  /** How the statement failed. */
+  error: ErrorFields | undefined;
+
+  constructor({ reader, stage, portal = false, simple = false, parsed }: ExchangeOptions) {
+    this.#reader = reader;
+    this.#stage = stage;
+    this.#portal = portal;
+    this.#simple = simple;
+    this.#parsed = parsed;
+  }
+
+  /** Resolves at the end, after an error of the statement too; rejects when the connection ends before. */
+  get settled(): Promise<void> {
+    return this.#settle.promise;
+  }
+
+  /** Who takes a row that comes now. Throws {@linkcode ProtocolError}. */
+  rows(): RowReader {
+    if (this.#stage !== "execute") throw new ProtocolError("a row that nobody asked for");
+    return this.#reader;
+  }
+
+  /** Takes a message that is neither a row nor an error. Throws {@linkcode ProtocolError} at the wrong one. */
+  message(type: string, body: Uint8Array): void {
+    const stage = this.#stage;
+    if (type === "1" && stage === "parse") {
+      this.#stage = "bind";
+      this.#parsed?.();
+    } else if (type === "2" && stage === "bind") {
+      this.#stage = "describe";
+    } else if (type === "T" && (stage === "describe" || this.#simple)) {
+      this.#reader.columns = readColumns(body);
+      this.#stage = "execute";
+    } else if (type === "n" && stage === "describe") {
+      this.#stage = "execute";
+    } else if ((type === "C" || type === "I") && stage === "execute") {
+      if (!this.#simple) this.#stage = "sync";
+    } else if (type === "s" && stage === "execute" && this.#portal) {
+      this.suspended = true;
+      this.#stage = "sync";
+    } else {
+      throw new ProtocolError(`a message ${JSON.stringify(type)} at the wrong time`);
+    }
+  }
+
+  /** The statement failed: nothing but the end can follow. */
+  fail(error: ErrorFields): void {
+    this.error = error;
+    this.#stage = "sync";
+  }
+
+  /** ReadyForQuery. Throws {@linkcode ProtocolError} when something is missing. */
+  end(): void {
+    if (this.#stage !== "sync" && !this.#simple) throw new ProtocolError("an answer that is not complete");
+    this.#settle.resolve();
+  }
+
+  /** The connection ended. */
+  abandon(reason: Error): void {
+    this.#settle.reject(reason);
+  }
+}

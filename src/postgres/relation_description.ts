@@ -1,0 +1,167 @@
+/** What there is to say of a relation, and how: as psql's `\d+` does, in the order a reader needs it. */
+import { z } from "zod";
+import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
+import { table } from "../common/table.ts";
+import type { Presentation } from "../common/tool.ts";
+import { count, plural, size } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import { relationKinds } from "./relation.ts";
+
+const column = z.object({
+  name: z.string(),
+  type: z.string().describe("As psql prints it"),
+  base_type: z.string().optional().describe("Of a domain"),
+  labels: z.array(z.string()).optional().describe("Of an enum, the first 50"),
+  nullable: z.boolean(),
+  default: z.string().nullable().describe("Default, identity or generation expression"),
+  comment: z.string().nullable(),
+});
+
+const constraint = z.object({ name: z.string(), definition: z.string() });
+
+/** What describe_table says of one relation. */
+export const relationDescription = z.object({
+  schema: z.string(),
+  name: z.string(),
+  kind: z.enum(relationKinds),
+  comment: z.string().nullable(),
+  estimated_rows: z.number().nullable(),
+  bytes: z.number().nullable(),
+  readable: z.boolean().describe("Whether the role may SELECT from it"),
+  column_count: z.number(),
+  columns: z.array(column),
+  primary_key: z.string().nullable(),
+  unique: z.array(constraint),
+  foreign_keys: z.array(constraint),
+  referenced_by: z.array(constraint.extend({ table: z.string() })),
+  checks: z.array(constraint),
+  indexes: z.array(z.object({ name: z.string(), definition: z.string(), valid: z.boolean() })),
+  view_definition: z.string().nullable(),
+  partitioning: z.string().nullable(),
+  row_security: z.boolean(),
+  also_named_so: z.array(z.string()).describe("Relations of the same name in other schemas"),
+});
+export type RelationDescription = z.output<typeof relationDescription>;
+
+/** Cuts what matters least until the description fits `budget` bytes: long texts first, then lists, columns last. */
+export function presentRelation(
+  whole: RelationDescription,
+  budget: number,
+): Presentation<RelationDescription> {
+  const make = (kept: RelationDescription) => ({
+    text: render(kept, whole),
+    structured: kept,
+    rows: kept.columns.length,
+  });
+  for (const limit of [Infinity, 8_000, 2_000, 500, 120]) {
+    const kept = shorten(whole, limit, limit === Infinity ? Infinity : Math.max(10, limit / 20));
+    const answer = make(kept);
+    if (fitsBudget(answer, budget)) return answer;
+  }
+  const least = shorten(whole, 60, 5);
+  return largestThatFits(
+    whole.columns.length,
+    (shown) => make({ ...least, columns: least.columns.slice(0, shown) }),
+    budget,
+  );
+}
+
+/** The description with texts of at most `characters` and lists, but for the columns, of at most `items`. */
+function shorten(whole: RelationDescription, characters: number, items: number): RelationDescription {
+  const cut = (text: string) => text.length <= characters ? text : `${text.slice(0, characters)}…`;
+  const cutOrNull = (text: string | null) => text === null ? null : cut(text);
+  const list = <Item extends { readonly definition: string }>(whole: readonly Item[]) =>
+    whole.slice(0, items).map((item) => ({ ...item, definition: cut(item.definition) }));
+  return {
+    ...whole,
+    comment: cutOrNull(whole.comment),
+    view_definition: cutOrNull(whole.view_definition),
+    columns: whole.columns.map((item) => ({
+      ...item,
+      ...(item.labels === undefined ? {} : { labels: item.labels.slice(0, items).map(cut) }),
+      default: cutOrNull(item.default),
+      comment: cutOrNull(item.comment),
+    })),
+    unique: list(whole.unique),
+    foreign_keys: list(whole.foreign_keys),
+    referenced_by: list(whole.referenced_by),
+    checks: list(whole.checks),
+    indexes: list(whole.indexes),
+    also_named_so: whole.also_named_so.slice(0, items),
+  };
+}
+
+function render(kept: RelationDescription, whole: RelationDescription): string {
+  const facts = [
+    kept.kind,
+    kept.estimated_rows === null ? "" : `about ${plural(kept.estimated_rows, "row")}`,
+    kept.bytes === null ? "" : size(kept.bytes),
+    kept.partitioning ?? "",
+    kept.row_security ? "row-level security" : "",
+    kept.readable ? "" : "this role has no right to SELECT from it",
+  ].filter((fact) => fact !== "");
+  const columns = table(
+    [{ name: "column" }, { name: "type" }, { name: "null" }, { name: "default" }, { name: "comment" }],
+    kept.columns.map((item) => [
+      item.name,
+      typeText(item),
+      item.nullable ? "yes" : "no",
+      item.default,
+      item.comment,
+    ]),
+    { nullText: "", quotes: false },
+  );
+  const sections = [
+    section(
+      "Primary key",
+      kept.primary_key === null ? [] : [kept.primary_key.replace(/^PRIMARY KEY /, "")],
+      1,
+    ),
+    section("Unique", kept.unique.map(named), whole.unique.length),
+    section("Foreign keys", kept.foreign_keys.map(named), whole.foreign_keys.length),
+    section(
+      "Referenced by",
+      kept.referenced_by.map((item) => `${item.table}: ${item.definition}`),
+      whole.referenced_by.length,
+    ),
+    section("Checks", kept.checks.map(named), whole.checks.length),
+    section(
+      "Indexes",
+      kept.indexes.map((item) => `${named(item)}${item.valid ? "" : " INVALID"}`),
+      whole.indexes.length,
+    ),
+    section("Definition", kept.view_definition === null ? [] : [kept.view_definition], 1),
+    section("Of the same name", kept.also_named_so, whole.also_named_so.length),
+  ];
+  const missing = kept.columns.length < whole.columns.length
+    ? [
+      `[Cut: the first ${count(kept.columns.length)} of ${plural(whole.columns.length, "column")} shown. ` +
+      "Query information_schema.columns for the others.]",
+    ]
+    : [];
+  const title = `${visible(kept.schema)}.${visible(kept.name)}: ${
+    facts.map((fact) => visible(fact)).join(", ")
+  }`;
+  const comment = kept.comment === null ? [] : [visible(kept.comment)];
+  return [title, ...comment, "", columns, ...missing, ...sections.flat()].join("\n");
+}
+
+function typeText({ type, base_type, labels }: RelationDescription["columns"][number]): string {
+  if (base_type !== undefined) return `${type} (${base_type})`;
+  return labels === undefined ? type : `${type} (${labels.join(", ")})`;
+}
+
+function named({ name, definition }: { readonly name: string; readonly definition: string }): string {
+  return `${name}: ${definition}`;
+}
+
+function section(title: string, lines: readonly string[], total: number): readonly string[] {
+  if (lines.length === 0) return [];
+  // Only a view's definition has lines of its own; a name with a line break must not look like words of ours.
+  const keepLines = title === "Definition";
+  const shown = lines.map((line) => `  ${visible(line, { keepLines }).replaceAll("\n", "\n  ")}`);
+  const more = total > lines.length
+    ? [`  [Cut: the first ${count(lines.length)} of ${count(total)} shown.]`]
+    : [];
+  return ["", `${title}:`, ...shown, ...more];
+}

@@ -1,0 +1,217 @@
+/**
+ * Reads Prometheus's JSON into the types of result.ts, and believes none of it: what has another shape than the API
+ * promises is an {@linkcode UnexpectedShape}, not a crash somewhere else.
+ */
+import type {
+  Alert,
+  DroppedTarget,
+  HistogramSample,
+  InstantSeries,
+  Labels,
+  MetricMetadata,
+  NativeHistogram,
+  RangeSeries,
+  Rule,
+  RuleGroup,
+  Sample,
+  Target,
+} from "./result.ts";
+
+/** JSON that is not what the API promises. `message` says what is missing where, in words without a value. */
+export class UnexpectedShape extends Error {
+  override readonly name = "UnexpectedShape";
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** An object of JSON. */
+export function asObject(value: unknown, what: string): Json {
+  if (!isObject(value)) throw new UnexpectedShape(`${what} is no object`);
+  return value;
+}
+
+/** One for all: of a hundred thousand series none has histograms. */
+const none: readonly unknown[] = [];
+const noSamples: readonly Sample[] = [];
+const noHistograms: readonly HistogramSample[] = [];
+const noLabels: Labels = {};
+
+/** An array of JSON; null, which Go writes for an empty one, is empty. */
+export function asArray(value: unknown, what: string): readonly unknown[] {
+  if (value === null || value === undefined) return none;
+  if (!Array.isArray(value)) throw new UnexpectedShape(`${what} is no array`);
+  return value;
+}
+
+/** An array of texts. */
+export function asTexts(value: unknown, what: string): readonly string[] {
+  return asArray(value, what).map((item) => {
+    if (typeof item !== "string") throw new UnexpectedShape(`${what} holds something that is no text`);
+    return item;
+  });
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}
+
+/** Labels: an object of texts. */
+export function asLabels(value: unknown, what = "a set of labels"): Labels {
+  if (value === null || value === undefined) return noLabels;
+  const object = asObject(value, what);
+  for (const key in object) {
+    if (typeof object[key] !== "string") throw new UnexpectedShape(`${what} holds something that is no text`);
+  }
+  // Every value has just been seen to be a text.
+  return object as Labels;
+}
+
+/** A pair of a time and a text. */
+export function asSample(value: unknown): Sample {
+  if (Array.isArray(value) && typeof value[0] === "number" && typeof value[1] === "string") {
+    // Both have just been seen; a copy of each of a million samples would be felt.
+    return value as unknown as Sample;
+  }
+  throw new UnexpectedShape("a sample is no pair of a time and a text");
+}
+
+function asHistogramSample(value: unknown): HistogramSample {
+  if (Array.isArray(value) && typeof value[0] === "number" && isObject(value[1])) {
+    return [value[0], asHistogram(value[1])];
+  }
+  throw new UnexpectedShape("a histogram is no pair of a time and an object");
+}
+
+function asHistogram({ count, sum, buckets }: Json): NativeHistogram {
+  if (typeof count !== "string" || typeof sum !== "string") {
+    throw new UnexpectedShape("a histogram has no count or no sum");
+  }
+  if (buckets === undefined) return { count, sum };
+  return {
+    count,
+    sum,
+    buckets: asArray(buckets, "a histogram's buckets").map((bucket) => {
+      const [boundaries, left, right, inside] = asArray(bucket, "a bucket");
+      if (
+        typeof boundaries !== "number" || typeof left !== "string" || typeof right !== "string" ||
+        typeof inside !== "string"
+      ) throw new UnexpectedShape("a bucket is not what it should be");
+      return [boundaries, left, right, inside] as const;
+    }),
+  };
+}
+
+/** A series of an instant vector. */
+export function asInstantSeries(value: unknown): InstantSeries {
+  const series = asObject(value, "a series");
+  const metric = asLabels(series.metric);
+  if (series.histogram !== undefined) return { metric, histogram: asHistogramSample(series.histogram) };
+  return { metric, value: asSample(series.value) };
+}
+
+/** A series of a range vector. */
+export function asRangeSeries(value: unknown): RangeSeries {
+  const { metric, values, histograms } = asObject(value, "a series");
+  return {
+    metric: asLabels(metric),
+    values: values === undefined ? noSamples : asArray(values, "a series' values").map(asSample),
+    histograms: histograms === undefined
+      ? noHistograms
+      : asArray(histograms, "a series' histograms").map(asHistogramSample),
+  };
+}
+
+/** Metadata by metric. */
+export function asMetadata(value: unknown): ReadonlyMap<string, readonly MetricMetadata[]> {
+  const object = asObject(value ?? {}, "the metadata");
+  return new Map(
+    Object.entries(object).map(([name, entries]) => [
+      name,
+      asArray(entries, "the metadata of a metric").map((entry) => {
+        const { type, help, unit } = asObject(entry, "the metadata of a metric");
+        return { type: textOf(type), help: textOf(help), unit: textOf(unit) };
+      }),
+    ]),
+  );
+}
+
+/** An active target. */
+export function asTarget(value: unknown): Target {
+  const target = asObject(value, "a target");
+  return {
+    labels: asLabels(target.labels),
+    discoveredLabels: asLabels(target.discoveredLabels),
+    scrapePool: textOf(target.scrapePool),
+    scrapeUrl: textOf(target.scrapeUrl),
+    globalUrl: textOf(target.globalUrl),
+    health: textOf(target.health),
+    lastError: textOf(target.lastError),
+    lastScrape: textOf(target.lastScrape),
+    lastScrapeSeconds: numberOf(target.lastScrapeDuration),
+    scrapeInterval: textOf(target.scrapeInterval),
+    scrapeTimeout: textOf(target.scrapeTimeout),
+  };
+}
+
+/** A dropped target. */
+export function asDroppedTarget(value: unknown): DroppedTarget {
+  const target = asObject(value, "a dropped target");
+  return { discoveredLabels: asLabels(target.discoveredLabels), scrapePool: textOf(target.scrapePool) };
+}
+
+/** An object of numbers; what is none is left out. */
+export function asCounts(value: unknown): Readonly<Record<string, number>> {
+  if (!isObject(value)) return {};
+  const counts: Record<string, number> = {};
+  for (const [key, count] of Object.entries(value)) if (typeof count === "number") counts[key] = count;
+  return counts;
+}
+
+/** An alert. */
+export function asAlert(value: unknown): Alert {
+  const alert = asObject(value, "an alert");
+  return {
+    labels: asLabels(alert.labels),
+    annotations: asLabels(alert.annotations),
+    state: textOf(alert.state),
+    activeAt: textOf(alert.activeAt),
+    value: textOf(alert.value),
+  };
+}
+
+/** A group of rules. */
+export function asRuleGroup(value: unknown): RuleGroup {
+  const group = asObject(value, "a rule group");
+  return {
+    name: textOf(group.name),
+    file: textOf(group.file),
+    intervalSeconds: numberOf(group.interval),
+    rules: asArray(group.rules, "a rule group's rules").map(asRule),
+  };
+}
+
+function asRule(value: unknown): Rule {
+  const rule = asObject(value, "a rule");
+  return {
+    type: rule.type === "alerting" ? "alerting" : "recording",
+    name: textOf(rule.name),
+    query: textOf(rule.query),
+    labels: asLabels(rule.labels),
+    health: textOf(rule.health),
+    lastError: textOf(rule.lastError),
+    lastEvaluation: textOf(rule.lastEvaluation),
+    evaluationSeconds: numberOf(rule.evaluationTime),
+    state: textOf(rule.state),
+    forSeconds: numberOf(rule.duration),
+    annotations: asLabels(rule.annotations),
+    alerts: asArray(rule.alerts, "a rule's alerts").map(asAlert),
+  };
+}

@@ -1,0 +1,324 @@
+/** Prometheus's HTTP API, as far as it reads. https://prometheus.io/docs/prometheus/latest/querying/api/ */
+import type { Logger } from "../common/log.ts";
+import {
+  asAlert,
+  asArray,
+  asCounts,
+  asDroppedTarget,
+  asInstantSeries,
+  asLabels,
+  asMetadata,
+  asObject,
+  asRangeSeries,
+  asRuleGroup,
+  asSample,
+  asTarget,
+  asTexts,
+  UnexpectedShape,
+} from "./answer_reader.ts";
+import { type AskOptions, Connection, type Question } from "./connection.ts";
+import { shapeError, statedError } from "./faults.ts";
+import type { ReadingName } from "./reading_paths.ts";
+import type {
+  Alert,
+  InstantResult,
+  Labels,
+  MetricMetadata,
+  RangeResult,
+  RuleGroup,
+  TargetsResult,
+  Told,
+} from "./result.ts";
+import type { PrometheusSettings } from "./settings.ts";
+
+export type { AskOptions } from "./connection.ts";
+export type {
+  Alert,
+  DroppedTarget,
+  HistogramSample,
+  InstantResult,
+  InstantSeries,
+  Labels,
+  MetricMetadata,
+  NativeHistogram,
+  RangeResult,
+  RangeSeries,
+  Rule,
+  RuleGroup,
+  Sample,
+  Target,
+  TargetsResult,
+  Told,
+} from "./result.ts";
+
+/** From when to when, in epoch seconds; an open end is Prometheus's first or last sample. */
+export interface TimeRange {
+  readonly start?: number;
+  readonly end?: number;
+}
+
+/** The version, as the backend tells it. Mimir and others say in `application` who they are. */
+export interface BuildInfo {
+  readonly version: string;
+  readonly application: string;
+}
+
+/** What a running Prometheus says of itself. Empty texts where it does not say. */
+export interface RuntimeInfo {
+  /** RFC 3339. */
+  readonly startTime: string;
+  /** Such as `15d` or `15d or 50GiB`. */
+  readonly storageRetention: string;
+  readonly reloadConfigSuccess: boolean | undefined;
+}
+
+type Envelope = Told & { readonly data: unknown };
+
+/** The client. Every method throws `CallError`, or the reason of the signal. */
+export class PrometheusApi {
+  readonly #connection: Connection;
+  readonly #timeoutMs: number;
+
+  constructor(settings: PrometheusSettings, log: Logger) {
+    this.#connection = new Connection(settings, log);
+    this.#timeoutMs = settings.timeoutMs;
+  }
+
+  /** An instant query, at `time` in epoch seconds; now unless given. */
+  async query(query: string, time: number | undefined, options: AskOptions): Promise<InstantResult> {
+    const form = new URLSearchParams({ query, ...this.#bounds(options) });
+    if (time !== undefined) form.set("time", String(time));
+    return await this.#ask("query", { form }, options, ({ data, ...told }) => {
+      const { resultType, result } = asObject(data, "the data");
+      switch (resultType) {
+        case "scalar":
+        case "string": {
+          const series = [{ metric: {}, value: asSample(result) }];
+          return { ...told, type: resultType, series, ranges: [], truncated: false };
+        }
+        case "vector": {
+          const { kept, truncated } = cut(asArray(result, "the result"), told, options);
+          return { ...told, type: resultType, series: kept.map(asInstantSeries), ranges: [], truncated };
+        }
+        case "matrix": {
+          const { kept, truncated } = cut(asArray(result, "the result"), told, options);
+          return { ...told, type: resultType, series: [], ranges: kept.map(asRangeSeries), truncated };
+        }
+        default:
+          throw new UnexpectedShape("the result is of an unknown type");
+      }
+    });
+  }
+
+  /** A range query; `start` and `end` in epoch seconds, `step` in seconds. */
+  async queryRange(
+    query: string,
+    { start, end, step }: { readonly start: number; readonly end: number; readonly step: number },
+    options: AskOptions,
+  ): Promise<RangeResult> {
+    const form = new URLSearchParams({
+      query,
+      start: String(start),
+      end: String(end),
+      step: String(step),
+      ...this.#bounds(options),
+    });
+    return await this.#ask("queryRange", { form }, options, ({ data, ...told }) => {
+      const { result } = asObject(data, "the data");
+      const { kept, truncated } = cut(asArray(result, "the result"), told, options);
+      return { ...told, series: kept.map(asRangeSeries), truncated };
+    });
+  }
+
+  /** The label sets of series. Prometheus wants at least one matcher. */
+  series(
+    matchers: readonly string[],
+    range: TimeRange,
+    options: AskOptions,
+  ): Promise<Told & { readonly series: readonly Labels[]; readonly truncated: boolean }> {
+    const form = matching(matchers, range, options);
+    return this.#ask("series", { form }, options, ({ data, ...told }) => {
+      const { kept, truncated } = cut(asArray(data, "the series"), told, options);
+      return { ...told, series: kept.map((labels) => asLabels(labels)), truncated };
+    });
+  }
+
+  /** The names of labels of the series that match; of all without matchers. */
+  labelNames(
+    matchers: readonly string[],
+    range: TimeRange,
+    options: AskOptions,
+  ): Promise<Told & { readonly names: readonly string[]; readonly truncated: boolean }> {
+    const form = matching(matchers, range, options);
+    return this.#ask("labelNames", { form }, options, ({ data, ...told }) => {
+      const { kept, truncated } = cut(asTexts(data, "the label names"), told, options);
+      return { ...told, names: kept, truncated };
+    });
+  }
+
+  /** The values of a label; of `__name__`, the names of metrics. */
+  labelValues(
+    label: string,
+    matchers: readonly string[],
+    range: TimeRange,
+    options: AskOptions,
+  ): Promise<Told & { readonly values: readonly string[]; readonly truncated: boolean }> {
+    const form = matching(matchers, range, options);
+    return this.#ask("labelValues", { form, label }, options, ({ data, ...told }) => {
+      const { kept, truncated } = cut(asTexts(data, "the label values"), told, options);
+      return { ...told, values: kept, truncated };
+    });
+  }
+
+  /** Type, help and unit of one metric, or of at most `limit` of them. */
+  metadata(
+    metric: string | undefined,
+    options: AskOptions,
+  ): Promise<ReadonlyMap<string, readonly MetricMetadata[]>> {
+    const form = new URLSearchParams();
+    if (metric !== undefined) form.set("metric", metric);
+    if (options.limit !== undefined) form.set("limit", String(options.limit));
+    return this.#ask("metadata", { form }, options, ({ data }) => {
+      const all = asMetadata(data);
+      const { limit } = options;
+      return limit === undefined || all.size <= limit ? all : new Map([...all].slice(0, limit));
+    });
+  }
+
+  /** The targets. Some backends ignore the state. */
+  targets(state: "active" | "dropped" | "any", options: AskOptions): Promise<TargetsResult> {
+    const form = new URLSearchParams({ state });
+    return this.#ask("targets", { form }, options, ({ data, ...told }) => {
+      const { activeTargets, droppedTargets, droppedTargetCounts } = asObject(data, "the data");
+      return {
+        ...told,
+        active: asArray(activeTargets, "the active targets").map(asTarget),
+        dropped: asArray(droppedTargets, "the dropped targets").map(asDroppedTarget),
+        droppedCounts: asCounts(droppedTargetCounts),
+      };
+    });
+  }
+
+  /** The rules by group, with the alerts that they raised. */
+  rules(
+    type: "alert" | "record" | undefined,
+    options: AskOptions,
+  ): Promise<Told & { readonly groups: readonly RuleGroup[] }> {
+    const form = new URLSearchParams(type === undefined ? {} : { type });
+    return this.#ask("rules", { form }, options, ({ data, ...told }) => {
+      const { groups } = asObject(data, "the data");
+      return { ...told, groups: asArray(groups, "the groups").map(asRuleGroup) };
+    });
+  }
+
+  /** The alerts that are pending or firing. */
+  alerts(options: AskOptions): Promise<Told & { readonly alerts: readonly Alert[] }> {
+    return this.#ask("alerts", {}, options, ({ data, ...told }) => {
+      const { alerts } = asObject(data, "the data");
+      return { ...told, alerts: asArray(alerts, "the alerts").map(asAlert) };
+    });
+  }
+
+  /** The backend's version. */
+  buildInfo(options: AskOptions): Promise<BuildInfo> {
+    return this.#ask("buildInfo", {}, options, ({ data }) => {
+      const { version, application } = asObject(data, "the data");
+      return { version: text(version), application: text(application) };
+    });
+  }
+
+  /** What a running Prometheus says of itself. */
+  runtimeInfo(options: AskOptions): Promise<RuntimeInfo> {
+    return this.#ask("runtimeInfo", {}, options, ({ data }) => {
+      const { startTime, storageRetention, reloadConfigSuccess } = asObject(data, "the data");
+      return {
+        startTime: text(startTime),
+        storageRetention: text(storageRetention),
+        reloadConfigSuccess: typeof reloadConfigSuccess === "boolean" ? reloadConfigSuccess : undefined,
+      };
+    });
+  }
+
+  /** Features by category; Prometheus has it since 3.8. */
+  features(options: AskOptions): Promise<Readonly<Record<string, Readonly<Record<string, boolean>>>>> {
+    return this.#ask("features", {}, options, ({ data }) =>
+      Object.fromEntries(
+        Object.entries(asObject(data, "the data")).map(([category, features]) => [
+          category,
+          Object.fromEntries(
+            Object.entries(asObject(features, "a category")).map(([k, v]) => [k, v === true]),
+          ),
+        ]),
+      ));
+  }
+
+  /** A query laid out by Prometheus. */
+  formatQuery(query: string, options: AskOptions): Promise<string> {
+    const form = new URLSearchParams({ query });
+    return this.#ask("formatQuery", { form }, options, ({ data }) => text(data));
+  }
+
+  /** Closes the connections. */
+  close(): void {
+    this.#connection.close();
+  }
+
+  /** Upstream's own bounds: its time is a little shorter than ours, so that the sentence is its own. */
+  #bounds({ limit, timeoutMs }: AskOptions): Record<string, string> {
+    const ms = Math.min(timeoutMs ?? this.#timeoutMs, this.#timeoutMs);
+    return {
+      timeout: `${Math.max(1, Math.floor(ms * 0.9))}ms`,
+      ...(limit === undefined ? {} : { limit: String(limit) }),
+    };
+  }
+
+  async #ask<T>(
+    reading: ReadingName,
+    question: Question,
+    options: AskOptions,
+    read: (envelope: Envelope) => T,
+  ): Promise<T> {
+    const answer = await this.#connection.ask(reading, question, options);
+    try {
+      const { status, data, errorType, error, warnings, infos } = asObject(answer, "the answer");
+      if (status === "error") throw statedError(reading, text(errorType), text(error));
+      if (status !== "success") throw new UnexpectedShape("the answer says neither success nor error");
+      return read({
+        data,
+        warnings: asTexts(warnings, "the warnings"),
+        infos: asTexts(infos, "the infos"),
+      });
+    } catch (error) {
+      if (error instanceof UnexpectedShape) throw shapeError(reading, error);
+      throw error;
+    }
+  }
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function matching(
+  matchers: readonly string[],
+  { start, end }: TimeRange,
+  { limit }: AskOptions,
+): URLSearchParams {
+  const form = new URLSearchParams();
+  for (const matcher of matchers) form.append("match[]", matcher);
+  if (start !== undefined) form.set("start", String(start));
+  if (end !== undefined) form.set("end", String(end));
+  if (limit !== undefined) form.set("limit", String(limit));
+  return form;
+}
+
+/** Keeps to the limit where the backend did not, and says whether there was more. */
+function cut<T>(
+  all: readonly T[],
+  { warnings }: Told,
+  { limit }: AskOptions,
+): { readonly kept: readonly T[]; readonly truncated: boolean } {
+  if (limit !== undefined && all.length > limit) return { kept: all.slice(0, limit), truncated: true };
+  // Prometheus's words; it counts before it cuts, so that exactly as many as the limit are not called truncated.
+  return { kept: all, truncated: warnings.some((warning) => warning.includes("truncated due to limit")) };
+}

@@ -1,0 +1,231 @@
+/** Tool `find_metrics`: which metrics there are, and what is needed to query them. */
+import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { nearest } from "../common/nearest.ts";
+import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
+import { count } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import type { MetricMetadata, PrometheusApi } from "./api.ts";
+import { type MetricCatalogue, typeOfSeries } from "./metric_catalogue.ts";
+import { countSeries, labelsOf, type LabelUse } from "./metric_labels.ts";
+import { type RankedName, rankNames, reasons } from "./metric_ranking.ts";
+import { metricUnit, unitText } from "./metric_unit.ts";
+import { oneLine } from "./one_line.ts";
+import { escapeRegex, selector } from "./promql_literal.ts";
+import { labelText } from "./series_labels.ts";
+import { serviceLabels } from "./service_labels.ts";
+
+/** Metrics whose labels are looked up. */
+const withLabels = 5;
+/** Metrics few enough for the values of their labels. */
+const withValues = 3;
+
+const input = z.strictObject({
+  pattern: z.string().max(200).default("").describe(
+    "Words or parts of the name; * stands for any characters",
+  ),
+  service: z.string().min(1).max(200).optional().describe("Only metrics of this job, service or app"),
+  limit: z.int().min(1).max(100).default(20).describe("Metrics to show"),
+});
+
+const output = z.object({
+  metrics: z.array(z.object({
+    name: z.string(),
+    match: z.enum(reasons),
+    type: z.string().optional(),
+    unit: z.string().optional(),
+    help: z.string().optional(),
+    series: z.number().optional().describe("Now"),
+    labels: z.array(z.object({
+      name: z.string(),
+      cardinality: z.number(),
+      values: z.array(z.string()).optional(),
+    })).optional(),
+  })),
+  total: z.number().describe("Metrics that match"),
+  of: z.number().describe("Metrics that were searched"),
+  more: z.boolean().optional().describe("There are more to search, by an unknown number"),
+  services: z.array(z.string()).optional().describe("Nearest services, when the one asked for is not known"),
+});
+type Output = z.output<typeof output>;
+type Metric = Output["metrics"][number];
+
+interface Found {
+  readonly names: readonly RankedName[];
+  readonly of: number;
+  readonly truncated: boolean;
+  readonly limit: number;
+  readonly metadata: ReadonlyMap<string, MetricMetadata>;
+  readonly counts: ReadonlyMap<string, number>;
+  readonly labels: ReadonlyMap<string, readonly LabelUse[]>;
+  readonly service: string | undefined;
+  readonly services: readonly string[];
+}
+
+/** Searches the metrics with samples in the last hour; `now` gives epoch seconds. */
+export function findMetrics(
+  api: PrometheusApi,
+  catalogue: MetricCatalogue,
+  now: () => number = () => Date.now() / 1000,
+): Tool {
+  return defineTool({
+    name: "find_metrics",
+    title: "Find metrics",
+    description:
+      "Finds metrics by name, best match first, with type, unit, help, number of series and labels. Start here when " +
+      "the name of a metric or of its labels is not known.",
+    input,
+    output,
+    async run(args, { signal }): Promise<Found> {
+      const options = { signal };
+      const matchers = args.service === undefined ? [] : ofService(args.service);
+      const { names: all, truncated } = await catalogue.names(matchers, now(), options);
+      const names = rankNames(args.pattern, all);
+      const shown = names.slice(0, args.limit).map(({ name }) => name);
+      const [metadata, counts, labels, services] = await Promise.all([
+        catalogue.describe(shown, options),
+        shown.length === 0 ? new Map<string, number>() : countsOf(api, shown, matchers, options),
+        Promise.all(
+          shown.slice(0, withLabels).map(async (name) =>
+            [name, await labelsOf(api, name, matchers, options)] as const
+          ),
+        ),
+        all.length === 0 && args.service !== undefined
+          ? nearestServices(api, args.service, now(), options)
+          : [],
+      ]);
+      return {
+        names,
+        of: all.length,
+        truncated,
+        limit: args.limit,
+        metadata,
+        counts,
+        labels: new Map(labels),
+        service: args.service,
+        services,
+      };
+    },
+    present,
+  });
+}
+
+/** A selector per label that may name the service; of OpenTelemetry's `namespace/name`, the name is enough. */
+function ofService(service: string): readonly string[] {
+  const value = `(?i:(?:.*/)?${escapeRegex(service)})`;
+  return serviceLabels.map((label) => selector(undefined, [[label, "=~", value]]));
+}
+
+async function countsOf(
+  api: PrometheusApi,
+  names: readonly string[],
+  matchers: readonly string[],
+  options: { readonly signal: AbortSignal },
+): Promise<ReadonlyMap<string, number>> {
+  try {
+    return await countSeries(api, names, matchers, options);
+  } catch (error) {
+    if (error instanceof CallError && error.kind !== "cancelled") return new Map();
+    throw error;
+  }
+}
+
+async function nearestServices(
+  api: PrometheusApi,
+  service: string,
+  now: number,
+  options: { readonly signal: AbortSignal },
+): Promise<readonly string[]> {
+  const range = { start: now - 3600 };
+  const found = await Promise.all(
+    ["job", "service", "app"].map(async (label) =>
+      (await api.labelValues(label, [], range, { ...options, limit: 1000 })).values
+    ),
+  );
+  const all = [...new Set(found.flat())];
+  const near = nearest(service, all, 5);
+  return near.length > 0 ? near : all.slice(0, 10);
+}
+
+function present(found: Found, budget: number): Presentation<Output> {
+  const shownAtMost = found.names.slice(0, found.limit);
+  const make = (shown: number): Presentation<Output> => {
+    const structured: Output = {
+      metrics: shownAtMost.slice(0, shown).map((one) => metricOf(one, found, shown)),
+      total: found.names.length,
+      of: found.of,
+      ...(found.truncated ? { more: true } : {}),
+      ...(found.services.length > 0 ? { services: found.services.map((name) => labelText(name)) } : {}),
+    };
+    return { text: render(structured, found), structured, rows: shown };
+  };
+  return largestThatFits(shownAtMost.length, make, budget);
+}
+
+function metricOf({ name, reason }: RankedName, found: Found, shown: number): Metric {
+  const metadata = found.metadata.get(name);
+  const unit = unitText(metricUnit(name, metadata?.unit));
+  const type = typeOfSeries(name, metadata);
+  const series = found.counts.get(name);
+  const labels = found.labels.get(name);
+  return {
+    name: visible(name),
+    match: reason,
+    ...(type === undefined ? {} : { type }),
+    ...(unit === "" ? {} : { unit }),
+    ...(metadata === undefined || metadata.help === "" ? {} : { help: oneLine(metadata.help, 200) }),
+    ...(series === undefined ? {} : { series }),
+    ...(labels === undefined ? {} : {
+      labels: labels.slice(0, 15).map(({ name, cardinality, values }) => ({
+        name: visible(name),
+        cardinality,
+        ...(values !== undefined && shown <= withValues
+          ? { values: values.map((value) => labelText(value, 60)) }
+          : {}),
+      })),
+    }),
+  };
+}
+
+function render(answer: Output, { service }: Found): string {
+  const { metrics, total, of } = answer;
+  const where = service === undefined ? "" : ` of ${labelText(service)}`;
+  if (of === 0) {
+    if (service === undefined) return "This Prometheus has no metrics with samples in the last hour.";
+    const near = answer.services?.join(", ");
+    return `No series has ${labelText(service)} as its job, service or app.${
+      near === undefined ? "" : ` Services there are: ${near}.`
+    }`;
+  }
+  if (total === 0) {
+    return `None of ${count(of)} metrics${where} has a name like that. Try one word of it, or * for all.`;
+  }
+  const similar = metrics[0]?.match === "similar" ? ", by similarity: none has that name" : "";
+  const least = answer.more ? "at least " : "";
+  const lines = [`${least}${count(total)} of ${least}${count(of)} metrics${where} match${similar}`];
+  for (const metric of metrics) {
+    const facts = [
+      metric.type,
+      metric.unit,
+      metric.series === undefined ? "no series now" : `${count(metric.series)} series`,
+    ].filter((fact) => fact !== undefined && fact !== "");
+    lines.push(`${metric.name} (${facts.join(", ")})${metric.help === undefined ? "" : ` ${metric.help}`}`);
+    if (metric.labels !== undefined && metric.labels.length > 0) {
+      const labels = metric.labels.map(({ name, cardinality, values }) =>
+        values === undefined || values.length === 0
+          ? `${name} ×${count(cardinality)}`
+          : `${name}=${values.join("|")}`
+      );
+      lines.push(`  ${labels.join(", ")}`);
+    }
+  }
+  if (metrics.length < total) {
+    lines.push(
+      `[Cut: ${count(metrics.length)} of ${least}${
+        count(total)
+      } shown. Give more of the name, a service, or limit.]`,
+    );
+  }
+  return lines.join("\n");
+}

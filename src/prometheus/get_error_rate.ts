@@ -1,0 +1,269 @@
+/** Tool `get_error_rate`: how many of a service's requests fail, and whether that is more than may be. */
+import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { defineTool, type Tool } from "../common/tool.ts";
+import { count } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import type { PrometheusApi } from "./api.ts";
+import { type BurnRate, readBurnRate } from "./burn_rate.ts";
+import { type ErrorPlaces, missedErrors, readErrorPlaces } from "./error_places.ts";
+import { requestCounters } from "./instrumentation.ts";
+import { rate, readRequests, type Requests } from "./requests.ts";
+import { fitWindow, readInterval } from "./scrapes.ts";
+import { type Asking, findService, type Service } from "./service.ts";
+import { serviceArgument, serviceFields, serviceLines, serviceOutput } from "./service_words.ts";
+import { formatDuration, parseDuration, utc } from "./time.ts";
+
+const input = z.strictObject({
+  service: serviceArgument,
+  window: z.string().min(1).max(20).default("5m").describe("5m, 1h, 1d"),
+  objective: z.number().gt(0).lt(100).optional()
+    .describe("Availability in percent, such as 99.9: adds burn rates"),
+});
+
+const code = z.object({
+  code: z.string(),
+  per_second: z.number(),
+  share: z.number(),
+  count: z.number(),
+  error: z.boolean(),
+});
+
+const output = z.object({
+  ...serviceOutput,
+  window: z.string(),
+  until: z.string(),
+  metric: z.string().nullable().describe("null: nothing that counts requests was found"),
+  instrumentation: z.string().nullable(),
+  code_label: z.string().nullable(),
+  requests_per_second: z.number().nullable().describe("null: no data"),
+  errors_per_second: z.number().nullable(),
+  error_ratio: z.number().nullable().describe("1 is all; null: no traffic, or nothing that tells"),
+  by_code: z.array(code),
+  code_count: z.number(),
+  errors_by: z.array(z.object({ labels: z.string(), per_second: z.number() })),
+  burn_rate: z.object({
+    objective_percent: z.number(),
+    verdict: z.enum(["page", "ticket", "ok", "no data"]),
+    windows: z.array(z.object({
+      long: z.string(),
+      short: z.string(),
+      long_burn: z.number().nullable(),
+      short_burn: z.number().nullable(),
+      threshold: z.number(),
+      burns: z.boolean().nullable(),
+      covered: z.boolean().describe("Whether there are samples for the whole of the long window"),
+    })),
+  }).optional(),
+  passed_over: z.array(z.object({ metric: z.string(), because: z.string() })),
+  query: z.string().nullable(),
+  notes: z.array(z.string()),
+});
+type Answer = z.output<typeof output>;
+
+interface Found {
+  readonly service: Service;
+  readonly time: number;
+  readonly window: number;
+  readonly requests: Requests;
+  readonly places: ErrorPlaces | undefined;
+  readonly burn: BurnRate | undefined;
+  readonly notes: readonly string[];
+}
+
+/** Computes the error rate; `now` gives epoch milliseconds. */
+export function getErrorRate(api: PrometheusApi, now: () => number = Date.now): Tool {
+  return defineTool({
+    name: "get_error_rate",
+    title: "Error rate of a service",
+    description:
+      "Which part of a service's requests fails: ratio, errors and requests per second, counts, split by code, where " +
+      "they come from. Finds the instrumentation by itself (HTTP, OpenTelemetry, Spring, gRPC, Istio …). With an objective, " +
+      "whether the error budget burns (multi-window).",
+    input,
+    output,
+    async run({ service: name, window: windowText, objective }, { signal }): Promise<Found> {
+      const asked = parseDuration(windowText, "window");
+      const target = objective === undefined ? undefined : readObjective(objective);
+      const asking: Asking = { api, time: now() / 1000, signal };
+      const service = await findService(asking, name);
+      const [counter] = requestCounters(service.metrics);
+      if (counter === undefined) {
+        const requests = { rates: undefined, passedOver: [] };
+        return {
+          service,
+          time: asking.time,
+          window: asked,
+          requests,
+          places: undefined,
+          burn: undefined,
+          notes: [],
+        };
+      }
+      const interval = await readInterval(asking, service, counter.metric);
+      const { window, notes } = fitWindow(asked, interval);
+      const requests = await readRequests(asking, service, window);
+      const { rates } = requests;
+      const [places, missed, burn] = rates === undefined ? [] : await Promise.all([
+        rates.errorsPerSecond > 0 ? readErrorPlaces(asking, rates) : undefined,
+        missedErrors(asking, rates),
+        target === undefined ? undefined : readBurnRate(asking, rates.source, target),
+      ]);
+      return {
+        service,
+        time: asking.time,
+        window,
+        requests,
+        places,
+        burn,
+        notes: [...notes, ...(missed === undefined ? [] : [missed])],
+      };
+    },
+    present(found: Found, budget) {
+      const make = (shown: number) => {
+        const structured = answerOf(found, shown);
+        return { text: render(structured), structured, rows: structured.by_code.length };
+      };
+      return largestThatFits(
+        Math.max(1, Math.min(20, found.requests.rates?.codes.length ?? 0)),
+        make,
+        budget,
+      );
+    },
+  });
+}
+
+/** A ratio: 99.9 is 0.999, and so is 0.999. */
+function readObjective(objective: number): number {
+  if (objective < 1) return objective;
+  if (objective >= 50) return objective / 100;
+  throw new CallError("invalid", `Cannot take ${objective} as an objective in percent`, {
+    hint: "an objective is the part of requests that must succeed, such as 99.9",
+  });
+}
+
+function answerOf({ service, time, window, requests, places, burn, notes }: Found, shown: number): Answer {
+  const { rates } = requests;
+  const traffic = rates !== undefined && rates.requestsPerSecond > 0;
+  const { notes: own, ...fields } = serviceFields(service);
+  return {
+    ...fields,
+    window: formatDuration(window),
+    until: utc(Math.floor(time)),
+    metric: rates?.source.counter.metric ?? null,
+    instrumentation: rates?.source.counter.instrumentation.from ?? null,
+    code_label: rates?.source.codeLabel ?? null,
+    requests_per_second: rates?.requestsPerSecond ?? null,
+    errors_per_second: rates?.errorsPerSecond ?? null,
+    error_ratio: traffic ? rates.ratio : null,
+    by_code: (rates?.codes ?? []).slice(0, shown).map(({ code, perSecond, isError }) => ({
+      code,
+      per_second: perSecond,
+      share: traffic ? perSecond / rates.requestsPerSecond : 0,
+      count: Math.round(perSecond * window),
+      error: isError,
+    })),
+    code_count: rates?.codes.length ?? 0,
+    errors_by: (places?.places ?? []).slice(0, shown === 0 ? 0 : 5)
+      .map(({ labels, perSecond }) => ({ labels, per_second: perSecond })),
+    ...(burn === undefined ? {} : { burn_rate: burnFields(burn) }),
+    passed_over: requests.passedOver.slice(0, 5).map((each) => ({ ...each })),
+    query: rates?.query ?? null,
+    notes: [...own, ...notes, ...(rates?.warnings ?? []), ...(rates?.infos ?? [])]
+      .slice(0, 10),
+  };
+}
+
+function burnFields({ objective, verdict, rules }: BurnRate): NonNullable<Answer["burn_rate"]> {
+  const known = (burn: number) => Number.isNaN(burn) ? null : burn;
+  return {
+    objective_percent: Number((objective * 100).toPrecision(12)),
+    verdict,
+    windows: rules.map(({ long, short, factor, longBurn, shortBurn, burns }) => ({
+      long: formatDuration(long),
+      short: formatDuration(short),
+      long_burn: known(longBurn.burn),
+      short_burn: known(shortBurn.burn),
+      threshold: factor,
+      burns: burns ?? null,
+      covered: longBurn.covered,
+    })),
+  };
+}
+
+/** A ratio as a percentage with three significant digits: in an error budget the third matters. */
+export function ratioText(ratio: number): string {
+  return `${rate(ratio * 100)}%`;
+}
+
+function render(answer: Answer): string {
+  const { metric, requests_per_second: requests, errors_per_second: errors, error_ratio: ratio } = answer;
+  const lines = [headline(answer)];
+  if (metric !== null && requests !== null && errors !== null && ratio !== null) {
+    const seconds = parseDuration(answer.window);
+    lines.push(
+      `${rate(errors)} of ${rate(requests)} requests/s; about ${count(Math.round(errors * seconds))} of ${
+        count(Math.round(requests * seconds))
+      } in ${answer.window} until ${answer.until}`,
+      `by ${answer.code_label}: ${
+        answer.by_code.map(({ code, per_second, share, error }) =>
+          `${visible(code) || "(none)"} ${rate(per_second)}/s ${ratioText(share)}${error ? " (error)" : ""}`
+        ).join(", ")
+      }${answer.code_count > answer.by_code.length ? ` [Cut: ${answer.code_count} codes in all]` : ""}`,
+    );
+    if (answer.errors_by.length > 0) {
+      lines.push(
+        `errors from: ${
+          answer.errors_by.map(({ labels, per_second }) => `${visible(labels)} ${rate(per_second)}/s`).join(
+            "; ",
+          )
+        }`,
+      );
+    }
+  }
+  if (answer.burn_rate !== undefined) lines.push(...burnLines(answer.burn_rate));
+  lines.push(...serviceLines(answer));
+  if (metric !== null) lines.push(`counted by ${visible(metric)} (${answer.instrumentation})`);
+  if (answer.passed_over.length > 0) {
+    lines.push(
+      `passed over: ${
+        answer.passed_over.map(({ metric, because }) => `${visible(metric)} (${because})`).join(", ")
+      }`,
+    );
+  }
+  if (answer.query !== null) lines.push(`query: ${visible(answer.query)}`);
+  lines.push(...answer.notes.map((note) => `note: ${visible(note)}`));
+  return lines.join("\n");
+}
+
+function headline({ service, metric, error_ratio: ratio, window, code_label: label }: Answer): string {
+  const name = visible(service);
+  if (metric === null) {
+    return `${name}: no data on errors: nothing that counts its requests by status was found. find_metrics shows what it has.`;
+  }
+  if (ratio === null) return `${name}: no data: no request in the last ${window}, which is not 0% errors`;
+  return `${name}: ${
+    ratio === 0 ? "0%: no request fails" : `${ratioText(ratio)} of requests fail`
+  } (by ${label})`;
+}
+
+function burnLines(
+  { objective_percent: objective, verdict, windows }: NonNullable<Answer["burn_rate"]>,
+): string[] {
+  const words = {
+    page: "burns so fast that somebody should be woken",
+    ticket: "burns too fast, slowly",
+    ok: "does not burn too fast",
+    "no data": "can't be judged: no traffic",
+  };
+  const burn = (value: number | null) => value === null ? "no data" : rate(value);
+  return [
+    `error budget of ${objective}%: ${words[verdict]}`,
+    ...windows.map(({ long, short, long_burn, short_burn, threshold, burns, covered }) =>
+      `  ${long} ${burn(long_burn)}, ${short} ${burn(short_burn)}, threshold ${threshold} for both${
+        burns === true ? ": BURNS" : ""
+      }${covered ? "" : ` (no samples from ${long} ago: only what there is)`}`
+    ),
+  ];
+}

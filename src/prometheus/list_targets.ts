@@ -1,0 +1,266 @@
+/** Tool `list_targets`: what Prometheus scrapes, and why it can't where it can't. */
+import { z } from "zod";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { nearest } from "../common/nearest.ts";
+import { table } from "../common/table.ts";
+import { defineTool, type Tool, type ToolContext } from "../common/tool.ts";
+import { age, count, duration, plural } from "../common/units.ts";
+import type { PrometheusApi } from "./api.ts";
+import { labelsText, oneLine } from "./one_line.ts";
+import type { Target } from "./result.ts";
+import { servicesOf } from "./service_labels.ts";
+import {
+  downFirst,
+  droppedCounts,
+  type Health,
+  healthOf,
+  isOfService,
+  kindsOfError,
+  poolsOf,
+  readTargets,
+} from "./targets.ts";
+
+const input = z.strictObject({
+  state: z.enum(["up", "down", "unknown", "all"]).default("all"),
+  service: z.string().min(1).max(500).optional().describe("As in job, service or app: checkout"),
+  pool: z.string().min(1).max(500).optional().describe("Scrape pool, the job_name of the configuration"),
+  limit: z.int().min(1).max(1000).default(20).describe("Targets to show"),
+});
+
+const target = z.object({
+  health: z.string(),
+  pool: z.string(),
+  job: z.string().optional().describe("Where it is not the pool's name"),
+  instance: z.string(),
+  labels: z.string().describe("Others than job and instance"),
+  last_scrape: z.string().nullable().describe("null: never, or not told"),
+  scrape_seconds: z.number(),
+  interval: z.string(),
+  error: z.string().optional(),
+});
+type TargetAnswer = z.output<typeof target>;
+
+const pool = z.object({
+  pool: z.string(),
+  up: z.number(),
+  down: z.number(),
+  unknown: z.number(),
+  dropped: z.number().optional().describe("By relabelling"),
+});
+type Pool = z.output<typeof pool>;
+
+const output = z.object({
+  up: z.number().describe("Targets of the service and pool, if given, whatever their state"),
+  down: z.number(),
+  unknown: z.number().describe("Not scraped yet"),
+  dropped: z.number().nullable().describe("By relabelling, never scraped; null: not told"),
+  pools: z.array(pool),
+  pools_total: z.number(),
+  targets: z.array(target).describe("Down first; those that are up only where they are few or asked for"),
+  shown: z.number(),
+  total: z.number().describe("Targets that match"),
+  errors: z.array(z.object({ error: z.string(), targets: z.number() })).optional()
+    .describe("Where more are down than are listed: the errors, without their addresses"),
+  nearest: z.array(z.string()).optional(),
+  notes: z.array(z.string()),
+});
+type Answer = z.output<typeof output>;
+
+/** Above so many, targets that are up are counted by pool and not listed, unless they are asked for. */
+const fewTargets = 20;
+/** Pools in one answer; those with a target that is not up come first. */
+const maxPools = 40;
+
+/** Kinds of error in one answer. */
+const maxErrors = 5;
+
+/** What is to be shown. */
+interface Found {
+  readonly answer: Omit<Answer, "targets" | "shown" | "pools"> & { readonly pools: readonly Pool[] };
+  readonly targets: readonly TargetAnswer[];
+  readonly wanted: string;
+  /** Targets that are up and only counted. */
+  readonly counted: number;
+  readonly limit: number;
+  /** Milliseconds. */
+  readonly now: number;
+}
+
+/** Lists scrape targets. */
+export function listTargets(api: PrometheusApi, now: () => number = Date.now): Tool {
+  return defineTool({
+    name: "list_targets",
+    title: "List scrape targets",
+    description:
+      "Whether Prometheus can scrape its targets: counts by scrape pool, then each target that is down with its last " +
+      "error. Targets that are up are listed where they are few, or with state=up. Down means that the scrape failed; a " +
+      "service can be up here and still answer with errors.",
+    input,
+    output,
+    run: (args, context) => find(api, args, context, now()),
+    present(found: Found, budget) {
+      const shown = Math.min(found.targets.length, found.limit);
+      const make = (shown: number) => {
+        const structured = {
+          ...found.answer,
+          pools: found.answer.pools.slice(0, maxPools),
+          targets: found.targets.slice(0, shown),
+          shown,
+        };
+        return { text: render(found, structured), structured, rows: shown };
+      };
+      return largestThatFits(shown, make, budget);
+    },
+  });
+}
+
+async function find(
+  api: PrometheusApi,
+  { state, service, pool, limit }: z.output<typeof input>,
+  { signal }: ToolContext,
+  now: number,
+): Promise<Found> {
+  const [{ active, notes }, dropped] = await Promise.all([
+    readTargets(api, signal),
+    droppedCounts(api, signal),
+  ]);
+  const concerned = active.filter((target) =>
+    (pool === undefined || target.scrapePool === pool) &&
+    (service === undefined || isOfService(target, service))
+  );
+  const chosen = concerned.filter((target) => state === "all" || healthOf(target) === state);
+  const few = chosen.length <= fewTargets || state === "up" || service !== undefined || pool !== undefined;
+  const listed = few ? chosen : chosen.filter((target) => healthOf(target) !== "up");
+  const droppedHere = service === undefined && dropped !== undefined
+    ? Object.entries(dropped).filter(([name]) => pool === undefined || name === pool)
+    : undefined;
+  const pools = poolsOf(concerned, new Map(droppedHere));
+  const inState = (health: Health) => concerned.filter((target) => healthOf(target) === health).length;
+  const kinds = kindsOfError(listed).slice(0, maxErrors);
+  const names = concerned.length > 0 ? [] : [
+    ...service === undefined ? [] : nearest(service, active.flatMap(({ labels }) => servicesOf(labels))),
+    ...pool === undefined ? [] : nearest(pool, active.map(({ scrapePool }) => scrapePool)),
+  ];
+  return {
+    answer: {
+      up: inState("up"),
+      down: inState("down"),
+      unknown: inState("unknown"),
+      dropped: droppedHere === undefined ? null : droppedHere.reduce((sum, [, number]) => sum + number, 0),
+      pools,
+      pools_total: pools.length,
+      total: chosen.length,
+      ...(listed.length <= limit || kinds.length === 0 ? {} : { errors: kinds.map(errorKind) }),
+      ...(names.length === 0 ? {} : { nearest: [...new Set(names)].slice(0, 5) }),
+      notes: [
+        ...(active.length === 0 ? ["This Prometheus scrapes no target."] : []),
+        ...(active.length > 0 && concerned.length === 0
+          ? [
+            `${plural(active.length, "target")} of other services and pools ${
+              active.length === 1 ? "is" : "are"
+            } there.`,
+          ]
+          : []),
+        ...notes.map((note) => oneLine(note, 500)),
+      ],
+    },
+    targets: listed.sort(downFirst).map(targetAnswer),
+    wanted: wantedText(state, service, pool),
+    counted: chosen.length - listed.length,
+    limit,
+    now,
+  };
+}
+
+function errorKind({ error, targets }: { readonly error: string; readonly targets: number }) {
+  return { error: oneLine(error, 300), targets };
+}
+
+function targetAnswer(target: Target): TargetAnswer {
+  const { labels, scrapePool, lastError, lastScrape, lastScrapeSeconds, scrapeInterval } = target;
+  const { job = "", instance = "" } = labels;
+  return {
+    health: healthOf(target),
+    pool: scrapePool,
+    ...(job === scrapePool || job === "" ? {} : { job }),
+    instance,
+    labels: labelsText(labels, ["job", "instance"]),
+    // Go's zero time.
+    last_scrape: lastScrape === "" || lastScrape.startsWith("0001-") ? null : lastScrape.replace(/\.\d+/, ""),
+    scrape_seconds: lastScrapeSeconds,
+    interval: scrapeInterval,
+    ...(lastError === "" ? {} : { error: oneLine(lastError, 500) }),
+  };
+}
+
+function wantedText(state: string, service: string | undefined, pool: string | undefined): string {
+  return [
+    state === "all" ? "target" : `target that is ${state}`,
+    ...(service === undefined ? [] : [`of service ${JSON.stringify(oneLine(service, 100))}`]),
+    ...(pool === undefined ? [] : [`in pool ${JSON.stringify(oneLine(pool, 100))}`]),
+  ].join(" ");
+}
+
+function render({ wanted, counted, limit, now }: Found, answer: Answer): string {
+  const { up, down, unknown, dropped, pools, pools_total: allPools, targets, shown, total, notes } = answer;
+  const counts = [
+    `${plural(up + down + unknown, "target")}: ${count(down)} down, ${count(up)} up`,
+    ...(unknown > 0 ? [`${count(unknown)} not scraped yet`] : []),
+  ].join(", ");
+  const droppedText = (dropped ?? 0) > 0 ? ` Dropped by relabelling: ${count(dropped ?? 0)}.` : "";
+  const names = answer.nearest === undefined
+    ? []
+    : [`Nearest names: ${answer.nearest.map((name) => oneLine(name, 100)).join(", ")}.`];
+  const listed = total - counted;
+  const cut = shown < listed
+    ? [
+      `[Cut: the first ${count(shown)} of ${count(listed)} shown. ${
+        shown < limit
+          ? "Ask for one pool or service."
+          : "Ask for more with limit, or for one pool or service."
+      }]`,
+    ]
+    : [];
+  const upOnly = counted > 0
+    ? [`${plural(counted, "target")} up, not listed: state=up or pool lists them.`]
+    : [];
+  return [
+    `${counts}.${droppedText}`,
+    ...(total === 0 ? [`No ${wanted}.`] : []),
+    ...notes,
+    ...names,
+    ...((pools.length > 1 && total > shown) || (dropped ?? 0) > 0 ? ["", poolTable(pools, allPools)] : []),
+    ...(answer.errors === undefined
+      ? []
+      : ["", ...answer.errors.map(({ error, targets }) => `${count(targets)} × ${error}`)]),
+    ...(targets.length === 0 ? [] : ["", ...targets.map((target) => targetLine(target, now))]),
+    ...upOnly,
+    ...cut,
+  ].join("\n");
+}
+
+function poolTable(pools: readonly Pool[], all: number): string {
+  const withDropped = pools.some((pool) => pool.dropped !== undefined);
+  const rows = pools.map(({ pool, up, down, unknown, dropped }) => [
+    oneLine(pool, 100),
+    ...[up, down, unknown].map((number) => count(number)),
+    ...(withDropped ? [count(dropped ?? 0)] : []),
+  ]);
+  const columns = ["pool", "up", "down", "unknown", ...(withDropped ? ["dropped"] : [])];
+  const more = all > pools.length ? `\n${plural(all - pools.length, "more pool")}` : "";
+  return table(columns.map((name) => ({ name })), rows, { quotes: false }) + more;
+}
+
+function targetLine({ health, pool, job, ...target }: TargetAnswer, now: number): string {
+  const scraped = target.last_scrape === null
+    ? health === "unknown" ? ": never scraped" : ""
+    : `: scraped ${age(Date.parse(target.last_scrape), now)} in ${duration(target.scrape_seconds * 1000)}`;
+  const own = [job === undefined ? "" : `job=${oneLine(job, 100)}`, target.labels].filter((part) =>
+    part !== ""
+  );
+  const interval = target.interval === "" ? "" : `, every ${oneLine(target.interval, 20)}`;
+  const error = target.error === undefined ? "" : `\n  ${target.error}`;
+  return `${health === "up" ? "up" : health.toUpperCase()} ${oneLine(pool, 100)} ${
+    oneLine(target.instance, 200)
+  }${own.length === 0 ? "" : ` (${own.join(" ")})`}${scraped}${interval}${error}`;
+}

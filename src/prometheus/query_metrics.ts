@@ -1,0 +1,222 @@
+/** Tool `query_metrics`: the result of a PromQL query at one moment. */
+import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
+import type { AskOptions, InstantResult, InstantSeries, PrometheusApi } from "./api.ts";
+import { explainEmpty } from "./empty_result.ts";
+import { instantText } from "./instant_text.ts";
+import { type MetricCatalogue, typeOfSeries } from "./metric_catalogue.ts";
+import { metricUnit, numberOf, type Unit, unitOf, unitText } from "./metric_unit.ts";
+import { loadPromql, mistakes, type ParsedQuery, readPromql } from "./promql.ts";
+import { explainRefusal } from "./promql_refusal.ts";
+import { narrowerQuery } from "./narrower_query.ts";
+import { safeLabels, seriesText } from "./series_labels.ts";
+import { parseTime, utc } from "./time.ts";
+import { bounded, echo, tellable } from "./told.ts";
+
+/** Series that are fetched before they are put in order; more are cut by Prometheus itself. */
+const mostFetched = 2_000;
+/** Samples of each series of a range vector that are shown. */
+const mostSamples = 30;
+
+const input = z.strictObject({
+  query: z.string().min(1).describe("PromQL, such as sum by (job) (rate(http_requests_total[5m]))"),
+  time: z.string().default("now").describe("now, now-1h, RFC 3339 or epoch"),
+  limit: z.int().min(1).max(500).default(30).describe("Series to show"),
+});
+
+const output = z.object({
+  query: z.string(),
+  time: z.string().describe("UTC"),
+  type: z.enum(["vector", "scalar", "string", "matrix"]),
+  unit: z.string().optional(),
+  total: z.number().describe("Series of the whole result"),
+  more: z.boolean().optional().describe("There are more than total, by an unknown number"),
+  series: z.array(z.object({
+    labels: z.object({}).catchall(z.string()),
+    value: z.string().optional().describe("Prometheus's own text"),
+    histogram: z.object({ count: z.string(), sum: z.string() }).optional(),
+    samples: z.array(z.object({ time: z.string(), value: z.string() })).optional(),
+    sample_count: z.number().optional(),
+  })),
+  narrower: z.array(z.string()).optional().describe("Queries whose result fits"),
+  explanation: z.array(z.string()).optional().describe("Why there is no result"),
+  warnings: z.array(z.string()).describe("Prometheus's own"),
+  infos: z.array(z.string()).describe("Prometheus's own"),
+  hints: z.array(z.string()).describe("Likely mistakes in the query"),
+});
+/** The structured answer. */
+export type InstantAnswer = z.output<typeof output>;
+
+/** A result with all that its presentation needs. */
+interface Result extends InstantResult {
+  readonly parsed: ParsedQuery;
+  readonly time: number;
+  readonly limit: number;
+  readonly total: number;
+  readonly unit: Unit | undefined;
+  readonly hints: readonly string[];
+  readonly explanation: readonly string[];
+}
+
+/** Runs one PromQL query at one moment; `now` gives epoch seconds. */
+export function queryMetrics(
+  api: PrometheusApi,
+  catalogue: MetricCatalogue,
+  now: () => number = () => Date.now() / 1000,
+): Tool {
+  return defineTool({
+    name: "query_metrics",
+    title: "Query metrics",
+    description:
+      "Runs a PromQL query at one moment: the values by series, highest first, with units. Says why a result is " +
+      "empty, points to a syntax error, warns of common mistakes. For change over time use query_metrics_range.",
+    input,
+    output,
+    async run(args, { signal }): Promise<Result> {
+      await loadPromql();
+      const parsed = readPromql(args.query);
+      const current = Math.floor(now());
+      const time = parseTime(args.time, current);
+      const options = { signal, limit: mostFetched };
+      const [result, metadata] = await Promise.all([
+        ask(api, parsed, args.time === "now" ? undefined : time, args.limit, options),
+        catalogue.describe(metricsOf(parsed), { signal }),
+      ]);
+      const typeOf = (metric: string) => typeOfSeries(metric, metadata.get(metric));
+      const unit = unitOf(parsed.expression, (metric) => metricUnit(metric, metadata.get(metric)?.unit));
+      const empty = result.series.length + result.ranges.length === 0;
+      // By Prometheus's own clock where it tells: ours may be another.
+      const evaluated = args.time === "now" && result.type !== "matrix"
+        ? result.series[0]?.value?.[0]
+        : undefined;
+      return {
+        ...result,
+        parsed,
+        time: evaluated === undefined ? time : Math.floor(evaluated),
+        limit: args.limit,
+        unit,
+        hints: mistakes(parsed, typeOf),
+        explanation: empty
+          ? await explainEmpty(parsed, time, { api, catalogue, options: { signal }, now: current })
+          : [],
+      };
+    },
+    present: presentResult,
+  });
+}
+
+/** Metrics whose metadata are worth a request. */
+export function metricsOf(parsed: ParsedQuery): readonly string[] {
+  return [...new Set(parsed.selectors.flatMap(({ metric }) => metric ?? []))].slice(0, 4);
+}
+
+/** The result in its order; where Prometheus cut it, its greatest values and how many there are in all. */
+async function ask(
+  api: PrometheusApi,
+  parsed: ParsedQuery,
+  time: number | undefined,
+  shown: number,
+  options: AskOptions,
+): Promise<InstantResult & { readonly total: number }> {
+  let result: InstantResult;
+  try {
+    result = await api.query(parsed.text, time, options);
+  } catch (error) {
+    if (error instanceof CallError) throw explainRefusal(error, parsed);
+    throw error;
+  }
+  const sorted = isSorted(parsed);
+  if (!result.truncated || result.type !== "vector") {
+    const series = sorted ? result.series : inOrder(result.series, lowestFirst(parsed));
+    return { ...result, series, total: result.series.length + result.ranges.length };
+  }
+  // A comment at the end of the query ends with its line.
+  const wrapped = `(\n${parsed.text}\n)`;
+  try {
+    const [counted, top] = await Promise.all([
+      api.query(`count ${wrapped}`, time, options),
+      sorted
+        ? undefined
+        : api.query(`${lowestFirst(parsed) ? "bottomk" : "topk"}(${shown}, ${wrapped})`, time, options),
+    ]);
+    const total = numberOf(counted.series[0]?.value?.[1] ?? "");
+    if (!Number.isFinite(total)) throw new CallError("failed", "Cannot count");
+    // topk passes over native histograms.
+    if (top === undefined || top.series.length === 0) return { ...result, truncated: false, total };
+    const warnings = result.warnings.filter((text) => !text.includes("truncated due to limit"));
+    return { ...result, warnings, series: inOrder(top.series, lowestFirst(parsed)), truncated: false, total };
+  } catch (error) {
+    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    return { ...result, total: result.series.length };
+  }
+}
+
+/** Whether the query itself says what comes first. */
+function isSorted({ expression }: ParsedQuery): boolean {
+  if (expression.kind === "call") return expression.name.startsWith("sort");
+  return expression.kind === "aggregate" && /^(?:topk|bottomk)$/.test(expression.operator);
+}
+
+/** Whether 0 is what matters: `up` and its like. */
+export function lowestFirst({ expression }: ParsedQuery): boolean {
+  return expression.kind === "selector" && /^(?:up|\w+_up|\w*probe_success)$/.test(expression.metric ?? "");
+}
+
+/** By value, NaN last; equal ones by their labels. */
+function inOrder(series: readonly InstantSeries[], lowest: boolean): readonly InstantSeries[] {
+  const keyed = series.map((one) => {
+    const value = numberOf(one.value?.[1] ?? one.histogram?.[1].count ?? "NaN");
+    return {
+      one,
+      value: Number.isNaN(value) ? -Infinity : lowest ? -value : value,
+      nan: Number.isNaN(value),
+    };
+  });
+  keyed.sort((a, b) =>
+    Number(a.nan) - Number(b.nan) || (a.value < b.value ? 1 : a.value > b.value ? -1 : 0) ||
+    (seriesText(a.one.metric) < seriesText(b.one.metric) ? -1 : 1)
+  );
+  return keyed.map(({ one }) => one);
+}
+
+function presentResult(result: Result, budget: number): Presentation<InstantAnswer> {
+  const all = result.type === "matrix"
+    ? result.ranges.map(({ metric, values, histograms }) => ({
+      labels: metric,
+      sample_count: values.length + histograms.length,
+      samples: (values.length > 0
+        ? values.slice(-mostSamples)
+        : histograms.slice(-mostSamples).map(([at, { count }]) => [at, count] as const))
+        .map(([at, value]) => ({ time: utc(at), value })),
+    }))
+    : result.series.map(({ metric, value, histogram }) => ({
+      labels: metric,
+      ...(value === undefined ? {} : { value: value[1] }),
+      ...(histogram === undefined ? {} : { histogram: { count: histogram[1].count, sum: histogram[1].sum } }),
+    }));
+  const candidates = all.slice(0, result.limit);
+  const make = (shown: number): Presentation<InstantAnswer> => {
+    const series = candidates.slice(0, shown).map((one) => ({ ...one, labels: safeLabels(one.labels) }));
+    const cut = shown < result.total || result.truncated;
+    const structured: InstantAnswer = {
+      query: echo(result.parsed.text, budget),
+      time: utc(result.time),
+      type: result.type,
+      ...(unitText(result.unit) === "" ? {} : { unit: unitText(result.unit) }),
+      total: result.total,
+      ...(result.truncated ? { more: true } : {}),
+      series,
+      ...(cut && result.type === "vector"
+        ? { narrower: bounded(narrowerQuery(result.parsed, all.map(({ labels }) => labels), shown), budget) }
+        : {}),
+      ...(result.explanation.length > 0 ? { explanation: bounded(result.explanation, budget) } : {}),
+      warnings: tellable(result.warnings, budget),
+      infos: tellable(result.infos, budget),
+      hints: bounded(result.hints, budget),
+    };
+    return { text: instantText(structured, result.unit), structured, rows: shown };
+  };
+  return largestThatFits(candidates.length, make, budget);
+}

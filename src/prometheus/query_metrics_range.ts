@@ -1,0 +1,283 @@
+/** Tool `query_metrics_range`: what series did over a time range. */
+import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
+import type { HistogramSample, Labels, PrometheusApi, RangeResult, RangeSeries, Sample } from "./api.ts";
+import { explainEmpty } from "./empty_result.ts";
+import { type MetricCatalogue, typeOfSeries } from "./metric_catalogue.ts";
+import { metricUnit, numberOf, type Unit, unitOf, unitText } from "./metric_unit.ts";
+import { narrowerQuery } from "./narrower_query.ts";
+import { loadPromql, mistakes, type ParsedQuery, readPromql } from "./promql.ts";
+import { isCounter } from "./promql_mistakes.ts";
+import { explainRefusal } from "./promql_refusal.ts";
+import { lowestFirst, metricsOf } from "./query_metrics.ts";
+import { rangeNotes } from "./range_notes.ts";
+import { rangeText } from "./range_text.ts";
+import { readScrapeInterval } from "./scrape_interval.ts";
+import { safeLabels } from "./series_labels.ts";
+import { onAxis, type SeriesStatistics, seriesStatistics } from "./series_statistics.ts";
+import { type Thinning, thinning } from "./shown_points.ts";
+import { sparkline } from "./sparkline.ts";
+import { chooseStep, pointsOf, type TimeRange } from "./step.ts";
+import { parseDuration, parseTime, utc } from "./time.ts";
+import { bounded, echo, tellable } from "./told.ts";
+
+/** Samples that one answer of Prometheus's may hold, at some 25 bytes each. */
+const mostSamples = 150_000;
+/** Series that are fetched before the greatest are chosen. */
+const mostFetched = 2_000;
+/** Steps from which on scrapes are surely more frequent. */
+const longStep = 60;
+
+const input = z.strictObject({
+  query: z.string().min(1).describe("PromQL, such as sum(rate(http_requests_total[5m]))"),
+  duration: z.string().default("1h").describe("Up to end: 30m, 24h, 7d"),
+  start: z.string().optional().describe("In place of duration: now-1d, RFC 3339 or epoch"),
+  end: z.string().default("now"),
+  step: z.string().optional().describe("Such as 1m; chosen if absent"),
+  limit: z.int().min(1).max(100).default(10).describe("Series to show"),
+});
+
+const moment = z.object({ time: z.string(), value: z.string() });
+const output = z.object({
+  query: z.string(),
+  start: z.string().describe("UTC"),
+  end: z.string(),
+  step_seconds: z.number(),
+  unit: z.string().optional(),
+  total: z.number().describe("Series of the whole result"),
+  more: z.boolean().optional().describe("There are more than total, by an unknown number"),
+  series: z.array(z.object({
+    labels: z.object({}).catchall(z.string()),
+    points: z.number(),
+    sparkline: z.string().optional(),
+    first: moment,
+    last: moment,
+    min: moment.optional(),
+    max: moment.optional(),
+    average: z.number().optional(),
+    trend: z.enum(["rising", "falling", "flat", "unclear"]),
+    slope_per_hour: z.number().optional(),
+    change: z.number().optional().describe("Last less first"),
+    change_percent: z.number().optional().describe("Of first; absent from zero"),
+    counter_increase: z.number().optional().describe("Of a raw counter, its restarts taken into account"),
+    gaps: z.array(z.object({ from: z.string(), to: z.string(), points: z.number() })),
+    values: z.array(z.string().nullable()).optional().describe("At axis; null: none"),
+  })),
+  axis: z.object({ start: z.string(), step_seconds: z.number() }).optional().describe("Times of values"),
+  narrower: z.array(z.string()).optional().describe("Queries whose result fits"),
+  explanation: z.array(z.string()).optional().describe("Why there is no result"),
+  warnings: z.array(z.string()).describe("Prometheus's own"),
+  infos: z.array(z.string()).describe("Prometheus's own"),
+  hints: z.array(z.string()).describe("Likely mistakes in the query"),
+  notes: z.array(z.string()).optional(),
+});
+/** The structured answer. */
+export type RangeAnswer = z.output<typeof output>;
+
+interface Measured {
+  readonly labels: Labels;
+  readonly samples: readonly Sample[];
+  readonly statistics: SeriesStatistics;
+}
+
+interface Result extends RangeResult {
+  readonly parsed: ParsedQuery;
+  readonly range: TimeRange;
+  readonly limit: number;
+  readonly unit: Unit | undefined;
+  readonly counter: boolean;
+  readonly maxPoints: number;
+  readonly hints: readonly string[];
+  readonly notes: readonly string[];
+  readonly explanation: readonly string[];
+}
+
+/** Runs one PromQL query over a time range; `now` gives epoch seconds. */
+export function queryMetricsRange(
+  api: PrometheusApi,
+  catalogue: MetricCatalogue,
+  { maxPoints }: { readonly maxPoints: number },
+  now: () => number = () => Date.now() / 1000,
+): Tool {
+  return defineTool({
+    name: "query_metrics_range",
+    title: "Query metrics over time",
+    description:
+      "Runs a PromQL query over a time range: per series the first and last value, growth in percent, minimum and " +
+      "maximum with their times, average, trend, gaps, a sparkline and the points. Chooses the step itself.",
+    input,
+    output,
+    async run(args, { signal }): Promise<Result> {
+      await loadPromql();
+      const parsed = readPromql(args.query);
+      const current = Math.floor(now());
+      const asked = timesOf(args, current);
+      let range = chooseStep({ ...asked, maxPoints });
+      if (asked.step === undefined && range.step < longStep) {
+        const matchers = parsed.selectors[0]?.matchers ?? [];
+        const interval = await readScrapeInterval(api, matchers, asked.end, { signal });
+        range = chooseStep({ ...asked, maxPoints, scrapeInterval: interval });
+      }
+      const limit = Math.max(1, Math.min(mostFetched, Math.floor(mostSamples / pointsOf(range))));
+      const [result, described] = await Promise.all([
+        ask(api, parsed, range, { signal, limit }),
+        catalogue.describe(metricsOf(parsed), { signal }),
+      ]);
+      const typeOf = (metric: string) => typeOfSeries(metric, described.get(metric));
+      const { expression } = parsed;
+      return {
+        ...result,
+        parsed,
+        range,
+        limit: args.limit,
+        maxPoints,
+        unit: unitOf(expression, (metric) => metricUnit(metric, described.get(metric)?.unit)),
+        counter: expression.kind === "selector" && expression.metric !== undefined &&
+          isCounter(expression.metric, typeOf),
+        hints: mistakes(parsed, typeOf),
+        notes: rangeNotes(parsed, range, result.series),
+        explanation: result.series.length > 0
+          ? []
+          : await explainEmpty(parsed, Math.min(asked.end, current), {
+            api,
+            catalogue,
+            options: { signal },
+            now: current,
+            lastPoint: range.end,
+          }),
+      };
+    },
+    present,
+  });
+}
+
+/** The times that the caller means, in epoch seconds. */
+function timesOf(
+  args: z.output<typeof input>,
+  now: number,
+): { readonly start: number; readonly end: number; readonly step: number | undefined } {
+  const end = parseTime(args.end, now, "end");
+  const start = args.start === undefined
+    ? end - parseDuration(args.duration)
+    : parseTime(args.start, now, "start");
+  return { start, end, step: args.step === undefined ? undefined : parseDuration(args.step, "step") };
+}
+
+async function ask(
+  api: PrometheusApi,
+  parsed: ParsedQuery,
+  range: TimeRange,
+  options: { readonly signal: AbortSignal; readonly limit: number },
+): Promise<RangeResult> {
+  try {
+    return await api.queryRange(parsed.text, range, options);
+  } catch (error) {
+    if (error instanceof CallError) throw explainRefusal(error, parsed);
+    throw error;
+  }
+}
+
+/** Series with their figures, in order of their averages; native histograms are taken for their counts. */
+function measure(
+  series: readonly RangeSeries[],
+  range: TimeRange,
+  lowest: boolean,
+): readonly Measured[] {
+  const sign = lowest ? -1 : 1;
+  const key = ({ statistics: { average } }: Measured) => average === undefined ? -Infinity : sign * average;
+  return series.flatMap(({ metric, values, histograms }) => {
+    const samples = values.length > 0 ? values : histograms.map(countOf);
+    const statistics = seriesStatistics(samples, range);
+    return statistics === undefined ? [] : [{ labels: metric, samples, statistics }];
+  }).sort((a, b) => key(a) === key(b) ? 0 : key(b) - key(a));
+}
+
+function countOf([time, { count }]: HistogramSample): Sample {
+  return [time, count];
+}
+
+function present(result: Result, budget: number): Presentation<RangeAnswer> {
+  const { range } = result;
+  const all = measure(result.series, range, lowestFirst(result.parsed));
+  const candidates = all.slice(0, result.limit);
+  const make = (shown: number, thin: Thinning): Presentation<RangeAnswer> => {
+    const structured = answerOf(result, all, candidates.slice(0, shown), thin, budget);
+    return {
+      text: rangeText(structured, { range, unit: result.unit, thin }),
+      structured,
+      rows: shown,
+    };
+  };
+  const thin = thinning(range, candidates.length, result.maxPoints);
+  const whole = largestThatFits(candidates.length, (shown) => make(shown, thin), budget);
+  if (whole.rows === candidates.length) return whole;
+  // Figures of more series before the points of fewer.
+  return largestThatFits(candidates.length, (shown) => make(shown, { every: 1, series: 0 }), budget);
+}
+
+function answerOf(
+  { parsed, range, unit, counter, truncated, ...result }: Result,
+  all: readonly Measured[],
+  shown: readonly Measured[],
+  thin: Thinning,
+  budget: number,
+): RangeAnswer {
+  const cut = shown.length < all.length || truncated;
+  return {
+    query: echo(parsed.text, budget),
+    start: utc(range.start),
+    end: utc(range.end),
+    step_seconds: range.step,
+    ...(unitText(unit) === "" ? {} : { unit: unitText(unit) }),
+    total: all.length,
+    ...(truncated ? { more: true } : {}),
+    series: shown.map(({ labels, samples, statistics }, index) => {
+      const { min, max, average, trend, change, changePercent } = statistics;
+      const drawn = min?.value === max?.value
+        ? ""
+        : sparkline(onAxis(samples, range).map((value) => value === undefined ? undefined : numberOf(value)));
+      return {
+        labels: safeLabels(labels),
+        points: statistics.points,
+        ...(drawn === "" ? {} : { sparkline: drawn }),
+        first: momentOf(statistics.first),
+        last: momentOf(statistics.last),
+        ...(min === undefined ? {} : { min: momentOf(min) }),
+        ...(max === undefined ? {} : { max: momentOf(max) }),
+        ...(average === undefined ? {} : { average }),
+        trend: trend.direction,
+        ...(Number.isFinite(trend.slope) ? { slope_per_hour: trend.slope * 3600 } : {}),
+        ...(Number.isFinite(change) ? { change } : {}),
+        ...(changePercent === undefined ? {} : { change_percent: changePercent }),
+        ...(counter ? { counter_increase: statistics.counted } : {}),
+        gaps: statistics.gaps.slice(0, 5).map(({ from, to, points }) => ({
+          from: utc(from),
+          to: utc(to),
+          points,
+        })),
+        ...(index < thin.series
+          ? { values: onAxis(samples, range, thin.every).map((value) => value ?? null) }
+          : {}),
+      };
+    }),
+    ...(thin.series > 0 && shown.length > 0
+      ? { axis: { start: utc(range.start), step_seconds: range.step * thin.every } }
+      : {}),
+    ...(cut
+      ? { narrower: bounded(narrowerQuery(parsed, all.map(({ labels }) => labels), shown.length), budget) }
+      : {}),
+    ...(result.explanation.length > 0 ? { explanation: bounded(result.explanation, budget) } : {}),
+    warnings: tellable(result.warnings, budget),
+    infos: tellable(result.infos, budget),
+    hints: bounded(result.hints, budget),
+    ...(result.notes.length > 0 ? { notes: bounded(result.notes, budget) } : {}),
+  };
+}
+
+function momentOf(
+  { time, value }: { readonly time: number; readonly value: string },
+): z.output<typeof moment> {
+  return { time: utc(time), value };
+}

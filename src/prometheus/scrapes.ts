@@ -1,0 +1,50 @@
+/** How long a window has to be for a rate: four scrapes, so that one that fails does not leave it without two samples. */
+import { selector } from "./promql.ts";
+import type { Asking, Service } from "./service.ts";
+import { scrapeInterval } from "./instances.ts";
+import { formatDuration } from "./time.ts";
+
+/** A window that was made fit. */
+export interface FittedWindow {
+  /** Seconds. */
+  readonly window: number;
+  readonly notes: readonly string[];
+}
+
+const scrapesInWindow = 4;
+const seriesLooked = 20;
+
+/** The seconds between two samples of a service; undefined when there are not two. */
+export async function readInterval(
+  { api, time, signal }: Asking,
+  service: Service,
+  metric: string,
+): Promise<number | undefined> {
+  if (service.metrics.has("up")) {
+    const { ranges } = await api.query(`${selector("up", service.matchers)}[15m]`, time, {
+      signal,
+      limit: seriesLooked,
+    });
+    const interval = scrapeInterval(ranges);
+    if (interval !== undefined) return interval;
+  }
+  // Of many series only how many samples they have: it is enough for services that have no `up` of their own.
+  const counted = `max(count_over_time(${selector(metric, service.matchers)}[1h]))`;
+  const samples = Number((await api.query(counted, time, { signal })).series[0]?.value?.[1] ?? NaN);
+  return samples > 1 ? 3600 / samples : undefined;
+}
+
+/** The window that was asked for, or the least one that holds four scrapes. */
+export function fitWindow(asked: number, interval: number | undefined): FittedWindow {
+  if (interval === undefined) return { window: asked, notes: [] };
+  const least = Math.ceil(scrapesInWindow * interval);
+  if (asked >= least) return { window: asked, notes: [] };
+  return {
+    window: least,
+    notes: [
+      `window ${formatDuration(asked)} holds fewer than four scrapes, which come every ${
+        formatDuration(Math.round(interval * 10) / 10)
+      }: ${formatDuration(least)} is used`,
+    ],
+  };
+}

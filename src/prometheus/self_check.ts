@@ -1,0 +1,78 @@
+/** `--check`: what is at PROMETHEUS_URL, and as whom it is asked. */
+import { CallError } from "../common/errors.ts";
+import { count, plural } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import type { PrometheusApi } from "./api.ts";
+import type { PrometheusSettings } from "./settings.ts";
+
+const checkMs = 15_000;
+
+/** Connects and reports; true when queries are answered. */
+export async function checkPrometheus(
+  api: PrometheusApi,
+  settings: PrometheusSettings,
+  say: (line: string) => void,
+): Promise<boolean> {
+  const { url, credentials } = settings;
+  const signal = AbortSignal.timeout(checkMs);
+  const options = { signal };
+  /** What is good to know, and not there with every backend. */
+  const optional = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (error instanceof CallError) return undefined;
+      throw error;
+    }
+  };
+  try {
+    // The one call without which nothing works.
+    const { series: [up] } = await api.query("count(up)", undefined, options);
+    const [build, runtime, targets] = await Promise.all([
+      optional(() => api.buildInfo(options)),
+      optional(() => api.runtimeInfo(options)),
+      optional(() => api.targets("active", options)),
+    ]);
+    const name = build === undefined || build.application === "" ? "Prometheus" : build.application;
+    const version = build === undefined || build.version === "" ? "of an unknown version" : build.version;
+    const tls = url.protocol === "https:" ? "over TLS" : "without TLS";
+    say(`Connected to ${url.host}, ${visible(name)} ${visible(version)}, ${tls}.`);
+    say(
+      credentials.variables.length === 0
+        ? "No credentials are set, and none are asked for."
+        : `The credentials of ${credentials.variables.join(", ")} were accepted, or not looked at.`,
+    );
+    if (credentials.variables.length > 0 && url.protocol === "http:" && !isLoopback(url.hostname)) {
+      say("They travel unencrypted: use https if anybody can listen on the way.");
+    }
+    if (targets === undefined) {
+      say("This backend does not tell its targets: list_targets can't be used.");
+    } else {
+      const down = targets.active.filter(({ health }) => health === "down").length;
+      const well = targets.active.filter(({ health }) => health === "up").length;
+      say(`It scrapes ${plural(targets.active.length, "target")}: ${count(well)} up, ${count(down)} down.`);
+    }
+    if (up === undefined) {
+      say("No series named up has a sample now: is this the right server, and the right tenant?");
+    }
+    if (runtime !== undefined && runtime.storageRetention !== "") {
+      say(`It keeps samples for ${visible(runtime.storageRetention)}.`);
+    }
+    if (runtime?.reloadConfigSuccess === false) say("Its last reload of its configuration failed.");
+    say("prometheus-mcp only reads: no call that writes, reloads or deletes is in it.");
+    return true;
+  } catch (error) {
+    if (signal.aborted) {
+      say(`Not connected to ${url.host}: there was no answer within ${checkMs / 1000} s.`);
+      return false;
+    }
+    if (!(error instanceof CallError)) throw error;
+    say(`Not connected: ${error.message}.`);
+    if (error.hint !== undefined) say(`${error.hint.charAt(0).toUpperCase()}${error.hint.slice(1)}.`);
+    return false;
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "[::1]" || /^127\./.test(host);
+}

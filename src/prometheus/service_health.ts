@@ -1,0 +1,205 @@
+/** What is known of a service at one moment, and the verdict that follows. */
+import { CallError } from "../common/errors.ts";
+import { plural } from "../common/units.ts";
+import { type Instance, type Instances, readInstances } from "./instances.ts";
+import { durationText, type Latency, readLatency } from "./latency.ts";
+import { rate, readRequests, type Requests } from "./requests.ts";
+import { fitWindow } from "./scrapes.ts";
+import type { Asking, Service } from "./service.ts";
+import { readServiceAlerts, type ServiceAlerts } from "./service_alerts.ts";
+import { utc } from "./time.ts";
+
+/** `unknown`: nothing bad was seen, but too little was seen. */
+export const healthVerdicts = ["healthy", "degraded", "down", "unknown"] as const;
+/** See {@linkcode healthVerdicts}. */
+export type HealthVerdict = (typeof healthVerdicts)[number];
+
+/** What was asked; undefined where asking failed, which `failures` then tells. */
+export interface Symptoms {
+  readonly service: Service;
+  /** Seconds of the windows of rates. */
+  readonly window: number;
+  readonly instances: Instances | undefined;
+  readonly requests: Requests | undefined;
+  readonly dayBefore: Requests | undefined;
+  readonly latency: Latency | undefined;
+  readonly alerts: ServiceAlerts | undefined;
+  /** Sentences without a full stop. */
+  readonly failures: readonly string[];
+  /** What Prometheus warned of: then something may be missing. */
+  readonly warnings: readonly string[];
+}
+
+/** A verdict and what it rests on. */
+export interface Judgement {
+  readonly verdict: HealthVerdict;
+  /** What speaks against the service, the worst first. */
+  readonly reasons: readonly string[];
+  /** What would have to be known for `healthy`. */
+  readonly missing: readonly string[];
+}
+
+const usualWindow = 300;
+const day = 86_400;
+/** The quantile by which latency is judged. */
+export const judgedQuantile = 0.95;
+
+/** From here on errors speak against a service whatever was the day before; from the second, if they have doubled. */
+const badRatio = 0.05;
+const worseRatio = 0.01;
+const worseFactor = 2;
+/** Latency speaks against a service when it has doubled, and by as much that somebody could notice. */
+const slowerFactor = 2;
+const noticeableMs = 50;
+/** Traffic that falls to less than that part has been lost, if there was any to speak of. */
+const lostPart = 0.1;
+const trafficToSpeakOf = 0.1;
+/** An instance that failed so often within the window flaps. */
+const flaps = 2;
+
+/** Asks for all of it; what can't be asked is told, and the rest is asked nevertheless. */
+export async function readSymptoms(asking: Asking, service: Service): Promise<Symptoms> {
+  const failures: string[] = [];
+  const attempt = async <T>(what: string, read: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      failures.push(`${what}: ${error.message}`);
+      return undefined;
+    }
+  };
+  const alertsRead = attempt("alerts", () => readServiceAlerts(asking, service));
+  const instances = service.metrics.has("up")
+    ? await attempt("instances", () => readInstances(asking, service))
+    : undefined;
+  const { window } = fitWindow(usualWindow, instances?.interval);
+  const [requests, dayBefore, latency, alerts] = await Promise.all([
+    attempt("requests", () => readRequests(asking, service, window)),
+    attempt(
+      "requests a day before",
+      () => readRequests({ ...asking, time: asking.time - day }, service, window),
+    ),
+    attempt("latency", () => readLatency(asking, service, [judgedQuantile], window)),
+    alertsRead,
+  ]);
+  const warnings = [requests?.rates, dayBefore?.rates, latency?.latency].flatMap((told) =>
+    told?.warnings ?? []
+  );
+  return {
+    service,
+    window,
+    instances,
+    requests,
+    dayBefore,
+    latency: latency?.latency,
+    alerts,
+    failures,
+    warnings: [...new Set(warnings)],
+  };
+}
+
+/** The verdict. Never `healthy` where what it takes is not known. */
+export function judge(symptoms: Symptoms): Judgement {
+  const { service, instances, alerts } = symptoms;
+  const missing = findMissing(symptoms);
+  if (service.goneSince !== undefined) {
+    const reason = `it has no samples any more: the last was at ${utc(Math.floor(service.goneSince))}`;
+    return { verdict: "down", reasons: [reason], missing: symptoms.failures };
+  }
+  const all = instances?.all ?? [];
+  const up = all.filter(({ state }) => state === "UP");
+  const reasons = [
+    ...instanceReasons(all),
+    ...(alerts?.firing ?? []).filter(({ matters }) => matters).slice(0, 3).map(({ name, severity }) =>
+      `alert ${name} fires${severity === "" ? "" : ` (${severity})`}`
+    ),
+    ...requestReasons(symptoms),
+    ...latencyReasons(symptoms.latency),
+  ];
+  // What is down needs no more to be known; what could not be asked is told anyhow.
+  if (all.length > 0 && up.length === 0) return { verdict: "down", reasons, missing: symptoms.failures };
+  if (reasons.length > 0) return { verdict: "degraded", reasons, missing };
+  return { verdict: missing.length === 0 ? "healthy" : "unknown", reasons, missing };
+}
+
+function instanceReasons(all: readonly Instance[]): readonly string[] {
+  const named = (list: readonly Instance[]) =>
+    list.slice(0, 3).map(({ name }) => name).join(", ") + (list.length > 3 ? " …" : "");
+  const up = all.filter(({ state }) => state === "UP");
+  const down = all.filter(({ state }) => state === "DOWN");
+  const stale = all.filter(({ state }) => state === "STALE");
+  const flapping = up.filter(({ failures }) => failures >= flaps);
+  return [
+    ...(down.length === 0
+      ? []
+      : [`${down.length} of ${plural(down.length + up.length, "instance")} DOWN: ${named(down)}`]),
+    // Where others are left it may have been replaced, which is no fault.
+    ...(up.length > 0 || stale.length === 0
+      ? []
+      : [`${plural(stale.length, "instance")} no longer scraped: ${named(stale)}`]),
+    ...(flapping.length === 0
+      ? []
+      : [`${plural(flapping.length, "instance")} up and down again: ${named(flapping)}`]),
+  ];
+}
+
+function requestReasons({ requests, dayBefore }: Symptoms): readonly string[] {
+  const now = requests?.rates;
+  const before = dayBefore?.rates;
+  const usual = before?.requestsPerSecond ?? 0;
+  const current = now?.requestsPerSecond ?? 0;
+  const reasons: string[] = [];
+  if (now !== undefined && current > 0) {
+    const rose = before !== undefined && now.ratio >= worseRatio && now.ratio >= worseFactor * before.ratio;
+    if (now.ratio >= badRatio || rose) {
+      reasons.push(
+        `${rate(now.ratio * 100)}% of requests fail (${rate(now.errorsPerSecond)} of ${rate(current)}/s)` +
+          (rose ? `, a day before ${rate(before.ratio * 100)}%` : ""),
+      );
+    }
+  }
+  if (usual >= trafficToSpeakOf && current < lostPart * usual) {
+    reasons.push(`traffic fell from ${rate(usual)}/s a day before to ${rate(current)}/s`);
+  }
+  return reasons;
+}
+
+function latencyReasons(latency: Latency | undefined): readonly string[] {
+  const [p95] = latency?.quantiles ?? [];
+  if (latency === undefined || p95 === undefined || !(latency.observationsPerSecond > 0)) return [];
+  const ms = latency.unit === "s" ? 1000 : 1;
+  const { value, dayBefore } = p95;
+  if (!(value >= slowerFactor * dayBefore && (value - dayBefore) * ms >= noticeableMs)) return [];
+  return [
+    `p95 latency is ${durationText(value, latency.unit)}, a day before ${
+      durationText(dayBefore, latency.unit)
+    }`,
+  ];
+}
+
+function findMissing(symptoms: Symptoms): readonly string[] {
+  const { service, instances, requests, alerts, failures, warnings } = symptoms;
+  const missing = [...failures];
+  const traffic = (requests?.rates?.requestsPerSecond ?? 0) > 0;
+  const scraped = (instances?.all.length ?? 0) > 0;
+  if (service.goneSince === undefined && requests !== undefined && !traffic) {
+    missing.push(
+      requests.rates === undefined
+        ? "errors: nothing that counts its requests by status was found; that it is scraped does not say that it works"
+        : "errors: there were no requests, which says nothing",
+    );
+  }
+  if (
+    !scraped && !traffic && service.goneSince === undefined &&
+    !failures.some((f) => f.startsWith("instances"))
+  ) {
+    missing.push("instances: it has no up series");
+  }
+  if (alerts === undefined && !failures.some((failure) => failure.startsWith("alerts"))) {
+    missing.push("alerts: not asked");
+  }
+  if ((instances?.unread ?? 0) > 0) missing.push(`instances: ${instances?.unread} were not read`);
+  if (warnings.length > 0) missing.push(`parts of answers: Prometheus warns: ${warnings.join("; ")}`);
+  return missing;
+}

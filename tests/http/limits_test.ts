@@ -1,0 +1,143 @@
+import assert from "@std/assert";
+import { HttpProgram, mcpRequest, messagesOf, patientProgram, sendRaw } from "../support/http_program.ts";
+import { eventually } from "../support/mcp.ts";
+import { permitted } from "../support/permitted.ts";
+
+const ignore = !permitted;
+
+Deno.test({
+  name: "more calls than there is room for are answered with 503 and Retry-After, health is not",
+  ignore,
+  async fn() {
+    await using program = await HttpProgram.start({ command: patientProgram });
+    const abort = new AbortController();
+    const waiting = Array.from(
+      { length: 64 },
+      (_, id) =>
+        program.send("tools/call", { name: "wait", arguments: { seconds: 50 } }, {
+          id,
+          signal: abort.signal,
+        }),
+    );
+    const responses = await Promise.all(waiting);
+    assert.ok(responses.every((response) => response.status === 200));
+    const refused = await program.send("tools/list", {});
+    assert.equal(refused.status, 503);
+    assert.match(refused.headers.get("retry-after") ?? "", /^\d+$/);
+    await refused.body?.cancel();
+    for (const path of ["/healthz", "/readyz"]) {
+      const response = await program.get(path);
+      assert.equal(response.status, 200);
+      await response.body?.cancel();
+    }
+    assert.equal(await program.metric('mcp_http_refusals_total{reason="overload"}'), 1);
+    abort.abort();
+    await Promise.allSettled(responses.map((response) => response.text()));
+    await eventually("all were cancelled", async () => await program.metric("mcp_patience_cancelled") === 64);
+    await eventually("there is room again", async () => await program.metric("mcp_http_exchanges") === 0);
+    assert.ok((await program.ask("tools/list")).result !== undefined);
+  },
+});
+
+const head = (headers: string) =>
+  `POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
+  `Accept: application/json, text/event-stream\r\n${headers}\r\n`;
+const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
+
+Deno.test({
+  name: "a body that does not come is waited for 10 s",
+  ignore,
+  async fn() {
+    await using program = await HttpProgram.start({ command: patientProgram });
+    const answer = await sendRaw(program.port, `${head("Content-Length: 100\r\n")}{"jsonrpc"`, 20_000);
+    assert.equal(statusOf(answer), 408, answer);
+    assert.match(answer, /longer than 10 s/);
+    await eventually("its place is free", async () => await program.metric("mcp_http_exchanges") === 0);
+  },
+});
+
+const ping = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" });
+const call = (args: string) =>
+  `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":${args}}}`;
+
+/** What is sent, and the status that it is answered with. */
+const bodies: readonly (readonly [string, number, Record<string, string>, string | Uint8Array])[] = [
+  ["a ping", 200, {}, ping],
+  ["a ping, with a charset", 200, { "content-type": "application/json; charset=utf-8" }, ping],
+  ["another content type", 415, { "content-type": "text/plain" }, ping],
+  ["a form", 415, { "content-type": "application/x-www-form-urlencoded" }, "a=b"],
+  ["a compressed body", 415, { "content-encoding": "gzip" }, ping],
+  ["an answer of one kind alone", 406, { accept: "application/json" }, ping],
+  ["nothing", 400, {}, ""],
+  ["half a message", 400, {}, ping.slice(0, 20)],
+  ["bytes that are no UTF-8", 400, {}, new Uint8Array([0x22, 0xff, 0x22])],
+  ["a number", 400, {}, "1"],
+  ["a message of another kind", 400, {}, '{"hello":"world"}'],
+  ["an id that is an object", 400, {}, '{"jsonrpc":"2.0","id":{},"method":"ping"}'],
+  ["a batch", 400, {}, `[${ping}]`],
+  ["a batch bomb", 400, {}, `[${Array(10_000).fill(ping).join()}]`],
+  ["100,000 levels", 400, {}, call("[".repeat(100_000) + "]".repeat(100_000))],
+  ["100,000 keys", 400, {}, call(`{${Array.from({ length: 100_000 }, (_, i) => `"k${i}":1`).join()}}`)],
+  ["more than 1 MB", 413, {}, call(JSON.stringify({ value: "x".repeat(1024 * 1024) }))],
+  ["a prototype", 200, {}, call('{"__proto__":{"a":1},"value":"x"}')],
+  ["arguments of the wrong shape", 200, {}, call('"x"')],
+];
+
+Deno.test({
+  name: "what is no message that could be answered",
+  ignore,
+  async fn(t) {
+    await using program = await HttpProgram.start({ command: patientProgram });
+    for (const [what, status, headers, body] of bodies) {
+      await t.step(`${what}: ${status}`, async () => {
+        const response = await fetch(`${program.origin}/mcp`, {
+          ...mcpRequest("ping", {}, { headers }),
+          body: typeof body === "string" ? body : new Uint8Array(body),
+        });
+        const text = await response.text();
+        assert.equal(response.status, status, text);
+        if (status >= 400) assert.equal(JSON.parse(text).jsonrpc, "2.0");
+      });
+    }
+    await t.step("a body without its length is bounded too", async () => {
+      const chunk = "x".repeat(65_536);
+      const chunked = `10000\r\n${chunk}\r\n`.repeat(20);
+      const answer = await sendRaw(program.port, head("Transfer-Encoding: chunked\r\n") + chunked);
+      assert.equal(statusOf(answer), 413, answer.slice(0, 300));
+    });
+    await t.step("smuggled and repeated headers are refused", async () => {
+      for (
+        const headers of [
+          "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+          "Content-Length: 4\r\nContent-Length: 5\r\n",
+          "Content-Length: -1\r\n",
+          "Content-Length: 4x\r\n",
+          "Transfer-Encoding: chunked, identity\r\nContent-Length: 4\r\n",
+          `X-Long: ${"x".repeat(1_000_000)}\r\n`,
+          "X: y\r\n".repeat(1_000),
+          "X\0Y: z\r\n",
+        ]
+      ) {
+        const answer = await sendRaw(
+          program.port,
+          `${head(headers)}0\r\n\r\nGET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+          1_000,
+        );
+        const statuses = [...answer.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status);
+        assert.ok(
+          statuses.length <= 1 && statuses.every((status) => status === "400" || status === "431"),
+          answer,
+        );
+      }
+    });
+    await t.step("and the next call is answered; what was refused is in the audit log", async () => {
+      const [message] = await messagesOf(
+        await program.send("tools/call", { name: "echo", arguments: { value: "still here" } }),
+      );
+      assert.match(JSON.stringify(message?.result), /still here/);
+      const refused = program.auditLines.filter((line) => line.outcome === "invalid");
+      assert.ok(refused.some((line) => line.tool === "(malformed)"));
+      assert.equal(await program.metric("mcp_http_exchanges"), 0);
+    });
+  },
+});

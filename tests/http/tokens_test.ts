@@ -1,0 +1,205 @@
+import assert from "@std/assert";
+import { join } from "node:path";
+import { HttpProgram } from "../support/http_program.ts";
+import { eventually, runProgramToEnd } from "../support/mcp.ts";
+import { permitted } from "../support/permitted.ts";
+import { postgresAvailable } from "../support/postgres.ts";
+import { createProgramDatabase, endless } from "../support/program_database.ts";
+import { newToken } from "../../src/common/http/tokens.ts";
+
+/** A token file of the test's own. */
+async function tokenFile(text: string): Promise<{ path: string } & AsyncDisposable> {
+  const folder = await Deno.makeTempDir({ prefix: "tokens-" });
+  const path = join(folder, "tokens");
+  await Deno.writeTextFile(path, text, { mode: 0o600 });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+}
+
+const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+
+/** The status of a list of tools. */
+async function listStatus(program: HttpProgram, headers: Record<string, string> = {}): Promise<number> {
+  const response = await program.send("tools/list", {}, { headers });
+  await response.body?.cancel();
+  return response.status;
+}
+
+Deno.test({
+  name: "--new-token prints a token of 32 random bytes and its line, which then lets it in",
+  ignore: !permitted,
+  async fn(t) {
+    const made = await runProgramToEnd({ args: ["--new-token", "alice.smith-1_x"], plain: true });
+    assert.equal(made.code, 0);
+    const [token = "", line = "", rest] = made.stdout.split("\n");
+    assert.equal(rest, "");
+    assert.match(token, /^mcp_[A-Za-z0-9_-]{43}$/);
+    assert.match(line, /^alice\.smith-1_x:[0-9a-f]{64}$/);
+    const again = await runProgramToEnd({ args: ["--new-token", "alice.smith-1_x"], plain: true });
+    assert.notEqual(again.stdout, made.stdout);
+
+    await using file = await tokenFile(
+      `\uFEFF# people\n\n  ${line.replace(/:.*/, (hash) => hash.toUpperCase())}\r\n`,
+    );
+    await using program = await HttpProgram.start({ variables: { MCP_TOKENS_FILE: file.path } });
+    await t.step("with it a call is answered, under the token's name", async () => {
+      const answer = await program.ask("tools/call", { name: "list_tables", arguments: {} }, bearer(token));
+      assert.ok(answer.result !== undefined);
+      assert.equal(program.auditLines.at(-1)?.client, "alice.smith-1_x");
+      assert.ok(!program.stderr.includes(token));
+    });
+    await t.step(
+      "without it, with another, and with a broken header none is, on loopback either",
+      async () => {
+        const response = await program.send("tools/list");
+        assert.equal(response.status, 401);
+        assert.equal(response.headers.get("www-authenticate"), 'Bearer realm="mcp"');
+        await response.body?.cancel();
+        const wrong: Record<string, string> = {
+          "another token": `Bearer ${newToken("alice").token}`,
+          "the hash": `Bearer ${line.split(":")[1]}`,
+          "the token twice": `Bearer ${token}, Bearer ${token}`,
+          "another scheme": `Basic ${token}`,
+          "nothing after the scheme": "Bearer ",
+          "a cut token": `Bearer ${token.slice(0, -1)}`,
+          "a longer token": `Bearer ${token}x`,
+          "16 KB": `Bearer ${"x".repeat(16_000)}`,
+        };
+        for (const [what, authorization] of Object.entries(wrong)) {
+          assert.equal(await listStatus(program, { authorization }), 401, what);
+        }
+      },
+    );
+    await t.step("the scheme's letters may be of any case", async () => {
+      assert.equal(await listStatus(program, { authorization: `bEARER ${token}` }), 200);
+    });
+    await t.step("health needs none, and on loopback neither do the metrics", async () => {
+      for (const path of ["/healthz", "/readyz?exclude=backend", "/metrics"]) {
+        const response = await program.get(path);
+        assert.equal(response.status, 200, path);
+        await response.body?.cancel();
+      }
+    });
+  },
+});
+
+const badFiles: readonly (readonly [string, string, RegExp])[] = [
+  ["is empty", "", /holds no token/],
+  ["holds comments alone", "# nobody yet\n\n", /holds no token/],
+  ["has a line without a hash", "alice\n", /line 1 is not name:sha256hex/],
+  ["has a hash that is too short", `# x\nalice:${"a".repeat(63)}\n`, /line 2 is not/],
+  ["has a name with a blank", `al ice:${"a".repeat(64)}\n`, /line 1 is not/],
+  ["has a name of 65 characters", `${"a".repeat(65)}:${"a".repeat(64)}\n`, /line 1 is not/],
+  ["has a name twice", `a:${"a".repeat(64)}\na:${"b".repeat(64)}\n`, /line 2 has a name/],
+  ["has a token twice", `a:${"a".repeat(64)}\nb:${"A".repeat(64)}\n`, /line 2 has a token/],
+  ["holds the token itself", `alice:${newToken("alice").token}\n`, /line 1 is not/],
+];
+
+for (const [what, text, complaint] of badFiles) {
+  Deno.test({
+    name: `a token file that ${what} ends the start with exit 2, and is not repeated`,
+    ignore: !permitted,
+    async fn() {
+      await using file = await tokenFile(text);
+      const ended = await runProgramToEnd({
+        args: ["--http", "127.0.0.1:0"],
+        variables: { MCP_TOKENS_FILE: file.path },
+      });
+      assert.equal(ended.code, 2);
+      assert.match(ended.stderr, complaint);
+      assert.match(ended.stderr, /MCP_TOKENS_FILE/);
+      assert.ok(
+        !ended.stderr.includes(file.path) && !/mcp_[A-Za-z0-9_-]{43}/.test(ended.stderr),
+        ended.stderr,
+      );
+    },
+  });
+}
+
+Deno.test({
+  name: "a token file that is missing ends the start with exit 2",
+  ignore: !permitted,
+  async fn() {
+    const variables = { MCP_TOKENS_FILE: "/nowhere/tokens" };
+    const ended = await runProgramToEnd({ args: ["--http", ":0"], variables });
+    assert.equal(ended.code, 2);
+    assert.match(ended.stderr, /MCP_TOKENS_FILE names a file that can't be used: there is no such file/);
+  },
+});
+
+Deno.test({
+  name: "the file is read again when it changes: tokens come and go, and a bad file lets nobody in",
+  ignore: !permitted,
+  async fn(t) {
+    const [alice, bob] = [newToken("alice"), newToken("bob")];
+    await using file = await tokenFile(`${alice.line}\n`);
+    await using program = await HttpProgram.start({ variables: { MCP_TOKENS_FILE: file.path } });
+    const status = (token: string) => listStatus(program, { authorization: `Bearer ${token}` });
+    const complaints = () =>
+      program.errorLines.filter((line) => String(line.message).startsWith("nobody is accepted"));
+
+    await t.step("a new line lets its token in", async () => {
+      await Deno.writeTextFile(file.path, `${alice.line}\n${bob.line}\n`);
+      await eventually("bob is let in", async () => await status(bob.token) === 200);
+      assert.equal(await status(alice.token), 200);
+    });
+    await t.step(
+      "a line that is gone keeps its token out, also when the file is replaced by another",
+      async () => {
+        await Deno.writeTextFile(`${file.path}.new`, `${bob.line}\n`);
+        await Deno.rename(`${file.path}.new`, file.path);
+        await eventually("alice is kept out", async () => await status(alice.token) === 401);
+        assert.equal(await status(bob.token), 200);
+      },
+    );
+    await t.step("a bad line keeps everybody out, and the log says so once", async () => {
+      await Deno.writeTextFile(file.path, `${bob.line}\nnonsense\n`);
+      await eventually("bob is kept out", async () => await status(bob.token) === 401);
+      await Deno.writeTextFile(file.path, `${bob.line}\nstill nonsense\n`);
+      await Deno.remove(file.path);
+      // Two looks later it would have said so again.
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      assert.equal(await status(bob.token), 401);
+      assert.equal(complaints().length, 1);
+      assert.match(String(complaints()[0]?.reason), /line 2/);
+    });
+    await t.step("a good file lets them in again", async () => {
+      await Deno.writeTextFile(file.path, `${bob.line}\n`, { mode: 0o600 });
+      await eventually("bob is let in", async () => await status(bob.token) === 200);
+      assert.ok(program.errorLines.some((line) => line.message === "the token file can be read again"));
+    });
+    await t.step("others who may write the file are warned of, once", async () => {
+      const warnings = () =>
+        program.errorLines.filter((line) => /others than its owner/.test(String(line.message)));
+      assert.equal(warnings().length, 0);
+      await Deno.chmod(file.path, 0o620);
+      await eventually("the warning", () => warnings().length === 1);
+      assert.equal(warnings()[0]?.mode, "620");
+    });
+  },
+});
+
+Deno.test({
+  name: "a revoked token's running stream is cut, and its call ends at the backend; another's goes on",
+  ignore: !postgresAvailable,
+  async fn() {
+    const [alice, bob] = [newToken("alice"), newToken("bob")];
+    await using file = await tokenFile(`${alice.line}\n${bob.line}\n`);
+    await using database = await createProgramDatabase();
+    await using program = await HttpProgram.start({
+      variables: { ...database.variables, MCP_TOKENS_FILE: file.path },
+    });
+    const run = (mark: string, token: string) =>
+      program.send("tools/call", { name: "query_database", arguments: { sql: endless(mark) } }, {
+        era: "2026-07-28",
+        ...bearer(token),
+      });
+    const [cut, kept] = await Promise.all([run("of_alice", alice.token), run("of_bob", bob.token)]);
+    await eventually("both run", async () => await database.running("of_") === 2);
+    await Deno.writeTextFile(file.path, `${bob.line}\n`);
+    await assert.rejects(cut.text());
+    await eventually("alice's is gone", async () => await database.running("of_alice") === 0);
+    assert.equal(await database.running("of_bob"), 1);
+    assert.equal(program.auditLines.find((line) => line.client === "alice")?.outcome, "cancelled");
+    await kept.body?.cancel();
+  },
+});

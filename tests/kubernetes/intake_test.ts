@@ -1,0 +1,66 @@
+import assert from "@std/assert";
+import type { BoundedResponse } from "../../src/common/bounded_fetch.ts";
+import { Intake } from "../../src/kubernetes/intake.ts";
+
+/** A body of chunks of 64 KiB, of which a test sees how many were taken, and which ends when it says so. */
+function body(chunks: number, end: Promise<void> = Promise.resolve()) {
+  const seen = { taken: 0 };
+  const response: BoundedResponse = {
+    status: 200,
+    headers: new Headers(),
+    async *chunks() {
+      for (; seen.taken < chunks; seen.taken++) yield new Uint8Array(64 * 1024).fill(120);
+      await end;
+    },
+    text: () => Promise.reject(new Error("not by this way")),
+    discard: () => Promise.resolve(),
+  };
+  return { response, seen };
+}
+
+/** Lets everything that can go on do so. */
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+Deno.test("small answers are read at once, however many large ones are on their way", async () => {
+  const intake = new Intake();
+  const held = Promise.withResolvers<void>();
+  const large = Array.from({ length: 10 }, () => body(8, held.promise));
+  const reading = large.map(({ response }) => intake.read(response, (text) => text.length));
+  await settle();
+  assert.equal(large.filter(({ seen }) => seen.taken === 8).length, 2);
+  assert.equal(await intake.read(body(1).response, (text) => text.length), 64 * 1024);
+  held.resolve();
+  assert.deepEqual(await Promise.all(reading), large.map(() => 8 * 64 * 1024));
+});
+
+Deno.test("very large ones are taken in one after the other", async () => {
+  const intake = new Intake();
+  const held = Promise.withResolvers<void>();
+  const bodies = Array.from({ length: 4 }, () => body(100, held.promise));
+  const reading = bodies.map(({ response }) => intake.read(response, (text) => text.length));
+  await settle();
+  assert.equal(bodies.filter(({ seen }) => seen.taken === 100).length, 1);
+  held.resolve();
+  await Promise.all(reading);
+});
+
+Deno.test("one that fails leaves its place to the next", async () => {
+  const intake = new Intake();
+  const failing = () => ({
+    ...body(0).response,
+    async *chunks() {
+      for (let at = 0; at < 60; at++) yield new Uint8Array(64 * 1024);
+      await Promise.reject(new Error("broken"));
+    },
+  });
+  for (let at = 0; at < 10; at++) await assert.rejects(intake.read(failing(), String), /broken/);
+  await assert.rejects(
+    intake.read(body(60).response, () => {
+      throw new Error("no JSON");
+    }),
+    /no JSON/,
+  );
+  assert.equal(await intake.read(body(60).response, (text) => text.length), 60 * 64 * 1024);
+});

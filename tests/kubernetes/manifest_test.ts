@@ -1,0 +1,75 @@
+import assert from "@std/assert";
+import { CallError } from "../../src/common/errors.ts";
+import { manifest, manifestPart } from "../../src/kubernetes/manifest.ts";
+
+const object = {
+  apiVersion: "v1",
+  kind: "Thing",
+  metadata: {
+    name: "a",
+    namespace: "b",
+    uid: "u",
+    resourceVersion: "7",
+    labels: { app: "web" },
+    annotations: {},
+  },
+  spec: {
+    list: [{ name: "x", value: "1" }, { name: "y", deep: { map: { a: 1 } } }],
+    text: "one\ntwo\n",
+    securityContext: {},
+    resources: {},
+    terminationMessagePath: "/dev/termination-log",
+  },
+  status: { conditions: [{ type: "Ready" }], phase: "Fine" },
+};
+
+Deno.test("the status comes first, small maps take one line, and noise is left out", () => {
+  assert.equal(
+    manifest(object),
+    `status: {phase: Fine}
+metadata: {labels: {app: web}}
+spec:
+  list:
+  - {name: x, value: "1"}
+  - {name: y, deep: {map: {a: 1}}}
+  text: |
+    one
+    two
+  resources: {}`,
+  );
+});
+
+Deno.test("hidden characters are spelt out, long texts and lists are cut", () => {
+  const text = manifest({
+    data: { a: "x\u202ey\x1b[31m", b: "z".repeat(10_000) },
+    list: Array.from({ length: 700 }, () => 1),
+  });
+  assert.match(text, /x\\+u\{202e\}y\\+x1b/);
+  assert.match(text, /z{4000}… \(10000 bytes\)/);
+  assert.match(text, /… \(700 items\)/);
+});
+
+const parts: readonly (readonly [path: string, expected: string])[] = [
+  ["spec.list[1].deep.map.a", "1"],
+  ["status", "{conditions: [{type: Ready}], phase: Fine}"],
+  ['metadata.labels["app"]', "web"],
+  ["spec.list[0]", '{name: x, value: "1"}'],
+];
+for (const [path, expected] of parts) {
+  Deno.test(`a part of an object: ${path}`, () => assert.equal(manifestPart(object, path), expected));
+}
+
+const wrong: readonly (readonly [path: string, kind: string, hint: RegExp])[] = [
+  ["spec.nothing", "not_found", /^there are list, text,/],
+  ["spec.list[9]", "not_found", /^there is a list of 2 there$/],
+  ["spec.text.more", "not_found", /^there are no fields there$/],
+  ["__proto__", "not_found", /^there are apiVersion/],
+  ["spec[", "invalid", /^write it as/],
+];
+for (const [path, kind, hint] of wrong) {
+  Deno.test(`no part of an object: ${path}`, () => {
+    assert.throws(() => manifestPart(object, path), (error: unknown) => {
+      return error instanceof CallError && error.kind === kind && hint.test(error.hint ?? "");
+    });
+  });
+}

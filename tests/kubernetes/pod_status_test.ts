@@ -1,0 +1,109 @@
+import assert from "@std/assert";
+import { podStatus, restartsText } from "../../src/kubernetes/pod_status.ts";
+import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
+import { container, podOf, podStates, running, terminated } from "./pod_states.ts";
+
+for (const state of podStates) {
+  Deno.test(`podStatus: ${state.name} is ${state.printed[1]}`, () => {
+    const { metadata, ...rest } = podOf(state, "default");
+    const status = podStatus({
+      ...rest,
+      metadata: {
+        ...Object(metadata),
+        ...(state.deleted === true ? { deletionTimestamp: new Date().toISOString() } : {}),
+      },
+      status: state.status,
+    });
+    assert.deepEqual(
+      [`${status.readyContainers}/${status.containers}`, status.status, status.restarts],
+      state.printed,
+    );
+    assert.equal(status.healthy, state.healthy);
+  });
+}
+
+Deno.test("a pod that runs again is unhealthy for ten minutes, and says how it ended", () => {
+  const now = Date.now();
+  const ended = (msAgo: number) =>
+    podStatus({
+      spec: { containers: [{ name: "app" }] },
+      status: {
+        phase: "Running",
+        conditions: [{ type: "Ready", status: "True" }],
+        containerStatuses: [
+          container("app", running, {
+            ready: true,
+            restartCount: 3,
+            lastState: terminated(1, "Error", {
+              finishedAt: new Date(now - msAgo).toISOString(),
+              message: "no database\n",
+            }),
+          }),
+        ],
+      },
+    }, now);
+  const lately = ended(180_000);
+  assert.equal(lately.status, "Running");
+  assert.equal(lately.healthy, false);
+  assert.equal(lately.message, "no database");
+  assert.deepEqual(
+    { ...lately.lastEnding, finished: 0 },
+    {
+      container: "app",
+      reason: "Error",
+      exitCode: 1,
+      signal: undefined,
+      finished: 0,
+      message: "no database",
+    },
+  );
+  assert.equal(restartsText(lately, now), "3 (3m ago)");
+  assert.equal(ended(3_600_000).healthy, true);
+});
+
+Deno.test("whatever a pod looks like, it has a status", () => {
+  for (
+    const pod of [undefined, null, 1, "x", [], {}, { status: null }, {
+      status: { containerStatuses: [null, 1, {}] },
+    }]
+  ) {
+    assert.equal(podStatus(pod).healthy, false);
+  }
+});
+
+Deno.test(
+  { name: "READY, STATUS and RESTARTS are kubectl's, in every state", ignore: !kubernetesAvailable },
+  async () => {
+    const kubernetes = await sharedKubernetes();
+    const namespace = await kubernetes.namespace("states");
+    await kubernetes.apply(podStates.map((state) => podOf(state, namespace)));
+    await Promise.all(podStates.map((state) => kubernetes.setPodStatus(namespace, state.name, state.status)));
+    const deleted = podStates.filter((state) => state.deleted === true).map(({ name }) => name);
+    await kubernetes.kubectl("delete", "pod", `--namespace=${namespace}`, "--wait=false", ...deleted);
+    const list = JSON.parse(
+      await kubernetes.kubectl("get", "pods", `--namespace=${namespace}`, "--output=json"),
+    );
+    const printed = await kubernetes.kubectl("get", "pods", `--namespace=${namespace}`, "--no-headers");
+    const lines = new Map(printed.trim().split("\n").map((line) => [line.split(/\s+/)[0], line]));
+    assert.equal(lines.size, podStates.length);
+    for (const pod of list.items) {
+      const status = podStatus(pod);
+      const ours = `${pod.metadata.name} ${status.readyContainers}/${status.containers} ${status.status} ${
+        restartsText(status, Date.now())
+      }`;
+      const theirs = (lines.get(pod.metadata.name) ?? "").replace(/\s+/g, " ").trim();
+      assert.ok(theirs.startsWith(`${ours} `), `kubectl: ${theirs}\nours: ${ours}`);
+    }
+    await kubernetes.kubectl(
+      ...[
+        "patch",
+        "pod",
+        `--namespace=${namespace}`,
+        "--type=merge",
+        '--patch={"metadata":{"finalizers":null}}',
+      ],
+      ...deleted,
+    );
+    await kubernetes.kubectl("delete", "namespace", namespace, "--wait=false");
+  },
+);

@@ -1,0 +1,269 @@
+import assert from "@std/assert";
+import fc from "fast-check";
+import { redactCommand } from "../../src/kubernetes/redact_command.ts";
+import { redactConfiguration } from "../../src/kubernetes/redact_configuration.ts";
+import { createLogRedactor, redactText } from "../../src/kubernetes/redact_text.ts";
+
+// Put together here, so that no scanner takes this file for a leak.
+const secret = "Hunter2-" + "s3cr3t";
+const keyBegin = ["-----BEGIN RSA PRIVATE", "KEY-----"].join(" ");
+const keyEnd = ["-----END RSA PRIVATE", "KEY-----"].join(" ");
+const keyLine = "MIIEpAIBAAKCAQEA7v3nq1C0w3x5Yh2mU0b8qPz9Lk4jT6sR1dF2gH3jK5lZ7xC9";
+const github = "ghp_" + "a1B2".repeat(9);
+
+const masked: readonly (readonly [text: string, expected: string])[] = [
+  [`password: ${secret}`, "password: ***"],
+  [`x password=${secret} y`, "x password=*** y"],
+  [`{Password:${secret} User:x}`, "{Password:*** User:x}"],
+  [`API key: ${secret}, next`, "API key: ***, next"],
+  [`token: ${secret}`, "token: ***"],
+  [`run --token ${secret} --x`, "run --token *** --x"],
+  [`run --db.password ${secret}`, "run --db.password ***"],
+  [`mysql -u root -p${secret} -h db`, "mysql -u root -p*** -h db"],
+  [`docker login -u me -p ${secret} registry`, "docker login -u me -p *** registry"],
+  [`curl -u me:${secret} https://host`, "curl -u me:*** https://host"],
+  [`redis-cli -a ${secret} ping`, "redis-cli -a *** ping"],
+  [`requirepass ${secret}`, "requirepass ***"],
+  [`machine m login me password ${secret}`, "machine m login me password ***"],
+  [`Authorization: Bearer ${secret}`, "Authorization: Bearer ***"],
+  [`got Bearer ${secret}`, "got Bearer ***"],
+  [`Cookie: session=${secret}; a=b`, "Cookie: ***"],
+  [`X-Api-Key: ${secret}`, "X-Api-Key: ***"],
+  [`https://${secret}@github.com/a/b.git`, "https://***@github.com/a/b.git"],
+  [`postgres://app:${secret}@db/app`, "postgres://app:***@db/app"],
+  [`GET /blob?sv=1&sig=${secret}&x=1`, "GET /blob?sv=1&sig=***&x=1"],
+  [`<adminPassword>${secret}</adminPassword>`, "<adminPassword>***</adminPassword>"],
+  [`{"auth":"${btoa(`user:${secret}`)}"}`, '{"auth":"***"}'],
+  [`hooks.slack.com/services/T0/B0/${secret}`, "hooks.slack.com/services/***"],
+  [`clone with ${github}`, "clone with ghp_***"],
+  [`admin:$2y$10$${"abcdefghij".repeat(5)}`, "admin:***"],
+  [`got ${btoa(`password=${secret}`)} now`, "got *** now"],
+  [`got ${btoa(`user: app\npassword: ${secret}\n`)}`, "got ***"],
+  [btoa(`${keyBegin}\n${keyLine}\n`), "***"],
+  [
+    btoa(`x=${"a".repeat(70_000)} token=${secret} ${"b".repeat(70_000)}`).slice(0),
+    "(base64 of many kilobytes)",
+  ],
+];
+for (const [text, expected] of masked) {
+  Deno.test(`redactText masks in: ${text.slice(0, 60).replaceAll("\n", " ")}`, () => {
+    const redacted = redactText(text);
+    if (!expected.startsWith("(")) assert.equal(redacted, expected);
+    assert.ok(!redacted.includes(secret));
+    assert.equal(redactText(redacted), redacted);
+  });
+}
+
+const kept: readonly string[] = [
+  'MountVolume.SetUp failed for volume "kube-api-access-x7x9z" : failed to fetch token: serviceaccounts "x" not found',
+  "references non-existent secret key: tls.crt",
+  'secret "db-password" not found',
+  "Error: couldn't find key password in Secret default/db",
+  "Secret: default/db-credentials",
+  'password authentication failed for user "app"',
+  `Back-off pulling image "registry.example.com/x@sha256:${"ab".repeat(32)}"`,
+  "invalid password: too short",
+  "token: expired",
+  "tokens=512 latency=5ms",
+  "git 9fceb02d0ae598e95dc970b74767f19372d61af8, uid 0b7f5a54-5f4e-4c39-9c53-8d31f6a0a1c2, resourceVersion 83312345",
+  "psql -p 5432 and mkdir -p /var/lib/data",
+  "unable to retrieve auth token: invalid username/password: unauthorized",
+  "unexpected status from GET request to https://auth.docker.io/token?scope=repository%3Alibrary: 401 Unauthorized",
+  "Readiness probe failed: HTTP probe failed with statuscode: 503",
+  "Successfully assigned default/web-7d9f8b6c5d-abcde to node-1",
+  "0/3 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }, 2 Insufficient memory.",
+  "/var/run/secrets/kubernetes.io/serviceaccount/token",
+  "docker-pullable://registry.example.com/team/app@sha256:0123456789abcdef",
+  "2024-01-01T00:00:00Z INFO request_id=4bf92f3577b34da6a3ce929d0e0e4736 trace=00f067aa0ba902b7 status=200",
+];
+for (const text of kept) {
+  Deno.test(`redactText keeps: ${text.slice(0, 60)}`, () => {
+    assert.equal(redactText(text), text);
+    assert.equal(createLogRedactor().line(text), text);
+  });
+}
+
+Deno.test("redactText is done after one time", () => {
+  const word = fc.constantFrom(
+    "password",
+    "token",
+    ":",
+    "=",
+    " ",
+    "--",
+    '"',
+    "***",
+    "https://",
+    "@",
+    "a1",
+    "\n",
+    "secret",
+    "cookie",
+    "mysql -p",
+  );
+  fc.assert(fc.property(fc.array(word, { maxLength: 12 }), (words) => {
+    const once = redactText(words.join(""));
+    assert.equal(redactText(once), once);
+  }));
+});
+
+const hostile = [
+  "a",
+  " ",
+  "=",
+  "password",
+  "password:",
+  "password ",
+  "://",
+  "://a@",
+  "Bearer ",
+  "-",
+  "--password ",
+  '{"',
+  "\n",
+  "password: a\n",
+  "YWJjZA==",
+  "https://a:",
+  "cookie: a=",
+  "?sig=",
+  "<password>",
+  "login a password ",
+  "auth: ",
+  keyBegin,
+  "_",
+  "$2a$",
+  "curl -u a ",
+  "mysql -p ",
+  "<",
+  "eyJ",
+  '"',
+  "\\",
+  "{SHA}",
+  "api_key",
+  "- - a",
+  "{{",
+  " \n",
+  "name: password\nvalue: a\n",
+  "kind: Secret\ndata:\n",
+];
+for (const part of hostile) {
+  Deno.test(`eight megabytes of ${JSON.stringify(part)} are redacted`, () => {
+    const text = part.repeat(Math.ceil(8_000_000 / part.length));
+    // Time that is not linear would not end here.
+    assert.equal(typeof redactConfiguration(text), "string");
+  });
+}
+
+Deno.test("a private key over several lines of a log is masked, whatever stands before its lines", () => {
+  const lines = (prefix: string) => [
+    `${prefix}loading key`,
+    `${prefix}${keyBegin}`,
+    `${prefix}${keyLine}`,
+    `${prefix}${keyLine}`,
+    `${prefix}Qm9iQWxpY2VFdmVDYXJvbERhdmVRcw==`,
+    `${prefix}${keyEnd}`,
+    `${prefix}listening on :8080`,
+  ];
+  for (const prefix of ["", "2024-05-01T10:00:00.123456789Z ", "INFO key: "]) {
+    const redactor = createLogRedactor();
+    const redacted = lines(prefix).map((line) => redactor.line(line));
+    assert.ok(!redacted.join("\n").includes("MIIE"), redacted.join("\n"));
+    assert.ok(!redacted.join("\n").includes("Qm9i"), redacted.join("\n"));
+    assert.equal(redacted[0], `${prefix}loading key`);
+    assert.equal(redacted[6], `${prefix}listening on :8080`);
+  }
+});
+
+Deno.test("a log that starts in the midst of a private key, and a key that never ends", () => {
+  const redactor = createLogRedactor();
+  const lines = [keyLine, keyLine, "c2hvcnQ=", keyEnd, "next"].map((line) => redactor.line(line));
+  assert.deepEqual(lines, ["***", "***", "***", "***", "next"]);
+  assert.equal(redactor.line(`expected ${keyBegin}`), "expected ***");
+  assert.equal(redactor.line("a line of prose"), "a line of prose");
+  assert.equal(redactor.line("0".repeat(64)), "0".repeat(64));
+});
+
+Deno.test("redactCommand", () => {
+  assert.deepEqual(
+    redactCommand([
+      "mysqld",
+      `--password=${secret}`,
+      "-p",
+      secret,
+      "-p",
+      "8080:80",
+      "--token",
+      secret,
+      "--dbPassword",
+      secret,
+      "--tls-private-key-file=/etc/x.key",
+      "--authorization-mode=Node,RBAC",
+      "--kubeconfig=/etc/k/x.conf",
+      "--secret-name",
+      "foo",
+      `DB_PASSWORD=${secret}`,
+      "--password=$(DB_PASSWORD)",
+      "--use-credentials=true",
+      "-u",
+      `me:${secret}`,
+      `-p${secret}`,
+      "sh",
+      "-c",
+      `export TOKEN=${secret}\nPASSWORD: ${secret}\nexec app`,
+    ]),
+    [
+      "mysqld",
+      "--password=***",
+      "-p",
+      "***",
+      "-p",
+      "8080:80",
+      "--token",
+      "***",
+      "--dbPassword",
+      "***",
+      "--tls-private-key-file=/etc/x.key",
+      "--authorization-mode=Node,RBAC",
+      "--kubeconfig=/etc/k/x.conf",
+      "--secret-name",
+      "foo",
+      "DB_PASSWORD=***",
+      "--password=$(DB_PASSWORD)",
+      "--use-credentials=true",
+      "-u",
+      "me:***",
+      "-p***",
+      "sh",
+      "-c",
+      "export TOKEN=***\nPASSWORD: ***\nexec app",
+    ],
+  );
+});
+
+Deno.test("redactConfiguration", () => {
+  const yaml = (value: string) =>
+    `server:
+  port: 8080
+  password: ${value}
+  token: |
+    ${value}
+  secretName: db
+env:
+- name: DB_PASSWORD
+  value: ${value}
+- name: LEVEL
+  value: debug
+api.key=${value}
+url=postgres://app:${value}@db/app
+---
+kind: Secret
+data:
+  any: ${value === "***" ? value : btoa(value)}
+type: Opaque
+---
+kind: ConfigMap
+data:
+  any: kept
+`;
+  assert.equal(redactConfiguration(yaml(secret)), yaml("***"));
+});

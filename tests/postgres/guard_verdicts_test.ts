@@ -1,0 +1,382 @@
+/** A verdict that is kept: whatever changes between two equal calls must be noticed by the second. */
+import assert from "@std/assert";
+import { authorize, type Catalogue, inspect, loadParser } from "../../src/postgres/guard.ts";
+import { CallError } from "../../src/common/errors.ts";
+import type { Database, Transaction } from "../../src/postgres/database.ts";
+import { startOwnServer } from "../support/own_server.ts";
+import { postgresAvailable } from "../support/postgres.ts";
+import { createDatabase, createReader } from "../support/test_database.ts";
+
+const ignore = !postgresAvailable;
+
+interface Verdict {
+  readonly refusal: string | undefined;
+  /** Queries of the guard: none where the verdict was known. */
+  readonly queries: number;
+}
+
+async function verdict(database: Database, sql: string): Promise<Verdict> {
+  let queries = 0;
+  const counted = (transaction: Transaction): Catalogue => ({
+    path: transaction.path,
+    state: transaction.state,
+    verdicts: transaction.verdicts,
+    query: (...args) => {
+      queries++;
+      return transaction.query(...args);
+    },
+  });
+  try {
+    await database.read(
+      { signal: new AbortController().signal },
+      (transaction) => authorize(inspect(sql), counted(transaction), { allowFunctions: [] }),
+    );
+    return { refusal: undefined, queries };
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    return { refusal: error.message, queries };
+  }
+}
+
+/** Accepted anew, and then known. */
+async function isKept(database: Database, sql: string): Promise<void> {
+  assert.equal((await verdict(database, sql)).refusal, undefined);
+  assert.deepEqual(await verdict(database, sql), { refusal: undefined, queries: 0 });
+}
+
+/** `WRITES` is the body of a function that writes; `f` only reads. */
+const prepare = `create table called (how text);
+  create function f(int) returns int language plpgsql immutable as $$ begin return 1; end $$;
+  create table t (a int, name varchar);`;
+const writes =
+  "language plpgsql immutable as $$ begin execute 'insert into called values (1)'; return null; end $$";
+
+interface Change {
+  readonly name: string;
+  readonly setup?: string;
+  readonly sql: string;
+  readonly change: string;
+  readonly says?: RegExp;
+}
+
+const changes: readonly Change[] = [
+  {
+    name: "a function gets another body",
+    sql: "select f(1)",
+    change: `create or replace function f(int) returns int ${writes}`,
+  },
+  {
+    name: "a function becomes SECURITY DEFINER",
+    sql: "select f(1)",
+    change: "alter function f(int) security definer",
+    says: /SECURITY DEFINER/,
+  },
+  {
+    name: "a function gets a setting",
+    sql: "select f(1)",
+    change: "alter function f(int) set session_replication_role = replica",
+    says: /session_replication_role/,
+  },
+  {
+    name: "a function that a function calls gets another body",
+    setup: "create function outer_f() returns int language sql as 'select f(1)'",
+    sql: "select outer_f()",
+    change: `create or replace function f(int) returns int ${writes}`,
+  },
+  {
+    name: "a function that fits better than the built-in one",
+    sql: "select lower(name) from t",
+    change: `create function lower(varchar) returns text ${writes}`,
+  },
+  {
+    name: "a function with an argument's name",
+    sql: "select lower(x => name) from t",
+    setup: "create function lower(x text, y int default 1) returns text language sql as 'select $1'",
+    change: `create or replace function lower(x varchar) returns text ${writes}`,
+  },
+  {
+    name: "a function that a column's name calls",
+    sql: "select t.a, t.total from (select * from t) as t(a, total)",
+    change: `create function total(t) returns int ${writes}`,
+  },
+  {
+    name: "an operator on the path",
+    sql: "select * from t where name = 'x'",
+    change: `create function same(varchar, varchar) returns boolean ${writes};
+      create operator = (leftarg = varchar, rightarg = varchar, procedure = same)`,
+  },
+  {
+    name: "an operator that is not written",
+    sql: "select distinct name from t order by name",
+    change: `create function less(varchar, varchar) returns boolean ${writes};
+      create operator < (leftarg = varchar, rightarg = varchar, procedure = less)`,
+  },
+  {
+    name: "an implicit cast",
+    setup: "create type pair as (a int, b int); create table p (x pair)",
+    sql: "select x from p",
+    change:
+      `create function number(pair) returns int ${writes}; create cast (pair as int) with function number(pair) as implicit`,
+  },
+  {
+    name: "a view is defined anew",
+    setup: "create view v as select a from t",
+    sql: "select * from v",
+    change: `create function w() returns int ${writes}; create or replace view v as select w() as a`,
+  },
+  {
+    name: "a table gives its place to a view",
+    sql: "select a from t",
+    change:
+      `create function w() returns int ${writes}; alter table t rename to t2; create view t as select w() as a`,
+  },
+  {
+    name: "row-level security begins",
+    setup: `create function w() returns boolean ${writes}; create policy p on t using (w())`,
+    sql: "select a from t",
+    change: "alter table t enable row level security",
+  },
+  {
+    name: "a policy",
+    setup: "alter table t enable row level security",
+    sql: "select a from t",
+    change: `create function w() returns boolean ${writes}; create policy p on t using (w())`,
+  },
+  {
+    name: "a policy is altered",
+    setup: `create function w() returns boolean ${writes}; alter table t enable row level security;
+      create policy p on t using (true)`,
+    sql: "select a from t",
+    change: "alter policy p on t using (w())",
+  },
+  {
+    name: "an index on an expression",
+    sql: "select a from t",
+    change: `create index on t ((f(a))); create or replace function f(int) returns int ${writes}`,
+  },
+  {
+    name: "extended statistics",
+    sql: "select a from t",
+    change:
+      `create statistics s on (f(a)), a from t; create or replace function f(int) returns int ${writes}`,
+  },
+  {
+    name: "a CHECK constraint",
+    sql: "select a from t",
+    change:
+      `alter table t add check (f(a) = 1) not valid; create or replace function f(int) returns int ${writes}`,
+  },
+  {
+    name: "an operator class becomes a type's default",
+    setup: `create type mood as enum ('a', 'b'); create table moods (m mood);
+      create function less(mood, mood) returns boolean ${writes};
+      create function compare(mood, mood) returns int ${writes};
+      create operator <<<< (leftarg = mood, rightarg = mood, procedure = less)`,
+    sql: "select m from moods order by m",
+    change:
+      `create operator class c default for type mood using btree as operator 1 <<<<, function 1 compare(mood, mood)`,
+  },
+  {
+    name: "a child with a foreign table",
+    setup: "create extension if not exists postgres_fdw; create server s foreign data wrapper postgres_fdw",
+    sql: "select a from t",
+    change: "create foreign table remote () inherits (t) server s",
+    says: /foreign table/,
+  },
+  {
+    name: "a partition",
+    setup:
+      "create extension if not exists postgres_fdw; create server s foreign data wrapper postgres_fdw; create table parted (a int) partition by list (a)",
+    sql: "select a from parted",
+    change: "create foreign table part partition of parted for values in (1) server s",
+    says: /foreign table/,
+  },
+  {
+    name: "a domain's check",
+    setup:
+      `create domain d as int; create table with_domain (x d); create function w(int) returns boolean ${writes}`,
+    sql: "select '1'::d, x from with_domain",
+    change: "alter domain d add check (w(value)) not valid",
+  },
+  {
+    name: "a column of another type",
+    setup: `create function w(int) returns boolean language sql as 'select true';
+      create domain d as int check (w(value)); create or replace function w(int) returns boolean ${writes}`,
+    sql: "select null::t",
+    change: "alter table t add column b d",
+  },
+  {
+    name: "an aggregate's function",
+    setup: `create function add(int, int) returns int language sql as 'select $1';
+      create aggregate total(int) (sfunc = add, stype = int)`,
+    sql: "select total(a) from t",
+    change: `create or replace function add(int, int) returns int ${writes}`,
+  },
+  {
+    name: "an argument's default",
+    setup: `create function w() returns int ${writes};
+      create function g(x int default 1) returns int language sql as 'select $1'`,
+    sql: "select g()",
+    change: "create or replace function g(x int default w()) returns int language sql as 'select $1'",
+  },
+];
+
+for (const { name, setup = "", sql, change, says = /EXECUTE/ } of changes) {
+  Deno.test({
+    name: `a verdict ends with what it stands on: ${name}`,
+    ignore,
+    async fn() {
+      await using test = await createDatabase(`${prepare} ${setup}`, { poolSize: 1 });
+      await isKept(test.database, sql);
+      await test.execute(change);
+      assert.match((await verdict(test.database, sql)).refusal ?? "was allowed", says);
+    },
+  });
+}
+
+Deno.test({
+  name: "a verdict ends with the rights that hid a schema",
+  ignore,
+  async fn() {
+    await using test = await createDatabase(
+      `${prepare} create schema hidden; create function hidden.lower(varchar) returns text ${writes};
+       create role reader_${Deno.pid} login;
+       grant select on t to reader_${Deno.pid};
+       do $$ begin execute format('alter role reader_${Deno.pid} in database %I set search_path = hidden, public', current_database()); end $$`,
+      { poolSize: 1 },
+    );
+    try {
+      {
+        await using reader = await createReader(test, `reader_${Deno.pid}`);
+        const sql = "select lower(name) from t";
+        await isKept(reader.database, sql);
+        await test.execute(`grant usage on schema hidden to reader_${Deno.pid}`);
+        assert.match((await verdict(reader.database, sql)).refusal ?? "was allowed", /EXECUTE/);
+      }
+    } finally {
+      await test.execute(`drop owned by reader_${Deno.pid}; drop role reader_${Deno.pid}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "a verdict ends with a transaction that had begun before",
+  ignore,
+  async fn(t) {
+    await loadParser();
+    await using own = await startOwnServer(["max_prepared_transactions = 5"], prepare);
+    const change = `create or replace function f(int) returns int ${writes}`;
+    const restore =
+      "create or replace function f(int) returns int language plpgsql immutable as $$ begin return 1; end $$";
+    const sql = "select f(1)";
+    const database = own.reader("postgres", { poolSize: 1 });
+    const other = await own.session("postgres", "other");
+    const refused = async () =>
+      assert.match((await verdict(database, sql)).refusal ?? "was allowed", /EXECUTE/);
+
+    await t.step("and commits", async () => {
+      await other.execute(`begin; ${change}`);
+      // One that began later and is over already, so that the first is in the middle of the list.
+      await own.execute("create table later (a int)");
+      await isKept(database, sql);
+      await other.execute("commit");
+      await refused();
+      await own.execute(restore);
+    });
+    await t.step("in a part of it", async () => {
+      await other.execute(`begin; insert into called values ('x'); savepoint s; ${change}; release s`);
+      await isKept(database, sql);
+      await other.execute("commit");
+      await refused();
+      await own.execute(restore);
+    });
+    await t.step("that is prepared, and committed by another", async () => {
+      await other.execute(`begin; ${change}; prepare transaction 'p'`);
+      await isKept(database, sql);
+      await own.execute("commit prepared 'p'");
+      await refused();
+      await own.execute(restore);
+    });
+    await t.step("and is rolled back: what passed passes", async () => {
+      await other.execute(`begin; ${change}`);
+      await isKept(database, sql);
+      await other.execute("rollback");
+      assert.equal((await verdict(database, sql)).refusal, undefined);
+    });
+    await t.step("that changed nothing of it: asked again, and passed", async () => {
+      await isKept(database, sql);
+      await own.execute("insert into called values ('y')");
+      const { refusal, queries } = await verdict(database, sql);
+      assert.equal(refusal, undefined);
+      assert.ok(queries > 0);
+    });
+    await other.close();
+  },
+});
+
+Deno.test({
+  name: "a verdict ends with the session's path, which changes without a transaction",
+  ignore,
+  async fn() {
+    await loadParser();
+    await using own = await startOwnServer(
+      [],
+      `${prepare} create schema early; create function early.f(int) returns int ${writes}`,
+    );
+    const database = own.reader("postgres", { poolSize: 1 });
+    await isKept(database, "select f(1)");
+    await own.execute("alter system set search_path = early, public");
+    await own.execute("select pg_reload_conf()");
+    const path = async () =>
+      await database.read(
+        { signal: new AbortController().signal },
+        (transaction) => Promise.resolve(transaction.path.schemas),
+      );
+    const end = performance.now() + 10_000;
+    while (!(await path()).includes("early")) assert.ok(performance.now() < end, "the setting never came");
+    assert.match((await verdict(database, "select f(1)")).refusal ?? "was allowed", /EXECUTE/);
+  },
+});
+
+Deno.test({
+  name: "what no snapshot holds still is asked each time",
+  ignore,
+  async fn(t) {
+    await loadParser();
+    await using own = await startOwnServer([], prepare);
+    const database = own.reader("postgres", { poolSize: 1 });
+    await t.step("what other sessions run", async () => {
+      const sql = "select query from pg_stat_activity";
+      assert.equal((await verdict(database, sql)).refusal, undefined);
+      const other = await own.session("postgres", "other");
+      // No transaction number, and nothing that a snapshot shows.
+      await other.execute("select 'the password is'; select 1 as a where 'password=secret' = ''");
+      assert.match((await verdict(database, sql)).refusal ?? "was allowed", /holds secrets/);
+      await other.close();
+    });
+    await t.step("settings", async () => {
+      const sql = "select current_setting('cluster_name'), current_setting('archive_command')";
+      assert.equal((await verdict(database, sql)).refusal, undefined);
+      assert.ok((await verdict(database, sql)).queries > 0);
+    });
+  },
+});
+
+Deno.test({
+  name: "a verdict is of one statement and one list of allowed functions",
+  ignore,
+  async fn() {
+    await using test = await createDatabase(prepare, { poolSize: 1 });
+    const ask = (sql: string, allowFunctions: readonly string[]) =>
+      test.database.read(
+        { signal: new AbortController().signal },
+        (transaction) => authorize(inspect(sql), transaction, { allowFunctions }),
+      );
+    await ask("select pg_sleep(0)", ["pg_sleep"]);
+    await ask("select pg_sleep(0)", ["pg_sleep"]);
+    await assert.rejects(ask("select pg_sleep(0)", []), /holds the connection/);
+    await ask("select 1", []);
+    assert.equal((await ask("select 1", [])).sql, "select 1");
+    assert.equal((await ask("select  1", [])).sql, "select  1");
+  },
+});

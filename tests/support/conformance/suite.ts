@@ -1,0 +1,52 @@
+/** Runs the official conformance suite, https://github.com/modelcontextprotocol/conformance, against a server. */
+import { permitted } from "../permitted.ts";
+
+/** The releases that are run: the last of the 0.1 line, and the newest of the next. */
+export const suites = { stable: "0.1.16", next: "0.2.0-alpha.12" } as const;
+
+function command(version: string, args: readonly string[]): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    // The suite is a program of its own: what it depends on is none of this project's.
+    args: [
+      "run",
+      "--quiet",
+      "--allow-all",
+      "--no-lock",
+      "--no-config",
+      `npm:@modelcontextprotocol/conformance@${version}`,
+      ...args,
+    ],
+    cwd: "/",
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** Whether the suite is in the cache, or can be had; with `CI` set it has to be. */
+export const suiteAvailable: boolean = permitted && (
+  Deno.env.get("CI") === "true" ||
+  Object.values(suites).every((version) => command(version, ["--version"]).outputSync().success)
+);
+
+/** How the scenarios ended, by name. */
+export interface SuiteResult {
+  readonly passed: readonly string[];
+  readonly failed: readonly string[];
+  /** All that the suite said. */
+  readonly report: string;
+}
+
+/** Runs all scenarios that `args` select. */
+export async function runSuite(
+  version: string,
+  url: string,
+  args: readonly string[] = [],
+): Promise<SuiteResult> {
+  const { stdout, stderr } = await command(version, ["server", "--url", url, ...args]).output();
+  const report = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const summary = report.slice(report.indexOf("=== SUMMARY ==="));
+  const named = (mark: string) =>
+    [...summary.matchAll(new RegExp(`^${mark} ([a-z0-9-]+): `, "gm"))].map(([, name]) => name ?? "");
+  return { passed: named("✓"), failed: named("✗"), report };
+}
