@@ -47,7 +47,7 @@ Deno.test({
         const home = await Deno.makeTempDir();
         await using client = await RawClient.connect({
           program: "platform",
-          variables: { ...variables, HOME: home },
+          variables: { ...variables, HOME: home, DENO_DIR: denoFolder },
         });
         const names = (await toolsOf(client)).map(({ name }) => name);
         const present = Object.entries(groups).filter(([, tool]) => names.includes(tool)).map(([group]) =>
