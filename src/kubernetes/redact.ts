@@ -17,6 +17,7 @@ import {
   isReference,
   isReferenceName,
 } from "./credential_value.ts";
+import { mask, sizeOf } from "./masked_value.ts";
 import { redactCommand } from "./redact_command.ts";
 import { redactConfiguration } from "./redact_configuration.ts";
 import { MASK, redactText } from "./redact_text.ts";
@@ -111,20 +112,6 @@ function redactConfigMap(object: Fields, depth: number): Fields {
   }
   if (isFields(binaryData)) replaced["binaryData"] = mapFields(binaryData, (_, value) => sizeOf(value, true));
   return walkFields(object, depth, replaced);
-}
-
-function sizeOf(value: unknown, isBase64: boolean): string {
-  if (typeof value !== "string") return MASK;
-  const padding = value.endsWith("==") ? 2 : value.endsWith("=") ? 1 : 0;
-  const bytes = isBase64
-    ? Math.max(0, Math.floor(value.length * 3 / 4) - padding)
-    : new TextEncoder().encode(value).length;
-  return `${MASK} (${bytes} bytes)`;
-}
-
-/** A value masked once stays as it is: a Secret that is redacted again keeps its sizes. */
-function mask(value: string): string {
-  return value.startsWith(MASK) && value.length < 32 ? value : MASK;
 }
 
 /** `replaced` holds fields that are ready. */
