@@ -82,6 +82,16 @@ export class Database implements AsyncDisposable {
     }
   }
 
+  /** What the pool's connections are doing. */
+  get connections(): Pool["use"] {
+    return this.#pool.use;
+  }
+
+  /** Whether all connections are with calls, so that a question would only wait behind them. */
+  get isBusy(): boolean {
+    return this.#pool.isFull;
+  }
+
   /** Cancels what runs, and ends all connections: within 2 s, or 30 s where the server can hardly be reached. */
   async close(): Promise<void> {
     this.#closing.abort(

@@ -85,6 +85,16 @@ export class Pool {
     this.#next();
   }
 
+  /** How many connections calls have, how many wait for a call, and how many calls wait for one. */
+  get use(): { readonly busy: number; readonly idle: number; readonly waiting: number } {
+    return { busy: this.#taken, idle: this.#idle.length, waiting: this.#waiters.length };
+  }
+
+  /** Whether a call that came now would have to wait. */
+  get isFull(): boolean {
+    return this.#taken >= this.#options.size;
+  }
+
   /** Ends all sessions that are given back, and waits for the ends of those that were thrown away. */
   async clear(): Promise<void> {
     await Promise.all(this.#returning);

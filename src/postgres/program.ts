@@ -84,6 +84,18 @@ export async function openPostgres(environment: Environment, log: Logger): Promi
     resources: postgresResources(database, describe),
     deadlineMs: settings.statementTimeoutMs + callOverheadMs,
     usesUnixSocket: settings.hosts.some(({ host }) => host.startsWith("/")),
+    async ready(signal) {
+      // A pool that long calls have taken whole is a sign of life, and must not take the replica out of service.
+      if (!database.isBusy) await database.read({ signal }, () => Promise.resolve());
+    },
+    gauges() {
+      const { busy, idle, waiting } = database.connections;
+      return [
+        { name: "mcp_postgres_connections_busy", help: "Connections that calls have", value: busy },
+        { name: "mcp_postgres_connections_idle", help: "Open connections that wait for a call", value: idle },
+        { name: "mcp_postgres_calls_waiting", help: "Calls that wait for a connection", value: waiting },
+      ];
+    },
     close: () => database.close(),
     async notice(signal) {
       return roleNotice(await database.read({ signal }, readRole));

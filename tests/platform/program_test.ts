@@ -35,7 +35,7 @@ const presence:
     ["a database by its URL", { DATABASE_URL: "postgres://u@127.0.0.1/d" }, ["postgres"]],
     ["Prometheus alone", { PROMETHEUS_URL: "http://127.0.0.1:1" }, ["prometheus"]],
     ["two of them", nobody, ["postgres", "prometheus"]],
-    ["a kubeconfig that is not there", { KUBECONFIG: "/nonexistent/config" }, ["kubernetes"]],
+    ["a context alone", { KUBE_CONTEXT: "production" }, ["kubernetes"]],
   ];
 
 Deno.test({
