@@ -1,5 +1,10 @@
 /** Who sent a request, as the SDK's server object and the request tell. */
-import { CLIENT_INFO_META_KEY, type Server, type ServerContext } from "@modelcontextprotocol/server";
+import {
+  CLIENT_INFO_META_KEY,
+  type Server,
+  type ServerContext,
+  TRACEPARENT_META_KEY,
+} from "@modelcontextprotocol/server";
 import type { Caller } from "./pipeline.ts";
 
 /** The caller, for the pipeline; `client` is the name that the transport vouches for. */
@@ -10,10 +15,12 @@ export function callerOf(server: Server, context: ServerContext, client: string)
   const info = clientName(envelope?.[CLIENT_INFO_META_KEY]) ?? clientName(server.getClientVersion()) ??
     context.http?.req?.headers.get("user-agent")?.slice(0, 128);
   const token = mcpReq._meta?.progressToken;
+  const traceparent: unknown = mcpReq._meta?.[TRACEPARENT_META_KEY];
   return {
     client,
     clientInfo: info,
     signal: mcpReq.signal,
+    traceparent: typeof traceparent === "string" ? traceparent : undefined,
     progress: token === undefined ? undefined : (message, elapsedMs) => {
       const params = { progressToken: token, progress: Math.round(elapsedMs), message };
       // A client that has gone away can't be told: its cancellation is on the way.

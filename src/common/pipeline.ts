@@ -3,14 +3,17 @@
  * cut to the budget, audit. The transports call it for whatever a client asks of a tool, well-formed or not.
  */
 import { z } from "zod";
+import { addNotice, type Answer, errorAnswer, fitAnswer, visibleStrings } from "./answer.ts";
+import { explainIssues } from "./argument_issues.ts";
 import type { AuditLog, AuditRecord } from "./audit.ts";
 import { Cache } from "./cache.ts";
 import { CallError } from "./errors.ts";
 import { describeError, type Logger } from "./log.ts";
 import { nearest } from "./nearest.ts";
-import { fit } from "./output.ts";
+import { ProgressClock } from "./progress_clock.ts";
 import type { RateLimiter } from "./rate_limit.ts";
 import type { Tool, ToolContext } from "./tool.ts";
+import { inSpan } from "./tracing.ts";
 import { duration } from "./units.ts";
 import { utf8Length } from "./utf8.ts";
 import { visible } from "./visible.ts";
@@ -23,16 +26,10 @@ export interface Caller {
   readonly clientInfo: string | undefined;
   /** Aborts when the client cancels or goes away. */
   readonly signal: AbortSignal;
+  /** The trace that the call is part of, as the client says. */
+  readonly traceparent?: string | undefined;
   /** Sends one progress notification, if the client asked for them. */
   readonly progress: ((message: string, elapsedMs: number) => void) | undefined;
-}
-
-/** The answer to one call, as `tools/call` returns it. */
-export interface Answer {
-  readonly text: string;
-  readonly structured: Readonly<Record<string, unknown>> | undefined;
-  /** What kind of error it is, if it is one. */
-  readonly kind?: Exclude<AuditRecord["outcome"], "ok">;
 }
 
 /** One call that has ended, as it is counted: by its tool, never by its arguments. */
@@ -74,7 +71,6 @@ export interface PipelineOptions {
 
 /** Under this name calls of tools that don't exist are limited and audited. */
 const unknownTool = "(unknown tool)";
-const progressEveryMs = 1_000;
 /** Bytes kept free for the notices that the pipeline adds below an answer. */
 const noticeReserve = 512;
 
@@ -106,7 +102,7 @@ export class Pipeline {
   /** Calls one tool. Throws {@linkcode UnknownToolError}; every other failure is an answer with a `kind`. */
   async call(name: string, args: unknown, caller: Caller): Promise<Answer> {
     const tool = this.#tools.get(name);
-    if (tool !== undefined) return await this.#limited(tool, args, caller, true);
+    if (tool !== undefined) return await this.#traced(tool, args, caller, true);
     const answer = this.refuse(name, args, caller, this.#unknownToolSentence(name));
     await this.#options.audit.settled?.();
     if (answer.kind === "invalid") throw new UnknownToolError(answer.text);
@@ -115,7 +111,12 @@ export class Pipeline {
 
   /** Does what a client asks for by another method than `tools/call`, such as a resource read. */
   perform(operation: Tool, args: unknown, caller: Caller): Promise<Answer> {
-    return this.#limited(operation, args, caller, false);
+    return this.#traced(operation, args, caller, false);
+  }
+
+  #traced(tool: Tool, args: unknown, caller: Caller, withNotice: boolean): Promise<Answer> {
+    const work = () => this.#limited(tool, args, caller, withNotice);
+    return inSpan(tool.name, caller.traceparent, work, ({ kind }) => kind);
   }
 
   async #limited(tool: Tool, args: unknown, caller: Caller, withNotice: boolean): Promise<Answer> {
@@ -278,68 +279,8 @@ export class Pipeline {
   }
 }
 
-/** Tells the client once a second that a call still runs, with the tool's own last words. */
-class ProgressClock {
-  readonly #caller: Caller;
-  readonly #started = performance.now();
-  readonly #timer: ReturnType<typeof setInterval> | undefined;
-  #message = "";
-
-  constructor(caller: Caller) {
-    this.#caller = caller;
-    if (caller.progress !== undefined) this.#timer = setInterval(() => this.#tell(), progressEveryMs);
-  }
-
-  say(message: string): void {
-    this.#message = message;
-  }
-
-  #tell(): void {
-    const elapsed = performance.now() - this.#started;
-    const running = `running for ${duration(elapsed)}`;
-    this.#caller.progress?.(this.#message === "" ? running : `${this.#message}, ${running}`, elapsed);
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-}
-
 function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function errorAnswer(kind: Exclude<AuditRecord["outcome"], "ok">, text: string): Answer {
-  // On one line: a text of the backend must not look like a note of ours.
-  return { text: visible(text), structured: undefined, kind };
-}
-
-/** The last resort: a tool keeps to the budget by itself, and says better what was left out. */
-function fitAnswer(answer: Answer, maxBytes: number): Answer {
-  const text = fit(answer.text, maxBytes);
-  return text === answer.text ? answer : { ...answer, text };
-}
-
-/** Adds a sentence below the text and to the structured `notices`. */
-function addNotice(answer: Answer, notice: string): Answer {
-  const before = answer.structured?.notices;
-  return {
-    ...answer,
-    text: `${answer.text}\n\n${notice}`,
-    structured: { ...answer.structured, notices: [...(Array.isArray(before) ? before : []), notice] },
-  };
-}
-
-/** Makes what is hidden in a backend's strings visible; the keys are a tool's own. */
-function visibleStrings<Value extends Readonly<Record<string, unknown>>>(value: Value): Value {
-  const walk = (item: unknown): unknown => {
-    if (typeof item === "string") return visible(item, { keepLines: true });
-    if (Array.isArray(item)) return item.map(walk);
-    if (item === null || typeof item !== "object") return item;
-    return Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, walk(inner)]));
-  };
-  // The walk changes strings only, so the shape stays what the tool's schema says.
-  return walk(value) as Value;
 }
 
 /** Settles with the work, or rejects as soon as the signal aborts. */
@@ -352,20 +293,6 @@ function abortable<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Va
   const onAbort = () => reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   return Promise.race([work, promise]).finally(() => signal.removeEventListener("abort", onAbort));
-}
-
-/** What is wrong with the arguments, in a sentence a model can act on. */
-function explainIssues(tool: Tool, error: z.ZodError): string {
-  const issues = error.issues.slice(0, 5).map((issue) => {
-    if (issue.code === "unrecognized_keys") {
-      const known = Object.keys(tool.input.shape);
-      const keys = issue.keys.slice(0, 5).map((key) => JSON.stringify(visible(key.slice(0, 64)))).join(", ");
-      return `unknown argument ${keys}; the arguments are ${known.join(", ") || "none"}`;
-    }
-    const path = issue.path.map(String).join(".");
-    return `${path === "" ? "arguments" : path}: ${issue.message}`;
-  });
-  return visible(`Cannot call ${tool.name} with these arguments: ${issues.join("; ")}`);
 }
 
 /** A tool's schemas as `tools/list` shows them. */

@@ -6,7 +6,8 @@ import {
   type Server,
   type ServerContext,
 } from "@modelcontextprotocol/server";
-import type { Answer, Pipeline } from "./pipeline.ts";
+import type { Answer } from "./answer.ts";
+import type { Pipeline } from "./pipeline.ts";
 import { listedResources, readResource, type Resources } from "./resources.ts";
 import { callerOf } from "./caller.ts";
 import type { Tool } from "./tool.ts";

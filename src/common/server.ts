@@ -35,6 +35,9 @@ interface ListedTool {
   };
 }
 
+/** Lists that change with a new version of the program alone, https://modelcontextprotocol.io/specification (caching). */
+const unchanging = { ttlMs: 300_000, cacheScope: "private" } as const;
+
 /** Makes server objects that share one pipeline; each serves the client of the name it is made with. */
 export function serverFactory(
   identity: ServerIdentity,
@@ -57,6 +60,11 @@ export function serverFactory(
           ...(resources === undefined && prompts === undefined ? {} : { completions: {} }),
         },
         instructions: identity.instructions,
+        cacheHints: {
+          "tools/list": unchanging,
+          "prompts/list": unchanging,
+          "resources/templates/list": unchanging,
+        },
       },
     );
     if (resources !== undefined) serveResources(server, resources, pipeline, client);

@@ -79,8 +79,8 @@ export class PrometheusApi {
   readonly #connection: Connection;
   readonly #timeoutMs: number;
 
-  constructor(settings: PrometheusSettings, log: Logger) {
-    this.#connection = new Connection(settings, log);
+  constructor(settings: PrometheusSettings, _log: Logger) {
+    this.#connection = new Connection(settings);
     this.#timeoutMs = settings.timeoutMs;
   }
 

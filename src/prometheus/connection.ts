@@ -3,7 +3,6 @@
  * at the one address of the settings.
  */
 import { boundedFetch, type BoundedResponse, TransportFault } from "../common/bounded_fetch.ts";
-import { describeError, type Logger } from "../common/log.ts";
 import { type Answered, backendRefusal, brokenJson, transportError, unexpectedAnswer } from "./faults.ts";
 import { type ReadingName, readings, readingUrl } from "./reading_paths.ts";
 import type { PrometheusSettings, TlsFiles } from "./settings.ts";
@@ -40,15 +39,12 @@ const maxRequests = 8;
 /** The connections to one Prometheus. */
 export class Connection {
   readonly #settings: PrometheusSettings;
-  readonly #log: Logger;
   readonly #requests = new Turnstile(maxRequests);
   readonly #large = new Turnstile(1);
   readonly #client: TlsClient;
-  #answered = false;
 
-  constructor(settings: PrometheusSettings, log: Logger) {
+  constructor(settings: PrometheusSettings) {
     this.#settings = settings;
-    this.#log = log;
     this.#client = new TlsClient(settings.tls);
   }
 
@@ -95,21 +91,14 @@ export class Connection {
       signal: options.signal,
       timeoutMs: Math.min(options.timeoutMs ?? timeoutMs, timeoutMs),
       maxBytes: maxAnswerBytes,
+      client: this.#client.current(),
     };
-    const send = () => boundedFetch(url, { ...request, client: this.#client.current() });
     try {
-      return await send().catch((error: unknown) => {
-        // A connection that was kept alive may have been closed by the other end just as it was used again.
-        const mayBeOld = this.#answered && error instanceof TransportFault && error.kind === "broken";
-        if (!mayBeOld) throw error;
-        this.#log.info("asking again over a new connection", { cause: describeError(error) });
-        return send();
-      });
+      // The runtime asks again where a kept connection turns out to be closed; nothing else is ever asked twice.
+      return await boundedFetch(url, request);
     } catch (error) {
       if (error instanceof TransportFault) throw this.#fault(name, error);
       throw error;
-    } finally {
-      this.#answered = true;
     }
   }
 

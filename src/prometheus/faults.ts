@@ -67,7 +67,10 @@ export function transportError(
       return error(
         "unavailable",
         `Cannot ${what} as ${at} did not answer to the end: ${fault.message}`,
-        "try again; if it stays so, an operator must look at Prometheus and at proxies before it",
+        url.protocol === "https:"
+          // In TLS 1.3 a client certificate is refused after the handshake, and the reason may be lost with the connection.
+          ? "try again; if it stays so, an operator must look at Prometheus, at proxies before it, and at the client certificate if it wants one"
+          : "try again; if it stays so, an operator must look at Prometheus and at proxies before it",
       );
     default:
       return error(

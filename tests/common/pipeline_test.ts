@@ -1,15 +1,10 @@
 import assert from "@std/assert";
 import { z } from "zod";
+import type { Answer } from "../../src/common/answer.ts";
 import type { AuditLog, AuditRecord } from "../../src/common/audit.ts";
 import { CallError } from "../../src/common/errors.ts";
 import { createLogger } from "../../src/common/log.ts";
-import {
-  type Answer,
-  type Caller,
-  Pipeline,
-  type PipelineOptions,
-  UnknownToolError,
-} from "../../src/common/pipeline.ts";
+import { type Caller, Pipeline, type PipelineOptions, UnknownToolError } from "../../src/common/pipeline.ts";
 import { RateLimiter } from "../../src/common/rate_limit.ts";
 import { defineTool, type ToolContext } from "../../src/common/tool.ts";
 

@@ -2,6 +2,8 @@ import assert from "@std/assert";
 import { HttpProgram, patientProgram } from "../support/http_program.ts";
 import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { postgresAvailable } from "../support/postgres.ts";
+import { createProgramDatabase, endless } from "../support/program_database.ts";
 import { newToken } from "../../src/common/http/tokens.ts";
 
 const ignore = !permitted;
@@ -135,5 +137,55 @@ Deno.test({
     const answer = await new Response(connection.readable).text();
     assert.match(answer, /^HTTP\/1\.1 401 /);
     await Deno.remove(path);
+  },
+});
+
+Deno.test({
+  name:
+    "postgres-mcp: ready with a database, also while calls have all connections, and the pool shows in /metrics",
+  ignore: !postgresAvailable,
+  async fn() {
+    await using database = await createProgramDatabase();
+    await using program = await HttpProgram.start({
+      variables: { ...database.variables, DB_POOL_SIZE: "2" },
+    });
+    const status = async () => {
+      const response = await program.get("/readyz");
+      await response.body?.cancel();
+      return response.status;
+    };
+    const started = performance.now();
+    assert.equal(await status(), 200);
+    assert.equal(await program.metric("mcp_postgres_connections_busy"), 0);
+    const abort = new AbortController();
+    const calls = ["fills_1", "fills_2"].map((mark) =>
+      program.send("tools/call", { name: "query_database", arguments: { sql: endless(mark) } }, {
+        signal: abort.signal,
+      })
+    );
+    await eventually(
+      "all are taken",
+      async () => await program.metric("mcp_postgres_connections_busy") === 2,
+    );
+    // The last word of the backend is older than it is believed by then.
+    await eventually("it is asked again", async () => {
+      assert.equal(await status(), 200);
+      return await database.running("fills_") === 2 && performance.now() - started > 3_500;
+    });
+    abort.abort();
+    await Promise.allSettled(calls);
+  },
+});
+
+Deno.test({
+  name: "postgres-mcp: without its database it is not ready, and says so when a tool is called",
+  ignore,
+  async fn() {
+    await using program = await HttpProgram.start({ variables: { DB_PORT: "1" } });
+    const response = await program.get("/readyz");
+    assert.equal(response.status, 503);
+    assert.match(await response.text(), /the backend does not answer/);
+    const answer = await program.ask("tools/call", { name: "list_tables", arguments: {} });
+    assert.match(JSON.stringify(answer.result), /Cannot connect/);
   },
 });

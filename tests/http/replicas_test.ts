@@ -5,16 +5,17 @@ import { permitted } from "../support/permitted.ts";
 
 const ignore = !permitted || Deno.build.os === "windows";
 
-/** A proxy that sends each request to the next replica, and to another when one refuses the connection. */
-function roundRobin(replicas: readonly HttpProgram[]): Deno.HttpServer<Deno.NetAddr> {
+/** A proxy that sends each request to the next replica that is ready, as it was when it was last asked. */
+function roundRobin(replicas: readonly HttpProgram[]): { readonly origin: string } & AsyncDisposable {
+  let ready = [...replicas];
   let turn = 0;
-  return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
     const { pathname, search } = new URL(request.url);
     const body = request.body === null ? null : await request.text();
     const headers = new Headers(request.headers);
     headers.delete("host");
     for (let attempt = 0; attempt < replicas.length; attempt++) {
-      const replica = replicas[turn++ % replicas.length];
+      const replica = ready[turn++ % ready.length];
       try {
         return await fetch(`${replica?.origin}${pathname}${search}`, {
           method: request.method,
@@ -27,6 +28,25 @@ function roundRobin(replicas: readonly HttpProgram[]): Deno.HttpServer<Deno.NetA
     }
     return new Response(null, { status: 502 });
   });
+  const probe = setInterval(async () => {
+    const answers = await Promise.all(replicas.map(async (replica) => {
+      try {
+        const response = await replica.get("/readyz?exclude=backend");
+        await response.body?.cancel();
+        return response.ok;
+      } catch {
+        return false;
+      }
+    }));
+    ready = replicas.filter((_, at) => answers[at] === true);
+  }, 100);
+  return {
+    origin: `http://127.0.0.1:${server.addr.port}`,
+    async [Symbol.asyncDispose]() {
+      clearInterval(probe);
+      await server.shutdown();
+    },
+  };
 }
 
 async function startThree(): Promise<readonly HttpProgram[]> {
@@ -41,7 +61,7 @@ Deno.test({
   async fn(t) {
     const replicas = await startThree();
     const proxy = roundRobin(replicas);
-    const origin = `http://127.0.0.1:${proxy.addr.port}`;
+    const { origin } = proxy;
     const { Client, StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client");
     for (const mode of ["legacy", { pin: "2026-07-28" }] as const) {
       await t.step(typeof mode === "string" ? "with initialize" : "with server/discover", async () => {
@@ -60,7 +80,7 @@ Deno.test({
         assert.deepEqual(after, [4, 4, 4]);
       });
     }
-    await proxy.shutdown();
+    await proxy[Symbol.asyncDispose]();
     for (const replica of replicas) await replica[Symbol.asyncDispose]();
   },
 });
@@ -71,7 +91,7 @@ Deno.test({
   async fn() {
     const replicas = await startThree();
     const proxy = roundRobin(replicas);
-    const origin = `http://127.0.0.1:${proxy.addr.port}`;
+    const { origin } = proxy;
     const [lost] = replicas;
     let isOver = false;
     let answered = 0;
@@ -89,14 +109,16 @@ Deno.test({
     const callers = (["2025-11-25", "2026-07-28"] as const).flatMap((era) =>
       [1, 2, 3].map(() => caller(era))
     );
+    // A call that fails is this test's failure, not an uncaught error of the whole file.
+    const failed = Promise.all(callers).then(() => undefined, (error: unknown) => error);
     await eventually("calls are answered", () => answered > 12);
     lost?.kill("SIGTERM");
     assert.equal((await lost?.ended())?.code, 0);
     const then = answered;
     await eventually("calls go on", () => answered > then + 12);
     isOver = true;
-    await Promise.all(callers);
-    await proxy.shutdown();
+    assert.equal(await failed, undefined);
+    await proxy[Symbol.asyncDispose]();
     for (const replica of replicas) await replica[Symbol.asyncDispose]();
   },
 });

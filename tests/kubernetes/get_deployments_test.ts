@@ -59,6 +59,19 @@ Deno.test({
       `--namespace=${namespace}`,
       "--timeout=30s",
     );
+    // A quota that is not yet counted refuses nothing for good.
+    await until("the quota is counted", async () => {
+      const hard = await kubernetes.kubectl(
+        "get",
+        "quota",
+        "none",
+        "-n",
+        full,
+        "-o",
+        "jsonpath={.status.hard.pods}",
+      );
+      return hard === "0";
+    });
     await kubernetes.apply([
       deployment(namespace, "stuck", {
         cpu: "5000",

@@ -133,13 +133,17 @@ export class HttpFront {
     const newcomers = setTimeout(() => drain.refusesCalls = true, newcomersMs);
     const late = setTimeout(hurried.resolve, drainMs);
     await Promise.race([exchanges.idle(), hurried.promise]);
+    // A call that comes over an open connection just now is still answered: no new connection is taken any more.
+    const closed = server.shutdown().catch(() => {});
+    await settled(closed, shutdownMs);
+    await Promise.race([exchanges.idle(), hurried.promise]);
     clearTimeout(newcomers);
     clearTimeout(late);
     drain.refusesCalls = true;
     if (exchanges.size > 0) log.warn("calls are cut, as the program stops", { in_flight: exchanges.size });
     exchanges.abort();
     this.#tokens?.close();
-    await settled(server.shutdown(), shutdownMs);
+    await settled(closed, shutdownMs);
   }
 }
 

@@ -1,0 +1,208 @@
+import assert from "@std/assert";
+import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
+import { FakePrometheus, faults, type Play } from "../support/fake_prometheus.ts";
+import { prometheusAvailable } from "../support/prometheus.ts";
+import { injections, servicePrometheus } from "../support/service_prometheus.ts";
+import { askAbout, assertFigure, wordsOf } from "../support/service_tools.ts";
+
+const ask = (service: string, options: { readonly budget?: number; readonly url?: string } = {}) =>
+  askAbout((api, now) => checkServiceHealth(api, now), { service }, options);
+
+/** What each service is, and why. */
+const verdicts: readonly (readonly [service: string, headline: RegExp, line: RegExp])[] = [
+  [
+    "steady",
+    /^steady: HEALTHY$/,
+    /^errors: 0\.1%: 500 0\.01\/s \(http_requests_total by code\); a day before 0\.1%$/m,
+  ],
+  ["shop", /^shop: DEGRADED$/, /^- alert ShopBurns fires \(critical\)$/m],
+  ["shop", /^shop: DEGRADED$/, /^- 20% of requests fail \(2 of 10\/s\), a day before 1%$/m],
+  ["shop", /^shop: DEGRADED$/, /^- p95 latency is 910 ms, a day before 95 ms$/m],
+  ["lost", /^lost: DEGRADED$/, /^- traffic fell from 10\/s a day before to 0\/s$/m],
+  ["grpc", /^grpc: DEGRADED$/, /^- 5% of requests fail/m],
+  ["pods", /^pods: DEGRADED$/, /^- 1 of 2 instances DOWN: b:80$/m],
+  [
+    "gone",
+    /^gone: DOWN$/,
+    /^- 1 instance no longer scraped: gone:80$|^- it has no samples any more: the last was at /m,
+  ],
+  [
+    "idle",
+    /^idle: UNKNOWN: nothing bad was seen/,
+    /^- not known: errors: there were no requests, which says nothing$/m,
+  ],
+  ["opaque", /^opaque: UNKNOWN/, /^- not known: errors: nothing that counts its requests by status/m],
+];
+
+for (const [service, headline, line] of verdicts) {
+  Deno.test({
+    name: `${service}: ${line.source}`,
+    ignore: !prometheusAvailable,
+    async fn() {
+      const { text, structured } = await ask(service);
+      assert.match(text.split("\n")[0] ?? "", headline);
+      assert.match(text, line);
+      assert.equal(
+        structured.verdict,
+        headline.source.match(/HEALTHY|DEGRADED|DOWN|UNKNOWN/)?.[0].toLowerCase(),
+      );
+    },
+  });
+}
+
+Deno.test({
+  name: "the figures are those it was made with, and the queries give them",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const { text, structured } = await ask("shop");
+    assertFigure(structured.requests_per_second, 10);
+    assertFigure(structured.requests_per_second_day_before, 5);
+    assertFigure(structured.error_ratio, 0.2);
+    assertFigure(structured.error_ratio_day_before, 0.01);
+    assertFigure(structured.p95, 0.91);
+    assertFigure(structured.p95_day_before, 0.095);
+    const server = await servicePrometheus();
+    const [instances, errors, latency] = structured.queries;
+    assert.equal(instances, 'up{job="shop"}[1h]');
+    assertFigure(await server.value(errors, server.now), 0.2);
+    assertFigure(await server.value(latency, server.now), 0.91);
+    assert.equal(structured.alert_count, 1);
+    assert.match(text, /^ {2}ShopBurns \(critical\), since .*: instance=shop:80 job=shop: shop shop burns$/m);
+    assert.ok(text.length < 2_000, `${text.length} characters`);
+  },
+});
+
+Deno.test({
+  name: "instances by state, since when, the bad ones first",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const { text, structured } = await ask("pods");
+    assert.deepEqual([structured.up, structured.down, structured.stale], [1, 1, 1]);
+    const { now } = await servicePrometheus();
+    const iso = (seconds: number) => new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
+    assert.deepEqual(structured.instances, [
+      // Down from the first scrape after ten minutes before.
+      { name: "b:80", state: "DOWN", since: iso(now - 585), failures: 1 },
+      { name: "c:80", state: "STALE", since: iso(now - 900), failures: 0 },
+      { name: "a:80", state: "UP", since: null, failures: 0 },
+    ]);
+    assert.match(
+      text,
+      /^instances in 1h: 1 UP, 1 DOWN, 1 stale \(b:80 DOWN since 9 min; c:80 stale 15 min ago; a:80\)$/m,
+    );
+    const gone = await ask("gone");
+    assert.match(gone.text, new RegExp(`stale 30 min ago|the last was at ${iso(now - 1_800)}`));
+  },
+});
+
+Deno.test({
+  name: "what always fires, or only informs, speaks against nobody",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const { text, structured } = await ask("steady");
+    assert.equal(structured.verdict, "healthy");
+    assert.match(text, /^alerts: 1 fires\n {2}Watchdog \(none\)/m);
+  },
+});
+
+/** Passes on to the real one what `play` does not answer. */
+async function inFront(play: Play): Promise<FakePrometheus> {
+  const { url } = await servicePrometheus();
+  return new FakePrometheus({
+    async play(request) {
+      const answer = await play(request);
+      if (answer !== undefined) return answer;
+      const { method, path, parameters } = request;
+      const target = `${url}${path}`;
+      return method === "GET"
+        ? await fetch(`${target}?${parameters}`)
+        : await fetch(target, { method, body: parameters });
+    },
+  });
+}
+
+const gaps: readonly (readonly [what: string, play: Play, missing: RegExp])[] = [
+  [
+    "alerts",
+    ({ path, parameters }) =>
+      /rules|alerts/.test(path) || parameters.get("query")?.startsWith("ALERTS")
+        ? faults.forbidden()
+        : undefined,
+    /not known: alerts: Cannot/,
+  ],
+  [
+    "errors",
+    ({ parameters }) =>
+      /^sum by .*rate/.test(parameters.get("query") ?? "") ? faults.tooManySamples() : undefined,
+    /not known: requests: Cannot .* execution: query processing would load too many samples/,
+  ],
+  [
+    "instances",
+    ({ parameters }) => /^up.*\[1h\]$/.test(parameters.get("query") ?? "") ? faults.timeout() : undefined,
+    /not known: instances: Cannot/,
+  ],
+];
+
+for (const [what, play, missing] of gaps) {
+  Deno.test({
+    name: `never healthy where something could not be asked: ${what}`,
+    ignore: !prometheusAvailable,
+    async fn() {
+      await using front = await inFront(play);
+      const { text, structured } = await ask("steady", { url: front.url });
+      assert.equal(structured.verdict, "unknown", text);
+      assert.match(text, missing);
+    },
+  });
+}
+
+Deno.test({
+  name: "never healthy where Prometheus warns that parts may be missing",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const { url } = await servicePrometheus();
+    await using front = await inFront(async ({ path, parameters }) => {
+      if (!/^sum by .*rate/.test(parameters.get("query") ?? "")) return undefined;
+      const answer = await (await fetch(`${url}${path}`, { method: "POST", body: parameters })).json();
+      return Response.json({ ...answer, warnings: ["store 3 did not answer"] });
+    });
+    const { text, structured } = await ask("steady", { url: front.url });
+    assert.equal(structured.verdict, "unknown");
+    assert.match(text, /Prometheus warns: store 3 did not answer/);
+  },
+});
+
+Deno.test({
+  name: "a backend without rules tells its alerts by their series",
+  ignore: !prometheusAvailable,
+  async fn() {
+    await using front = await inFront(({ path }) =>
+      /rules|alerts/.test(path) ? faults.notFound() : undefined
+    );
+    const { now } = await servicePrometheus();
+    const shop = await ask("shop", { url: front.url });
+    assert.match(shop.text, /note: alerts are read from the ALERTS series/);
+    // The rule is evaluated at the real time, which may be before the time that is asked about.
+    if (Date.now() / 1000 < now + 1) assert.equal(shop.structured.verdict, "degraded");
+    assert.equal((await ask("steady", { url: front.url })).structured.verdict, "healthy");
+  },
+});
+
+Deno.test({
+  name: "a name stays a name, and an unknown one is not found",
+  ignore: !prometheusAvailable,
+  async fn() {
+    for (const [what, name] of injections) {
+      assert.match(await wordsOf(ask(name)), /^not_found: /, what);
+    }
+    assert.match(await wordsOf(ask("steadi")), /^not_found: .*did you mean steady \(job\)\?/);
+  },
+});
+
+Deno.test({
+  name: "small budgets are kept",
+  ignore: !prometheusAvailable,
+  async fn() {
+    assert.match((await ask("shop", { budget: 2_048 })).text, /^shop: DEGRADED/);
+  },
+});
