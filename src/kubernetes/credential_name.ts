@@ -12,7 +12,7 @@ const KEY_FILE = /(?:^|[./_-])(?:id_(?:rsa|dsa|ecdsa|ed25519)|[\w.-]*\.(?:key|p1
 
 /** The last word of a name that only speaks about a credential: its file, its lifetime, its name. */
 const ABOUT =
-  /(?:file|files|path|dir|directory|folder|name|names|namespace|url|uri|host|port|endpoint|ttl|expiry|expires|expiration|expirationseconds|seconds|minutes|hours|days|length|size|count|limit|budget|enabled|enable|disabled|required|policy|type|kind|domain|samesite|secure|age|origin|header|headers|algorithm|alg|method|ref|reference|refs|issuer|audience|audiences|version|rotation|interval|timeout|period|provider|store|mode|format|max|min|usage|status|strategy|scope|scopes|class|template|prefix|suffix|selector|checksum|hash|renewal|threshold|cost|rounds|retries|reuse|label|annotation|id_?field|username|user)s?$/i;
+  /^(?:file|files|path|dir|directory|folder|name|names|namespace|url|uri|host|port|endpoint|ttl|expiry|expires|expiration|expirationseconds|seconds|minutes|hours|days|length|size|count|limit|budget|enabled|enable|disabled|required|policy|type|kind|domain|samesite|secure|age|origin|header|headers|algorithm|alg|method|ref|reference|refs|issuer|audience|audiences|version|rotation|interval|timeout|period|provider|store|mode|format|max|min|usage|status|strategy|scope|scopes|class|template|prefix|suffix|selector|checksum|hash|renewal|threshold|cost|rounds|retries|reuse|label|annotation)s?$/i;
 /** … except that what these name is the credential itself. */
 const ABOUT_IT_IS = /(?:webhook[_.-]?url|passwordhash|password[_.-]hash|credentials?[_.-]?uri)$/i;
 
@@ -22,7 +22,8 @@ export function isCredentialName(name: string): boolean {
   if (ABOUT_IT_IS.test(end)) return true;
   if (KEY_FILE.test(end)) return true;
   if (!WORD.test(end) && !SHORT_WORD.test(end)) return false;
-  return !ABOUT.test(end);
+  const last = end.split(/[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])/).findLast((word) => word !== "") ?? "";
+  return !ABOUT.test(last);
 }
 
 /** Whether a name says `key` and no more: `STRIPE_KEY`, but `partitionKey` too. What it names decides. */

@@ -37,14 +37,21 @@ export function isCredential(name: string, value: string): boolean {
 /** Numbers under a name that counts (`max_tokens`), digests under one that says so. */
 function isPlain(name: string, value: string): boolean {
   return (/tokens$/i.test(name) && /^[\d.,_kKmM]+$/.test(value)) ||
-    (/checksum|hash|digest/i.test(name) && isDigest(value)) ||
+    isNamedDigest(name, value) ||
     // A path to where it is kept: names of keys and tokens are given to their files as well.
     (/(?:key|token|credentials?|cert|keystore|kubeconfig)$/i.test(name) &&
       /^(?:\/[\w.-]+){2,8}$/.test(value) && !looksRandom(value));
 }
 
+/** A digest under a name that says so: 32 hexadecimal digits under another may well be a key. */
+export function isNamedDigest(name: string, value: string): boolean {
+  return /checksum|hash|digest/i.test(name) && isDigest(value);
+}
+
 /** Whether a field names a Secret object: `existingSecret: db`, but not `clientSecret: …`. */
 export function isReference(name: string): boolean {
+  // A variable of the environment holds the secret itself; it is the API's fields that name one.
+  if (/^[A-Z0-9_]+$/.test(name)) return false;
   return /(?:existing|tls|pull|cert|certificate|ca|bootstrap|credentials?|password|token|key|auth|admin|target|source|external)_?secrets?$|^(?:image_?)?pull_?secrets$/i
     .test(name);
 }

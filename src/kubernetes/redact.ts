@@ -11,9 +11,9 @@
 import { isCredentialName } from "./credential_name.ts";
 import {
   isCredential,
-  isDigest,
   isHarmlessValue,
   isIdentifier,
+  isNamedDigest,
   isReference,
   isReferenceName,
 } from "./credential_value.ts";
@@ -105,7 +105,7 @@ function redactConfigMap(object: Fields, depth: number): Fields {
   if (isFields(data)) {
     replaced["data"] = mapFields(data, (key, value) => {
       if (typeof value !== "string") return value;
-      return isCredentialName(key) && !isHarmlessValue(value) && !isDigest(value)
+      return isCredentialName(key) && !isHarmlessValue(value) && !isNamedDigest(key, value)
         ? mask(value)
         : redactValue(key, value, depth);
     });
@@ -232,7 +232,10 @@ const ABOUT_SECRETS =
 
 function redactAnnotation(key: string, value: string, depth: number): string {
   const name = key.slice(key.lastIndexOf("/") + 1);
-  if (isCredentialName(name) && !isHarmlessValue(value) && !isDigest(value) && !ABOUT_SECRETS.test(key)) {
+  if (
+    isCredentialName(name) && !isHarmlessValue(value) && !isNamedDigest(key, value) &&
+    !ABOUT_SECRETS.test(key)
+  ) {
     return mask(value);
   }
   return redactValue(name, value, depth);

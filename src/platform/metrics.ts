@@ -19,8 +19,8 @@ export interface MetricsReport {
   /** The same window a day before; undefined where there was nothing. */
   readonly before: RequestRates | undefined;
   readonly latency: Latency | undefined;
-  /** Rules of this service with alerts that fire or are pending. */
-  readonly alerts: readonly AlertingRule[];
+  /** Rules of this service with alerts that fire or are pending; undefined where they could not be read. */
+  readonly alerts: readonly AlertingRule[] | undefined;
   readonly unseen: readonly string[];
 }
 
@@ -62,7 +62,7 @@ export async function readMetrics(
     rates: now?.rates,
     before: before?.rates,
     latency: latency?.latency,
-    alerts: ofService(alerting?.rules ?? [], name)
+    alerts: alerting && ofService(alerting.rules, name)
       .filter(({ state }) => state === "firing" || state === "pending").toSorted(byUrgency),
     unseen,
   };

@@ -151,7 +151,9 @@ async function podsOf(
     const [worst] = sick.toSorted((a, b) => b.status.restarts - a.status.restarts);
     return [{
       service,
-      text: worst === undefined
+      text: pods.length === 0
+        ? `no pods: ${workloads.map(({ ready, desired }) => `${ready} of ${desired} ready`).join(", ")}`
+        : worst === undefined
         ? `${plural(pods.length, "pod")}, all well`
         : `${sick.length} of ${plural(pods.length, "pod")} not well: ${worst.name} ${worst.status.status}, ${
           plural(worst.status.restarts, "restart")

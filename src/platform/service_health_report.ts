@@ -233,7 +233,9 @@ function metricsLines({ metrics }: Evidence): string[] {
     );
   }
   lines.push(
-    alerts.length === 0
+    alerts === undefined
+      ? "alerts: not seen"
+      : alerts.length === 0
       ? "no alert about it"
       : `alerts: ${
         alerts.slice(0, 5).map(({ name, state, severity }) =>

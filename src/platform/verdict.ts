@@ -33,6 +33,10 @@ export function judge(evidence: Evidence, findings: readonly Finding[]): Judgeme
       because: `nothing bad was seen, but not all was: no word from ${missing.join(", ")}`,
     };
   }
+  const unseen = [...seen(evidence.cluster)?.unseen ?? [], ...seen(evidence.metrics)?.unseen ?? []];
+  if (unseen.length > 0) {
+    return { verdict: "unknown", because: "nothing bad was seen, but not all could be read" };
+  }
   const rates = seen(evidence.metrics)?.rates;
   if (rates !== undefined && rates.requestsPerSecond > 0 && rates.ratio < limits.errorRatio) {
     return { verdict: "healthy", because: `its requests succeed${ready ? " and its pods are ready" : ""}` };

@@ -229,3 +229,34 @@ Deno.test("hostile objects: nested deeply, strange keys", () => {
   for (let i = 0; i < 6; i++) nest = JSON.stringify({ a: nest });
   assertClean(redactObject(pod, { metadata: { annotations: { nest } } }));
 });
+
+Deno.test("what looks like a digest, a reference or a word about a credential is masked where it is the credential", () => {
+  const hex = "d41d8cd98f00b204e9800998ecf8427e";
+  const config = redactObject({ group: "", kind: "ConfigMap" }, {
+    metadata: { name: "c", annotations: { "x.io/api-token": hex, "checksum/secret": hex } },
+    data: { API_KEY: hex, PASSWORD_ADMIN: "hunter2", "config.checksum": hex },
+  });
+  const text = JSON.stringify(config);
+  assert.equal(text.split(hex).length - 1, 2, text);
+  assert.ok(!text.includes("hunter2"), text);
+  const secrets = {
+    MONGO_PASSWORD_ADMIN: "plain-one",
+    DB_PASSWORD_STAGE: "plain-two",
+    SSL_PASSWORD_KEYSTORE: "plain-three",
+    TOKEN_SERVICE_ACCOUNT: "plain-four",
+    DB_PASSWORD_APP_USER: "plain-five",
+    HASURA_GRAPHQL_ADMIN_SECRET: "plain-six",
+    AUTH_SECRET: "plain-seven",
+    TOKEN_SECRET: "plain-eight",
+  };
+  const env = [
+    ...Object.entries(secrets).map(([name, value]) => ({ name, value })),
+    { name: "DB_PASSWORD_FILE", value: "/run/secrets/db" },
+    { name: "TOKEN_TTL", value: "30m" },
+  ];
+  const pod = JSON.stringify(
+    redactObject({ group: "", kind: "Pod" }, { spec: { containers: [{ name: "app", env }] } }),
+  );
+  assert.ok(!pod.includes("plain-"), pod);
+  assert.ok(pod.includes("/run/secrets/db") && pod.includes("30m"), pod);
+});

@@ -66,7 +66,9 @@ Deno.test("a build that fails leaves nothing half-written", { ignore: !permitted
   const folder = await Deno.makeTempDir();
   try {
     const output = join(folder, "postgres-mcp");
-    const { code, stderr } = await compile(["--output", output], { DENO_COMPILE: join(folder, "deno") });
+    const { code, stderr } = await compile(["postgres", "--output", output], {
+      DENO_COMPILE: join(folder, "deno"),
+    });
     assert.equal(code, 1);
     assert.match(stderr, /Cannot run .*deno/);
     assert.deepEqual([...Deno.readDirSync(folder)], []);
