@@ -21,12 +21,15 @@ import { shapeError, statedError } from "./faults.ts";
 import type { ReadingName } from "./reading_paths.ts";
 import type {
   Alert,
+  BuildInfo,
   InstantResult,
   Labels,
   MetricMetadata,
   RangeResult,
   RuleGroup,
+  RuntimeInfo,
   TargetsResult,
+  TimeRange,
   Told,
 } from "./result.ts";
 import type { PrometheusSettings } from "./settings.ts";
@@ -34,6 +37,7 @@ import type { PrometheusSettings } from "./settings.ts";
 export type { AskOptions } from "./connection.ts";
 export type {
   Alert,
+  BuildInfo,
   DroppedTarget,
   HistogramSample,
   InstantResult,
@@ -45,32 +49,13 @@ export type {
   RangeSeries,
   Rule,
   RuleGroup,
+  RuntimeInfo,
   Sample,
   Target,
   TargetsResult,
+  TimeRange,
   Told,
 } from "./result.ts";
-
-/** From when to when, in epoch seconds; an open end is Prometheus's first or last sample. */
-export interface TimeRange {
-  readonly start?: number;
-  readonly end?: number;
-}
-
-/** The version, as the backend tells it. Mimir and others say in `application` who they are. */
-export interface BuildInfo {
-  readonly version: string;
-  readonly application: string;
-}
-
-/** What a running Prometheus says of itself. Empty texts where it does not say. */
-export interface RuntimeInfo {
-  /** RFC 3339. */
-  readonly startTime: string;
-  /** Such as `15d` or `15d or 50GiB`. */
-  readonly storageRetention: string;
-  readonly reloadConfigSuccess: boolean | undefined;
-}
 
 type Envelope = Told & { readonly data: unknown };
 

@@ -128,3 +128,24 @@ export interface RuleGroup {
   readonly intervalSeconds: number;
   readonly rules: readonly Rule[];
 }
+
+/** From when to when, in epoch seconds; an open end is Prometheus's first or last sample. */
+export interface TimeRange {
+  readonly start?: number;
+  readonly end?: number;
+}
+
+/** The version, as the backend tells it. Mimir and others say in `application` who they are. */
+export interface BuildInfo {
+  readonly version: string;
+  readonly application: string;
+}
+
+/** What a running Prometheus says of itself. Empty texts where it does not say. */
+export interface RuntimeInfo {
+  /** RFC 3339. */
+  readonly startTime: string;
+  /** Such as `15d` or `15d or 50GiB`. */
+  readonly storageRetention: string;
+  readonly reloadConfigSuccess: boolean | undefined;
+}

@@ -1,31 +1,11 @@
 import assert from "@std/assert";
-import { Environment } from "../../src/common/env.ts";
-import { CallError } from "../../src/common/errors.ts";
-import { createLogger } from "../../src/common/log.ts";
-import { PrometheusApi } from "../../src/prometheus/api.ts";
 import { getErrorRate } from "../../src/prometheus/get_error_rate.ts";
-import { readPrometheusSettings } from "../../src/prometheus/settings.ts";
 import { prometheusAvailable } from "../support/prometheus.ts";
 import { injections, servicePrometheus } from "../support/service_prometheus.ts";
-import { callTool } from "../support/tools.ts";
+import { askAbout, assertFigure, wordsOf } from "../support/service_tools.ts";
 
-async function ask(args: Readonly<Record<string, unknown>>, budget?: number) {
-  const server = await servicePrometheus();
-  const environment = new Environment({
-    get: (name) => name === "PROMETHEUS_URL" ? server.url : undefined,
-    readFile: () => "",
-  });
-  const api = new PrometheusApi(readPrometheusSettings(environment), createLogger("off"));
-  try {
-    return await callTool(getErrorRate(api, () => server.now * 1000), args, budget);
-  } finally {
-    api.close();
-  }
-}
-
-function close(found: number, expected: number): void {
-  assert.ok(Math.abs(found - expected) <= 1e-9 * Math.abs(expected), `${found} is not ${expected}`);
-}
+const ask = (args: Readonly<Record<string, unknown>>, budget?: number) =>
+  askAbout((api, now) => getErrorRate(api, now), args, budget === undefined ? {} : { budget });
 
 interface Known {
   readonly service: string;
@@ -141,16 +121,16 @@ for (const { service, ratio, perSecond, metric, label, foundBy } of known) {
     ignore: !prometheusAvailable,
     async fn() {
       const { structured } = await ask({ service });
-      close(structured.error_ratio, ratio);
-      close(structured.requests_per_second, perSecond);
-      close(structured.errors_per_second, ratio * perSecond);
+      assertFigure(structured.error_ratio, ratio);
+      assertFigure(structured.requests_per_second, perSecond);
+      assertFigure(structured.errors_per_second, ratio * perSecond);
       assert.deepEqual([structured.metric, structured.code_label, structured.found_by], [
         metric,
         label,
         foundBy,
       ]);
       const server = await servicePrometheus();
-      close(await server.value(structured.query, server.now), ratio);
+      assertFigure(await server.value(structured.query, server.now), ratio);
     },
   });
 }
@@ -206,7 +186,7 @@ Deno.test({
     const { text, structured } = await ask({ service: "sparse", window: "1m" });
     assert.equal(structured.window, "4m");
     assert.match(text, /note: window 1m holds fewer than four scrapes, which come every 1m: 4m is used/);
-    close(structured.requests_per_second, 1);
+    assertFigure(structured.requests_per_second, 1);
     // Without an up of its own.
     assert.equal((await ask({ service: "words", window: "15s" })).structured.window, "1m");
   },
@@ -231,9 +211,9 @@ Deno.test({
   ignore: !prometheusAvailable,
   async fn() {
     const { structured } = await ask({ service: "reset" });
-    close(structured.error_ratio, 0.25);
+    assertFigure(structured.error_ratio, 0.25);
     // 19 intervals of 15 s are seen, one of them with the restart, in which nothing is known to have grown.
-    close(structured.requests_per_second, 4 * 18 / 19);
+    assertFigure(structured.requests_per_second, 4 * 18 / 19);
   },
 });
 
@@ -254,8 +234,8 @@ Deno.test({
       ],
     );
     const [first, second, third] = windows;
-    close(first.long_burn, 20);
-    close(first.short_burn, 20);
+    assertFigure(first.long_burn, 20);
+    assertFigure(first.short_burn, 20);
     assert.equal(first.burns, true);
     // 2 h of 20% of 10/s after 4 h of 1% of 5/s, on a budget of 1%.
     const expected = (2 * 2 + 4 * 0.05) / (2 * 10 + 4 * 5) / 0.01;
@@ -267,7 +247,7 @@ Deno.test({
     const calm = (await ask({ service: "steady", objective: 0.999 })).structured.burn_rate;
     assert.equal(calm.verdict, "ok");
     assert.equal(calm.objective_percent, 99.9);
-    close(calm.windows[0].long_burn, 1);
+    assertFigure(calm.windows[0].long_burn, 1);
     assert.equal((await ask({ service: "idle", objective: 99.9 })).structured.burn_rate.verdict, "no data");
     await assert.rejects(ask({ service: "shop", objective: 5 }), /Cannot take 5 as an objective/);
   },
@@ -288,14 +268,7 @@ Deno.test({
   name: "a service that nobody knows is not found, with the nearest names",
   ignore: !prometheusAvailable,
   async fn() {
-    const failed = async (service: string) => {
-      try {
-        return (await ask({ service })).text;
-      } catch (error) {
-        if (!(error instanceof CallError)) throw error;
-        return `${error.kind}: ${error.message}. ${error.hint}`;
-      }
-    };
+    const failed = (service: string) => wordsOf(ask({ service }));
     assert.match(
       await failed("sprnig"),
       /^not_found: Cannot find a service named "sprnig".*did you mean spring \(job\)\?/,
