@@ -60,9 +60,11 @@ function ours(group: Group, backends: Backends): readonly (Launch & { readonly n
 }
 
 function launchOf(peer: Peer, backends: Backends): Launch {
+  const configuration = join(folder, `${peer.name}.toml`);
+  if (peer.configuration !== undefined) Deno.writeTextFileSync(configuration, peer.configuration(backends));
   return {
     command: "node",
-    args: [join(folder, "peers/node_modules", peer.script), ...peer.args(backends)],
+    args: [join(folder, "peers/node_modules", peer.script), ...peer.args(backends, configuration)],
     env: peer.env(backends),
   };
 }
@@ -100,7 +102,7 @@ async function start({ peers, backends }: Bench): Promise<readonly StartResult[]
   const floor = results[0]?.initialize.median ?? NaN;
   say("\nStart: milliseconds from spawn to the answer of initialize, and to that of tools/list");
   print(
-    ["", "initialize", "±", "times the empty one", "tools/list"],
+    ["subject", "initialize", "±", "times the empty one", "tools/list"],
     results.map(({ name, initialize, list, failure }) =>
       failure !== undefined ? [name, failure.slice(0, 60), "", "", ""] : [
         name,
@@ -182,8 +184,12 @@ async function call(bench: Bench): Promise<Readonly<Record<string, readonly Call
       if (tool === undefined || args === undefined) return;
       const client = new StdioClient(launch);
       stack.defer(() => client.close());
-      await client.initialize();
-      works.push({ name, once: () => client.call(tool, args) });
+      try {
+        await client.initialize();
+        works.push({ name, once: () => client.call(tool, args) });
+      } catch (error) {
+        say(`skipped: ${name}: ${error instanceof Error ? error.message : error}`);
+      }
     };
     const [compiled] = ours(group, bench.backends);
     if (compiled !== undefined) await open(compiled.name, compiled, "ours");
@@ -194,7 +200,7 @@ async function call(bench: Bench): Promise<Readonly<Record<string, readonly Call
     all[group] = results;
     say(`\n${group}: milliseconds of one call over stdio, one after the other`);
     print(
-      ["", "p50", "±", "p99", "over the floor"],
+      ["subject", "p50", "±", "p99", "over the floor"],
       results.map(({ name, time, failure }) =>
         failure !== undefined ? [name, failure.slice(0, 60), "", "", ""] : [
           name,
@@ -264,7 +270,7 @@ async function many(bench: Bench): Promise<readonly ManyResult[]> {
   }
   say("\nHTTP: calls a second, and milliseconds of a call");
   print(
-    ["", "clients", "calls/s", "p50", "p99", "failed"],
+    ["subject", "clients", "calls/s", "p50", "p99", "failed"],
     results.map((
       { name, clients, perSecond, time, failures },
     ) => [name, String(clients), three(perSecond), three(time.median), three(time.p99), String(failures)]),
@@ -295,7 +301,7 @@ async function cost(bench: Bench): Promise<readonly ListCost[]> {
   }
   say("\nTokens of tools/list (o200k), without output schemas");
   print(
-    ["", "tools", "tokens", "tokens a tool", "bytes a tool"],
+    ["subject", "tools", "tokens", "tokens a tool", "bytes a tool"],
     costs.map((
       { name, tools, tokens, bytes },
     ) => [name, String(tools), String(tokens), three(tokens / tools), three(bytes / tools)]),
@@ -329,7 +335,7 @@ async function answers(bench: Bench): Promise<readonly { readonly name: string; 
     }
   }
   say("\nTokens of the answer to one question: ten rows, one instant query, five pods");
-  print(["", "tokens"], results.map(({ name, tokens }) => [name, String(tokens)]));
+  print(["subject", "tokens"], results.map(({ name, tokens }) => [name, String(tokens)]));
   return results;
 }
 

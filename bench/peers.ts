@@ -12,7 +12,9 @@ export interface Peer {
   readonly package: string;
   /** Below `node_modules`. */
   readonly script: string;
-  readonly args: (backend: Backends) => readonly string[];
+  /** `configuration` is where the text of that name is written, for a peer that has one. */
+  readonly args: (backend: Backends, configuration: string) => readonly string[];
+  readonly configuration?: (backend: Backends) => string;
   readonly env: (backend: Backends) => Readonly<Record<string, string>>;
 }
 
@@ -39,7 +41,10 @@ export const peers: readonly Peer[] = [
     group: "postgres",
     package: "@bytebase/dbhub@1.4.0",
     script: "@bytebase/dbhub/dist/index.js",
-    args: ({ database }) => ["--transport", "stdio", "--readonly", "--dsn", database],
+    args: (_, configuration) => ["--transport", "stdio", "--config", configuration],
+    configuration: ({ database }) =>
+      `[[sources]]\nid = "default"\ndsn = "${database}"\n\n` +
+      `[[tools]]\nname = "execute_sql"\nsource = "default"\nreadonly = true\n`,
     env: () => ({}),
   },
   {

@@ -1,34 +1,17 @@
-/** MCP's methods for resources and completions, by way of the pipeline. */
+/** MCP's methods for resources, by way of the pipeline. */
 import {
   ProtocolError,
   ProtocolErrorCode,
   ResourceNotFoundError,
   type Server,
-  type ServerContext,
 } from "@modelcontextprotocol/server";
 import type { Answer } from "./answer.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { Perform } from "./performer.ts";
 import { listedResources, readResource, type Resources } from "./resources.ts";
-import { callerOf } from "./caller.ts";
-import type { Tool } from "./tool.ts";
 import { visible } from "./visible.ts";
 
 /** Registers the methods on one server object. */
-export function serveResources(
-  server: Server,
-  resources: Resources,
-  pipeline: Pipeline,
-  client: string,
-): void {
-  const perform = async (operation: Tool, args: unknown, context: ServerContext): Promise<Answer> => {
-    const answer = await pipeline.perform(operation, args, callerOf(server, context, client));
-    if (answer.kind === undefined) return answer;
-    const isCallers = answer.kind === "invalid" || answer.kind === "not_found";
-    throw new ProtocolError(
-      isCallers ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError,
-      answer.text,
-    );
-  };
+export function serveResources(server: Server, resources: Resources, perform: Perform): void {
   server.setRequestHandler("resources/list", async (request, context) => {
     const cursor = request.params?.cursor;
     const answer = await perform(resources.list, cursor === undefined ? {} : { cursor }, context);

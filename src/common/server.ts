@@ -3,8 +3,9 @@ import { type JSONRPCMessage, ProtocolError, ProtocolErrorCode, Server } from "@
 import { z } from "zod";
 import { callerOf } from "./caller.ts";
 import { type Caller, type Pipeline, toolSchemas, UnknownToolError } from "./pipeline.ts";
+import { performer } from "./performer.ts";
 import type { Prompts } from "./prompts.ts";
-import { serveCompletions } from "./serve_completions.ts";
+import { hasCompletions, serveCompletions } from "./serve_completions.ts";
 import { servePrompts } from "./serve_prompts.ts";
 import { serveResources } from "./serve_resources.ts";
 import type { Resources } from "./resources.ts";
@@ -57,7 +58,7 @@ export function serverFactory(
           tools: {},
           ...(resources === undefined ? {} : { resources: {} }),
           ...(prompts === undefined ? {} : { prompts: {} }),
-          ...(resources === undefined && prompts === undefined ? {} : { completions: {} }),
+          ...(hasCompletions({ resources, prompts }) ? { completions: {} } : {}),
         },
         instructions: identity.instructions,
         cacheHints: {
@@ -67,9 +68,10 @@ export function serverFactory(
         },
       },
     );
-    if (resources !== undefined) serveResources(server, resources, pipeline, client);
+    const perform = performer(server, pipeline, client);
+    if (resources !== undefined) serveResources(server, resources, perform);
     if (prompts !== undefined) servePrompts(server, prompts);
-    serveCompletions(server, { resources, prompts }, pipeline, client);
+    if (hasCompletions({ resources, prompts })) serveCompletions(server, { resources, prompts }, perform);
     server.setRequestHandler("tools/list", () => ({ tools: listed ??= tools.map(listTool) }));
     server.setRequestHandler("tools/call", async (request, context) => {
       try {

@@ -4,9 +4,10 @@
  */
 import { count, percent, plural } from "../common/units.ts";
 import { humanDuration } from "../kubernetes/kubernetes_age.ts";
-import { severityRank } from "../prometheus/alerting.ts";
 import { durationText } from "../prometheus/latency.ts";
 import { rate } from "../prometheus/requests.ts";
+import { errorsSpeak, slowerQuantile, trafficIsLost } from "../prometheus/service_health.ts";
+import { utc } from "../prometheus/time.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { Pod } from "./workload.ts";
 
@@ -43,16 +44,11 @@ const exhausted =
   /remaining connection slots|too many clients|too many connections|connection pool|pool (is )?exhausted|acquir\w+ (a )?connection|QueuePool limit/i;
 const lockTrouble = /deadlock|lock timeout|could not obtain lock|canceling statement due to lock/i;
 
-/** Ratios and factors that the rules go by. */
-export const limits = {
-  errorRatio: 0.01,
+/** Ratios and factors that the rules go by, beside those of check_service_health. */
+const limits = {
   errorRatioDown: 0.9,
-  /** Times as long, or as many, as a day before. */
-  slower: 2,
-  lessTraffic: 0.5,
+  /** Times as much traffic as a day before. */
   moreTraffic: 2,
-  /** Seconds: below that a quantile may double without anybody's noticing. */
-  noticeableSeconds: 0.05,
   /** Requests per second below which a change of traffic is chance. */
   leastTraffic: 0.1,
   /** Milliseconds in which a rollout counts as recent. */
@@ -180,6 +176,20 @@ export const rules: readonly Rule[] = [
     },
   },
   {
+    name: "gone",
+    explains: 62,
+    when: "Prometheus has no samples of it any more",
+    find(evidence) {
+      const since = seen(evidence.metrics)?.service.goneSince;
+      if (since === undefined) return undefined;
+      return {
+        severity: "down",
+        text: `Prometheus has no samples of it any more: the last was at ${utc(Math.floor(since))}`,
+        next: [{ tool: "list_targets", arguments: { service: evidence.service } }],
+      };
+    },
+  },
+  {
     name: "instances_down",
     explains: 60,
     when: "Prometheus can't scrape instances",
@@ -222,21 +232,19 @@ export const rules: readonly Rule[] = [
   {
     name: "errors",
     explains: 50,
-    when: `at least ${percent(limits.errorRatio)} of requests fail, and twice as many as a day before`,
+    when: "so many requests fail that check_service_health calls it degraded, too",
     find(evidence) {
       const metrics = seen(evidence.metrics);
-      const rates = metrics?.rates;
-      if (rates === undefined || !(rates.ratio >= limits.errorRatio)) return undefined;
-      const before = metrics?.before?.ratio;
-      const usual = before !== undefined && before * 2 > rates.ratio;
-      const compared = before === undefined || Number.isNaN(before)
-        ? "no figure from a day before"
-        : `${percent(before)} a day before`;
+      const rates = metrics?.requests?.rates;
+      const before = metrics?.dayBefore?.rates?.ratio ?? NaN;
+      if (rates === undefined || errorsSpeak(rates, metrics?.dayBefore?.rates) === undefined) {
+        return undefined;
+      }
       return {
         severity: rates.ratio >= limits.errorRatioDown ? "down" : "degraded",
         text: `${percent(rates.ratio)} of requests fail (${rate(rates.errorsPerSecond)} of ${
           rate(rates.requestsPerSecond)
-        }/s), ${compared}${usual ? ", so this is not new" : ""}`,
+        }/s), ${Number.isNaN(before) ? "no figure from a day before" : `${percent(before)} a day before`}`,
         next: [{ tool: "get_error_rate", arguments: { service: evidence.service } }],
       };
     },
@@ -244,20 +252,16 @@ export const rules: readonly Rule[] = [
   {
     name: "latency",
     explains: 45,
-    when: `the 95th percentile is noticeable and at least ${limits.slower} times that of a day before`,
+    when: "latency has grown so much since the day before that check_service_health calls it degraded, too",
     find(evidence) {
       const latency = seen(evidence.metrics)?.latency;
-      const p95 = latency?.quantiles.find(({ quantile }) => quantile === 0.95);
-      if (latency === undefined || p95 === undefined) return undefined;
-      const seconds = latency.unit === "ms" ? p95.value / 1000 : p95.value;
-      if (!(seconds >= limits.noticeableSeconds) || !(p95.value >= limits.slower * p95.dayBefore)) {
-        return undefined;
-      }
+      const slower = slowerQuantile(latency);
+      if (latency === undefined || slower === undefined) return undefined;
       return {
         severity: "degraded",
-        text: `The 95th percentile of latency is ${durationText(p95.value, latency.unit)}, ${
-          rate(p95.value / p95.dayBefore)
-        } times that of a day before (${durationText(p95.dayBefore, latency.unit)})`,
+        text: `The 95th percentile of latency is ${durationText(slower.value, latency.unit)}, ${
+          rate(slower.value / slower.dayBefore)
+        } times that of a day before (${durationText(slower.dayBefore, latency.unit)})`,
         next: [{ tool: "get_latency", arguments: { service: evidence.service } }],
       };
     },
@@ -265,14 +269,12 @@ export const rules: readonly Rule[] = [
   {
     name: "alerts",
     explains: 40,
-    when: "alerts about the service fire",
+    when: "alerts about the service fire, other than mere information",
     find(evidence) {
-      const firing = (seen(evidence.metrics)?.alerts ?? [])
-        .filter(({ state, severity }) => state === "firing" && severityRank(severity) < 3);
+      const firing = (seen(evidence.metrics)?.alerts?.firing ?? []).filter(({ matters }) => matters);
       if (firing.length === 0) return undefined;
-      const names = firing.slice(0, 3).map(({ name, severity }) =>
-        severity === "" ? name : `${name} (${severity})`
-      );
+      const names = firing.slice(0, 3)
+        .map(({ name, severity }) => severity === "" ? name : `${name} (${severity})`);
       return {
         severity: "degraded",
         text: `${plural(firing.length, "alert fires", "alerts fire")}: ${names.join(", ")}${
@@ -302,19 +304,15 @@ export const rules: readonly Rule[] = [
   {
     name: "no_traffic",
     explains: 30,
-    when: "there are requests a day before, and none or less than half as many now",
+    when: "nearly all of the traffic of the day before is gone",
     find(evidence) {
-      const metrics = seen(evidence.metrics);
-      const before = metrics?.before?.requestsPerSecond ?? 0;
-      const now = metrics?.rates?.requestsPerSecond;
-      if (before < limits.leastTraffic || now === undefined || now > limits.lessTraffic * before) {
-        return undefined;
-      }
+      const { now, before } = traffic(evidence);
+      if (now === undefined || !trafficIsLost(now, before)) return undefined;
       return {
-        severity: now === 0 ? "degraded" : "coincidence",
-        text: now === 0
-          ? `No requests arrive; a day before it was ${rate(before)}/s`
-          : `Fewer requests arrive: ${rate(now)}/s, ${rate(before)}/s a day before`,
+        severity: "degraded",
+        text: `Traffic fell from ${rate(before)}/s a day before to ${
+          now === 0 ? "nothing" : `${rate(now)}/s`
+        }`,
         next: [],
       };
     },
@@ -322,11 +320,9 @@ export const rules: readonly Rule[] = [
   {
     name: "more_traffic",
     explains: 28,
-    when: "there are at least twice as many requests as a day before",
+    when: `there are at least ${limits.moreTraffic} times as many requests as a day before`,
     find(evidence) {
-      const metrics = seen(evidence.metrics);
-      const before = metrics?.before?.requestsPerSecond ?? 0;
-      const now = metrics?.rates?.requestsPerSecond ?? 0;
+      const { now = 0, before } = traffic(evidence);
       if (before < limits.leastTraffic || now < limits.moreTraffic * before) return undefined;
       return {
         severity: "coincidence",
@@ -384,6 +380,15 @@ export function findingsOf(evidence: Evidence): readonly Finding[] {
     const found = rule.find(evidence);
     return found === undefined ? [] : [{ rule: rule.name, ...found }];
   });
+}
+
+/** Requests per second now, where anything counts them, and a day before. */
+function traffic({ metrics }: Evidence): { readonly now: number | undefined; readonly before: number } {
+  const symptoms = seen(metrics);
+  return {
+    now: symptoms?.requests?.rates?.requestsPerSecond,
+    before: symptoms?.dayBefore?.rates?.requestsPerSecond ?? 0,
+  };
 }
 
 /** The last line of a sick pod's log that matches. */

@@ -69,7 +69,7 @@ export async function gather(
     ask(
       "metrics",
       "Prometheus",
-      prometheus && ((signal) => readMetrics(prometheus, service, window, signal)),
+      prometheus && ((signal) => readMetrics(prometheus, { service, namespace, window }, signal)),
     ),
     ask(
       "activity",
@@ -124,7 +124,8 @@ async function findWorkload(
   );
 }
 
-async function within<Value>(
+/** Does `work` with a deadline. Throws {@linkcode CallError} `unavailable` when it has passed. */
+export async function within<Value>(
   ms: number,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<Value>,

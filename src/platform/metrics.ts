@@ -1,69 +1,48 @@
 /** The part of a report that comes from Prometheus: instances, traffic, errors, latency and alerts of a service. */
-import { CallError } from "../common/errors.ts";
-import { type AlertingRule, byUrgency, ofService, readAlerting } from "../prometheus/alerting.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
-import { type Instances, readInstances } from "../prometheus/instances.ts";
-import { type Latency, readLatency } from "../prometheus/latency.ts";
-import { readRequests, type RequestRates } from "../prometheus/requests.ts";
-import { fitWindow, readInterval } from "../prometheus/scrapes.ts";
-import { requestCounters } from "../prometheus/instrumentation.ts";
+import { type Matcher, selector } from "../prometheus/promql.ts";
 import { type Asking, findService, type Service } from "../prometheus/service.ts";
+import { judgedQuantile, readSymptoms, type Symptoms } from "../prometheus/service_health.ts";
+import type { Question } from "./gather.ts";
 
 /** What Prometheus knows of a service. */
-export interface MetricsReport {
-  readonly service: Service;
-  /** Seconds, at least four scrapes. */
-  readonly window: number;
-  readonly instances: Instances | undefined;
-  readonly rates: RequestRates | undefined;
-  /** The same window a day before; undefined where there was nothing. */
-  readonly before: RequestRates | undefined;
-  readonly latency: Latency | undefined;
-  /** Rules of this service with alerts that fire or are pending; undefined where they could not be read. */
-  readonly alerts: readonly AlertingRule[] | undefined;
+export interface MetricsReport extends Symptoms {
+  /** What could not be read, a sentence each. */
   readonly unseen: readonly string[];
+  /** What to know of the figures. */
+  readonly notes: readonly string[];
 }
 
-const day = 86_400;
-
-/** Asks for all of it at once. Throws {@linkcode CallError}: `not_found` for a service that Prometheus does not know. */
+/** Asks for all of it. Throws {@linkcode CallError}: `not_found` for a service that Prometheus does not know. */
 export async function readMetrics(
   api: PrometheusApi,
-  name: string,
-  seconds: number,
+  { service: name, namespace, window }: Question,
   signal: AbortSignal,
 ): Promise<MetricsReport> {
   const asking: Asking = { api, time: Date.now() / 1000, signal };
-  const service = await findService(asking, name);
-  const unseen: string[] = [];
-  const part = async <Value>(what: string, work: Promise<Value>): Promise<Value | undefined> => {
-    try {
-      return await work;
-    } catch (error) {
-      if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
-      unseen.push(`${what}: ${error.message}`);
-      return undefined;
-    }
-  };
-  const [counter] = requestCounters(service.metrics);
-  const interval = counter === undefined ? undefined : await readInterval(asking, service, counter.metric);
-  const { window } = fitWindow(seconds, interval);
-  const [instances, now, before, latency, alerting] = await Promise.all([
-    part("instances", readInstances(asking, service)),
-    part("requests", readRequests(asking, service, window)),
-    part("requests a day before", readRequests({ ...asking, time: asking.time - day }, service, window)),
-    part("latency", readLatency(asking, service, [0.5, 0.95, 0.99], window)),
-    part("alerts", readAlerting(api, { signal })),
-  ]);
-  return {
-    service,
+  const found = await findService(asking, name);
+  const narrowed = namespace === undefined ? found : await inNamespace(asking, found, namespace);
+  const symptoms = await readSymptoms(asking, narrowed ?? found, {
     window,
-    instances,
-    rates: now?.rates,
-    before: before?.rates,
-    latency: latency?.latency,
-    alerts: alerting && ofService(alerting.rules, name)
-      .filter(({ state }) => state === "firing" || state === "pending").toSorted(byUrgency),
-    unseen,
+    quantiles: [0.5, judgedQuantile, 0.99],
+  });
+  return {
+    ...symptoms,
+    unseen: [...symptoms.failures, ...symptoms.warnings.map((warning) => `Prometheus warns: ${warning}`)],
+    notes: narrowed === undefined
+      ? [`none of its series has namespace="${namespace}": the figures are of all namespaces`]
+      : [],
   };
+}
+
+/** The service's series of one namespace; undefined when no series says that it is of that one. */
+async function inNamespace(
+  { api, time, signal }: Asking,
+  service: Service,
+  namespace: string,
+): Promise<Service | undefined> {
+  const matchers: readonly Matcher[] = [...service.matchers, ["namespace", "=", namespace]];
+  const picked = selector(undefined, matchers);
+  const { series } = await api.query(`count(${picked})`, time, { signal });
+  return series.length === 0 ? undefined : { ...service, matchers, text: picked.slice(1, -1) };
 }

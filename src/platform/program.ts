@@ -59,9 +59,14 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
   const postgres = groups.postgres ? await openPostgres(environment, log) : undefined;
   const prometheus = groups.prometheus ? await openPrometheus(environment, log) : undefined;
   const kubernetes = groups.kubernetes ? await openKubernetes(environment, log) : undefined;
-  const named = [["PostgreSQL", postgres], ["Prometheus", prometheus], ["Kubernetes", kubernetes]] as const;
-  const present = named.flatMap(([title, backend]) => backend === undefined ? [] : [{ title, backend }]);
-  const backends: readonly Backend[] = present.map(({ backend }) => backend);
+  const present = [
+    { title: "PostgreSQL", scheme: "postgres", backend: postgres },
+    { title: "Prometheus", scheme: "prometheus", backend: prometheus },
+    { title: "Kubernetes", scheme: "kubernetes", backend: kubernetes },
+  ].flatMap(({ backend, ...names }) =>
+    backend === undefined ? [] : [{ ...names, backend: backend as Backend }]
+  );
+  const backends = present.map(({ backend }) => backend);
   const sources: Sources = {
     clusters: kubernetes?.clusters,
     prometheus: prometheus?.api,
@@ -75,10 +80,9 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
     ...single,
   ];
   const resources = joinResources(
-    [["postgres", postgres], ["prometheus", prometheus], ["kubernetes", kubernetes]].flatMap((pair) => {
-      const [scheme, backend] = pair as [string, Backend | undefined];
-      return backend?.resources === undefined ? [] : [{ scheme, resources: backend.resources }];
-    }),
+    present.flatMap(({ scheme, backend: { resources } }) =>
+      resources === undefined ? [] : [{ scheme, resources }]
+    ),
   );
   return {
     tools,

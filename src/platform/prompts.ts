@@ -1,11 +1,13 @@
 /** The prompts of platform-mcp: how to go about what people ask for most, in the names of tools that are there. */
 import { CallError } from "../common/errors.ts";
 import { completePromptInput, type Prompt, type Prompts } from "../common/prompts.ts";
-import { completions } from "../common/resources.ts";
-import { defineTool } from "../common/tool.ts";
+import { completion, type Completions, maxCompletions, noCompletions } from "../common/resources.ts";
+import type { Tool } from "../common/tool.ts";
+import type { Clusters } from "../kubernetes/api.ts";
 import { textField } from "../kubernetes/fields.ts";
+import type { ResourceType } from "../kubernetes/paths.ts";
 import { deploymentType, namespaceType } from "../kubernetes/well_known.ts";
-import { useCatalogueAlone } from "../postgres/catalogue_session.ts";
+import { completeTable } from "../postgres/resources.ts";
 import type { Sources } from "./gather.ts";
 
 const service = { name: "service", description: "The service's name", required: true };
@@ -92,64 +94,63 @@ export function platformPrompts(sources: Sources, tools: ReadonlySet<string>): P
   };
 }
 
-/** Values that MCP takes in one completion. */
-const mostValues = 100;
+/** Objects that are looked through. */
+const mostNames = 1_000;
 
 /** Completes service, namespace and table by what the backends have; one that is down completes nothing. */
-function complete({ clusters, prometheus, database }: Sources) {
-  return defineTool({
-    name: "completion/complete",
-    title: "Complete an argument",
-    description: "",
-    input: completePromptInput,
-    output: completions,
-    async run({ argument, value, known }, { signal }): Promise<readonly string[]> {
-      const names = async (): Promise<readonly string[]> => {
-        if (argument === "namespace" && clusters !== undefined) {
-          const { items } = await clusters.cluster(undefined).listAll(namespaceType, undefined, {
-            signal,
-            maxItems: 1_000,
-          });
-          return items.flatMap((item) => textField(item, "metadata", "name") ?? []);
-        }
-        if (argument === "service") {
-          const lists = await Promise.allSettled([
-            clusters?.cluster(undefined)
-              .listAll(deploymentType, known.namespace || undefined, { signal, maxItems: 1_000 })
-              .then(({ items }) => items.flatMap((item) => textField(item, "metadata", "name") ?? [])),
-            prometheus?.labelValues("job", [], {}, { signal, limit: 1_000 }).then(({ values }) => values),
-          ]);
-          return lists.flatMap((list) => list.status === "fulfilled" ? list.value ?? [] : []);
-        }
-        if (argument === "table" && database !== undefined) {
-          return await database.database.read({ signal }, async (transaction) => {
-            await useCatalogueAlone(transaction);
-            const rows = await transaction.query(
-              "select c.relname as name from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace " +
-                "where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname not in ('pg_catalog', 'information_schema') " +
-                "and n.nspname !~ '^pg_' and not c.relispartition order by 1 limit 1000",
-            );
-            return rows.flatMap(({ name }) => name ?? []);
-          });
-        }
-        return [];
-      };
-      try {
-        const start = value.toLowerCase();
-        return [...new Set(await names())].filter((name) => name.toLowerCase().startsWith(start)).sort();
-      } catch (error) {
-        if (error instanceof CallError && error.kind !== "cancelled") return [];
-        throw error;
+function complete(sources: Sources): Tool {
+  return completion(completePromptInput, async ({ argument, value, known }, { signal }) => {
+    const { clusters, database } = sources;
+    try {
+      if (argument === "table" && database !== undefined) {
+        return await completeTable(database.database, value, undefined, signal);
       }
-    },
-    present: (values: readonly string[]) => ({
-      text: "",
-      structured: {
-        values: values.slice(0, mostValues),
-        total: values.length,
-        hasMore: values.length > mostValues,
-      },
-      rows: Math.min(values.length, mostValues),
-    }),
+      if (argument === "namespace" && clusters !== undefined) {
+        return beginningWith(value, await objectNames(clusters, namespaceType, undefined, signal));
+      }
+      if (argument === "service") {
+        return beginningWith(value, await serviceNames(sources, known.namespace, signal));
+      }
+      return noCompletions;
+    } catch (error) {
+      if (error instanceof CallError && error.kind !== "cancelled") return noCompletions;
+      throw error;
+    }
   });
+}
+
+function beginningWith(start: string, names: readonly string[]): Completions {
+  const values = [...new Set(names)].filter((name) => name.toLowerCase().startsWith(start.toLowerCase()))
+    .sort();
+  return {
+    values: values.slice(0, maxCompletions),
+    total: values.length,
+    hasMore: values.length > maxCompletions,
+  };
+}
+
+/** What the cluster or Prometheus calls a service; one of them is enough. */
+async function serviceNames(
+  { clusters, prometheus }: Sources,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const lists = await Promise.allSettled([
+    clusters && objectNames(clusters, deploymentType, namespace || undefined, signal),
+    prometheus?.labelValues("job", [], {}, { signal, limit: mostNames }).then(({ values }) => values),
+  ]);
+  return lists.flatMap((list) => list.status === "fulfilled" ? list.value ?? [] : []);
+}
+
+async function objectNames(
+  clusters: Clusters,
+  type: ResourceType,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { items } = await clusters.cluster(undefined).listAll(type, namespace, {
+    signal,
+    maxItems: mostNames,
+  });
+  return items.flatMap((item) => textField(item, "metadata", "name") ?? []);
 }

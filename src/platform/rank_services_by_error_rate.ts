@@ -1,18 +1,18 @@
 /** Tool `rank_services_by_error_rate`: every service with its traffic and errors, worst first, and the pods behind the worst. */
 import { z } from "zod";
 import { CallError } from "../common/errors.ts";
-import { fitRows } from "../common/output.ts";
+import { largestThatFits } from "../common/largest_that_fits.ts";
+import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
-import { plural } from "../common/units.ts";
-import { utf8Length } from "../common/utf8.ts";
+import { count, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { checkNamespace } from "../kubernetes/paths.ts";
 import { ratioText } from "../prometheus/get_error_rate.ts";
 import { rate } from "../prometheus/requests.ts";
 import { formatDuration, parseDuration, utc } from "../prometheus/time.ts";
-import type { Sources } from "./gather.ts";
+import { type Sources, within } from "./gather.ts";
 import { type RankedServices, readServiceErrors, type ServiceErrors } from "./service_errors.ts";
-import { readWorkload } from "./workload.ts";
+import { readWorkload, type WorkloadReport } from "./workload.ts";
 
 const input = z.strictObject({
   namespace: z.string().min(1).max(63).optional().describe("Only series and pods of this namespace"),
@@ -40,6 +40,8 @@ const output = z.object({
 
 /** Services whose pods are looked at. */
 const mostExamined = 3;
+/** Characters of a service's name. */
+const longestName = 100;
 /** Milliseconds that looking at their pods may take. */
 const podsDeadlineMs = 8_000;
 
@@ -77,54 +79,71 @@ export function rankServicesByErrorRate(sources: Sources): Tool {
       return { ...ranked, namespace, window, now: Date.now(), limit, pods: pods.flat() };
     },
     present(found, budget) {
-      for (let room = budget;; room = Math.floor(room * 0.7)) {
-        const services = found.services.slice(0, found.limit);
-        const fitted = fitRows(
-          [
-            { name: "service" },
-            { name: "namespace" },
-            { name: "errors", align: "right" },
-            { name: "errors/s", align: "right" },
-            { name: "requests/s", align: "right" },
-          ],
-          services.map((one) => [
-            visible(one.service),
-            visible(one.namespace) || "-",
-            one.blind ? "not told" : Number.isNaN(one.ratio) ? "no traffic" : ratioText(one.ratio),
-            one.blind ? "-" : rate(one.errors),
-            rate(one.requests),
-          ]),
-          {
-            budget: room - reserved(found),
-            heading: heading(found),
-            total: found.services.length,
-            noun: ["service", "services"],
-            less: "Name a namespace, or lower limit.",
-          },
-        );
-        const text = [fitted.text, ...foot(found)].join("\n");
-        const structured = {
-          window: formatDuration(found.window),
-          until: utc(Math.floor(found.now / 1000)),
-          namespace: found.namespace ?? null,
-          services: services.slice(0, fitted.shown).map((one) => ({
-            service: one.service,
-            namespace: one.namespace,
-            requests_per_second: one.requests,
-            errors_per_second: one.errors,
-            error_ratio: Number.isNaN(one.ratio) ? null : one.ratio,
-            metric: one.metric,
-          })),
-          total: found.services.length,
-          pods: found.pods.map((one) => ({ ...one })),
-          metrics: [...found.metrics],
-          notes: [...found.notes],
-        };
-        const fits = utf8Length(text) <= budget && utf8Length(JSON.stringify(structured)) <= budget;
-        if (fits || room < 512) return { text, structured, rows: fitted.shown };
-      }
+      const make = (shown: number) => {
+        const structured = answerOf(found, shown);
+        return { text: render(found, shown), structured, rows: structured.services.length };
+      };
+      return largestThatFits(Math.min(found.limit, found.services.length), make, budget);
     },
   });
+}
+
+function answerOf(found: Found, shown: number): z.output<typeof output> {
+  const { services, window, now, namespace, pods, metrics, notes } = found;
+  return {
+    window: formatDuration(window),
+    until: utc(Math.floor(now / 1000)),
+    namespace: namespace ?? null,
+    services: services.slice(0, shown).map(({ service, namespace, requests, errors, ratio, metric }) => ({
+      service: name(service),
+      namespace,
+      requests_per_second: requests,
+      errors_per_second: errors,
+      error_ratio: Number.isNaN(ratio) ? null : ratio,
+      metric,
+    })),
+    total: services.length,
+    pods: pods.map((one) => ({ ...one })),
+    metrics: [...metrics],
+    notes: [...notes],
+  };
+}
+
+function render(found: Found, shown: number): string {
+  const { services, pods, metrics, notes } = found;
+  const lines = [heading(found)];
+  if (shown > 0) {
+    const columns = ["service", "namespace", "errors", "errors/s", "requests/s"]
+      .map((name, at) => ({ name, align: at < 2 ? "left" as const : "right" as const }));
+    const rows = services.slice(0, shown).map((one) => [
+      name(one.service),
+      visible(one.namespace),
+      one.blind ? "not told" : Number.isNaN(one.ratio) ? "no traffic" : ratioText(one.ratio),
+      one.blind ? "-" : rate(one.errors),
+      rate(one.requests),
+    ]);
+    lines.push("", table(columns, rows, { quotes: false }));
+  }
+  if (shown < services.length) {
+    lines.push(
+      "",
+      `[Cut: the first ${count(shown)} of ${
+        plural(services.length, "service")
+      } shown. Name a namespace, or change limit.]`,
+    );
+  }
+  lines.push(
+    "",
+    ...pods.map(({ service, text }) => `at the same time, ${name(service)}: ${visible(text)}`),
+    ...(metrics.length === 0 ? [] : [`counted by ${metrics.map((name) => visible(name)).join(", ")}`]),
+    ...notes.map((note) => `note: ${visible(note)}`),
+  );
+  return lines.join("\n");
+}
+
+/** Anybody may have given a service its name. */
+function name(service: string): string {
+  return visible(service.slice(0, longestName));
 }
 
 async function podsOf(
@@ -134,36 +153,35 @@ async function podsOf(
   signal: AbortSignal,
 ): Promise<Found["pods"]> {
   if (clusters === undefined) return [];
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(podsDeadlineMs)]);
   // A job may be named namespace/name; a series says which namespace it is from.
-  const name = service.slice(service.lastIndexOf("/") + 1);
+  const workload = service.slice(service.lastIndexOf("/") + 1);
+  const namespace = asked ?? (labelled || undefined);
   try {
-    const { pods, workloads } = await readWorkload(
-      clusters,
-      name,
-      asked ?? (labelled || undefined),
-      deadline,
+    const report = await within(
+      podsDeadlineMs,
+      signal,
+      (signal) => readWorkload(clusters, workload, namespace, signal),
     );
-    if (pods.length === 0 && workloads.length === 0) {
-      return [{ service, text: "no pods of that name in the cluster" }];
-    }
-    const sick = pods.filter(({ status }) => !status.healthy);
-    const [worst] = sick.toSorted((a, b) => b.status.restarts - a.status.restarts);
-    return [{
-      service,
-      text: pods.length === 0
-        ? `no pods: ${workloads.map(({ ready, desired }) => `${ready} of ${desired} ready`).join(", ")}`
-        : worst === undefined
-        ? `${plural(pods.length, "pod")}, all well`
-        : `${sick.length} of ${plural(pods.length, "pod")} not well: ${worst.name} ${worst.status.status}, ${
-          plural(worst.status.restarts, "restart")
-        }`,
-    }];
+    const unseen = report.unseen.length === 0 ? "" : `; not seen: ${report.unseen.join("; ")}`;
+    return [{ service, text: `${podsText(report)}${unseen}` }];
   } catch (error) {
-    if (signal.aborted) throw error;
-    const why = error instanceof CallError ? error.message : "no answer in time";
-    return [{ service, text: `pods not seen: ${why}` }];
+    if (signal.aborted || !(error instanceof CallError)) throw error;
+    return [{ service, text: `pods not seen: ${error.message}` }];
   }
+}
+
+function podsText({ pods, workloads }: WorkloadReport): string {
+  if (pods.length === 0) {
+    return workloads.length === 0
+      ? "no pods of that name in the cluster"
+      : `no pods: ${workloads.map(({ ready, desired }) => `${ready} of ${desired} ready`).join(", ")}`;
+  }
+  const sick = pods.filter(({ status }) => !status.healthy);
+  const [worst] = sick.toSorted((a, b) => b.status.restarts - a.status.restarts);
+  if (worst === undefined) return `${plural(pods.length, "pod")}, all well`;
+  return `${sick.length} of ${plural(pods.length, "pod")} not well: ${worst.name} ${worst.status.status}, ${
+    plural(worst.status.restarts, "restart")
+  }`;
 }
 
 function heading({ services, window, now, namespace }: Found): string {
@@ -174,20 +192,7 @@ function heading({ services, window, now, namespace }: Found): string {
     return `No service${scope} has a counter of requests that is known ${span}. That is no data, not 0 errors.`;
   }
   const lead = worst.errors > 0
-    ? `${visible(worst.service)} has the highest error rate: ${ratioText(worst.ratio)}`
+    ? `${name(worst.service)} has the highest error rate: ${ratioText(worst.ratio)}`
     : "No request fails where errors can be told";
-  return `${lead} ${span}\n`;
-}
-
-function foot({ pods, metrics, notes }: Found): string[] {
-  return [
-    "",
-    ...pods.map(({ service, text }) => `at the same time, ${visible(service)}: ${visible(text)}`),
-    ...(metrics.length === 0 ? [] : [`counted by ${metrics.map((name) => visible(name)).join(", ")}`]),
-    ...notes.map((note) => `note: ${visible(note)}`),
-  ];
-}
-
-function reserved(found: Found): number {
-  return utf8Length(foot(found).join("\n")) + 2;
+  return `${lead} ${span}`;
 }

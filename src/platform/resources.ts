@@ -2,14 +2,18 @@
 import { CallError } from "../common/errors.ts";
 import {
   completeInput,
+  completion,
   completions,
   listedResources,
-  listInput,
-  readInput,
+  noCompletions,
+  noSuchResource,
   readResource,
+  resourceList,
+  resourceRead,
   type Resources,
+  strangeCursor,
 } from "../common/resources.ts";
-import { defineTool, type Presentation, type Tool, type ToolContext } from "../common/tool.ts";
+import type { Tool, ToolContext } from "../common/tool.ts";
 
 /** The resources of one program, and the scheme of their URIs. */
 export interface ResourceGroup {
@@ -29,7 +33,7 @@ export function joinResources(groups: readonly ResourceGroup[]): Resources | und
   };
 }
 
-/** What a group's operation said, to be presented by that operation. */
+/** A group's operation, with what it said. */
 interface Delegated {
   readonly operation: Tool;
   readonly value: unknown;
@@ -39,34 +43,22 @@ async function delegate(operation: Tool, args: unknown, context: ToolContext): P
   return { operation, value: await operation.run(operation.input.parse(args), context) };
 }
 
-function present({ operation, value }: Delegated, budget: number): Presentation<Record<string, unknown>> {
-  return operation.present(value, budget);
-}
-
 function groupOf(groups: readonly ResourceGroup[], uri: string): ResourceGroup | undefined {
   return groups.find(({ scheme }) => uri.startsWith(`${scheme}://`));
 }
 
 /** One group after the other; a cursor is the group's place and the group's own cursor. */
 function list(groups: readonly ResourceGroup[]): Tool {
-  return defineTool({
-    name: "resources/list",
-    title: "List resources",
-    description: "",
-    input: listInput,
-    output: listedResources,
+  return resourceList({
     async run({ cursor = "0" }, context) {
       const [, place, inner] = /^(\d{1,2})(?:\.(.{1,17}))?$/.exec(cursor) ?? [];
-      const group = groups[Number(place)];
-      if (place === undefined || group === undefined) {
-        throw new CallError("invalid", "Cannot go on from this cursor as it is not ours");
-      }
       const rest = groups.slice(Number(place));
+      if (place === undefined || rest.length === 0) throw strangeCursor();
       for (const [offset, { resources }] of rest.entries()) {
         const args = offset === 0 && inner !== undefined ? { cursor: inner } : {};
         try {
-          const { operation, value } = await delegate(resources.list, args, context);
-          return { operation, value, place: Number(place) + offset };
+          const delegated = await delegate(resources.list, args, context);
+          return { ...delegated, place: Number(place) + offset };
         } catch (error) {
           // One backend that is down must not hide what the others have.
           if (!(error instanceof CallError) || (place === "0" && offset === rest.length - 1)) throw error;
@@ -90,47 +82,25 @@ function list(groups: readonly ResourceGroup[]): Tool {
 }
 
 function read(groups: readonly ResourceGroup[]): Tool {
-  return defineTool({
-    name: "resources/read",
-    title: "Read a resource",
-    description: "",
-    input: readInput,
-    output: readResource,
+  return resourceRead({
     run({ uri }, context) {
       const group = groupOf(groups, uri);
-      if (group === undefined) {
-        const schemes = groups.map(({ scheme }) => `${scheme}://`).join(", ");
-        throw new CallError(
-          "not_found",
-          `Cannot read this resource as its URI begins with none of ${schemes}`,
-        );
-      }
-      return delegate(group.resources.read, { uri }, context);
+      if (group !== undefined) return delegate(group.resources.read, { uri }, context);
+      const schemes = groups.map(({ scheme }) => `${scheme}://`).join(", ");
+      throw noSuchResource(uri, `the resources begin with ${schemes}`);
     },
-    present: (value, budget) => {
-      const { text, structured, rows } = present(value, budget);
-      return { text, structured: readResource.parse(structured), rows };
+    present({ operation, value }: Delegated, budget) {
+      const { structured, ...rest } = operation.present(value, budget);
+      return { ...rest, structured: readResource.parse(structured) };
     },
   });
 }
 
 function complete(groups: readonly ResourceGroup[]): Tool {
-  return defineTool({
-    name: "completion/complete",
-    title: "Complete a variable",
-    description: "",
-    input: completeInput,
-    output: completions,
-    async run(args, context): Promise<Delegated | undefined> {
-      const group = groupOf(groups, args.uriTemplate);
-      return group === undefined ? undefined : await delegate(group.resources.complete, args, context);
-    },
-    present(value, budget) {
-      if (value === undefined) {
-        return { text: "", structured: { values: [], total: 0, hasMore: false }, rows: 0 };
-      }
-      const { text, structured, rows } = present(value, budget);
-      return { text, structured: completions.parse(structured), rows };
-    },
+  return completion(completeInput, async (args, context) => {
+    const operation = groupOf(groups, args.uriTemplate)?.resources.complete;
+    if (operation === undefined) return noCompletions;
+    const { value } = await delegate(operation, args, context);
+    return completions.parse(operation.present(value, context.budget).structured);
   });
 }

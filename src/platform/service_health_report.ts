@@ -101,19 +101,10 @@ function refuseNothing(evidence: Evidence): void {
       hint: "the other tools tell more of what fails; try again later",
     });
   }
-  const near = nearNames(asked);
+  const [near] = asked.flatMap((part) => part.state === "not_found" ? part.near ?? [] : []);
   throw new CallError("not_found", `Cannot find a service named ${service}: ${reasons.join("; ")}`, {
-    hint: near.length > 0
-      ? `did you mean ${near.join(", ")}?`
-      : "rank_services_by_error_rate lists those that Prometheus knows",
+    hint: near ?? "rank_services_by_error_rate lists those that Prometheus knows",
   });
-}
-
-/** The names that the parts offer, each once, without where they are from. */
-function nearNames(asked: readonly Part<unknown>[]): readonly string[] {
-  const offered = asked.flatMap((part) => part.state === "not_found" ? part.near ?? [] : [])
-    .flatMap((text) => /did you mean ([^?]+)\?/i.exec(text)?.[1]?.split(", ") ?? []);
-  return [...new Set(offered.map((name) => name.replace(/ \([^)]*\)$/, "")))];
 }
 
 function reportOf(
@@ -203,13 +194,18 @@ function saidLines(errors: readonly PodErrors[]): string[] {
 function metricsLines({ metrics }: Evidence): string[] {
   const report = seen(metrics);
   if (report === undefined) return [];
-  const { service, instances, rates, before, latency, alerts, window } = report;
+  const { service, instances, latency, window, notes } = report;
+  const rates = report.requests?.rates;
+  const before = report.dayBefore?.rates;
+  const firing = report.alerts?.firing;
   const lines = [];
   if (instances !== undefined && instances.all.length > 0) {
     const of = (state: string) => instances.all.filter((one) => one.state === state).length;
     lines.push(`found by ${service.text}: ${of("UP")} up, ${of("DOWN")} down, ${of("STALE")} gone`);
   } else lines.push(`found by ${service.text}; no \`up\`, so whether it is scraped is not known`);
-  if (rates === undefined) lines.push("requests: no data, nothing counts them by status");
+  const failed = (what: string) => report.failures.some((failure) => failure.startsWith(`${what}:`));
+  if (failed("requests")) lines.push("requests: not seen");
+  else if (rates === undefined) lines.push("requests: no data, nothing counts them by status");
   else if (rates.requestsPerSecond === 0) lines.push(`requests: none in ${formatDuration(window)}`);
   else {
     lines.push(
@@ -220,7 +216,8 @@ function metricsLines({ metrics }: Evidence): string[] {
       } (over ${formatDuration(window)})`,
     );
   }
-  if (latency === undefined || latency.quantiles.length === 0) lines.push("latency: no data");
+  if (failed("latency")) lines.push("latency: not seen");
+  else if (latency === undefined || latency.quantiles.length === 0) lines.push("latency: no data");
   else {
     lines.push(
       `latency: ${
@@ -233,16 +230,17 @@ function metricsLines({ metrics }: Evidence): string[] {
     );
   }
   lines.push(
-    alerts === undefined
+    firing === undefined
       ? "alerts: not seen"
-      : alerts.length === 0
-      ? "no alert about it"
+      : firing.length === 0
+      ? "no alert about it fires"
       : `alerts: ${
-        alerts.slice(0, 5).map(({ name, state, severity }) =>
-          `${name} ${state}${severity === "" ? "" : ` (${severity})`}`
+        firing.slice(0, 5).map(({ name, severity }) =>
+          `${name} firing${severity === "" ? "" : ` (${severity})`}`
         )
           .join(", ")
       }`,
+    ...notes,
   );
   return lines;
 }

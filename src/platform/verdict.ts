@@ -1,6 +1,7 @@
 /** One word for a service. Nothing is called healthy for want of bad news: something has to say so. */
+import { percent } from "../common/units.ts";
 import { type Evidence, seen } from "./evidence.ts";
-import { type Finding, limits } from "./findings.ts";
+import type { Finding } from "./findings.ts";
 
 /** `unknown`: nothing bad was seen, but not enough to call it healthy. */
 export const healthVerdicts = ["down", "degraded", "unknown", "healthy"] as const;
@@ -17,7 +18,7 @@ export function judge(evidence: Evidence, findings: readonly Finding[]): Judgeme
   const down = findings.filter(({ severity }) => severity === "down");
   const ready = isReady(evidence);
   // What Prometheus can't scrape may well serve: ready pods are a better witness.
-  const believed = ready ? down.filter(({ rule }) => rule !== "instances_down") : down;
+  const believed = ready ? down.filter(({ rule }) => !unscraped.includes(rule)) : down;
   const [first] = believed;
   if (first !== undefined) return { verdict: "down", because: reasonOf(first) };
   if (findings.some(({ severity }) => severity !== "coincidence")) {
@@ -37,9 +38,12 @@ export function judge(evidence: Evidence, findings: readonly Finding[]): Judgeme
   if (unseen.length > 0) {
     return { verdict: "unknown", because: "nothing bad was seen, but not all could be read" };
   }
-  const rates = seen(evidence.metrics)?.rates;
-  if (rates !== undefined && rates.requestsPerSecond > 0 && rates.ratio < limits.errorRatio) {
-    return { verdict: "healthy", because: `its requests succeed${ready ? " and its pods are ready" : ""}` };
+  const rates = seen(evidence.metrics)?.requests?.rates;
+  if (rates !== undefined && rates.requestsPerSecond > 0) {
+    return {
+      verdict: "healthy",
+      because: `${percent(1 - rates.ratio)} of its requests succeed${ready ? " and its pods are ready" : ""}`,
+    };
   }
   if (rates !== undefined && rates.requestsPerSecond === 0) {
     return { verdict: "unknown", because: "nothing bad was seen, but no request arrives that could fail" };
@@ -52,8 +56,11 @@ export function judge(evidence: Evidence, findings: readonly Finding[]): Judgeme
   };
 }
 
+/** Rules that tell of Prometheus's scraping, not of the service. */
+const unscraped: readonly string[] = ["instances_down", "gone"];
+
 function reasonOf({ rule }: Finding): string {
-  if (rule === "instances_down") return "Prometheus can scrape none of its instances";
+  if (unscraped.includes(rule)) return "Prometheus can scrape none of its instances";
   if (rule === "errors") return "nearly all of its requests fail";
   return "none of its pods is ready";
 }

@@ -55,7 +55,7 @@ export interface WorkloadReport {
   readonly namespace: string | undefined;
   readonly workloads: readonly Workload[];
   readonly pods: readonly Pod[];
-  /** How its pods were found, when no workload has its name: a label. */
+  /** How its pods were found: by a workload of its name, or else by a label. */
   readonly by: string;
   readonly errors: readonly PodErrors[];
   /** What could not be read, a sentence each. */
@@ -81,8 +81,9 @@ export async function readWorkload(
     cluster,
     service,
     namespace,
-    objects.map(({ object }) => object),
+    found.map(({ object }) => object),
     signal,
+    unseen,
   );
   const now = Date.now();
   const seen = pods.map((pod) => readPod(pod, now));
@@ -155,9 +156,17 @@ async function findPods(
   namespace: string | undefined,
   workloads: readonly KubeObject[],
   signal: AbortSignal,
+  unseen: string[],
 ): Promise<{ readonly pods: readonly KubeObject[]; readonly by: string }> {
-  const list = async (within: string | undefined, labelSelector: string) =>
-    (await cluster.listAll(podType, within, { signal, labelSelector, maxItems: maxPods })).items;
+  const list = async (within: string | undefined, labelSelector: string) => {
+    const { items, more } = await cluster.listAll(podType, within, {
+      signal,
+      labelSelector,
+      maxItems: maxPods,
+    });
+    if (more !== 0) unseen.push(`more than the first ${maxPods} pods with ${labelSelector}`);
+    return items;
+  };
   if (workloads.length > 0) {
     const lists = await Promise.all(workloads.map((workload) => {
       const selector = selectorText(field(workload, "spec", "selector"));
@@ -194,7 +203,7 @@ async function readErrors(
   signal: AbortSignal,
   unseen: string[],
 ): Promise<readonly PodErrors[]> {
-  // What failed last comes first: it is nearest to the symptom.
+  // Those that were restarted most have most to tell.
   const chosen = [...sick].sort((a, b) => b.status.restarts - a.status.restarts).slice(0, maxLogs);
   const read = await Promise.all(chosen.map(async (pod): Promise<PodErrors | undefined> => {
     for (const previous of pod.status.restarts > 0 ? [false, true] : [false]) {

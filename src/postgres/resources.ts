@@ -1,18 +1,19 @@
 /** The database as MCP resources: an overview, and the schema of each table by URI. */
-import { CallError } from "../common/errors.ts";
 import {
   completeInput,
-  completions,
-  listedResources,
-  listInput,
-  readInput,
-  readResource,
+  completion,
+  type Completions,
+  maxCompletions,
+  noCompletions,
+  noSuchResource,
+  resourceList,
+  resourceRead,
   type Resources,
+  strangeCursor,
+  templateValues,
 } from "../common/resources.ts";
-import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
-import { count } from "../common/units.ts";
+import type { Tool } from "../common/tool.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
-import { visible } from "../common/visible.ts";
 import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Database } from "./database.ts";
 import { likePattern } from "./like_pattern.ts";
@@ -24,7 +25,7 @@ const mimeType = "text/plain";
 const pageSize = 100;
 
 /** The resources; `describe` is the tool that describes a table. */
-export function postgresResources(database: Database, describe: Tool): Resources {
+export function postgresResources(database: Database, describe: Tool): Required<Resources> {
   return {
     templates: [{
       uriTemplate: tableTemplate,
@@ -44,17 +45,6 @@ export function tableUri(schema: string, table: string): string {
   return `postgres://tables/${encodeURIComponent(schema)}/${encodeURIComponent(table)}`;
 }
 
-/** The schema and the name in such a URI; undefined for any other. */
-export function parseTableUri(uri: string): { schema: string; table: string } | undefined {
-  const match = /^postgres:\/\/tables\/([^/?#]+)\/([^/?#]+)$/.exec(uri);
-  if (match === null) return undefined;
-  try {
-    return { schema: decodeURIComponent(match[1] ?? ""), table: decodeURIComponent(match[2] ?? "") };
-  } catch {
-    return undefined;
-  }
-}
-
 const tablesSql = `
 select n.nspname as schema, c.relname as name, obj_description(c.oid, 'pg_class') as comment
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -63,15 +53,10 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
 order by n.nspname, c.relname limit $1::int offset $2::int`;
 
 function listResources(database: Database): Tool {
-  return defineTool({
-    name: "resources/list",
-    title: "List resources",
-    description: "",
-    input: listInput,
-    output: listedResources,
+  return resourceList({
     async run({ cursor = "0" }, { signal }) {
       if (!/^\d{1,9}$/.test(cursor)) {
-        throw new CallError("invalid", "Cannot go on from this cursor as it is not ours");
+        throw strangeCursor();
       }
       const offset = Number(cursor);
       const rows = await database.read({ signal }, async (transaction) => {
@@ -105,31 +90,20 @@ function listResources(database: Database): Tool {
 }
 
 function readOne(database: Database, describe: Tool): Tool {
-  return defineTool({
-    name: "resources/read",
-    title: "Read a resource",
-    description: "",
-    input: readInput,
-    output: readResource,
+  return resourceRead({
     async run({ uri }, context): Promise<{ uri: string; present: (budget: number) => string }> {
       if (uri === overviewUri) {
         const overview = await database.read({ signal: context.signal }, readOverview);
         return { uri, present: () => overviewText(overview) };
       }
-      const table = parseTableUri(uri);
-      if (table === undefined) {
-        throw new CallError(
-          "not_found",
-          `There is no resource ${JSON.stringify(visible(uri.slice(0, 200)))}`,
-          {
-            hint: `The resources are ${overviewUri} and ${tableTemplate}`,
-          },
-        );
+      const [schema, table] = templateValues(tableTemplate, uri) ?? [];
+      if (schema === undefined || table === undefined) {
+        throw noSuchResource(uri, `The resources are ${overviewUri} and ${tableTemplate}`);
       }
-      const value = await describe.run({ table_name: table.table, schema: table.schema }, context);
+      const value = await describe.run({ table_name: table, schema }, context);
       return { uri, present: (budget) => describe.present(value, budget).text };
     },
-    present: ({ uri, present }, budget): Presentation<{ uri: string; mimeType: string }> => ({
+    present: ({ uri, present }, budget) => ({
       text: present(budget),
       structured: { uri, mimeType },
       rows: 1,
@@ -139,41 +113,44 @@ function readOne(database: Database, describe: Tool): Tool {
 
 const schemasSql = `
 select n.nspname as value, count(*) over () as total from pg_catalog.pg_namespace n
-where n.nspname ilike $1 and n.nspname !~ '^pg_(toast|temp)' order by n.nspname ~ '^pg_', 1 limit 100`;
+where n.nspname ilike $1 and n.nspname !~ '^pg_(toast|temp)' order by n.nspname ~ '^pg_', 1 limit ${maxCompletions}`;
 
 const namesSql = `
 select distinct c.relname as value, count(*) over () as total
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition and c.relname ilike $1
   and case when $2::text is null then n.nspname <> 'information_schema' and n.nspname !~ '^pg_' else n.nspname = $2 end
-order by 1 limit 100`;
+order by 1 limit ${maxCompletions}`;
 
 function complete(database: Database): Tool {
-  return defineTool({
-    name: "completion/complete",
-    title: "Complete a name",
-    description: "",
-    input: completeInput,
-    output: completions,
-    async run({ uriTemplate, argument, value, known }, { signal }) {
-      const isSchema = argument === "schema";
-      if (uriTemplate !== tableTemplate || !(isSchema || argument === "table")) {
-        return { values: [], total: 0, hasMore: false };
-      }
-      const pattern = likePattern(`${value}*`);
-      const rows = await database.read({ signal }, async (transaction) => {
-        await useCatalogueAlone(transaction);
-        return isSchema
-          ? await transaction.query(schemasSql, [pattern])
-          : await transaction.query(namesSql, [pattern, known.schema ?? null]);
-      });
-      const total = Number(rows[0]?.total ?? 0);
-      return { values: rows.map((row) => row.value ?? ""), total, hasMore: total > rows.length };
-    },
-    present: (structured) => ({
-      text: count(structured.total),
-      structured,
-      rows: structured.values.length,
-    }),
+  return completion(completeInput, ({ uriTemplate, argument, value, known }, { signal }) => {
+    if (uriTemplate !== tableTemplate) return Promise.resolve(noCompletions);
+    if (argument === "schema") return completeNames(database, schemasSql, [value], signal);
+    if (argument === "table") return completeTable(database, value, known.schema, signal);
+    return Promise.resolve(noCompletions);
   });
+}
+
+/** Names of tables that begin with `start`, of one schema or of all but the system's. */
+export function completeTable(
+  database: Database,
+  start: string,
+  schema: string | undefined,
+  signal: AbortSignal,
+): Promise<Completions> {
+  return completeNames(database, namesSql, [start, schema ?? null], signal);
+}
+
+async function completeNames(
+  database: Database,
+  sql: string,
+  [start, ...rest]: readonly [start: string, ...rest: (string | null)[]],
+  signal: AbortSignal,
+): Promise<Completions> {
+  const rows = await database.read({ signal }, async (transaction) => {
+    await useCatalogueAlone(transaction);
+    return await transaction.query(sql, [likePattern(`${start}*`), ...rest]);
+  });
+  const total = Number(rows[0]?.total ?? 0);
+  return { values: rows.map((row) => row.value ?? ""), total, hasMore: total > rows.length };
 }

@@ -4,16 +4,17 @@ import { nearest } from "../common/nearest.ts";
 import { fit } from "../common/output.ts";
 import {
   completeInput,
-  completions,
-  listedResources,
-  listInput,
-  readInput,
-  readResource,
+  completion,
+  fixedResourceList,
+  maxCompletions,
+  noCompletions,
+  noSuchResource,
+  resourceRead,
   type Resources,
+  templateValues,
 } from "../common/resources.ts";
-import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
-import { count, plural } from "../common/units.ts";
-import { visible } from "../common/visible.ts";
+import type { Tool } from "../common/tool.ts";
+import { plural } from "../common/units.ts";
 import type { PrometheusApi } from "./api.ts";
 import { oneLine } from "./one_line.ts";
 import { readOverview } from "./overview.ts";
@@ -27,11 +28,9 @@ const mimeType = "text/plain";
 const maxSeries = 1_000;
 /** Seconds back that a metric must have been there. */
 const recently = 3_600;
-/** Values that are completed at once, which is what MCP allows. */
-const maxCompletions = 100;
 
 /** The resources. */
-export function prometheusResources(api: PrometheusApi): Resources {
+export function prometheusResources(api: PrometheusApi): Required<Resources> {
   return {
     templates: [{
       uriTemplate: metricTemplate,
@@ -40,65 +39,26 @@ export function prometheusResources(api: PrometheusApi): Resources {
       description: "Type, help and unit of a metric, its labels and how many values each has",
       mimeType,
     }],
-    list: listResources(),
+    // Metrics are not listed: there may be a hundred thousand, and completion finds them.
+    list: fixedResourceList([
+      { uri: overviewUri, name: "overview", title: "This Prometheus at a glance", mimeType },
+    ]),
     read: readOne(api),
     complete: complete(api),
   };
 }
 
-/** The metric's name in such a URI; undefined for any other. */
-export function parseMetricUri(uri: string): string | undefined {
-  const match = /^prometheus:\/\/metrics\/([^/?#]+)$/.exec(uri);
-  if (match === null) return undefined;
-  try {
-    return decodeURIComponent(match[1] ?? "");
-  } catch {
-    return undefined;
-  }
-}
-
-/** Metrics are not listed: there may be a hundred thousand, and completion finds them. */
-function listResources(): Tool {
-  return defineTool({
-    name: "resources/list",
-    title: "List resources",
-    description: "",
-    input: listInput,
-    output: listedResources,
-    run({ cursor }) {
-      if (cursor !== undefined) {
-        throw new CallError("invalid", "Cannot go on from this cursor as it is not ours");
-      }
-      return Promise.resolve({
-        resources: [{ uri: overviewUri, name: "overview", title: "This Prometheus at a glance", mimeType }],
-      });
-    },
-    present: (structured) => ({ text: "", structured, rows: structured.resources.length }),
-  });
-}
-
 function readOne(api: PrometheusApi): Tool {
-  return defineTool({
-    name: "resources/read",
-    title: "Read a resource",
-    description: "",
-    input: readInput,
-    output: readResource,
+  return resourceRead({
     async run({ uri }, { signal }): Promise<{ uri: string; lines: readonly string[] }> {
       if (uri === overviewUri) return { uri, lines: await readOverview(api, signal) };
-      const metric = parseMetricUri(uri);
+      const [metric] = templateValues(metricTemplate, uri) ?? [];
       if (metric === undefined) {
-        throw new CallError(
-          "not_found",
-          `There is no resource ${JSON.stringify(visible(uri.slice(0, 200)))}`,
-          {
-            hint: `The resources are ${overviewUri} and ${metricTemplate}`,
-          },
-        );
+        throw noSuchResource(uri, `The resources are ${overviewUri} and ${metricTemplate}`);
       }
       return { uri, lines: await readMetric(api, metric, signal) };
     },
-    present: ({ uri, lines }, budget): Presentation<{ uri: string; mimeType: string }> => ({
+    present: ({ uri, lines }, budget) => ({
       text: fit(lines.join("\n"), budget),
       structured: { uri, mimeType },
       rows: 1,
@@ -181,29 +141,15 @@ function labelLines(series: readonly Labels[], truncated: boolean): readonly str
 }
 
 function complete(api: PrometheusApi): Tool {
-  return defineTool({
-    name: "completion/complete",
-    title: "Complete a name",
-    description: "",
-    input: completeInput,
-    output: completions,
-    async run({ uriTemplate, argument, value }, { signal }) {
-      if (uriTemplate !== metricTemplate || argument !== "metric") {
-        return { values: [], total: 0, hasMore: false };
-      }
-      const matchers = value === ""
-        ? []
-        : [selector(undefined, [["__name__", "=~", `(?i:${escapeRegex(value)}).*`]])];
-      const { values, truncated } = await api.labelValues("__name__", matchers, {}, {
-        signal,
-        limit: maxCompletions,
-      });
-      return { values: [...values], total: values.length, hasMore: truncated };
-    },
-    present: (structured) => ({
-      text: count(structured.total),
-      structured,
-      rows: structured.values.length,
-    }),
+  return completion(completeInput, async ({ uriTemplate, argument, value }, { signal }) => {
+    if (uriTemplate !== metricTemplate || argument !== "metric") return noCompletions;
+    const matchers = value === ""
+      ? []
+      : [selector(undefined, [["__name__", "=~", `(?i:${escapeRegex(value)}).*`]])];
+    const { values, truncated } = await api.labelValues("__name__", matchers, {}, {
+      signal,
+      limit: maxCompletions,
+    });
+    return { values: [...values], total: values.length, hasMore: truncated };
   });
 }

@@ -2,8 +2,8 @@
 import { CallError } from "../common/errors.ts";
 import { plural } from "../common/units.ts";
 import { type Instance, type Instances, readInstances } from "./instances.ts";
-import { durationText, type Latency, readLatency } from "./latency.ts";
-import { rate, readRequests, type Requests } from "./requests.ts";
+import { durationText, type Latency, type Quantile, readLatency } from "./latency.ts";
+import { rate, readRequests, type RequestRates, type Requests } from "./requests.ts";
 import { fitWindow } from "./scrapes.ts";
 import type { Asking, Service } from "./service.ts";
 import { readServiceAlerts, type ServiceAlerts } from "./service_alerts.ts";
@@ -57,8 +57,19 @@ const trafficToSpeakOf = 0.1;
 /** An instance that failed so often within the window flaps. */
 const flaps = 2;
 
+/** How far back is looked, and which quantiles of latency are read, {@linkcode judgedQuantile} first. */
+export interface SymptomOptions {
+  /** Seconds. */
+  readonly window: number;
+  readonly quantiles: readonly number[];
+}
+
 /** Asks for all of it; what can't be asked is told, and the rest is asked nevertheless. */
-export async function readSymptoms(asking: Asking, service: Service): Promise<Symptoms> {
+export async function readSymptoms(
+  asking: Asking,
+  service: Service,
+  { window: wanted, quantiles }: SymptomOptions = { window: usualWindow, quantiles: [judgedQuantile] },
+): Promise<Symptoms> {
   const failures: string[] = [];
   const attempt = async <T>(what: string, read: () => Promise<T>): Promise<T | undefined> => {
     try {
@@ -73,14 +84,14 @@ export async function readSymptoms(asking: Asking, service: Service): Promise<Sy
   const instances = service.metrics.has("up")
     ? await attempt("instances", () => readInstances(asking, service))
     : undefined;
-  const { window } = fitWindow(usualWindow, instances?.interval);
+  const { window } = fitWindow(wanted, instances?.interval);
   const [requests, dayBefore, latency, alerts] = await Promise.all([
     attempt("requests", () => readRequests(asking, service, window)),
     attempt(
       "requests a day before",
       () => readRequests({ ...asking, time: asking.time - day }, service, window),
     ),
-    attempt("latency", () => readLatency(asking, service, [judgedQuantile], window)),
+    attempt("latency", () => readLatency(asking, service, quantiles, window)),
     alertsRead,
   ]);
   const warnings = [requests?.rates, dayBefore?.rates, latency?.latency].flatMap((told) =>
@@ -144,36 +155,58 @@ function instanceReasons(all: readonly Instance[]): readonly string[] {
   ];
 }
 
+/** Whether so many requests fail that it speaks against a service; `rose`: and twice as many as a day before. */
+export function errorsSpeak(
+  now: RequestRates | undefined,
+  before: RequestRates | undefined,
+): { readonly rose: boolean } | undefined {
+  if (now === undefined || !(now.requestsPerSecond > 0)) return undefined;
+  const rose = before !== undefined && now.ratio >= worseRatio && now.ratio >= worseFactor * before.ratio;
+  return now.ratio >= badRatio || rose ? { rose } : undefined;
+}
+
+/** Whether traffic has been lost since a day before. */
+export function trafficIsLost(now: number, before: number): boolean {
+  return before >= trafficToSpeakOf && now < lostPart * before;
+}
+
+/** The quantile that latency is judged by, where it has grown so that somebody could notice. */
+export function slowerQuantile(latency: Latency | undefined): Quantile | undefined {
+  const quantile = latency?.quantiles.find(({ quantile }) => quantile === judgedQuantile);
+  if (latency === undefined || quantile === undefined || !(latency.observationsPerSecond > 0)) {
+    return undefined;
+  }
+  const ms = latency.unit === "s" ? 1000 : 1;
+  const { value, dayBefore } = quantile;
+  return value >= slowerFactor * dayBefore && (value - dayBefore) * ms >= noticeableMs ? quantile : undefined;
+}
+
 function requestReasons({ requests, dayBefore }: Symptoms): readonly string[] {
   const now = requests?.rates;
   const before = dayBefore?.rates;
+  const reasons: string[] = [];
+  const errors = errorsSpeak(now, before);
+  if (now !== undefined && errors !== undefined) {
+    reasons.push(
+      `${rate(now.ratio * 100)}% of requests fail (${rate(now.errorsPerSecond)} of ${
+        rate(now.requestsPerSecond)
+      }/s)` + (errors.rose && before !== undefined ? `, a day before ${rate(before.ratio * 100)}%` : ""),
+    );
+  }
   const usual = before?.requestsPerSecond ?? 0;
   const current = now?.requestsPerSecond ?? 0;
-  const reasons: string[] = [];
-  if (now !== undefined && current > 0) {
-    const rose = before !== undefined && now.ratio >= worseRatio && now.ratio >= worseFactor * before.ratio;
-    if (now.ratio >= badRatio || rose) {
-      reasons.push(
-        `${rate(now.ratio * 100)}% of requests fail (${rate(now.errorsPerSecond)} of ${rate(current)}/s)` +
-          (rose ? `, a day before ${rate(before.ratio * 100)}%` : ""),
-      );
-    }
-  }
-  if (usual >= trafficToSpeakOf && current < lostPart * usual) {
+  if (trafficIsLost(current, usual)) {
     reasons.push(`traffic fell from ${rate(usual)}/s a day before to ${rate(current)}/s`);
   }
   return reasons;
 }
 
 function latencyReasons(latency: Latency | undefined): readonly string[] {
-  const [p95] = latency?.quantiles ?? [];
-  if (latency === undefined || p95 === undefined || !(latency.observationsPerSecond > 0)) return [];
-  const ms = latency.unit === "s" ? 1000 : 1;
-  const { value, dayBefore } = p95;
-  if (!(value >= slowerFactor * dayBefore && (value - dayBefore) * ms >= noticeableMs)) return [];
+  const slower = slowerQuantile(latency);
+  if (latency === undefined || slower === undefined) return [];
   return [
-    `p95 latency is ${durationText(value, latency.unit)}, a day before ${
-      durationText(dayBefore, latency.unit)
+    `p95 latency is ${durationText(slower.value, latency.unit)}, a day before ${
+      durationText(slower.dayBefore, latency.unit)
     }`,
   ];
 }

@@ -75,6 +75,24 @@ Deno.test({
         await Deno.remove(copy, { recursive: true });
       }
     });
+    await t.step("the overlay of docs/deploying.md builds, and its variables win", async () => {
+      const guide = await Deno.readTextFile(join(project, "docs/deploying.md"));
+      const [, overlay = ""] = /```yaml\n([\s\S]*?)```/.exec(guide) ?? [];
+      const copy = await Deno.makeTempDir();
+      try {
+        await new Deno.Command("cp", { args: ["-r", join(project, "deploy"), copy] }).output();
+        await Deno.mkdir(join(copy, "shop"));
+        await Deno.writeTextFile(join(copy, "shop/kustomization.yaml"), overlay);
+        const built = objects(await kubernetes.kubectl("kustomize", join(copy, "shop")));
+        const [container] = built.find(({ kind }) => kind === "Deployment")?.spec.template.spec.containers ??
+          [];
+        assert.equal(container.image, "registry.example.com/postgres-mcp:0.1.0");
+        const hosts = container.env.filter((variable: { name: string }) => variable.name === "DB_HOST");
+        assert.deepEqual(hosts, [{ name: "DB_HOST", value: "postgres.shop.svc" }]);
+      } finally {
+        await Deno.remove(copy, { recursive: true });
+      }
+    });
     for (const { metadata: { name }, spec } of deployments) {
       await t.step(`${name}: no rights, no writable file system, probes without the backend`, () => {
         const pod = spec.template.spec;

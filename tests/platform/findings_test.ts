@@ -50,11 +50,12 @@ function workload(pods: readonly Pod[], more: Partial<WorkloadReport> = {}): Wor
   };
 }
 
-/** Rates of a counter; the fields that no rule reads are left out. */
-function rates(requestsPerSecond: number, ratio: number): NonNullable<MetricsReport["rates"]> {
-  return { requestsPerSecond, errorsPerSecond: ratio * requestsPerSecond, ratio } as NonNullable<
-    MetricsReport["rates"]
-  >;
+/** Requests a second and the ratio that fails; the fields that no rule reads are left out. */
+function requests(requestsPerSecond: number, ratio: number): MetricsReport["requests"] {
+  return {
+    rates: { requestsPerSecond, errorsPerSecond: ratio * requestsPerSecond, ratio },
+    passedOver: [],
+  } as unknown as MetricsReport["requests"];
 }
 
 function metrics(more: Partial<MetricsReport>): MetricsReport {
@@ -62,11 +63,14 @@ function metrics(more: Partial<MetricsReport>): MetricsReport {
     service: { text: 'job="api"' } as MetricsReport["service"],
     window: 900,
     instances: undefined,
-    rates: undefined,
-    before: undefined,
+    requests: undefined,
+    dayBefore: undefined,
     latency: undefined,
-    alerts: [],
+    alerts: { firing: [], notes: [] },
+    failures: [],
+    warnings: [],
     unseen: [],
+    notes: [],
     ...more,
   };
 }
@@ -124,7 +128,7 @@ const cases: readonly {
   },
   {
     name: "requests that succeed and pods that are ready are healthy",
-    evidence: { cluster: seen(workload([pod("a")])), metrics: seen(metrics({ rates: rates(10, 0) })) },
+    evidence: { cluster: seen(workload([pod("a")])), metrics: seen(metrics({ requests: requests(10, 0) })) },
     found: [],
     verdict: "healthy",
   },
@@ -142,7 +146,7 @@ const cases: readonly {
   },
   {
     name: "no traffic is unknown, not healthy",
-    evidence: { cluster: seen(workload([pod("a")])), metrics: seen(metrics({ rates: rates(0, NaN) })) },
+    evidence: { cluster: seen(workload([pod("a")])), metrics: seen(metrics({ requests: requests(0, NaN) })) },
     found: [],
     verdict: "unknown",
   },
@@ -150,7 +154,7 @@ const cases: readonly {
     name: "the cause in the log stands before the crash and the errors that it makes",
     evidence: {
       cluster: seen(workload([crashing, pod("api-2")], { errors: [exhausted] })),
-      metrics: seen(metrics({ rates: rates(20, 0.3), before: rates(20, 0.001) })),
+      metrics: seen(metrics({ requests: requests(20, 0.3), dayBefore: requests(20, 0.001) })),
     },
     found: ["database_connections", "crash_loop", "not_ready", "errors"],
     verdict: "degraded",
@@ -165,7 +169,7 @@ const cases: readonly {
     name: "a database that refuses our own connection is a finding",
     evidence: {
       activity: { state: "unseen", why: "Cannot connect: sorry, too many clients already" },
-      metrics: seen(metrics({ rates: rates(5, 0) })),
+      metrics: seen(metrics({ requests: requests(5, 0) })),
     },
     found: ["database_connections"],
     verdict: "degraded",
@@ -197,16 +201,46 @@ const cases: readonly {
     name: "twice the traffic is a coincidence, and no verdict",
     evidence: {
       cluster: seen(workload([pod("a")])),
-      metrics: seen(metrics({ rates: rates(20, 0), before: rates(9, 0) })),
+      metrics: seen(metrics({ requests: requests(20, 0), dayBefore: requests(9, 0) })),
     },
     found: ["more_traffic"],
     verdict: "healthy",
   },
   {
     name: "nine of ten requests failing is down",
-    evidence: { metrics: seen(metrics({ rates: rates(20, 0.95), before: rates(20, 0.94) })) },
+    evidence: { metrics: seen(metrics({ requests: requests(20, 0.95), dayBefore: requests(20, 0.94) })) },
     found: ["errors"],
     verdict: "down",
+  },
+  {
+    name: "alerts that could not be read are not none",
+    evidence: {
+      cluster: seen(workload([pod("a")])),
+      metrics: seen(metrics({
+        requests: requests(10, 0),
+        alerts: undefined,
+        failures: ["alerts: refused"],
+        unseen: ["alerts: refused"],
+      })),
+    },
+    found: [],
+    verdict: "unknown",
+  },
+  {
+    name: "a service without samples is down where nothing says that it serves",
+    evidence: {
+      metrics: seen(
+        metrics({ service: { text: 'job="api"', goneSince: now / 1000 } as MetricsReport["service"] }),
+      ),
+    },
+    found: ["gone"],
+    verdict: "down",
+  },
+  {
+    name: "errors below five in a hundred that are no more than the day before speak against nothing",
+    evidence: { metrics: seen(metrics({ requests: requests(20, 0.03), dayBefore: requests(20, 0.029) })) },
+    found: [],
+    verdict: "healthy",
   },
   {
     name: "events that stopped are told, and judge nothing",
@@ -238,7 +272,7 @@ Deno.test("findings: instances that can't be scraped are down only where nothing
   assert.equal(judge(dark, findingsOf(dark)).verdict, "down");
   const ready = evidence({
     cluster: seen(workload([pod("a")])),
-    metrics: seen(metrics({ instances, rates: rates(3, 0) })),
+    metrics: seen(metrics({ instances, requests: requests(3, 0) })),
   });
   assert.equal(judge(ready, findingsOf(ready)).verdict, "degraded");
 });
@@ -250,7 +284,7 @@ Deno.test("findings: every rule has a name of its own and says when it applies",
 
 Deno.test("findings: a correlation is called one", () => {
   const whole = evidence({
-    metrics: seen(metrics({ rates: rates(20, 0), before: rates(9, 0) })),
+    metrics: seen(metrics({ requests: requests(20, 0), dayBefore: requests(9, 0) })),
   });
   for (const { severity, text } of findingsOf(whole)) {
     if (severity === "coincidence") assert.match(text, /at the same time/i);

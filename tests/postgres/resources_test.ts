@@ -2,7 +2,7 @@ import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import type { Tool } from "../../src/common/tool.ts";
 import { describeTable } from "../../src/postgres/describe_table.ts";
-import { parseTableUri, postgresResources, tableUri } from "../../src/postgres/resources.ts";
+import { postgresResources, tableUri } from "../../src/postgres/resources.ts";
 import { createDatabase, databaseAvailable } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
 
@@ -97,10 +97,4 @@ Deno.test({
       await assert.rejects(callTool(list, { cursor: "x' or 1" }), CallError);
     });
   },
-});
-
-Deno.test("a table's URI and its names are each other's inverse", () => {
-  for (const name of ["users", "a/b", "%", "ü?#", "\\", " ", "."]) {
-    assert.deepEqual(parseTableUri(tableUri(name, name)), { schema: name, table: name });
-  }
 });

@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
-import { parseMetricUri, prometheusResources } from "../../src/prometheus/resources.ts";
+import { prometheusResources } from "../../src/prometheus/resources.ts";
 import { FakePrometheus, faults, success } from "../support/fake_prometheus.ts";
 import { permitted } from "../support/permitted.ts";
 import { prometheusAvailable, startPrometheus, until } from "../support/prometheus.ts";
@@ -131,10 +131,4 @@ Deno.test({
     fake.play = faults.html;
     await assert.rejects(callTool(read, { uri: "prometheus://overview" }), CallError);
   },
-});
-
-Deno.test("only a metric's URI names a metric", () => {
-  assert.equal(parseMetricUri("prometheus://metrics/a%2Fb"), "a/b");
-  assert.equal(parseMetricUri("prometheus://metrics/a?b"), undefined);
-  assert.equal(parseMetricUri("prometheus://overview"), undefined);
 });
