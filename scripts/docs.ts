@@ -3,9 +3,7 @@ import { Environment } from "../src/common/env.ts";
 import { createLogger } from "../src/common/log.ts";
 import { toolSchemas } from "../src/common/pipeline.ts";
 import type { Tool } from "../src/common/tool.ts";
-import { program as kubernetes } from "../src/kubernetes.ts";
-import { program as postgres } from "../src/postgres.ts";
-import { program as prometheus } from "../src/prometheus.ts";
+import { programs } from "./programs.ts";
 
 const path = new URL("../docs/tools.md", import.meta.url);
 
@@ -42,9 +40,14 @@ function describeTool(tool: Tool): string {
 export async function toolsPage(): Promise<string> {
   const environment = new Environment({ get: () => undefined, readFile: () => "" });
   const sections = [];
-  for (const program of [postgres, prometheus, kubernetes]) {
-    const backend = await program.open(environment, createLogger("off"));
-    sections.push(`## ${program.name}\n`, ...backend.tools.map(describeTool));
+  const described = new Set<string>();
+  for (const { name, load } of programs) {
+    const backend = await (await load()).program.open(environment, createLogger("off"));
+    // platform-mcp has the tools of the others, too.
+    const tools = backend.tools.filter((tool) => !described.has(tool.name));
+    for (const tool of tools) described.add(tool.name);
+    const others = tools.length < backend.tools.length ? ["All of the tools above, and\n"] : [];
+    sections.push(`## ${name}\n`, ...others, ...tools.map(describeTool));
     await backend.close();
   }
   return [

@@ -1,6 +1,7 @@
 /** The programs of this project: one line each. */
+import type { Program as Served } from "../src/common/program.ts";
 
-/** What `compile`, `demo` and the docs have to know of a program. */
+/** What it takes to compile a program. */
 export interface Program {
   /** The executable's name. */
   readonly name: string;
@@ -12,9 +13,39 @@ export interface Program {
   readonly whole: readonly string[];
 }
 
-export const programs: readonly Program[] = [
-  { name: "postgres-mcp", entry: "src/postgres.ts", permissions: "postgres", whole: ["libpg-query"] },
-  { name: "prometheus-mcp", entry: "src/prometheus.ts", permissions: "prometheus", whole: [] },
-  { name: "kubernetes-mcp", entry: "src/kubernetes.ts", permissions: "kubernetes", whole: [] },
-  { name: "platform-mcp", entry: "src/platform.ts", permissions: "platform", whole: ["libpg-query"] },
+/** One of the project's own. */
+export interface ProjectProgram extends Program {
+  /** Its module, loaded when it is wanted: each brings packages that the others do not need. */
+  readonly load: () => Promise<{ readonly program: Served }>;
+}
+
+export const programs: readonly ProjectProgram[] = [
+  {
+    name: "postgres-mcp",
+    entry: "src/postgres.ts",
+    permissions: "postgres",
+    whole: ["libpg-query"],
+    load: () => import("../src/postgres.ts"),
+  },
+  {
+    name: "prometheus-mcp",
+    entry: "src/prometheus.ts",
+    permissions: "prometheus",
+    whole: [],
+    load: () => import("../src/prometheus.ts"),
+  },
+  {
+    name: "kubernetes-mcp",
+    entry: "src/kubernetes.ts",
+    permissions: "kubernetes",
+    whole: [],
+    load: () => import("../src/kubernetes.ts"),
+  },
+  {
+    name: "platform-mcp",
+    entry: "src/platform.ts",
+    permissions: "platform",
+    whole: ["libpg-query"],
+    load: () => import("../src/platform.ts"),
+  },
 ];

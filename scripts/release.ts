@@ -14,7 +14,6 @@ import { releaseNotes } from "./release/notes.ts";
 import { type Platform, platforms } from "./release/platforms.ts";
 import { registryEntry } from "./release/registry_entry.ts";
 import { programs } from "./programs.ts";
-import { loadProgram } from "./served_programs.ts";
 
 const help = `Makes the files of a release.
 
@@ -55,7 +54,7 @@ async function pack(
 ): Promise<void> {
   await Deno.mkdir(output, { recursive: true });
   const environment = new Environment({ get: () => undefined, readFile: () => "" });
-  for (const { name, permissions } of programs) {
+  for (const { name, load } of programs) {
     if (only !== undefined && only !== name) continue;
     const executable = join(from, `${name}${platform.executable}`);
     const title = `${name}-${version}-${platform.name}`;
@@ -78,7 +77,7 @@ async function pack(
       const bundle = join(workshop, "bundle");
       await Deno.mkdir(join(bundle, "server"), { recursive: true });
       await Deno.copyFile(executable, join(bundle, "server", `${name}${platform.executable}`));
-      const program = await loadProgram(permissions);
+      const { program } = await load();
       const backend = await program.open(environment, createLogger("off"));
       const manifest = bundleManifest(program, backend.tools, platform);
       await backend.close();
@@ -96,7 +95,7 @@ async function pack(
 
 async function finish(repository: string, output: string): Promise<void> {
   const downloads = `https://github.com/${repository}/releases/download/v${version}`;
-  for (const { name, entry, permissions } of programs) {
+  for (const { name, entry, load } of programs) {
     const packages = await importedPackages(join(project, entry));
     const bill = billOfMaterials(name, version, packages, Deno.version.deno);
     await Deno.writeTextFile(join(output, `${name}-${version}.cdx.json`), JSON.stringify(bill, null, 2));
@@ -105,7 +104,7 @@ async function finish(repository: string, output: string): Promise<void> {
       if (!file.startsWith(`${name}-${version}-`) || !file.endsWith(".mcpb")) continue;
       bundles.push({ file, sha256: await sha256(join(output, file)) });
     }
-    const registered = registryEntry(await loadProgram(permissions), bundles, repository, downloads);
+    const registered = registryEntry((await load()).program, bundles, repository, downloads);
     await Deno.writeTextFile(join(output, `${name}.server.json`), JSON.stringify(registered, null, 2));
   }
   const installer = await Deno.readTextFile(join(project, "scripts/install.sh"));

@@ -3,15 +3,16 @@
  * database, which runs in a thread of the same process since the program may start no other.
  */
 import { runProgram } from "../src/common/program.ts";
+import { programs } from "./programs.ts";
 import { startSampleThread } from "./sample_database.ts";
-import { isProgram, loadProgram } from "./served_programs.ts";
 
 const [name = "", ...args] = Deno.args;
-if (!isProgram(name)) {
+const served = programs.find(({ permissions }) => permissions === name);
+if (served === undefined) {
   Deno.stderr.writeSync(new TextEncoder().encode(`Cannot serve "${name}": no program has that name\n`));
   Deno.exit(2);
 }
-const program = await loadProgram(name);
+const { program } = await served.load();
 if (args.includes("--demo") && args.includes("--print-config")) {
   // What is printed here would name a port that is gone when a client uses it.
   const line =

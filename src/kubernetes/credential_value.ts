@@ -12,11 +12,13 @@ export function looksRandom(text: string): boolean {
 }
 
 const HARMLESS =
-  /^(?:|true|false|yes|no|on|off|null|none|nil|enabled|disabled|optional|required|auto|~|\*{3,}.*|<[\w \t.,:-]{0,80}>|\[?redacted\]?|changeme-not-set|\$\([\w.-]{1,256}\)|\$\{[\w.:-]{1,256}\}|\$[A-Za-z_]\w{0,255}|\{\{[^{}]{0,256}\}\})$/i;
+  /^(?:|true|false|yes|no|on|off|null|none|nil|enabled|disabled|optional|required|auto|~|\*{3,}.*|<[\w \t.,:-]{0,80}>|\[?redacted\]?|changeme-not-set|\{\{[^{}]{0,256}\}\})$/i;
+/** A shell's variables are in capitals by custom: `$ecret` is none. */
+const VARIABLE = /^\$(?:\([\w.-]{1,256}\)|\{[\w.:-]{1,256}\}|[A-Z_][A-Z0-9_]{0,255})$/;
 
 /** Whether a value can't be a credential: empty, a yes or no, masked already, or a reference such as `$(DB_PASSWORD)`. */
 export function isHarmlessValue(value: string): boolean {
-  return value.length <= 300 && HARMLESS.test(value.trim());
+  return value.length <= 300 && (HARMLESS.test(value.trim()) || VARIABLE.test(value.trim()));
 }
 
 /** A digest in hexadecimal, as `checksum/secret` annotations have: of use to see that something changed. */

@@ -7,8 +7,8 @@ export function equalitySelector(labels: readonly (readonly [key: string, value:
 }
 
 /**
- * A LabelSelector (meta/v1) as text; undefined for one that selects nothing: an empty selector of a controller would
- * select everything, and none of the workloads may have one.
+ * A LabelSelector (meta/v1) as text; undefined for one that selects nothing (an empty selector of a controller would
+ * select everything, and none of the workloads may have one) or has an operator that is not known.
  */
 export function selectorText(selector: unknown): string | undefined {
   const parts = textEntries(selector, "matchLabels").map(([key, value]) => `${key}=${value}`);
@@ -28,6 +28,9 @@ export function selectorText(selector: unknown): string | undefined {
       case "DoesNotExist":
         parts.push(`!${key}`);
         break;
+      default:
+        // Without a condition that is not understood more would be selected than was meant.
+        return undefined;
     }
   }
   return parts.length === 0 ? undefined : parts.join(",");

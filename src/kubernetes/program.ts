@@ -1,6 +1,5 @@
 /** What kubernetes-mcp is made of: its variables, its tools and its check. */
 import type { Environment } from "../common/env.ts";
-import type { Logger } from "../common/log.ts";
 import type { Backend, Variable } from "../common/program.ts";
 import { Clusters } from "./api.ts";
 import { checkClusters } from "./check.ts";
@@ -55,7 +54,7 @@ export interface KubernetesBackend extends Backend {
 }
 
 /** Reads the settings and makes the tools; connects to nothing. */
-export function openKubernetes(environment: Environment, _log: Logger): Promise<KubernetesBackend> {
+export function openKubernetes(environment: Environment): Promise<KubernetesBackend> {
   const settings = readKubernetesSettings(environment);
   const clusters = new Clusters(settings);
   return Promise.resolve({

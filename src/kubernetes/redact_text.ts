@@ -6,13 +6,15 @@
  * Time is linear in the length of the text. `redactText(redactText(x)) === redactText(x)`.
  */
 import { maskSecrets } from "../common/secrets_mask.ts";
+import { isCredentialName } from "./credential_name.ts";
+import { isCredential } from "./credential_value.ts";
 
 /** What stands in the place of a secret. */
 export const MASK = "***";
 
 /** Nothing that is masked lacks all of these; most texts of a cluster do, and cost one pass. */
 const SUSPECT =
-  /pass|pwd|secret|token|credential|api[ _.-]?key|access[ _.-]?key|[a-z]_?key|authorization|bearer|cookie|signature|[?&]sig=|masterauth|login|mysql|mariadb|mongo|redis-cli|curl|wget|:\/\/|-----BEGIN|-key|eyJ|AKIA|ASIA|AIza|\bgh[opusr]_|github_pat|glpat-|npm_|hv[sb]\.|sk-|_live_|xox|xapp-|dop_v1_|SG\.|ya29\.|dckr_pat_|whsec_|hooks\.slack|webhooks\/|shp[acps]|\$2[aby]\$|\$apr1\$|\$argon2|\$[56]\$|SCRAM-SHA|md5|"?auth"?[ \t]*[:=]|[\w+/-]{20}/i;
+  /pass|pwd|secret|token|credential|api[ _.-]?key|access[ _.-]?key|[a-z]_?key|authorization|bearer|cookie|signature|[?&]sig=|masterauth|login|mysql|mariadb|mongo|redis-cli|curl|wget|:\/\/|\/\/[\w.~%-]{1,128}:|@(?:tcp|unix)\(|-----BEGIN|-key|eyJ|AKIA|ASIA|AIza|\bgh[opusr]_|github_pat|glpat-|npm_|hv[sb]\.|sk-|_live_|xox|xapp-|dop_v1_|SG\.|ya29\.|dckr_pat_|whsec_|hooks\.slack|webhooks\/|shp[acps]|\$2[aby]\$|\$apr1\$|\$argon2|\$[56]\$|SCRAM-SHA|md5|"?auth"?[ \t]*[:=]|[\w+/-]{20}/i;
 
 /** `text` with its secrets masked. */
 export function redactText(text: string): string {
@@ -24,6 +26,7 @@ function redactWithoutBase64(text: string): string {
   let redacted = maskSecrets(text);
   for (const [pattern, left] of SHAPES) redacted = redacted.replace(pattern, left);
   redacted = maskNamed(redacted);
+  redacted = maskAssigned(redacted);
   redacted = maskCookies(redacted);
   return maskPrograms(redacted);
 }
@@ -48,6 +51,9 @@ const SHAPES: readonly (readonly [pattern: RegExp, left: string])[] = [
   ],
   [/(\bhooks\.slack\.com\/(?:services|workflows)\/)[\w/-]{8,256}/gi, `$1${MASK}`],
   [/(\bdiscord(?:app)?\.com\/api\/webhooks\/)[\w/-]{8,256}/gi, `$1${MASK}`],
+  // The same without a scheme, and as Go's drivers write it: `user:password@tcp(host)/`.
+  [/((?<!:)\/\/[\w.~%-]{1,128}:)(?!\*{3}@)[^\s\/?#@"'<>]{1,256}(?=@[\w[])/g, `$1${MASK}`],
+  [/((?<![\w.~%-])[\w.~%-]{1,64}:)(?!\*{3}@)[^\s@"'()\/]{1,256}(?=@(?:tcp|unix)\()/g, `$1${MASK}`],
   // netrc, redis.conf, and an answer to a prompt.
   [/(\blogin[ \t]{1,8}\S{1,256}[ \t]{1,8}password[ \t]{1,8})\S{1,4096}/gi, `$1${MASK}`],
   [/(\b(?:requirepass|masterauth)[ \t]{1,8})(?!["']{2})\S{1,4096}/gi, `$1${MASK}`],
@@ -96,6 +102,37 @@ function maskNamed(text: string): string {
     copied = NAMED.lastIndex = end;
   }
   return result + text.slice(copied);
+}
+
+/** A whole name with what is assigned to it: `NAME=value`, `"name": "value"`. */
+const ASSIGNED =
+  /(?<![\w.-])([A-Za-z_][\w.-]{2,127})(?:\\?["'])?[ \t]{0,4}(?:=|:(?=[ \t]{0,4}\\?["']))[ \t]{0,4}(\\?["'])?/g;
+
+/** Masks what is assigned to the name of a credential, by the rule for names that all kinds of objects share. */
+function maskAssigned(text: string): string {
+  let result = "";
+  let copied = 0;
+  ASSIGNED.lastIndex = 0;
+  for (let match = ASSIGNED.exec(text); match !== null; match = ASSIGNED.exec(text)) {
+    const [, name = "", quote] = match;
+    if (!isCredentialName(name)) continue;
+    const start = ASSIGNED.lastIndex;
+    const end = quote === undefined ? endOfBare(text, match.index, start) : text.indexOf(quote, start);
+    const value = text.slice(start, end < 0 ? text.length : end);
+    // Also in part, where a pattern before this one has masked the rest.
+    if (value === "" || value.includes(MASK) || !isCredential(name, value)) continue;
+    result += text.slice(copied, start) + MASK;
+    copied = ASSIGNED.lastIndex = start + value.length;
+  }
+  return result + text.slice(copied);
+}
+
+/** Where a value without quotes ends; one in the query of a URL at the next parameter, too. */
+function endOfBare(text: string, nameStart: number, start: number): number {
+  VALUE_END.lastIndex = start;
+  const end = VALUE_END.exec(text)?.index ?? text.length;
+  const next = /[?&]/.test(text.charAt(nameStart - 1)) ? text.slice(start, end).indexOf("&") : -1;
+  return next < 0 ? end : start + next;
 }
 
 /** Whether the name that `index` is in starts with a dash. */

@@ -57,8 +57,8 @@ function groupsOf(environment: Environment): { postgres: boolean; prometheus: bo
 export async function openPlatform(environment: Environment, log: Logger): Promise<Backend> {
   const groups = groupsOf(environment);
   const postgres = groups.postgres ? await openPostgres(environment, log) : undefined;
-  const prometheus = groups.prometheus ? await openPrometheus(environment, log) : undefined;
-  const kubernetes = groups.kubernetes ? await openKubernetes(environment, log) : undefined;
+  const prometheus = groups.prometheus ? await openPrometheus(environment) : undefined;
+  const kubernetes = groups.kubernetes ? await openKubernetes(environment) : undefined;
   const present = [
     { title: "PostgreSQL", scheme: "postgres", backend: postgres },
     { title: "Prometheus", scheme: "prometheus", backend: prometheus },

@@ -1,5 +1,4 @@
 /** Prometheus's HTTP API, as far as it reads. https://prometheus.io/docs/prometheus/latest/querying/api/ */
-import type { Logger } from "../common/log.ts";
 import {
   asAlert,
   asArray,
@@ -64,7 +63,7 @@ export class PrometheusApi {
   readonly #connection: Connection;
   readonly #timeoutMs: number;
 
-  constructor(settings: PrometheusSettings, _log: Logger) {
+  constructor(settings: PrometheusSettings) {
     this.#connection = new Connection(settings);
     this.#timeoutMs = settings.timeoutMs;
   }

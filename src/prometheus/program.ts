@@ -1,6 +1,5 @@
 /** What prometheus-mcp is made of: its variables, its tools and its check. */
 import type { Environment } from "../common/env.ts";
-import type { Logger } from "../common/log.ts";
 import type { Backend, Variable } from "../common/program.ts";
 import { PrometheusApi } from "./api.ts";
 import { checkServiceHealth } from "./check_service_health.ts";
@@ -65,10 +64,10 @@ export interface PrometheusBackend extends Backend {
 }
 
 /** Reads the settings and makes the tools; connects to nothing. */
-export async function openPrometheus(environment: Environment, log: Logger): Promise<PrometheusBackend> {
+export async function openPrometheus(environment: Environment): Promise<PrometheusBackend> {
   const settings = readPrometheusSettings(environment);
   await loadPromql();
-  const api = new PrometheusApi(settings, log);
+  const api = new PrometheusApi(settings);
   const catalogue = new MetricCatalogue(api, settings.cacheSeconds);
   return {
     api,

@@ -3,7 +3,6 @@ import assert from "@std/assert";
 import fc from "fast-check";
 import { Environment } from "../../src/common/env.ts";
 import { CallError } from "../../src/common/errors.ts";
-import { createLogger } from "../../src/common/log.ts";
 import type { Tool } from "../../src/common/tool.ts";
 import { openKubernetes } from "../../src/kubernetes/program.ts";
 import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
@@ -136,7 +135,6 @@ Deno.test({
     const variables: Readonly<Record<string, string>> = { KUBECONFIG: path };
     const backend = await openKubernetes(
       new Environment({ get: (name) => variables[name], readFile: (file) => Deno.readTextFileSync(file) }),
-      createLogger("off"),
     );
     const since = (await kubernetes.audit()).length;
     const outcomes = new Map<string, number>();

@@ -287,13 +287,7 @@ Deno.test(
       get: (name) => variables[name],
       readFile: (path) => Deno.readTextFileSync(path),
     });
-    const quiet = () => {};
-    const backend = await openKubernetes(environment, {
-      debug: quiet,
-      info: quiet,
-      warn: quiet,
-      error: quiet,
-    });
+    const backend = await openKubernetes(environment);
     const ask = async (tool: Tool, args: Readonly<Record<string, unknown>>) => {
       const what = `${tool.name} ${JSON.stringify(args)}`;
       let answer: string;
@@ -326,7 +320,7 @@ Deno.test(
     await t.step("resources", async () => {
       if (backend.resources === undefined) return;
       const { list, read } = backend.resources;
-      const context = { signal: AbortSignal.timeout(30_000), budget: 1_000_000, progress: quiet };
+      const context = { signal: AbortSignal.timeout(30_000), budget: 1_000_000, progress: () => {} };
       const { resources } = list.present(await list.run({}, context), 1_000_000).structured as {
         resources: { uri: string }[];
       };

@@ -2,7 +2,6 @@ import assert from "@std/assert";
 import { parseAllDocuments } from "yaml";
 import { Environment } from "../../src/common/env.ts";
 import { CallError } from "../../src/common/errors.ts";
-import { createLogger } from "../../src/common/log.ts";
 import type { Backend } from "../../src/common/program.ts";
 import { openKubernetes } from "../../src/kubernetes/program.ts";
 import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
@@ -47,7 +46,7 @@ async function openAs(kubernetes: TestKubernetes, namespace: string, home: strin
     get: (name) => name === "KUBECONFIG" ? kubeconfig : undefined,
     readFile: (path) => Deno.readTextFileSync(path),
   });
-  return await openKubernetes(environment, createLogger("off"));
+  return await openKubernetes(environment);
 }
 
 async function call(backend: Backend, name: string, args: Record<string, unknown> = {}) {

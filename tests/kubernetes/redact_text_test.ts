@@ -74,12 +74,34 @@ const kept: readonly string[] = [
   "0/3 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }, 2 Insufficient memory.",
   "/var/run/secrets/kubernetes.io/serviceaccount/token",
   "docker-pullable://registry.example.com/team/app@sha256:0123456789abcdef",
+  "TOKEN_TTL=30m password_file=/run/secrets/db secretName=db max_tokens=4096",
+  "listening on //0.0.0.0:8080/path and 10.0.0.1:3306",
   "2024-01-01T00:00:00Z INFO request_id=4bf92f3577b34da6a3ce929d0e0e4736 trace=00f067aa0ba902b7 status=200",
 ];
 for (const text of kept) {
   Deno.test(`redactText keeps: ${text.slice(0, 60)}`, () => {
     assert.equal(redactText(text), text);
     assert.equal(createLogRedactor().line(text), text);
+  });
+}
+
+for (
+  const text of [
+    "MONGO_PASSWORD_ADMIN=hunter2",
+    '{"password_admin":"hunter2","user":"x"}',
+    "AUTH_SECRET=correct-horse starting",
+    "DB_PASSWORD_STAGE='hunter2'",
+    'ADMIN_SECRET = "$ecret1"',
+    "dial user:hunter2@tcp(10.0.0.1:3306)/db",
+    "open //app:hunter2@db.example/shop",
+    "GET /?db_password_prod=hunter2&page=2",
+  ]
+) {
+  Deno.test(`redactText masks: ${text}`, () => {
+    const redacted = redactText(text);
+    assert.ok(!/hunter2|correct-horse|ecret1/.test(redacted), redacted);
+    assert.match(redacted, /\*{3}/);
+    assert.equal(redactText(redacted), redacted);
   });
 }
 
@@ -108,6 +130,10 @@ Deno.test("redactText is done after one time", () => {
 });
 
 const hostile = [
+  "DB_PASSWORD_X=",
+  '"password_admin":"',
+  "//a:b@",
+  "a:b@tcp",
   "a",
   " ",
   "=",

@@ -2,7 +2,7 @@ import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import type { Tool } from "../../src/common/tool.ts";
 import { describeTable } from "../../src/postgres/describe_table.ts";
-import { postgresResources, tableUri } from "../../src/postgres/resources.ts";
+import { postgresResources } from "../../src/postgres/resources.ts";
 import { createDatabase, databaseAvailable } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
 

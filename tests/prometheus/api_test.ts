@@ -1,7 +1,6 @@
 import assert from "@std/assert";
 import { Environment } from "../../src/common/env.ts";
 import { CallError } from "../../src/common/errors.ts";
-import { createLogger } from "../../src/common/log.ts";
 import { PrometheusApi } from "../../src/prometheus/api.ts";
 import { escapeLabelName, readings, readingUrl } from "../../src/prometheus/reading_paths.ts";
 import { readPrometheusSettings } from "../../src/prometheus/settings.ts";
@@ -16,7 +15,7 @@ type Variables = Readonly<Record<string, string>>;
 function openApi(url: string, variables: Variables = {}): PrometheusApi & Disposable {
   const given: Variables = { ...variables, PROMETHEUS_URL: url };
   const environment = new Environment({ get: (name) => given[name], readFile: Deno.readTextFileSync });
-  const api = new PrometheusApi(readPrometheusSettings(environment), createLogger("off"));
+  const api = new PrometheusApi(readPrometheusSettings(environment));
   return Object.assign(api, { [Symbol.dispose]: () => api.close() });
 }
 

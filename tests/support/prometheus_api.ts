@@ -1,6 +1,5 @@
 /** A client of a test's Prometheus, made from variables as the program makes it. */
 import { Environment, processEnvironment } from "../../src/common/env.ts";
-import { createLogger } from "../../src/common/log.ts";
 import { PrometheusApi } from "../../src/prometheus/api.ts";
 import { type PrometheusSettings, readPrometheusSettings } from "../../src/prometheus/settings.ts";
 
@@ -19,6 +18,6 @@ export interface TestApi extends Disposable {
 /** Asks the server at `url`; further variables are those of the program. */
 export function apiOf(url: string, variables: Readonly<Record<string, string>> = {}): TestApi {
   const settings = settingsOf({ PROMETHEUS_URL: url, CACHE_TTL_SECONDS: "0", ...variables });
-  const api = new PrometheusApi(settings, createLogger("off"));
+  const api = new PrometheusApi(settings);
   return { api, settings, [Symbol.dispose]: () => api.close() };
 }

@@ -1,7 +1,6 @@
 /** Calls a tool of prometheus-mcp about the services of service_prometheus.ts, at their own time. */
 import { Environment } from "../../src/common/env.ts";
 import { CallError } from "../../src/common/errors.ts";
-import { createLogger } from "../../src/common/log.ts";
 import type { Presentation, Tool } from "../../src/common/tool.ts";
 import { PrometheusApi } from "../../src/prometheus/api.ts";
 import { readPrometheusSettings } from "../../src/prometheus/settings.ts";
@@ -13,7 +12,6 @@ export function openApi(url: string): PrometheusApi {
   const get = (name: string) => name === "PROMETHEUS_URL" ? url : undefined;
   return new PrometheusApi(
     readPrometheusSettings(new Environment({ get, readFile: () => "" })),
-    createLogger("off"),
   );
 }
 
