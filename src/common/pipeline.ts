@@ -17,6 +17,7 @@ import { inSpan } from "./tracing.ts";
 import { duration } from "./units.ts";
 import { utf8Length } from "./utf8.ts";
 import { visible } from "./visible.ts";
+import { abortable } from "./waiting.ts";
 
 /** Who calls, and how to reach them while the call runs. */
 export interface Caller {
@@ -281,18 +282,6 @@ export class Pipeline {
 
 function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-/** Settles with the work, or rejects as soon as the signal aborts. */
-function abortable<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  if (signal.aborted) {
-    work.catch(() => {});
-    return Promise.reject(signal.reason);
-  }
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  return Promise.race([work, promise]).finally(() => signal.removeEventListener("abort", onAbort));
 }
 
 /** A tool's schemas as `tools/list` shows them. */

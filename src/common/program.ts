@@ -18,6 +18,7 @@ import type { Resources } from "./resources.ts";
 import type { Tool } from "./tool.ts";
 import { version } from "./version.ts";
 import { visible } from "./visible.ts";
+import { settledWithin } from "./waiting.ts";
 
 /** One program: what it is called, and how it opens what its tools stand on. */
 export interface Program {
@@ -187,7 +188,7 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
   } else {
     await http.serve({ makeServer, pipeline, stopSignals });
   }
-  await settleWithin(backend.close(), closeGraceMs);
+  await settledWithin(backend.close(), closeGraceMs);
   audit.close();
   return 0;
 }
@@ -215,14 +216,6 @@ function surviveDefects(log: Logger): void {
     event.preventDefault();
     log.error("an uncaught error", { error: describeError(event.error, true) });
   });
-}
-
-/** Waits for work, but not for ever: what is not done then ends with the process. */
-async function settleWithin(work: Promise<unknown>, ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([work.catch(() => {}), promise]);
-  clearTimeout(timer);
 }
 
 function print(text: string): number {

@@ -1,6 +1,7 @@
 /** One context's cluster: objects, lists, tables, logs and what the identity may do. Nothing here can write. */
 import { Cache } from "../common/cache.ts";
 import { CallError } from "../common/errors.ts";
+import { abortable } from "../common/waiting.ts";
 import type {
   AccessAttributes,
   ListAnswer,
@@ -9,6 +10,7 @@ import type {
   RulesAnswer,
   TableAnswer,
 } from "./answers.ts";
+import { entries, fields, text, texts } from "./fields.ts";
 import { type AskOptions, type Door, type KubeObject, TooLargeError } from "./door.ts";
 import { discover, type Kinds, refuseSubresource } from "./kinds.ts";
 import { collectionPath, discoveryPath, objectPath, podLogPath, type ResourceType } from "./paths.ts";
@@ -225,7 +227,7 @@ export class Cluster {
       .finally(() => {
         this.#discovering = undefined;
       });
-    return raced(this.#discovering, options.signal);
+    return abortable(this.#discovering, options.signal);
   }
 }
 
@@ -266,33 +268,4 @@ function extent(list: KubeObject): { readonly more: number | "unknown"; readonly
   if (token === "") return { more: 0 };
   const remaining = metadata.remainingItemCount;
   return { more: typeof remaining === "number" ? remaining : "unknown", continue: token };
-}
-
-async function raced<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  if (signal.aborted) throw signal.reason;
-  const { promise, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-}
-
-function fields(value: unknown): Readonly<Record<string, unknown>> {
-  // An object's fields are read as unknown.
-  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
-}
-
-function entries(value: unknown): readonly Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value.map(fields) : [];
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function texts(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }

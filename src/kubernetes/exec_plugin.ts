@@ -4,6 +4,7 @@
  *
  * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
  */
+import { abortable } from "../common/waiting.ts";
 import { basename } from "node:path";
 import { CallError } from "../common/errors.ts";
 import { readMaterial } from "./credentials.ts";
@@ -72,14 +73,7 @@ export function pluginFor(plugin: ExecPlugin, world: PluginWorld): PluginSource 
         running = undefined;
       });
     // Who gives up waiting does not take the run from the others.
-    const { promise, reject } = Promise.withResolvers<never>();
-    const stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    try {
-      return await Promise.race([running, promise]);
-    } finally {
-      signal.removeEventListener("abort", stop);
-    }
+    return await abortable(running, signal);
   };
 }
 

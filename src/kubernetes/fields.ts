@@ -49,3 +49,23 @@ export function timeField(object: unknown, ...path: readonly (string | number)[]
   const time = Date.parse(textField(object, ...path) ?? "");
   return Number.isNaN(time) ? undefined : time;
 }
+
+/** An object's fields, as unknown; none where it is no object. */
+export function fields(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+}
+
+/** A list's items, each with its fields. */
+export function entries(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) ? value.map(fields) : [];
+}
+
+/** A string; empty where it is none. */
+export function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** The strings of a list. */
+export function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+}

@@ -7,6 +7,7 @@ import { CallError } from "../common/errors.ts";
 import { nearest } from "../common/nearest.ts";
 import type { AskOptions, Door, KubeObject } from "./door.ts";
 import { discoveryPath, type ResourceType } from "./paths.ts";
+import { entries, fields, text, texts } from "./fields.ts";
 
 const aggregated = [
   "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
@@ -165,21 +166,4 @@ async function fromLegacy(
 
 function isReadable(verbs: readonly string[]): boolean {
   return verbs.includes("get") || verbs.includes("list");
-}
-
-function fields(value: unknown): Readonly<Record<string, unknown>> {
-  // An object's fields are read as unknown.
-  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
-}
-
-function entries(value: unknown): readonly Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value.map(fields) : [];
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function texts(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }

@@ -15,6 +15,7 @@ import { Readiness } from "./readiness.ts";
 import { routes } from "./routes.ts";
 import type { HttpSettings } from "./settings.ts";
 import { TokenFile } from "./tokens.ts";
+import { settledWithin } from "../waiting.ts";
 
 /** What is served, where, and under which settings. */
 export interface HttpOptions {
@@ -135,7 +136,7 @@ export class HttpFront {
     await Promise.race([exchanges.idle(), hurried.promise]);
     // A call that comes over an open connection just now is still answered: no new connection is taken any more.
     const closed = server.shutdown().catch(() => {});
-    await settled(closed, shutdownMs);
+    await settledWithin(closed, shutdownMs);
     await Promise.race([exchanges.idle(), hurried.promise]);
     clearTimeout(newcomers);
     clearTimeout(late);
@@ -143,7 +144,7 @@ export class HttpFront {
     if (exchanges.size > 0) log.warn("calls are cut, as the program stops", { in_flight: exchanges.size });
     exchanges.abort();
     this.#tokens?.close();
-    await settled(closed, shutdownMs);
+    await settledWithin(closed, shutdownMs);
   }
 }
 
@@ -207,11 +208,4 @@ function announce(program: string, at: string): void {
       url,
     }),
   );
-}
-
-async function settled(work: Promise<void>, ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([work.catch(() => {}), promise]);
-  clearTimeout(timer);
 }
