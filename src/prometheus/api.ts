@@ -223,25 +223,6 @@ export class PrometheusApi {
     });
   }
 
-  /** Features by category; Prometheus has it since 3.8. */
-  features(options: AskOptions): Promise<Readonly<Record<string, Readonly<Record<string, boolean>>>>> {
-    return this.#ask("features", {}, options, ({ data }) =>
-      Object.fromEntries(
-        Object.entries(asObject(data, "the data")).map(([category, features]) => [
-          category,
-          Object.fromEntries(
-            Object.entries(asObject(features, "a category")).map(([k, v]) => [k, v === true]),
-          ),
-        ]),
-      ));
-  }
-
-  /** A query laid out by Prometheus. */
-  formatQuery(query: string, options: AskOptions): Promise<string> {
-    const form = new URLSearchParams({ query });
-    return this.#ask("formatQuery", { form }, options, ({ data }) => text(data));
-  }
-
   /** Closes the connections. */
   close(): void {
     this.#connection.close();
@@ -269,14 +250,25 @@ export class PrometheusApi {
       if (status !== "success") throw new UnexpectedShape("the answer says neither success nor error");
       return read({
         data,
-        warnings: asTexts(warnings, "the warnings"),
-        infos: asTexts(infos, "the infos"),
+        warnings: messages(warnings, "the warnings"),
+        infos: messages(infos, "the infos"),
       });
     } catch (error) {
       if (error instanceof UnexpectedShape) throw shapeError(reading, error);
       throw error;
     }
   }
+}
+
+/** Messages beside an answer, and characters of each: Prometheus has few of them, and they are short. */
+const mostMessages = 100;
+const longestMessage = 2_000;
+
+function messages(value: unknown, what: string): readonly string[] {
+  return asTexts(value, what).slice(0, mostMessages)
+    .map((message) =>
+      message.length > longestMessage ? `${message.slice(0, longestMessage).toWellFormed()}…` : message
+    );
 }
 
 function text(value: unknown): string {

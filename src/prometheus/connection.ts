@@ -4,8 +4,10 @@
  */
 import { boundedFetch, type BoundedResponse, TransportFault } from "../common/bounded_fetch.ts";
 import { type Answered, backendRefusal, brokenJson, transportError, unexpectedAnswer } from "./faults.ts";
+import { answerWithoutSecrets } from "./own_secrets.ts";
 import { type ReadingName, readings, readingUrl } from "./reading_paths.ts";
-import type { PrometheusSettings, TlsFiles } from "./settings.ts";
+import type { PrometheusSettings } from "./settings.ts";
+import { TlsClient } from "./tls_client.ts";
 import { Turnstile } from "./turnstile.ts";
 
 /** How a call is bounded. */
@@ -43,12 +45,13 @@ export class Connection {
   readonly #large = new Turnstile(1);
   readonly #client: TlsClient;
 
+  /** Throws `StartError` for certificates that can't be used. */
   constructor(settings: PrometheusSettings) {
     this.#settings = settings;
     this.#client = new TlsClient(settings.tls);
   }
 
-  /** The answer's JSON, whatever it holds. Throws `CallError`, or the signal's reason. */
+  /** The answer's JSON, whatever it holds but our own secrets. Throws `CallError`, or the signal's reason. */
   ask(name: ReadingName, question: Question, options: AskOptions): Promise<unknown> {
     return this.#requests.pass(options.signal, async () => {
       const response = await this.#send(name, question, options);
@@ -127,7 +130,8 @@ export class Connection {
     };
     const parse = (): unknown => {
       try {
-        return JSON.parse(text + decoder.decode());
+        text += decoder.decode();
+        return answerWithoutSecrets(JSON.parse(text), text, answered.credentials.secrets());
       } catch (error) {
         throw brokenJson(answered, text, error);
       }
@@ -169,33 +173,4 @@ async function readStart(response: BoundedResponse, most: number): Promise<strin
     if (bytes >= most) break;
   }
   return text;
-}
-
-/** A client with the certificates as they stand in their files now. */
-class TlsClient {
-  readonly #tls: TlsFiles;
-  #made: { readonly client: Deno.HttpClient; readonly from: string } | undefined;
-
-  constructor(tls: TlsFiles) {
-    this.#tls = tls;
-  }
-
-  current(): Deno.HttpClient {
-    const [authority, cert, key] = [this.#tls.authority(), this.#tls.certificate(), this.#tls.key()];
-    const from = JSON.stringify([authority, cert, key]);
-    if (this.#made?.from === from) return this.#made.client;
-    const client = Deno.createHttpClient({
-      poolMaxIdlePerHost: maxRequests,
-      ...(authority === undefined ? {} : { caCerts: [authority] }),
-      ...(cert === undefined || key === undefined ? {} : { cert, key }),
-    });
-    this.#made?.client.close();
-    this.#made = { client, from };
-    return client;
-  }
-
-  close(): void {
-    this.#made?.client.close();
-    this.#made = undefined;
-  }
 }

@@ -2,6 +2,7 @@
 import { TransportFault } from "../common/bounded_fetch.ts";
 import { CallError, type CallErrorKind } from "../common/errors.ts";
 import type { Credentials } from "./credentials.ts";
+import { withoutSecrets } from "./own_secrets.ts";
 import { type ReadingName, readings } from "./reading_paths.ts";
 import type { PrometheusSettings } from "./settings.ts";
 
@@ -203,7 +204,9 @@ function tellError(answered: Answered, body: string): { type: string; text: stri
 export function statedError(reading: ReadingName, type: string, text: string): CallError {
   return new CallError(
     type === "bad_data" ? "invalid" : "failed",
-    `Cannot ${readings[reading].purpose} as Prometheus refuses it: ${type}: ${text}`,
+    `Cannot ${readings[reading].purpose} as Prometheus refuses it: ${shortened(type, 60)}: ${
+      shortened(text, quotedErrorLength)
+    }`,
   );
 }
 
@@ -236,7 +239,9 @@ function quoted(answered: Answered, body: string): string {
 
 /** Another's text: without the secrets that we sent, and no longer than is good. */
 function clean({ credentials }: Answered, text: string, most: number): string {
-  let cleaned = text;
-  for (const secret of credentials.secrets()) cleaned = cleaned.replaceAll(secret, "***");
-  return cleaned.length > most ? `${cleaned.slice(0, most)}…` : cleaned;
+  return shortened(withoutSecrets(text, credentials.secrets()), most);
+}
+
+function shortened(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most).toWellFormed()}…` : text;
 }

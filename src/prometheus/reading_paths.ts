@@ -25,8 +25,6 @@ export const readings = {
   alerts: { method: "GET", path: "api/v1/alerts", purpose: "list alerts" },
   buildInfo: { method: "GET", path: "api/v1/status/buildinfo", purpose: "read the version" },
   runtimeInfo: { method: "GET", path: "api/v1/status/runtimeinfo", purpose: "read the runtime information" },
-  features: { method: "GET", path: "api/v1/features", purpose: "read the features" },
-  formatQuery: { method: "POST", path: "api/v1/format_query", purpose: "format this query" },
 } as const satisfies Readonly<Record<string, Reading>>;
 
 /** The name of a call. */
