@@ -5,15 +5,15 @@ import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool, type ToolContext } from "../common/tool.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
-import type { Cluster, Clusters } from "./api.ts";
+import type { Cluster, Clusters, KubeObject } from "./api.ts";
 import { type Condition, factsOf, readConditions } from "./conditions.ts";
 import { describePod } from "./describe_pod.ts";
 import { eventAnswer, eventLine, eventShape } from "./event_text.ts";
 import { type EventGroup, foldEvents } from "./events.ts";
 import { timeField } from "./fields.ts";
-import { getDeployments } from "./get_deployments.ts";
-import { getNodes } from "./get_nodes.ts";
-import { getServices } from "./get_services.ts";
+import { tellDeployment } from "./get_deployments.ts";
+import { tellNode } from "./get_nodes.ts";
+import { tellService } from "./get_services.ts";
 import { qualified } from "./list_resources.ts";
 import { manifest, manifestPart } from "./manifest.ts";
 import { namedObject } from "./named_object.ts";
@@ -72,29 +72,24 @@ interface Found {
   readonly now: number;
 }
 
-/** What a tool of its own says of one kind, and the arguments it takes for one object. */
-interface Lead {
-  readonly resource: string;
-  readonly tool: Tool;
-  readonly arguments: (name: string) => Readonly<Record<string, unknown>>;
-  /** It says all that there is, the events too. */
-  readonly complete?: boolean;
-}
+/**
+ * What the tool of a kind says of an object of it. It is given the object: read twice, one answer could say two things
+ * of it.
+ */
+const leads: Readonly<
+  Record<
+    string,
+    (cluster: Cluster, object: KubeObject, signal: AbortSignal) => Promise<(budget: number) => string>
+  >
+> = {
+  "deployments.apps": tellDeployment,
+  "services": tellService,
+  "nodes": tellNode,
+};
 
 /** Describes one object; where its kind has a tool of its own, that has the first word. */
 export function describeResource(clusters: Clusters): Tool {
-  const named = (name: string) => ({ name });
-  const leads: readonly Lead[] = [
-    {
-      resource: "pods",
-      tool: describePod(clusters),
-      arguments: (name) => ({ pod_name: name }),
-      complete: true,
-    },
-    { resource: "deployments.apps", tool: getDeployments(clusters), arguments: named },
-    { resource: "services", tool: getServices(clusters), arguments: named },
-    { resource: "nodes", tool: getNodes(clusters), arguments: named },
-  ];
+  const pods = describePod(clusters);
   return defineTool({
     name: "describe_resource",
     title: "Describe any object",
@@ -108,11 +103,9 @@ export function describeResource(clusters: Clusters): Tool {
       const cluster = clusters.cluster(args.context);
       const type = await cluster.type(kind, { signal });
       const namespace = type.namespaced ? resolveScope(cluster, args) : undefined;
-      const lead = path === undefined
-        ? leads.find(({ resource }) => resource === qualified(type))
-        : undefined;
-      if (lead?.complete === true) {
-        const said = await leadText(lead, name, { ...args, namespace }, context);
+      if (path === undefined && qualified(type) === "pods") {
+        // It says all that there is, the events too.
+        const said = await podText(pods, name, { ...args, namespace }, context);
         return { ...bare(cluster, type, namespace, name), lead: said };
       }
       const object = await namedObject(cluster, type, namespace, name, { signal });
@@ -121,7 +114,7 @@ export function describeResource(clusters: Clusters): Tool {
       }
       const [{ events, unseen }, said] = await Promise.all([
         eventsOf(cluster, type, namespace, name, signal),
-        lead === undefined ? undefined : leadText(lead, name, { ...args, namespace }, context),
+        leads[qualified(type)]?.(cluster, object, signal),
       ]);
       return {
         ...bare(cluster, type, namespace, name),
@@ -197,15 +190,15 @@ function bare(cluster: Cluster, type: ResourceType, namespace: string | undefine
   };
 }
 
-async function leadText(
-  { tool, arguments: argumentsOf }: Lead,
+async function podText(
+  tool: Tool,
   name: string,
   { context: chosen, namespace }: { context?: string | undefined; namespace: string | undefined },
   context: ToolContext,
 ): Promise<(budget: number) => string> {
   const value = await tool.run(
     tool.input.parse({
-      ...argumentsOf(name),
+      pod_name: name,
       ...(chosen === undefined ? {} : { context: chosen }),
       ...(namespace === undefined ? {} : { namespace }),
     }),

@@ -2,10 +2,11 @@
 import { z } from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
-import { defineTool, type Tool } from "../common/tool.ts";
+import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { visible } from "../common/visible.ts";
-import type { Clusters } from "./api.ts";
+import type { Cluster, Clusters, KubeObject } from "./api.ts";
 import { compositionLines, type Deployment, deploymentAnswer, deploymentShape } from "./deployment_text.ts";
+import { textField } from "./fields.ts";
 import { cutNotice, heading, totalOf } from "./extent.ts";
 import { namedObjects } from "./named_object.ts";
 import { readComposition } from "./replica_sets.ts";
@@ -62,28 +63,58 @@ export function getDeployments(clusters: Clusters): Tool {
           ...(labelSelector === undefined ? {} : { labelSelector }),
         })
         : { items: await namedObjects(cluster, deploymentType, namespace, name, { signal }), more: 0 };
-      const judged = items.map((object) => ({ object, rollout: readRollout(object) }))
-        .sort((a, b) => order(a.rollout, b.rollout));
-      const deployments = await Promise.all(judged.map(async ({ object, rollout }, at) => {
-        const examine = name !== undefined || (at < Math.min(maxExamined, limit) && isSick(rollout));
-        return { rollout, composition: examine ? await readComposition(cluster, object, signal) : undefined };
-      }));
+      const examined = name === undefined ? Math.min(maxExamined, limit) : "all";
+      const deployments = await judge(cluster, items, examined, signal);
       return { context: cluster.context, namespace, deployments, limit, more, now: Date.now() };
     },
-    present(found, budget) {
-      return largestThatFits(Math.min(found.limit, found.deployments.length), (shown) => {
-        const total = totalOf({ read: found.deployments.length, more: found.more });
-        const structured = {
-          context: found.context,
-          namespace: found.namespace ?? null,
-          deployments: found.deployments.slice(0, shown).map((one) => deploymentAnswer(one, found.now)),
-          shown,
-          total: total ?? null,
-        };
-        return { text: render(found, shown), structured, rows: shown };
-      }, budget);
-    },
+    present,
   });
+}
+
+/** What the tool says of one deployment that has been read. */
+export async function tellDeployment(
+  cluster: Cluster,
+  object: KubeObject,
+  signal: AbortSignal,
+): Promise<(budget: number) => string> {
+  const found: Found = {
+    context: cluster.context,
+    namespace: textField(object, "metadata", "namespace"),
+    deployments: await judge(cluster, [object], "all", signal),
+    limit: 1,
+    more: 0,
+    now: Date.now(),
+  };
+  return (budget) => present(found, budget).text;
+}
+
+/** Those in trouble first, and of the first `examined` of them what they are made of. */
+async function judge(
+  cluster: Cluster,
+  items: readonly KubeObject[],
+  examined: number | "all",
+  signal: AbortSignal,
+): Promise<readonly Deployment[]> {
+  const judged = items.map((object) => ({ object, rollout: readRollout(object) }))
+    .sort((a, b) => order(a.rollout, b.rollout));
+  return await Promise.all(judged.map(async ({ object, rollout }, at) => {
+    const examine = examined === "all" || (at < examined && isSick(rollout));
+    return { rollout, composition: examine ? await readComposition(cluster, object, signal) : undefined };
+  }));
+}
+
+function present(found: Found, budget: number): Presentation<z.output<typeof output>> {
+  return largestThatFits(Math.min(found.limit, found.deployments.length), (shown) => {
+    const total = totalOf({ read: found.deployments.length, more: found.more });
+    const structured = {
+      context: found.context,
+      namespace: found.namespace ?? null,
+      deployments: found.deployments.slice(0, shown).map((one) => deploymentAnswer(one, found.now)),
+      shown,
+      total: total ?? null,
+    };
+    return { text: render(found, shown), structured, rows: shown };
+  }, budget);
 }
 
 function order(a: Rollout, b: Rollout): number {

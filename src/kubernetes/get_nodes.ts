@@ -3,11 +3,12 @@ import { z } from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
-import { defineTool, type Tool } from "../common/tool.ts";
+import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
-import type { Cluster, Clusters } from "./api.ts";
+import type { Cluster, Clusters, KubeObject } from "./api.ts";
 import { cutNotice, heading, totalOf } from "./extent.ts";
+import { textField } from "./fields.ts";
 import { isSickNode, type Node, readNode, RequestedByNode } from "./nodes.ts";
 import { namedObjects } from "./named_object.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
@@ -75,22 +76,45 @@ export function getNodes(clusters: Clusters): Tool {
       const { items, more } = name === undefined
         ? await cluster.listAll(nodeType, undefined, { signal, maxItems: maxNodes, labelSelector })
         : { items: await namedObjects(cluster, nodeType, undefined, name, { signal }), more: 0 };
-      const { requested, note } = items.length === 0
-        ? { requested: undefined, note: undefined }
-        : await readRequested(cluster, name, signal);
-      const nodes = items
-        .map((object) => readNode(object, undefined))
-        .map((node) => ({ ...node, requested: requested?.of(node.name) }))
-        .sort((a, b) => Number(isSickNode(b)) - Number(isSickNode(a)) || (a.name < b.name ? -1 : 1));
-      return { context: cluster.context, nodes, limit, more, note, now: Date.now() };
+      return { ...await withRequests(cluster, items, name, signal), limit, more };
     },
-    present(found, budget) {
-      return largestThatFits(Math.min(found.limit, found.nodes.length), (shown) => {
-        const nodes = found.nodes.slice(0, shown);
-        return { text: render(found, nodes), structured: structuredOf(found, nodes), rows: shown };
-      }, budget);
-    },
+    present,
   });
+}
+
+/** What the tool says of one node that has been read. */
+export async function tellNode(
+  cluster: Cluster,
+  object: KubeObject,
+  signal: AbortSignal,
+): Promise<(budget: number) => string> {
+  const name = textField(object, "metadata", "name");
+  const found: Found = { ...await withRequests(cluster, [object], name, signal), limit: 1, more: 0 };
+  return (budget) => present(found, budget).text;
+}
+
+function present(found: Found, budget: number): Presentation<z.output<typeof output>> {
+  return largestThatFits(Math.min(found.limit, found.nodes.length), (shown) => {
+    const nodes = found.nodes.slice(0, shown);
+    return { text: render(found, nodes), structured: structuredOf(found, nodes), rows: shown };
+  }, budget);
+}
+
+/** Those in trouble first, with what the pods on them request. */
+async function withRequests(
+  cluster: Cluster,
+  items: readonly KubeObject[],
+  name: string | undefined,
+  signal: AbortSignal,
+): Promise<Omit<Found, "limit" | "more">> {
+  const { requested, note } = items.length === 0
+    ? { requested: undefined, note: undefined }
+    : await readRequested(cluster, name, signal);
+  const nodes = items
+    .map((object) => readNode(object, undefined))
+    .map((node) => ({ ...node, requested: requested?.of(node.name) }))
+    .sort((a, b) => Number(isSickNode(b)) - Number(isSickNode(a)) || (a.name < b.name ? -1 : 1));
+  return { context: cluster.context, nodes, note, now: Date.now() };
 }
 
 /** Page by page, so that no more than a page of pods is held. */

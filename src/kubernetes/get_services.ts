@@ -3,7 +3,7 @@ import { z } from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
-import { defineTool, type Tool } from "../common/tool.ts";
+import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
@@ -84,28 +84,57 @@ export function getServices(clusters: Clusters): Tool {
           ...(labelSelector === undefined ? {} : { labelSelector }),
         })
         : { items: await namedObjects(cluster, serviceType, namespace, name, { signal }), more: 0 };
-      const { endpoints, note } = await readEndpoints(cluster, namespace, name, signal);
-      const of = (object: KubeObject): Endpoints | undefined => endpoints?.(keyOf(object));
-      const selected = await findSelected(
-        cluster,
-        items.filter((object) => selectsInVain(object, of(object))),
-        signal,
-      );
-      const services = items
-        .map((object) => readService(object, of(object), selected.get(keyOf(object))))
-        .sort((a, b) =>
-          Number(a.problem === null) - Number(b.problem === null) || compare(a.namespace, b.namespace) ||
-          compare(a.name, b.name)
-        );
-      return { context: cluster.context, namespace, services, limit, more, note, now: Date.now() };
+      return { ...await withEndpoints(cluster, namespace, items, name, signal), limit, more };
     },
-    present(found, budget) {
-      return largestThatFits(Math.min(found.limit, found.services.length), (shown) => {
-        const structured = structuredOf(found, shown);
-        return { text: render(found, structured), structured, rows: shown };
-      }, budget);
-    },
+    present,
   });
+}
+
+/** What the tool says of one service that has been read. */
+export async function tellService(
+  cluster: Cluster,
+  object: KubeObject,
+  signal: AbortSignal,
+): Promise<(budget: number) => string> {
+  const namespace = textField(object, "metadata", "namespace");
+  const name = textField(object, "metadata", "name");
+  const found: Found = {
+    ...await withEndpoints(cluster, namespace, [object], name, signal),
+    limit: 1,
+    more: 0,
+  };
+  return (budget) => present(found, budget).text;
+}
+
+function present(found: Found, budget: number): Presentation<z.output<typeof output>> {
+  return largestThatFits(Math.min(found.limit, found.services.length), (shown) => {
+    const structured = structuredOf(found, shown);
+    return { text: render(found, structured), structured, rows: shown };
+  }, budget);
+}
+
+/** Those with a problem first, with their endpoints. */
+async function withEndpoints(
+  cluster: Cluster,
+  namespace: string | undefined,
+  items: readonly KubeObject[],
+  name: string | undefined,
+  signal: AbortSignal,
+): Promise<Omit<Found, "limit" | "more">> {
+  const { endpoints, note } = await readEndpoints(cluster, namespace, name, signal);
+  const of = (object: KubeObject): Endpoints | undefined => endpoints?.(keyOf(object));
+  const selected = await findSelected(
+    cluster,
+    items.filter((object) => selectsInVain(object, of(object))),
+    signal,
+  );
+  const services = items
+    .map((object) => readService(object, of(object), selected.get(keyOf(object))))
+    .sort((a, b) =>
+      Number(a.problem === null) - Number(b.problem === null) || compare(a.namespace, b.namespace) ||
+      compare(a.name, b.name)
+    );
+  return { context: cluster.context, namespace, services, note, now: Date.now() };
 }
 
 function keyOf(object: unknown): string {

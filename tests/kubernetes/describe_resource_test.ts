@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { describeResource } from "../../src/kubernetes/describe_resource.ts";
 import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
+import { stallRollout } from "../support/kubernetes/stalled_rollout.ts";
 import { callTool } from "../support/tools.ts";
 
 const marker = "hunter2-marker-91c4";
@@ -32,7 +33,6 @@ Deno.test({
         metadata: { name: "user-service", namespace },
         spec: {
           replicas: 2,
-          progressDeadlineSeconds: 1,
           selector: { matchLabels: { app: "user" } },
           template: {
             metadata: { labels: { app: "user" } },
@@ -64,18 +64,19 @@ Deno.test({
     await t.step(
       "a deployment: verdict, pods that hold it up, conditions, events, and the object",
       async () => {
+        await stallRollout(kubernetes, namespace, "user-service", 2);
         let text = "";
-        await until("the stalled rollout", async () => {
+        await until("the event", async () => {
           text = (await describe({ kind: "deployment", name: "user-service" })).text;
-          return text.includes("STALLED") && text.includes("Insufficient cpu");
+          return text.includes("ScalingReplicaSet");
         });
         const order = [
-          /^Deployment user-service in namespace \S+, context test, \d+s old\n/,
+          /^Deployment user-service in namespace \S+, context test, \d\S* old\n/,
           /\nuser-service: STALLED, ProgressDeadlineExceeded: ReplicaSet "user-service-\w+" has timed out progressing\n/,
           /\n- current replica set user-service-\w+: 0 of 2 pods ready/,
           /\n- pod user-service-\S+: Pending: .*Insufficient cpu/,
           /\nConditions:\n- \w+ False/,
-          /\nEvents:\n- \d+s Normal ScalingReplicaSet: Scaled up replica set user-service-\w+ from 0 to 2\n/,
+          /\nEvents:\n- \d\S* Normal ScalingReplicaSet: Scaled up replica set user-service-\w+ from 0 to 2\n/,
           /\nstatus:\n/,
           /\nspec:\n {2}replicas: 2\n/,
           /\n {8}- \{name: DB_PASSWORD, value: "\*\*\*"\}\n {8}- \{name: COLOUR, value: green\}\n/,
@@ -88,6 +89,26 @@ Deno.test({
         }
       },
     );
+    await t.step("the object is read once, so that one answer says one thing of it", async () => {
+      const asked = async (name: string) =>
+        (await kubernetes.audit()).filter(({ userAgent, requestURI }) =>
+          userAgent === "kubernetes-mcp" && requestURI.endsWith(name)
+        ).length;
+      for (
+        const [kind, name, path] of [
+          ["deployment", "user-service", `/namespaces/${namespace}/deployments/user-service`],
+          ["service", "user", `/namespaces/${namespace}/services/user`],
+          ["node", "node-1", "/nodes/node-1"],
+        ] as const
+      ) {
+        const before = await asked(path);
+        await describe({ kind, name });
+        await describe({ kind, name });
+        // A record is written when its request is over: by the end of the second call those of the first are there.
+        await until(`the records of ${name}`, async () => await asked(path) >= before + 2);
+        assert.equal(await asked(path), before + 2);
+      }
+    });
     await t.step("a service: its problem", async () => {
       const { structured, text } = await describe({ kind: "svc", name: "user" });
       assert.match(text, /- user: selects 2 pods, none with an address: Pending \(2\)/);

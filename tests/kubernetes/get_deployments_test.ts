@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { getDeployments } from "../../src/kubernetes/get_deployments.ts";
 import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
+import { stallRollout } from "../support/kubernetes/stalled_rollout.ts";
 import { callTool } from "../support/tools.ts";
 
 function deployment(
@@ -57,7 +58,7 @@ Deno.test({
       "status",
       "deployment/stuck",
       `--namespace=${namespace}`,
-      "--timeout=30s",
+      "--timeout=120s",
     );
     // A quota that is not yet counted refuses nothing for good.
     await until("the quota is counted", async () => {
@@ -76,10 +77,10 @@ Deno.test({
       deployment(namespace, "stuck", {
         cpu: "5000",
         image: "registry.example.org/app:2",
-        spec: { progressDeadlineSeconds: 1 },
       }),
       deployment(full, "refused"),
     ]);
+    await stallRollout(kubernetes, namespace, "stuck", 1);
 
     // deno-lint-ignore no-explicit-any
     let found: Record<string, any> = {};
@@ -131,7 +132,7 @@ Deno.test({
       assert.equal(well.replica_sets, undefined);
       assert.match(
         text,
-        /\nwell +\| +2\/2 \| +2 \| +2 \| complete +\| \d+s +\| registry\.example\.org\/app:1/,
+        /\nwell +\| +2\/2 \| +2 \| +2 \| complete +\| \d\S* +\| registry\.example\.org\/app:1/,
       );
       assert.ok(text.indexOf("\nstuck ") < text.indexOf("\nwell "));
     });

@@ -2,6 +2,7 @@ import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import { kubernetesResources } from "../../src/kubernetes/resources.ts";
 import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
+import { stallRollout } from "../support/kubernetes/stalled_rollout.ts";
 import { callTool } from "../support/tools.ts";
 
 const uri = "kubernetes://overview";
@@ -20,7 +21,6 @@ Deno.test({
       metadata: { name: "stuck", namespace },
       spec: {
         replicas: 2,
-        progressDeadlineSeconds: 1,
         selector: { matchLabels: { app: "stuck" } },
         template: {
           metadata: { labels: { app: "stuck" } },
@@ -43,17 +43,19 @@ Deno.test({
       assert.equal(complete, undefined);
     });
     await t.step("version, nodes, pods by namespace, deployments in trouble, warnings", async () => {
+      await stallRollout(kubernetes, namespace, "stuck", 2);
       let text = "";
-      await until("the stalled rollout", async () => {
+      const warnings = new RegExp(`Warning FailedScheduling ${namespace}/Pod/stuck-\\S+ and 1 more`);
+      await until("the warnings of both pods", async () => {
         text = (await callTool(read, { uri })).text;
-        return text.includes(`${namespace}/stuck: stalled`) && text.includes("FailedScheduling");
+        return warnings.test(text);
       });
+      assert.ok(text.includes(`${namespace}/stuck: stalled`), text);
       assert.match(text, /^Context test: Kubernetes v1\.\d+\.\d+/);
       assert.match(text, /\nNodes: \d+ of \d+ ready/);
       assert.match(text, /\nPods: \d+, in \d+ namespaces?; \d+ namespaces? without pods\nNAMESPACE/);
       assert.match(text, new RegExp(`\n${namespace} +\\| +2 \\| 2 Pending`));
       assert.match(text, /\nDeployments: \d+ of \d+ in trouble\n/);
-      assert.match(text, new RegExp(`Warning FailedScheduling ${namespace}/Pod/stuck-\\S+ and 1 more`));
       const small = await callTool(read, { uri }, 2_048);
       assert.ok(small.text.length > 100);
     });

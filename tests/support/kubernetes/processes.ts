@@ -187,6 +187,8 @@ export class Processes {
           "--kubelet-preferred-address-types=InternalIP",
           "--audit-policy-file=audit.yaml",
           `--audit-log-path=${folder}/audit.log`,
+          // In MB: tests read one file, so that it is never to be rotated.
+          "--audit-log-maxsize=100000",
         ];
       case "kube-controller-manager":
         return [
