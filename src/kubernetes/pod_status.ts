@@ -38,7 +38,7 @@ export interface PodStatus {
 }
 
 /** A failure that recent still counts: a pod that crashes every few minutes is Running most of the time. */
-const recentFailureMs = 10 * 60_000;
+export const recentFailureMs = 10 * 60_000;
 /** Milliseconds that a deletion may take beyond its grace period. */
 const deletionSlackMs = 30_000;
 

@@ -14,9 +14,11 @@ export type Part<Value> =
   /** It was asked, and there is nothing of that service. */
   | { readonly state: "not_found"; readonly why: string; readonly near: string | undefined }
   /** It could not answer. */
-  | { readonly state: "unseen"; readonly why: string }
-  /** Its backend is not configured, or nothing called for it. */
-  | { readonly state: "not_asked"; readonly why: string };
+  | { readonly state: "unseen"; readonly why: string; readonly hint?: string | undefined }
+  /** Its backend is not configured. */
+  | { readonly state: "not_asked"; readonly why: string }
+  /** Nothing called for it. */
+  | { readonly state: "not_needed" };
 
 /** The evidence about one service. */
 export interface Evidence {

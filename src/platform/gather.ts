@@ -1,5 +1,6 @@
 /** Asks the backends about a service, all at once, each within a deadline of its own. */
 import { CallError } from "../common/errors.ts";
+import { describeError, type Logger } from "../common/log.ts";
 import { duration } from "../common/units.ts";
 import type { Clusters } from "../kubernetes/api.ts";
 import { textField } from "../kubernetes/fields.ts";
@@ -9,7 +10,7 @@ import type { Database } from "../postgres/database.ts";
 import { examine } from "../postgres/health/examination.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
 import { type EventsTable, readActivity } from "./activity.ts";
-import { type Evidence, type Part, type PartName, seen } from "./evidence.ts";
+import type { Evidence, Part, PartName } from "./evidence.ts";
 import { findingsOf } from "./findings.ts";
 import { readMetrics } from "./metrics.ts";
 import { readWorkload } from "./workload.ts";
@@ -19,6 +20,8 @@ export interface Sources {
   readonly clusters: Clusters | undefined;
   readonly prometheus: PrometheusApi | undefined;
   readonly database: { readonly database: Database; readonly events: EventsTable } | undefined;
+  /** Where a defect of one part is told of, as the report goes on without it. */
+  readonly log: Logger;
 }
 
 /** What is asked. */
@@ -44,7 +47,7 @@ export async function gather(
   signal: AbortSignal,
   arrived: (part: PartName) => void,
 ): Promise<Evidence> {
-  const { clusters, prometheus, database } = sources;
+  const { clusters, prometheus, database, log } = sources;
   const ask = async <Value>(
     name: PartName,
     backend: string,
@@ -55,11 +58,14 @@ export async function gather(
       return { state: "seen", value: await within(partDeadlines[name], signal, work) };
     } catch (error) {
       if (signal.aborted) throw error;
-      if (!(error instanceof CallError)) throw error;
+      if (!(error instanceof CallError)) {
+        log.error("a part of a report failed", { part: name, error: describeError(error, true) });
+        return { state: "unseen", why: "an internal error, which the log of this server tells of" };
+      }
       if (error.kind === "not_found") {
         return { state: "not_found", why: error.message, near: error.hint };
       }
-      return { state: "unseen", why: error.message };
+      return { state: "unseen", why: error.message, hint: error.hint };
     } finally {
       arrived(name);
     }
@@ -85,13 +91,14 @@ export async function gather(
     cluster,
     metrics,
     activity,
-    database: { state: "not_asked", why: "no symptom points there" },
+    database: { state: "not_needed" },
   };
   if (database === undefined) {
     return { ...evidence, database: { state: "not_asked", why: "no database is configured" } };
   }
   // A database is examined for a reason: its sections cost it a dozen catalogue queries.
-  if (findingsOf(evidence).length === 0 && activity.state === "seen") return evidence;
+  const hasSymptom = findingsOf(evidence).some(({ severity }) => severity !== "coincidence");
+  if (!hasSymptom && activity.state === "seen") return evidence;
   const examined = await ask(
     "database",
     "database",
@@ -109,19 +116,30 @@ async function findWorkload(
 ) {
   const report = await readWorkload(clusters, service, namespace, signal);
   if (report.workloads.length > 0 || report.pods.length > 0) return report;
-  const { items } = await clusters.cluster(undefined).listAll(deploymentType, namespace, {
-    signal,
-    maxItems: 500,
+  const where = report.namespace === undefined ? "any namespace" : `namespace ${report.namespace}`;
+  const near = nearest(service, await workloadNames(clusters, report.namespace, signal), 3);
+  const notes = report.notes.length === 0 ? "" : ` (${report.notes.join("; ")})`;
+  throw new CallError("not_found", `no workload or pod of that name in ${where}${notes}`, {
+    hint: near.length === 0 ? undefined : `did you mean ${near.join(", ")}?`,
   });
-  const names = items.flatMap((item) => textField(item, "metadata", "name") ?? []);
-  const near = nearest(service, names, 3);
-  throw new CallError(
-    "not_found",
-    `no workload or pod of that name in ${
-      namespace === undefined ? "any namespace" : `namespace ${namespace}`
-    }`,
-    { hint: near.length === 0 ? undefined : `did you mean ${near.join(", ")}?` },
-  );
+}
+
+/** Names to offer; none where they can't be listed, as that is no answer to what was asked. */
+async function workloadNames(
+  clusters: Clusters,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  try {
+    const { items } = await clusters.cluster(undefined).listAll(deploymentType, namespace, {
+      signal,
+      maxItems: 500,
+    });
+    return items.flatMap((item) => textField(item, "metadata", "name") ?? []);
+  } catch (error) {
+    if (error instanceof CallError && error.kind !== "cancelled") return [];
+    throw error;
+  }
 }
 
 /** Does `work` with a deadline. Throws {@linkcode CallError} `unavailable` when it has passed. */
@@ -141,15 +159,4 @@ export async function within<Value>(
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Whether any part knows the service. */
-export function isKnown({ cluster, metrics }: Evidence): boolean {
-  return cluster.state === "seen" || metrics.state === "seen";
-}
-
-/** Rows that the database has of it. */
-export function hasActivity({ activity }: Evidence): boolean {
-  const value = seen(activity);
-  return value !== undefined && !("why" in value) && value.events + value.before > 0;
 }

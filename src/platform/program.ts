@@ -39,6 +39,9 @@ export const platformVariables: readonly Variable[] = [
   ...kubernetesVariables,
 ];
 
+/** Milliseconds that a report may take at least: its parts have deadlines of their own, and it is to come without them. */
+const reportDeadlineMs = 30_000;
+
 /** Which groups are there: those that something is configured of; with nothing configured, all three. */
 function groupsOf(environment: Environment): { postgres: boolean; prometheus: boolean; kubernetes: boolean } {
   const isSet = (variables: readonly Variable[]) =>
@@ -71,6 +74,7 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
     clusters: kubernetes?.clusters,
     prometheus: prometheus?.api,
     database: postgres && { database: postgres.database, events: readEventsTable(environment) },
+    log,
   };
   const single = backends.flatMap(({ tools }) => tools);
   const names = new Set(single.map(({ name }) => name));
@@ -88,7 +92,7 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
     tools,
     ...(resources === undefined ? {} : { resources }),
     prompts: platformPrompts(sources, new Set(tools.map(({ name }) => name))),
-    deadlineMs: Math.max(...backends.map(({ deadlineMs }) => deadlineMs)),
+    deadlineMs: Math.max(reportDeadlineMs, ...backends.map(({ deadlineMs }) => deadlineMs)),
     usesUnixSocket: backends.some(({ usesUnixSocket }) => usesUnixSocket === true),
     startsPlugins: backends.some(({ startsPlugins }) => startsPlugins === true),
     gauges: (): readonly BackendGauge[] => backends.flatMap(({ gauges }) => gauges?.() ?? []),

@@ -1,7 +1,8 @@
 /** One word for a service. Nothing is called healthy for want of bad news: something has to say so. */
 import { percent } from "../common/units.ts";
 import { type Evidence, seen } from "./evidence.ts";
-import type { Finding } from "./findings.ts";
+import type { Finding } from "./rule.ts";
+import { isServing } from "./workload.ts";
 
 /** `unknown`: nothing bad was seen, but not enough to call it healthy. */
 export const healthVerdicts = ["down", "degraded", "unknown", "healthy"] as const;
@@ -17,21 +18,24 @@ export interface Judgement {
 export function judge(evidence: Evidence, findings: readonly Finding[]): Judgement {
   const down = findings.filter(({ severity }) => severity === "down");
   const ready = isReady(evidence);
-  // What Prometheus can't scrape may well serve: ready pods are a better witness.
-  const believed = ready ? down.filter(({ rule }) => !unscraped.includes(rule)) : down;
+  // What Prometheus can't scrape may well serve: a ready pod is a better witness.
+  const serving = seen(evidence.cluster)?.pods.some(isServing) === true;
+  const believed = serving ? down.filter(({ rule }) => !unscraped.includes(rule)) : down;
   const [first] = believed;
   if (first !== undefined) return { verdict: "down", because: reasonOf(first) };
-  if (findings.some(({ severity }) => severity !== "coincidence")) {
-    return { verdict: "degraded", because: "it serves, but not well" };
-  }
-  const missing = (["cluster", "metrics"] as const).filter((name) => {
-    const { state } = evidence[name];
-    return state === "unseen" || state === "not_found";
-  });
-  if (missing.length > 0) {
+  const against = findings.filter(({ severity }) => severity !== "coincidence");
+  if (against.length > 0) return { verdict: "degraded", because: degradedBecause(evidence, against, ready) };
+  const silent = (["cluster", "metrics"] as const).filter((name) => evidence[name].state === "unseen");
+  if (silent.length > 0) {
     return {
       verdict: "unknown",
-      because: `nothing bad was seen, but not all was: no word from ${missing.join(", ")}`,
+      because: `nothing bad was seen, but not all was: no word from ${silent.join(", ")}`,
+    };
+  }
+  if (evidence.metrics.state === "not_found") {
+    return {
+      verdict: "unknown",
+      because: `${ready ? "its pods are ready" : "nothing bad was seen"}, but Prometheus does not know it`,
     };
   }
   const unseen = [...seen(evidence.cluster)?.unseen ?? [], ...seen(evidence.metrics)?.unseen ?? []];
@@ -40,9 +44,15 @@ export function judge(evidence: Evidence, findings: readonly Finding[]): Judgeme
   }
   const rates = seen(evidence.metrics)?.requests?.rates;
   if (rates !== undefined && rates.requestsPerSecond > 0) {
+    const succeed = `${percent(1 - rates.ratio)} of its requests succeed`;
+    if (evidence.cluster.state !== "not_found") {
+      return { verdict: "healthy", because: `${succeed}${ready ? " and its pods are ready" : ""}` };
+    }
+    // Requests of the window say nothing of a workload that was deleted a minute ago; an instance that is up does.
+    const up = seen(evidence.metrics)?.instances?.all.some(({ state }) => state === "UP") === true;
     return {
-      verdict: "healthy",
-      because: `${percent(1 - rates.ratio)} of its requests succeed${ready ? " and its pods are ready" : ""}`,
+      verdict: up ? "healthy" : "unknown",
+      because: `${succeed}, ${up ? "though" : "but"} the cluster has no workload of that name`,
     };
   }
   if (rates !== undefined && rates.requestsPerSecond === 0) {
@@ -57,12 +67,22 @@ export function judge(evidence: Evidence, findings: readonly Finding[]): Judgeme
 }
 
 /** Rules that tell of Prometheus's scraping, not of the service. */
-const unscraped: readonly string[] = ["instances_down", "gone"];
+const unscraped: readonly string[] = ["instances_down", "instances_flap", "gone"];
 
 function reasonOf({ rule }: Finding): string {
   if (unscraped.includes(rule)) return "Prometheus can scrape none of its instances";
   if (rule === "errors") return "nearly all of its requests fail";
+  if (rule === "scaled_to_zero") return "it is scaled to zero";
   return "none of its pods is ready";
+}
+
+function degradedBecause(evidence: Evidence, against: readonly Finding[], ready: boolean): string {
+  if (against.every(({ rule }) => unscraped.includes(rule))) {
+    return `${ready ? "its pods are ready, but " : ""}Prometheus can't scrape it as it should`;
+  }
+  const { ratio = NaN } = seen(evidence.metrics)?.requests?.rates ?? {};
+  const serves = ratio < 1 || seen(evidence.cluster)?.pods.some(isServing) === true;
+  return serves ? "it serves, but not well" : "something speaks against it";
 }
 
 /** Whether the cluster knows the service, and all of its pods are as they should be. */

@@ -1,7 +1,7 @@
 /** The part of a report that comes from the cluster: a service's workloads, its pods, and what the sick ones last said. */
 import { CallError } from "../common/errors.ts";
 import type { Cluster, Clusters, KubeObject } from "../kubernetes/api.ts";
-import { field, listField, numberField, textField } from "../kubernetes/fields.ts";
+import { field, listField, numberField, textField, timeField } from "../kubernetes/fields.ts";
 import { selectorText } from "../kubernetes/label_selector.ts";
 import type { ResourceType } from "../kubernetes/paths.ts";
 import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
@@ -36,6 +36,8 @@ export interface Pod {
   readonly namespace: string;
   readonly name: string;
   readonly node: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly created: number | undefined;
   readonly status: PodStatus;
   /** The container whose log tells most. */
   readonly container: string | undefined;
@@ -60,12 +62,32 @@ export interface WorkloadReport {
   readonly errors: readonly PodErrors[];
   /** What could not be read, a sentence each. */
   readonly unseen: readonly string[];
+  /** What to know of the answer. */
+  readonly notes: readonly string[];
+}
+
+/** Whether a pod can take requests now, whatever became of its last run. */
+export function isServing({ status: { status, readyContainers, containers } }: Pod): boolean {
+  return status === "Running" && readyContainers === containers;
+}
+
+/** Where things are, in the order of the alphabet. */
+export function namespacesOf(things: readonly { readonly namespace: string }[]): readonly string[] {
+  return [...new Set(things.map(({ namespace }) => namespace))].sort();
+}
+
+/** An error's sentence, with what to do about it. */
+export function sentenceOf({ message, hint }: CallError): string {
+  return hint === undefined ? message : `${message}; ${hint}`;
 }
 
 /** Labels that carry a service's name, where no workload does. */
 const serviceLabels = ["app.kubernetes.io/name", "app", "app.kubernetes.io/instance", "k8s-app"];
 
-/** Looks for a service by the name of its workload, then by its pods' labels; `namespace` undefined looks everywhere. */
+/**
+ * Looks for a service by the name of its workload, then by its pods' labels. `namespace` undefined looks everywhere, or,
+ * for an identity that may not, in the context's own namespace, which the notes then say.
+ */
 export async function readWorkload(
   clusters: Clusters,
   service: string,
@@ -73,10 +95,28 @@ export async function readWorkload(
   signal: AbortSignal,
 ): Promise<WorkloadReport> {
   const cluster = clusters.cluster(undefined);
+  try {
+    return await readWithin(cluster, service, namespace, signal);
+  } catch (error) {
+    if (namespace !== undefined || !(error instanceof CallError) || error.kind !== "refused") throw error;
+    const own = cluster.defaultNamespace;
+    const report = await readWithin(cluster, service, own, signal).catch((again) => {
+      // Refused there, too: what was asked for first is what to ask an operator for.
+      throw again instanceof CallError && again.kind === "refused" ? error : again;
+    });
+    return { ...report, notes: [`looked for in namespace ${own} alone: ${error.message}`] };
+  }
+}
+
+async function readWithin(
+  cluster: Cluster,
+  service: string,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<WorkloadReport> {
   const unseen: string[] = [];
   const found = await findWorkloads(cluster, service, namespace, signal, unseen);
-  const objects = found.filter((one) => one.object !== undefined);
-  const workloads = await Promise.all(objects.map((one) => describe(cluster, one, signal)));
+  const workloads = await Promise.all(found.map((one) => describe(cluster, one, signal)));
   const { pods, by } = await findPods(
     cluster,
     service,
@@ -88,7 +128,7 @@ export async function readWorkload(
   const now = Date.now();
   const seen = pods.map((pod) => readPod(pod, now));
   const errors = await readErrors(cluster, seen.filter(({ status }) => !status.healthy), signal, unseen);
-  return { context: cluster.context, namespace, workloads, pods: seen, by, errors, unseen };
+  return { context: cluster.context, namespace, workloads, pods: seen, by, errors, unseen, notes: [] };
 }
 
 interface Found {
@@ -118,7 +158,7 @@ async function findWorkloads(
   for (const answer of answers) {
     if (answer.status === "fulfilled") found.push(...answer.value);
     else if (answer.reason instanceof CallError && answer.reason.kind !== "cancelled") {
-      unseen.push(answer.reason.message);
+      unseen.push(sentenceOf(answer.reason));
     } else throw answer.reason;
   }
   // Refused or unreachable, all three: that is the answer of the whole part.
@@ -192,6 +232,7 @@ function readPod(pod: KubeObject, now: number): Pod {
     namespace: textField(pod, "metadata", "namespace") ?? "",
     name: textField(pod, "metadata", "name") ?? "",
     node: textField(pod, "spec", "nodeName"),
+    created: timeField(pod, "metadata", "creationTimestamp"),
     status,
     container: status.lastEnding?.container ?? textField(unready, "name") ?? containers[0],
   };
@@ -220,7 +261,7 @@ async function readErrors(
         ) lines.push(line);
       } catch (error) {
         if (signal.aborted || !(error instanceof CallError)) throw error;
-        if (!previous) unseen.push(`the log of ${pod.name}: ${error.message}`);
+        if (!previous) unseen.push(`the log of ${pod.name}: ${sentenceOf(error)}`);
         continue;
       }
       const found = errorLines(lines);

@@ -55,7 +55,7 @@ const noticeableMs = 50;
 const lostPart = 0.1;
 const trafficToSpeakOf = 0.1;
 /** An instance that failed so often within the window flaps. */
-const flaps = 2;
+export const flaps = 2;
 
 /** How far back is looked, and which quantiles of latency are read, {@linkcode judgedQuantile} first. */
 export interface SymptomOptions {

@@ -4,15 +4,18 @@ import { findingsOf, rules } from "../../src/platform/findings.ts";
 import type { MetricsReport } from "../../src/platform/metrics.ts";
 import { judge } from "../../src/platform/verdict.ts";
 import type { Pod, WorkloadReport } from "../../src/platform/workload.ts";
+import type { Examination } from "../../src/postgres/health/examination.ts";
 import type { PodStatus } from "../../src/kubernetes/pod_status.ts";
 
 const now = Date.UTC(2026, 0, 2, 3, 4, 5);
+const seen = <Value>(value: Value) => ({ state: "seen", value }) as const;
 
-function pod(name: string, status: Partial<PodStatus> = {}): Pod {
+function pod(name: string, status: Partial<PodStatus> = {}, more: Partial<Pod> = {}): Pod {
   return {
     namespace: "shop",
     name,
     node: "node-1",
+    created: now - 86_400_000,
     container: "app",
     status: {
       status: "Running",
@@ -25,8 +28,26 @@ function pod(name: string, status: Partial<PodStatus> = {}): Pod {
       message: undefined,
       ...status,
     },
+    ...more,
   };
 }
+
+/** How a container ended `ago` milliseconds before. */
+function ended(reason: string, exitCode: number, ago: number): PodStatus["lastEnding"] {
+  return { container: "app", reason, exitCode, signal: undefined, finished: now - ago, message: undefined };
+}
+
+const minute = 60_000;
+const hour = 60 * minute;
+/** Ready, and killed for its memory ten days ago. */
+const survivor = pod("a", { restarts: 1, lastEnding: ended("OOMKilled", 137, 240 * hour) });
+/** A pod that has failed for good, and that others have replaced. */
+const leftover = pod("old", {
+  status: "Error",
+  healthy: false,
+  readyContainers: 0,
+  lastEnding: ended("Error", 1, 240 * hour),
+});
 
 function workload(pods: readonly Pod[], more: Partial<WorkloadReport> = {}): WorkloadReport {
   const ready = pods.filter(({ status }) => status.healthy).length;
@@ -46,8 +67,16 @@ function workload(pods: readonly Pod[], more: Partial<WorkloadReport> = {}): Wor
     by: "the selector of the workload",
     errors: [],
     unseen: [],
+    notes: [],
     ...more,
   };
+}
+
+/** An examination with one section that is not well. */
+function examined(name: string, verdict: "critical" | "warning", text: string): Evidence["database"] {
+  const section = { name, verdict, summary: text, findings: [{ verdict, text }] };
+  // The fields that no rule reads are left out.
+  return seen({ sections: [section] } as unknown as Parameters<typeof seen<Examination>>[0]);
 }
 
 /** Requests a second and the ratio that fails; the fields that no rule reads are left out. */
@@ -75,6 +104,12 @@ function metrics(more: Partial<MetricsReport>): MetricsReport {
   };
 }
 
+/** One instance in that state. */
+function instances(state: "UP" | "DOWN" | "STALE", failures = 0): MetricsReport["instances"] {
+  const instance = { name: "10.0.0.1:80", state, lastSeen: 0, since: undefined, failures };
+  return { all: [instance], interval: 15, window: 3600, query: "up", unread: 0 };
+}
+
 const notAsked = { state: "not_asked", why: "not configured" } as const;
 
 function evidence(more: Partial<Evidence>): Evidence {
@@ -91,21 +126,12 @@ function evidence(more: Partial<Evidence>): Evidence {
   };
 }
 
-const seen = <Value>(value: Value) => ({ state: "seen", value }) as const;
-
 const crashing = pod("api-1", {
   status: "CrashLoopBackOff",
   healthy: false,
   readyContainers: 0,
   restarts: 12,
-  lastEnding: {
-    container: "app",
-    reason: "Error",
-    exitCode: 1,
-    signal: undefined,
-    finished: now - 60_000,
-    message: undefined,
-  },
+  lastEnding: ended("Error", 1, minute),
 });
 const exhausted = {
   pod: "api-1",
@@ -182,14 +208,7 @@ const cases: readonly {
           status: "CrashLoopBackOff",
           healthy: false,
           restarts: 4,
-          lastEnding: {
-            container: "app",
-            reason: "OOMKilled",
-            exitCode: 137,
-            signal: undefined,
-            finished: now,
-            message: undefined,
-          },
+          lastEnding: ended("OOMKilled", 137, minute),
         }),
         pod("b"),
       ])),
@@ -243,6 +262,212 @@ const cases: readonly {
     verdict: "healthy",
   },
   {
+    name: "killed for memory long ago and ready since is no fault, and is told with its age",
+    evidence: { cluster: seen(workload([survivor])), metrics: seen(metrics({ requests: requests(10, 0) })) },
+    found: ["earlier_out_of_memory"],
+    verdict: "healthy",
+  },
+  {
+    name: "killed for memory long ago is not what ails a pod that is not ready today",
+    evidence: {
+      cluster: seen(workload([
+        pod("a", {
+          healthy: false,
+          readyContainers: 0,
+          restarts: 5,
+          lastEnding: ended("OOMKilled", 137, 3 * hour),
+        }),
+      ])),
+    },
+    found: ["not_ready", "pods_not_well", "earlier_out_of_memory"],
+    verdict: "down",
+  },
+  {
+    name: "killed for memory a moment ago and ready again is degraded, not down",
+    evidence: {
+      cluster: seen(
+        workload([pod("a", { healthy: false, restarts: 1, lastEnding: ended("OOMKilled", 137, minute) })], {
+          workloads: [],
+        }),
+      ),
+    },
+    found: ["out_of_memory"],
+    verdict: "degraded",
+  },
+  {
+    name: "a pod that crashed again and again and is ready now is degraded, not down",
+    evidence: {
+      cluster: seen(
+        workload([pod("a", { healthy: false, restarts: 4, lastEnding: ended("Error", 1, minute) })], {
+          workloads: [],
+        }),
+      ),
+    },
+    found: ["crash_loop"],
+    verdict: "degraded",
+  },
+  {
+    name: "restarts of last week are no crash loop",
+    evidence: {
+      cluster: seen(workload([
+        pod("a", {
+          healthy: false,
+          readyContainers: 0,
+          restarts: 7,
+          lastEnding: ended("Error", 1, 160 * hour),
+        }),
+        pod("b"),
+      ])),
+    },
+    found: ["not_ready", "pods_not_well"],
+    verdict: "degraded",
+  },
+  {
+    name: "a pod that failed for good long ago and was replaced speaks against nothing",
+    evidence: {
+      cluster: seen(workload([pod("a"), leftover], {
+        workloads: [{
+          kind: "Deployment",
+          namespace: "shop",
+          name: "api",
+          desired: 1,
+          ready: 1,
+          rollout: undefined,
+          changed: undefined,
+        }],
+      })),
+      metrics: seen(metrics({ requests: requests(10, 0) })),
+    },
+    found: ["pods_not_well"],
+    verdict: "healthy",
+  },
+  {
+    name: "a pod that the scheduler has not looked at yet is not unschedulable",
+    evidence: {
+      cluster: seen(workload([
+        pod("a"),
+        pod("b", { status: "Pending", healthy: false, readyContainers: 0 }, {
+          node: undefined,
+          created: now - 2_000,
+        }),
+      ])),
+    },
+    found: ["not_ready", "pods_not_well"],
+    verdict: "degraded",
+  },
+  {
+    name: "one that no node has room for is",
+    evidence: {
+      cluster: seen(workload([
+        pod("b", {
+          status: "Pending",
+          healthy: false,
+          readyContainers: 0,
+          message: "0/2 nodes are available: 2 Insufficient cpu",
+        }, { node: undefined, created: now - 2_000 }),
+      ])),
+    },
+    found: ["unschedulable", "not_ready"],
+    verdict: "down",
+  },
+  {
+    name: "scaled to zero is down, and says so",
+    evidence: {
+      cluster: seen(workload([])),
+      metrics: seen(metrics({ requests: requests(0, NaN), dayBefore: requests(0, NaN) })),
+    },
+    found: ["scaled_to_zero"],
+    verdict: "down",
+  },
+  {
+    name: "a single request that failed is too few to call it down",
+    evidence: { metrics: seen(metrics({ requests: requests(1 / 900, 1) })) },
+    found: ["errors"],
+    verdict: "degraded",
+  },
+  {
+    name: "the database's trouble with the connections of others is a coincidence",
+    evidence: {
+      metrics: seen(metrics({ requests: requests(10, 0) })),
+      database: examined("connections", "critical", "role billing has 12 of the 12 connections of its limit"),
+    },
+    found: ["database_connections"],
+    verdict: "healthy",
+  },
+  {
+    name: "with those of a role of its own name it is a finding",
+    evidence: {
+      metrics: seen(metrics({ requests: requests(10, 0) })),
+      database: examined("connections", "warning", 'role "API" has 10 of the 12 connections of its limit'),
+    },
+    found: ["database_connections"],
+    verdict: "degraded",
+  },
+  {
+    name: "a mere warning about others' connections explains less than the errors",
+    evidence: {
+      metrics: seen(metrics({ requests: requests(10, 0.2), dayBefore: requests(10, 0) })),
+      database: examined("connections", "warning", "40 of 50 are taken"),
+    },
+    found: ["errors", "database_other"],
+    verdict: "degraded",
+  },
+  {
+    name: "locks that others wait for long explain more than latency, and are called a coincidence",
+    evidence: {
+      metrics: seen(metrics({ requests: requests(10, 0.2), dayBefore: requests(10, 0) })),
+      database: examined("blocking", "critical", "3 sessions wait behind pid 17 (billing)"),
+    },
+    found: ["database_locks", "errors"],
+    verdict: "degraded",
+  },
+  {
+    name:
+      "requests that succeed, of a service that the cluster does not have, are healthy while an instance is up",
+    evidence: {
+      cluster: { state: "not_found", why: "no workload", near: undefined },
+      metrics: seen(metrics({ requests: requests(10, 0), instances: instances("UP") })),
+    },
+    found: [],
+    verdict: "healthy",
+  },
+  {
+    name: "without an instance that is up they are unknown: the workload may have been deleted a minute ago",
+    evidence: {
+      cluster: { state: "not_found", why: "no workload", near: undefined },
+      metrics: seen(metrics({ requests: requests(10, 0) })),
+    },
+    found: [],
+    verdict: "unknown",
+  },
+  {
+    name: "instances that all have gone are down, whatever the requests of the window were",
+    evidence: { metrics: seen(metrics({ requests: requests(10, 0), instances: instances("STALE") })) },
+    found: ["instances_down"],
+    verdict: "down",
+  },
+  {
+    name: "an instance that goes down and up again is degraded",
+    evidence: { metrics: seen(metrics({ requests: requests(10, 0), instances: instances("UP", 3) })) },
+    found: ["instances_flap"],
+    verdict: "degraded",
+  },
+  {
+    name: "ready pods that Prometheus does not know are unknown",
+    evidence: {
+      cluster: seen(workload([pod("a")])),
+      metrics: { state: "not_found", why: "no such service", near: undefined },
+    },
+    found: [],
+    verdict: "unknown",
+  },
+  {
+    name: "two events that are none now are chance",
+    evidence: { activity: seen({ table: "events", events: 0, before: 2, lastMs: 1_000_000 }) },
+    found: [],
+    verdict: "unknown",
+  },
+  {
     name: "events that stopped are told, and judge nothing",
     evidence: { activity: seen({ table: "events", events: 0, before: 40, lastMs: 1_000_000 }) },
     found: ["activity_stopped"],
@@ -260,19 +485,12 @@ for (const { name, evidence: parts, found, verdict } of cases) {
 }
 
 Deno.test("findings: instances that can't be scraped are down only where nothing says that they serve", () => {
-  const instance = {
-    name: "10.0.0.1:80",
-    state: "DOWN",
-    lastSeen: 0,
-    since: undefined,
-    failures: 0,
-  } as const;
-  const instances = { all: [instance], interval: 15, window: 3600, query: "up", unread: 0 };
-  const dark = evidence({ metrics: seen(metrics({ instances })) });
+  const down = instances("DOWN");
+  const dark = evidence({ metrics: seen(metrics({ instances: down })) });
   assert.equal(judge(dark, findingsOf(dark)).verdict, "down");
   const ready = evidence({
     cluster: seen(workload([pod("a")])),
-    metrics: seen(metrics({ instances, requests: requests(3, 0) })),
+    metrics: seen(metrics({ instances: down, requests: requests(3, 0) })),
   });
   assert.equal(judge(ready, findingsOf(ready)).verdict, "degraded");
 });
@@ -280,6 +498,11 @@ Deno.test("findings: instances that can't be scraped are down only where nothing
 Deno.test("findings: every rule has a name of its own and says when it applies", () => {
   assert.equal(new Set(rules.map(({ name }) => name)).size, rules.length);
   for (const { when, explains } of rules) assert.ok(when.length > 10 && explains > 0 && explains <= 100);
+});
+
+Deno.test("findings: what is told of an old ending says how old it is", () => {
+  const [found] = findingsOf(evidence({ cluster: seen(workload([survivor])) }));
+  assert.match(found?.text ?? "", /\b10d ago$/);
 });
 
 Deno.test("findings: a correlation is called one", () => {

@@ -1,0 +1,255 @@
+/** The rules that look at the workload and its pods. */
+import { plural } from "../common/units.ts";
+import { humanDuration } from "../kubernetes/kubernetes_age.ts";
+import { recentFailureMs } from "../kubernetes/pod_status.ts";
+import { type Evidence, seen } from "./evidence.ts";
+import type { Finding, NextCall, Rule } from "./rule.ts";
+import { isServing, namespacesOf, type Pod } from "./workload.ts";
+
+/** Milliseconds in which a rollout counts as recent. */
+const recentRolloutMs = 2 * 3_600_000;
+/** Milliseconds that a pod without a node may wait for the scheduler to look at it. */
+const schedulingMs = 60_000;
+
+export const clusterRules: readonly Rule[] = [
+  {
+    name: "out_of_memory",
+    explains: 90,
+    when: "containers are killed for their memory limit now, or were within the last minutes",
+    find: (evidence) =>
+      podsFinding(
+        evidence,
+        (pod) => isOutOfMemory(pod, evidence.now),
+        (pods) => `${pods} killed for want of memory (OOMKilled)`,
+      ),
+  },
+  {
+    name: "image",
+    explains: 90,
+    when: "an image can't be pulled",
+    find: (evidence) =>
+      podsFinding(
+        evidence,
+        lacksImage,
+        (pods) => `${pods} without an image`,
+      ),
+  },
+  {
+    name: "configuration",
+    explains: 90,
+    when: "a ConfigMap, Secret or command of the pod is missing or wrong",
+    find: (evidence) =>
+      podsFinding(
+        evidence,
+        isMisconfigured,
+        (pods) => `${pods} not to be started`,
+      ),
+  },
+  {
+    name: "unschedulable",
+    explains: 85,
+    when: "pods wait for a node, and not only for the scheduler to look at them",
+    find: (evidence) =>
+      podsFinding(
+        evidence,
+        (pod) => isUnschedulable(pod, evidence.now),
+        (pods) => `${pods} on no node`,
+      ),
+  },
+  {
+    name: "crash_loop",
+    explains: 80,
+    when: "containers end and are started again and again, and not for want of memory",
+    find: (evidence) =>
+      podsFinding(
+        evidence,
+        (pod) => !isOutOfMemory(pod, evidence.now) && isCrashing(pod, evidence.now),
+        (pods) => `${pods} crashing`,
+      ),
+  },
+  {
+    name: "rollout_stalled",
+    explains: 65,
+    when: "a deployment does not get on with its rollout",
+    find(evidence) {
+      const stalled = seen(evidence.cluster)?.workloads.find(({ rollout }) => rollout?.verdict === "stalled");
+      if (stalled?.rollout === undefined) return undefined;
+      const { namespace, name } = stalled;
+      return {
+        severity: "degraded",
+        text: `The rollout of ${namespace}/${name} is stalled: ${stalled.rollout.explanation}`,
+        next: [{ tool: "get_deployments", arguments: { namespace, name } }],
+      };
+    },
+  },
+  {
+    name: "scaled_to_zero",
+    explains: 58,
+    when: "the workload is to have no pods at all",
+    find(evidence) {
+      const workloads = seen(evidence.cluster)?.workloads ?? [];
+      if (workloads.length === 0 || workloads.some(({ desired }) => desired > 0)) return undefined;
+      const names = workloads.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`);
+      return {
+        severity: "down",
+        text: `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} scaled to zero: no pod is to run`,
+        next: workloads.slice(0, 1).map(({ namespace }) => ({
+          tool: "get_events",
+          arguments: { namespace },
+        })),
+      };
+    },
+  },
+  {
+    name: "not_ready",
+    explains: 55,
+    when: "fewer pods are ready than there are to be",
+    find(evidence) {
+      const workloads = seen(evidence.cluster)?.workloads ?? [];
+      const short = workloads.filter(({ ready, desired }) => ready < desired);
+      if (short.length === 0) return undefined;
+      return {
+        severity: workloads.every(({ ready }) => ready === 0) ? "down" : "degraded",
+        text: short.map(({ kind, namespace, name, ready, desired, rollout }) =>
+          `${kind} ${namespace}/${name} has ${ready} of ${plural(desired, "pod")} ready${
+            rollout?.verdict === "progressing" ? ", while a rollout is going on" : ""
+          }`
+        ).join("; "),
+        next: short.slice(0, 1).map(({ namespace }) => ({
+          tool: "get_pods",
+          arguments: { namespace, status: "unhealthy" },
+        })),
+      };
+    },
+  },
+  {
+    name: "recent_rollout",
+    explains: 27,
+    when: "a new revision was rolled out within the last two hours",
+    find(evidence) {
+      const recent = seen(evidence.cluster)?.workloads.find(({ changed }) =>
+        changed !== undefined && evidence.now - changed < recentRolloutMs
+      );
+      // A first revision is no change of anything.
+      if (recent?.changed === undefined || recent.rollout?.revision === "1") return undefined;
+      return {
+        severity: "coincidence",
+        text: `At the same time: revision ${
+          recent.rollout?.revision ?? "?"
+        } of ${recent.namespace}/${recent.name} was rolled out ${
+          humanDuration(evidence.now - recent.changed)
+        } ago (${recent.rollout?.images.join(", ")})`,
+        next: [{ tool: "get_deployments", arguments: { namespace: recent.namespace, name: recent.name } }],
+      };
+    },
+  },
+  {
+    name: "pods_not_well",
+    explains: 24,
+    when:
+      "pods are not as they should be for another reason than those above: evicted, lost, restarted lately",
+    find(evidence) {
+      const told = (pod: Pod) =>
+        isOutOfMemory(pod, evidence.now) || lacksImage(pod) || isMisconfigured(pod) ||
+        isUnschedulable(pod, evidence.now) || isCrashing(pod, evidence.now);
+      const found = podsFinding(
+        evidence,
+        (pod) => !pod.status.healthy && !told(pod),
+        (pods) => `Of note, ${pods} not well`,
+      );
+      return found && { ...found, severity: "coincidence" };
+    },
+  },
+  {
+    name: "earlier_out_of_memory",
+    explains: 20,
+    when: "the last run of a container was ended for its memory limit, and the present one goes on",
+    find(evidence) {
+      const killed = (seen(evidence.cluster)?.pods ?? []).filter((pod) =>
+        pod.status.lastEnding?.reason === "OOMKilled" && !isOutOfMemory(pod, evidence.now)
+      );
+      const [latest] = killed.toSorted((a, b) => endedAt(b) - endedAt(a));
+      if (latest === undefined) return undefined;
+      const { namespace, name } = latest;
+      return {
+        severity: "coincidence",
+        text: `Of note, though no present fault: ${plural(killed.length, "pod")} ${
+          killed.length === 1 ? "was" : "were"
+        } killed for want of memory (OOMKilled) before the present run, last ${name}, ${
+          humanDuration(evidence.now - endedAt(latest))
+        } ago`,
+        next: [{ tool: "describe_pod", arguments: { pod_name: name, namespace } }],
+      };
+    },
+  },
+];
+
+/** Milliseconds since 1970. */
+function endedAt({ status }: Pod): number {
+  return status.lastEnding?.finished ?? 0;
+}
+
+function endedLately(pod: Pod, now: number): boolean {
+  return pod.status.lastEnding !== undefined && now - endedAt(pod) < recentFailureMs;
+}
+
+/** What ended a container long ago is no reason for what ails its pod today. */
+function isOutOfMemory(pod: Pod, now: number): boolean {
+  const { status, lastEnding, healthy } = pod.status;
+  if (/(^|:)OOMKilled$/.test(status)) return true;
+  return !healthy && lastEnding?.reason === "OOMKilled" &&
+    (/CrashLoopBackOff$/.test(status) || endedLately(pod, now));
+}
+
+function lacksImage({ status: { status } }: Pod): boolean {
+  return /ImagePull|ErrImage|InvalidImageName/.test(status);
+}
+
+function isMisconfigured({ status: { status } }: Pod): boolean {
+  return /CreateContainer(Config)?Error|RunContainerError/.test(status);
+}
+
+/** The scheduler says why a pod has no node; one that it has not looked at yet waits for no fault. */
+function isUnschedulable({ status, node, created }: Pod, now: number): boolean {
+  return status.status === "Pending" && node === undefined &&
+    (status.message !== undefined || now - (created ?? now) > schedulingMs);
+}
+
+/** A pod that failed for good some time ago, and that others have replaced, crashes no more. */
+function isCrashing(pod: Pod, now: number): boolean {
+  const { status, healthy, restarts } = pod.status;
+  if (/CrashLoopBackOff$/.test(status)) return true;
+  return endedLately(pod, now) && (/(^|:)Error$/.test(status) || (!healthy && restarts > 2));
+}
+
+function podsFinding(
+  evidence: Evidence,
+  matches: (pod: Pod) => boolean,
+  words: (pods: string) => string,
+): Omit<Finding, "rule"> | undefined {
+  const pods = seen(evidence.cluster)?.pods ?? [];
+  const sick = pods.filter(matches);
+  const [worst] = sick.toSorted((a, b) => b.status.restarts - a.status.restarts);
+  if (worst === undefined) return undefined;
+  const { status, name, namespace } = worst;
+  const ending = status.lastEnding;
+  const facts = [
+    status.status,
+    ...(status.restarts > 0 ? [plural(status.restarts, "restart")] : []),
+    ...(ending === undefined
+      ? []
+      : [`last ended with exit code ${ending.exitCode}${ending.reason === "" ? "" : ` (${ending.reason})`}`]),
+    ...(status.message === undefined ? [] : [status.message]),
+  ];
+  const call: NextCall = status.restarts > 0
+    ? { tool: "get_pod_logs", arguments: { pod_name: name, namespace, previous: true } }
+    : { tool: "describe_pod", arguments: { pod_name: name, namespace } };
+  const where = namespacesOf(pods).length > 1 ? `${namespace}/` : "";
+  return {
+    severity: pods.some(isServing) ? "degraded" : "down",
+    text: `${
+      words(`${sick.length} of ${plural(pods.length, "pod")} ${sick.length === 1 ? "is" : "are"}`)
+    }: ${where}${name}: ${facts.join(", ")}`,
+    next: [call],
+  };
+}

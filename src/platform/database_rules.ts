@@ -1,0 +1,138 @@
+/** The rules that look at the database, and at what the service itself says of it. */
+import { count } from "../common/units.ts";
+import type { Evidence } from "./evidence.ts";
+import { seen } from "./evidence.ts";
+import type { NextCall, Rule } from "./rule.ts";
+
+/** What a log or an error says when a database has no connection left. */
+const exhausted =
+  /remaining connection slots|too many clients|too many connections|connection pool|pool (is )?exhausted|acquir\w+ (a )?connection|QueuePool limit/i;
+const lockTrouble = /deadlock|lock timeout|could not obtain lock|canceling statement due to lock/i;
+/** Events in a window below which none in the next one is chance. */
+const leastEvents = 10;
+
+const next: readonly NextCall[] = [{ tool: "database_health", arguments: {} }];
+
+/**
+ * A database serves many: what is wrong with it is a cause only where the service's log, our own connection or the
+ * name of a role says so. Without that it is called what it is, a coincidence, in a place that fits its weight.
+ */
+export const databaseRules: readonly Rule[] = [
+  {
+    name: "database_connections",
+    explains: 95,
+    when:
+      "the database has no connections left, or few and the service's log or its role's name is among the witnesses",
+    find(evidence) {
+      const { verdict, text } = sectionOf(evidence, "connections");
+      const refused = [evidence.database, evidence.activity]
+        .some((part) => part.state === "unseen" && exhausted.test(part.why));
+      const said = logged(evidence, exhausted);
+      const linked = refused || said !== undefined ||
+        (verdict !== undefined && names(text, evidence.service));
+      if (!linked && verdict !== "critical") return undefined;
+      const facts = [
+        ...(verdict === undefined ? [] : [text]),
+        ...(refused ? ["the database refused our own connection as it has none left"] : []),
+        ...(said === undefined ? [] : [`the service's log says: ${said}`]),
+      ];
+      const state = verdict !== undefined || refused ? "are running out" : "seem to be short";
+      return {
+        severity: linked ? "degraded" : "coincidence",
+        text: `${linked ? "Database" : "At the same time database"} connections ${state}: ${
+          facts.join("; ")
+        }`,
+        next,
+      };
+    },
+  },
+  {
+    name: "database_locks",
+    explains: 90,
+    when: "sessions wait long for locks in the database, or the service's log says that it did",
+    find(evidence) {
+      const { verdict, text } = sectionOf(evidence, "blocking");
+      const said = logged(evidence, lockTrouble);
+      const linked = said !== undefined || (verdict !== undefined && names(text, evidence.service));
+      if (!linked && verdict !== "critical") return undefined;
+      const facts = [
+        ...(verdict === undefined ? [] : [text]),
+        ...(said === undefined ? [] : [`the service's log says: ${said}`]),
+      ];
+      return {
+        severity: linked ? "degraded" : "coincidence",
+        text: `${linked ? "Sessions" : "At the same time sessions"} wait for locks in the database: ${
+          facts.join("; ")
+        }`,
+        next,
+      };
+    },
+  },
+  {
+    name: "database_other",
+    explains: 35,
+    when: "something else in the database is critical, or connections and locks are a mere warning",
+    find(evidence) {
+      const told = (name: string) => name === "connections" || name === "blocking";
+      const section = seen(evidence.database)?.sections.find(({ name, verdict }) =>
+        told(name)
+          ? verdict === "warning" && !names(sectionOf(evidence, name).text, evidence.service)
+          : verdict === "critical"
+      );
+      if (section === undefined) return undefined;
+      return {
+        severity: "coincidence",
+        text: `At the same time in the database, ${section.name}: ${
+          section.findings[0]?.text ?? section.summary
+        }`,
+        next,
+      };
+    },
+  },
+  {
+    name: "activity_stopped",
+    explains: 25,
+    when:
+      `the database records nothing of the service now, and recorded ${leastEvents} events or more just before`,
+    find(evidence) {
+      const activity = seen(evidence.activity);
+      if (activity === undefined || "why" in activity) return undefined;
+      if (activity.events > 0 || activity.before < leastEvents) return undefined;
+      return {
+        severity: "coincidence",
+        text: `At the same time the database stopped recording its events: none in the window, ${
+          count(activity.before)
+        } in the one before`,
+        next: [],
+      };
+    },
+  },
+];
+
+/** The verdict of a section, where it is a bad one, and its first finding. */
+function sectionOf(evidence: Evidence, name: string): {
+  readonly verdict: "critical" | "warning" | undefined;
+  readonly text: string;
+} {
+  const section = seen(evidence.database)?.sections.find((one) => one.name === name);
+  const { verdict } = section ?? {};
+  return {
+    verdict: verdict === "critical" || verdict === "warning" ? verdict : undefined,
+    text: section?.findings[0]?.text ?? section?.summary ?? "",
+  };
+}
+
+/** Whether a text names the service: roles and applications are called like it, but for the punctuation. */
+function names(text: string, service: string): boolean {
+  const plain = (words: string) => ` ${words.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim()} `;
+  return plain(text).includes(plain(service));
+}
+
+/** The last line of a sick pod's log that matches. */
+function logged(evidence: Evidence, pattern: RegExp): string | undefined {
+  for (const { lines } of seen(evidence.cluster)?.errors ?? []) {
+    const line = lines.findLast(({ text }) => pattern.test(text));
+    if (line !== undefined) return line.count > 1 ? `${line.text} (${count(line.count)} times)` : line.text;
+  }
+  return undefined;
+}

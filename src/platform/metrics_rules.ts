@@ -1,0 +1,183 @@
+/** The rules that look at what Prometheus counts. Their thresholds are those of check_service_health where it has one. */
+import { count, percent, plural } from "../common/units.ts";
+import { durationText } from "../prometheus/latency.ts";
+import { rate } from "../prometheus/requests.ts";
+import { errorsSpeak, flaps, slowerQuantile, trafficIsLost } from "../prometheus/service_health.ts";
+import { utc } from "../prometheus/time.ts";
+import { type Evidence, seen } from "./evidence.ts";
+import type { Rule } from "./rule.ts";
+
+/** From here on so many requests fail that the service is as good as down. */
+const downRatio = 0.9;
+/** Requests in the window below which a ratio is chance. */
+const leastRequests = 20;
+/** Times as much traffic as a day before. */
+const moreTraffic = 2;
+/** Requests per second below which a change of traffic is chance. */
+const leastTraffic = 0.1;
+
+export const metricsRules: readonly Rule[] = [
+  {
+    name: "gone",
+    explains: 62,
+    when: "Prometheus has no samples of it any more",
+    find(evidence) {
+      const since = seen(evidence.metrics)?.service.goneSince;
+      if (since === undefined) return undefined;
+      return {
+        severity: "down",
+        text: `Prometheus has no samples of it any more: the last was at ${utc(Math.floor(since))}`,
+        next: [{ tool: "list_targets", arguments: { service: evidence.service } }],
+      };
+    },
+  },
+  {
+    name: "instances_down",
+    explains: 60,
+    when: "Prometheus can't scrape instances, or scrapes none any more",
+    find(evidence) {
+      const instances = seen(evidence.metrics)?.instances?.all ?? [];
+      const down = instances.filter(({ state }) => state === "DOWN");
+      const present = instances.filter(({ state }) => state !== "STALE");
+      const named = (list: readonly { readonly name: string }[]) =>
+        list.slice(0, 3).map(({ name }) => name).join(", ") + (list.length > 3 ? ", …" : "");
+      const targets = (more: Readonly<Record<string, string>>) => [
+        { tool: "list_targets", arguments: { service: evidence.service, ...more } },
+      ];
+      if (instances.length > 0 && present.length === 0) {
+        return {
+          severity: "down",
+          text: `Prometheus scrapes none of its instances any more: ${named(instances)} gone`,
+          next: targets({}),
+        };
+      }
+      if (down.length === 0) return undefined;
+      const all = down.length === present.length;
+      return {
+        severity: all ? "down" : "degraded",
+        text: `Prometheus can scrape ${all ? "none" : `${present.length - down.length}`} of ${
+          plural(present.length, "instance")
+        }: ${named(down)} down`,
+        next: targets({ state: "down" }),
+      };
+    },
+  },
+  {
+    name: "errors",
+    explains: 50,
+    when: "so many requests fail that check_service_health calls it degraded, too",
+    find(evidence) {
+      const metrics = seen(evidence.metrics);
+      const rates = metrics?.requests?.rates;
+      const before = metrics?.dayBefore?.rates?.ratio ?? NaN;
+      if (rates === undefined || errorsSpeak(rates, metrics?.dayBefore?.rates) === undefined) {
+        return undefined;
+      }
+      const requests = rates.requestsPerSecond * (metrics?.window ?? 0);
+      const few = requests < leastRequests;
+      return {
+        severity: rates.ratio >= downRatio && !few ? "down" : "degraded",
+        text: `${percent(rates.ratio)} of requests fail (${rate(rates.errorsPerSecond)} of ${
+          rate(rates.requestsPerSecond)
+        }/s${few ? `, about ${count(Math.round(requests))} requests in all: few to judge by` : ""}), ${
+          Number.isNaN(before) ? "no figure from a day before" : `${percent(before)} a day before`
+        }`,
+        next: [{ tool: "get_error_rate", arguments: { service: evidence.service } }],
+      };
+    },
+  },
+  {
+    name: "instances_flap",
+    explains: 47,
+    when: "Prometheus could not scrape an instance again and again, and can now",
+    find(evidence) {
+      const flapping = (seen(evidence.metrics)?.instances?.all ?? [])
+        .filter(({ state, failures }) => state === "UP" && failures >= flaps);
+      const [first] = flapping;
+      if (first === undefined) return undefined;
+      return {
+        severity: "degraded",
+        text: `${plural(flapping.length, "instance goes", "instances go")} down and up again: ${first.name} ${
+          plural(first.failures, "time")
+        }`,
+        next: [{ tool: "check_service_health", arguments: { service: evidence.service } }],
+      };
+    },
+  },
+  {
+    name: "latency",
+    explains: 45,
+    when: "latency has grown so much since the day before that check_service_health calls it degraded, too",
+    find(evidence) {
+      const latency = seen(evidence.metrics)?.latency;
+      const slower = slowerQuantile(latency);
+      if (latency === undefined || slower === undefined) return undefined;
+      return {
+        severity: "degraded",
+        text: `The 95th percentile of latency is ${durationText(slower.value, latency.unit)}, ${
+          rate(slower.value / slower.dayBefore)
+        } times that of a day before (${durationText(slower.dayBefore, latency.unit)})`,
+        next: [{ tool: "get_latency", arguments: { service: evidence.service } }],
+      };
+    },
+  },
+  {
+    name: "alerts",
+    explains: 40,
+    when: "alerts about the service fire, other than mere information",
+    find(evidence) {
+      const firing = (seen(evidence.metrics)?.alerts?.firing ?? []).filter(({ matters }) => matters);
+      if (firing.length === 0) return undefined;
+      const names = firing.slice(0, 3)
+        .map(({ name, severity }) => severity === "" ? name : `${name} (${severity})`);
+      return {
+        severity: "degraded",
+        text: `${plural(firing.length, "alert fires", "alerts fire")}: ${names.join(", ")}${
+          firing.length > 3 ? ", …" : ""
+        }`,
+        next: [{ tool: "list_alerts", arguments: { service: evidence.service } }],
+      };
+    },
+  },
+  {
+    name: "no_traffic",
+    explains: 30,
+    when: "nearly all of the traffic of the day before is gone",
+    find(evidence) {
+      const { now, before } = traffic(evidence);
+      if (now === undefined || !trafficIsLost(now, before)) return undefined;
+      return {
+        severity: "degraded",
+        text: `Traffic fell from ${rate(before)}/s a day before to ${
+          now === 0 ? "nothing" : `${rate(now)}/s`
+        }`,
+        next: [],
+      };
+    },
+  },
+  {
+    name: "more_traffic",
+    explains: 28,
+    when: `there are at least ${moreTraffic} times as many requests as a day before`,
+    find(evidence) {
+      const { now = 0, before } = traffic(evidence);
+      if (before < leastTraffic || now < moreTraffic * before) return undefined;
+      return {
+        severity: "coincidence",
+        text: `At the same time there is ${rate(now / before)} times the traffic of a day before: ${
+          rate(now)
+        }/s, ${rate(before)}/s then`,
+        next: [],
+      };
+    },
+  },
+];
+
+/** Requests per second now, where anything counts them, and a day before. */
+function traffic({ metrics }: Evidence): { readonly now: number | undefined; readonly before: number } {
+  const symptoms = seen(metrics);
+  return {
+    now: symptoms?.requests?.rates?.requestsPerSecond,
+    before: symptoms?.dayBefore?.rates?.requestsPerSecond ?? 0,
+  };
+}

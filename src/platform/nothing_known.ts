@@ -1,0 +1,52 @@
+/** What is answered where no part knows the service: a report about nothing is none. */
+import { CallError } from "../common/errors.ts";
+import { visible } from "../common/visible.ts";
+import { formatDuration } from "../prometheus/time.ts";
+import { type Evidence, type Part, seen } from "./evidence.ts";
+
+/** Which calls list services, as far as the tools are there; the first is offered. */
+const listings: readonly (readonly [tool: string, what: string])[] = [
+  ["rank_services_by_error_rate", "those that Prometheus knows"],
+  ["get_deployments", "those of the cluster, with all_namespaces"],
+  ["list_tables", "the tables that may tell of it"],
+];
+
+/** Throws {@linkcode CallError} when no part knows the service, or none could answer; `tools` are those that are there. */
+export function refuseNothing(evidence: Evidence, tools: ReadonlySet<string>): void {
+  const { cluster, metrics, activity } = evidence;
+  if (cluster.state === "seen" || metrics.state === "seen" || recorded(evidence) > 0) return;
+  const named = [["the cluster", cluster], ["Prometheus", metrics], ["the database", activity]] as const;
+  const asked: readonly (readonly [string, Part<unknown>])[] = named.filter(([, { state }]) =>
+    state !== "not_asked"
+  );
+  const reasons = [
+    ...asked.map(([name, part]) => `${name}: ${"why" in part ? part.why : noActivity(evidence)}`),
+    ...named.flatMap(([, part]) => part.state === "not_asked" ? [part.why] : []),
+  ];
+  const service = JSON.stringify(visible(evidence.service));
+  // A table of events is a witness only where there is no better one.
+  const witnesses = asked.filter(([name], _, all) => all.length === 1 || name !== "the database");
+  const unseen = witnesses.flatMap(([, part]) => part.state === "unseen" ? [part] : []);
+  if (unseen.length > 0) {
+    throw new CallError("unavailable", `Cannot tell anything of ${service}: ${reasons.join("; ")}`, {
+      hint: unseen.find(({ hint }) => hint !== undefined)?.hint ?? "try again later",
+    });
+  }
+  const [near] = asked.flatMap(([, part]) => part.state === "not_found" ? part.near ?? [] : []);
+  const [listing] = listings.filter(([tool]) => tools.has(tool));
+  throw new CallError("not_found", `Cannot find a service named ${service}: ${reasons.join("; ")}`, {
+    hint: near ?? (listing && `to list ${listing[1]}, call ${listing[0]}`),
+  });
+}
+
+/** Rows that the database has of it. */
+function recorded({ activity }: Evidence): number {
+  const value = seen(activity);
+  return value === undefined || "why" in value ? 0 : value.events + value.before;
+}
+
+function noActivity({ activity, window }: Evidence): string {
+  const value = seen(activity);
+  if (value === undefined) return "not asked";
+  return "why" in value ? value.why : `${value.table} has no event of it in ${formatDuration(2 * window)}`;
+}

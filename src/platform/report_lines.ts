@@ -1,0 +1,148 @@
+/** The evidence of a report, part by part, in lines that are told one under the other. */
+import { count, percent, plural } from "../common/units.ts";
+import { humanDuration } from "../kubernetes/kubernetes_age.ts";
+import { restartsText } from "../kubernetes/pod_status.ts";
+import { durationText } from "../prometheus/latency.ts";
+import { rate } from "../prometheus/requests.ts";
+import { formatDuration } from "../prometheus/time.ts";
+import { type Evidence, type PartName, seen } from "./evidence.ts";
+import { namespacesOf, type PodErrors } from "./workload.ts";
+
+/** The parts that have something to tell; `shown` is how much there is room for, 20 at most. */
+export function evidenceLines(
+  evidence: Evidence,
+  shown: number,
+): readonly { readonly part: PartName; readonly lines: string[] }[] {
+  return [
+    { part: "cluster" as const, lines: clusterLines(evidence, shown) },
+    { part: "metrics" as const, lines: metricsLines(evidence) },
+    { part: "activity" as const, lines: activityLines(evidence) },
+    { part: "database" as const, lines: databaseLines(evidence, shown) },
+  ].filter(({ lines }) => lines.length > 0);
+}
+
+function clusterLines({ cluster, now }: Evidence, shown: number): string[] {
+  const report = seen(cluster);
+  if (report === undefined) return [];
+  const { workloads, pods, errors, by, context, notes } = report;
+  const sick = pods.filter(({ status }) => !status.healthy);
+  const several = namespacesOf(pods).length > 1;
+  return [
+    ...workloads.map(({ kind, namespace, name, ready, desired, rollout, changed }) =>
+      `${kind} ${namespace}/${name} (context ${context}): ${ready}/${desired} ready${
+        rollout === undefined ? "" : `, rollout ${rollout.verdict}`
+      }${changed === undefined ? "" : `, this revision is ${humanDuration(now - changed)} old`}`
+    ),
+    `${plural(pods.length, "pod")}, ${count(pods.length - sick.length)} well${
+      workloads.length === 0 ? `, found by ${by} (context ${context})` : ""
+    }`,
+    ...sick.slice(0, Math.min(5, shown)).map(({ namespace, name, status, node }) =>
+      `${
+        several ? `${namespace}/` : ""
+      }${name}: ${status.status}, ready ${status.readyContainers}/${status.containers}, restarts ${
+        restartsText(status, now)
+      }${node === undefined ? "" : `, on ${node}`}`
+    ),
+    ...(sick.length > Math.min(5, shown)
+      ? [`[Cut: ${count(sick.length)} sick pods in all; get_pods lists them]`]
+      : []),
+    ...saidLines(errors).slice(-Math.max(1, Math.min(5, shown))),
+    ...notes,
+  ];
+}
+
+/** What the pods said last; the same line of several pods stands once. */
+function saidLines(errors: readonly PodErrors[]): string[] {
+  const lines = errors.flatMap(({ pod, previous, lines }) =>
+    lines.map((line) => ({ ...line, pod, previous }))
+  );
+  return [...Map.groupBy(lines, ({ text }) => text)].map(([text, same]) => {
+    const pods = new Set(same.map(({ pod }) => pod));
+    const times = same.reduce((sum, { count }) => sum + count, 0);
+    return `${pods.size === 1 ? [...pods].join("") : plural(pods.size, "pod")}${
+      same.every(({ previous }) => previous) ? " (before the restart)" : ""
+    } said: ${text}${times > pods.size ? ` (${count(times)} times)` : ""}`;
+  });
+}
+
+function metricsLines({ metrics }: Evidence): string[] {
+  const report = seen(metrics);
+  if (report === undefined) return [];
+  const { service, instances, latency, window, notes } = report;
+  const rates = report.requests?.rates;
+  const before = report.dayBefore?.rates;
+  const firing = report.alerts?.firing;
+  const lines = [];
+  if (instances !== undefined && instances.all.length > 0) {
+    const of = (state: string) => instances.all.filter((one) => one.state === state).length;
+    lines.push(`found by ${service.text}: ${of("UP")} up, ${of("DOWN")} down, ${of("STALE")} gone`);
+  } else lines.push(`found by ${service.text}; no \`up\`, so whether it is scraped is not known`);
+  const failed = (what: string) => report.failures.some((failure) => failure.startsWith(`${what}:`));
+  if (failed("requests")) lines.push("requests: not seen");
+  else if (rates === undefined) lines.push("requests: no data, nothing counts them by status");
+  else if (rates.requestsPerSecond === 0) lines.push(`requests: none in ${formatDuration(window)}`);
+  else {
+    lines.push(
+      `${rate(rates.requestsPerSecond)} requests/s, ${percent(rates.ratio)} fail${
+        before === undefined || before.requestsPerSecond === 0
+          ? "; no figures from a day before"
+          : `; a day before ${rate(before.requestsPerSecond)}/s, ${percent(before.ratio)}`
+      } (over ${formatDuration(window)})`,
+    );
+  }
+  if (failed("latency")) lines.push("latency: not seen");
+  else if (latency === undefined || latency.quantiles.length === 0) lines.push("latency: no data");
+  else {
+    lines.push(
+      `latency: ${
+        latency.quantiles.map(({ quantile, value, dayBefore }) =>
+          `p${Number((quantile * 100).toPrecision(6))} ${durationText(value, latency.unit)}${
+            Number.isNaN(dayBefore) ? "" : ` (a day before ${durationText(dayBefore, latency.unit)})`
+          }`
+        ).join(", ")
+      }`,
+    );
+  }
+  lines.push(
+    firing === undefined
+      ? "alerts: not seen"
+      : firing.length === 0
+      ? "no alert about it fires"
+      : `alerts: ${
+        firing.slice(0, 5).map(({ name, severity }) =>
+          `${name} firing${severity === "" ? "" : ` (${severity})`}`
+        )
+          .join(", ")
+      }`,
+    ...notes,
+  );
+  return lines;
+}
+
+function activityLines({ activity, window }: Evidence): string[] {
+  const value = seen(activity);
+  if (value === undefined) return [];
+  if ("why" in value) return [`recent activity is not known: ${value.why}`];
+  const { table, events, before, lastMs } = value;
+  const span = formatDuration(window);
+  return [
+    events + before === 0
+      ? `${table}: no event of it in ${formatDuration(2 * window)}, which may mean that it records none`
+      : `${table}: ${plural(events, "event")} in ${span}, ${count(before)} in the ${span} before${
+        lastMs === undefined ? "" : `, the last ${humanDuration(lastMs)} ago`
+      }`,
+  ];
+}
+
+function databaseLines({ database }: Evidence, shown: number): string[] {
+  const examination = seen(database);
+  if (examination === undefined) return [];
+  const bad = examination.sections.filter(({ verdict }) => verdict === "critical" || verdict === "warning");
+  const connections = examination.sections.find(({ name }) => name === "connections");
+  return [
+    ...(connections === undefined ? [] : [`connections: ${connections.summary}`]),
+    ...bad.filter(({ name }) => name !== "connections").slice(0, Math.min(4, shown))
+      .map(({ name, verdict, summary }) => `${verdict} ${name}: ${summary}`),
+    ...(bad.length === 0 ? ["nothing critical, no warning"] : []),
+  ].map((line) => line.slice(0, 100 + 20 * shown));
+}
