@@ -1,7 +1,8 @@
 /** The part of a report that comes from Prometheus: instances, traffic, errors, latency and alerts of a service. */
 import type { PrometheusApi } from "../prometheus/api.ts";
+import { type Asking, beginAsking } from "../prometheus/asking.ts";
 import { type Matcher, selector } from "../prometheus/promql.ts";
-import { type Asking, findService, type Service } from "../prometheus/service.ts";
+import { findService, type Service } from "../prometheus/service.ts";
 import { judgedQuantile, readSymptoms, type Symptoms } from "../prometheus/service_health.ts";
 import type { Question } from "./gather.ts";
 
@@ -19,7 +20,7 @@ export async function readMetrics(
   { service: name, namespace, window }: Question,
   signal: AbortSignal,
 ): Promise<MetricsReport> {
-  const asking: Asking = { api, time: Date.now() / 1000, signal };
+  const asking = await beginAsking(api, signal);
   const found = await findService(asking, name);
   const narrowed = namespace === undefined ? found : await inNamespace(asking, found, namespace);
   const symptoms = await readSymptoms(asking, narrowed ?? found, {

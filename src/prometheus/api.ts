@@ -61,11 +61,30 @@ type Envelope = Told & { readonly data: unknown };
 /** The client. Every method throws `CallError`, or the reason of the signal. */
 export class PrometheusApi {
   readonly #connection: Connection;
-  readonly #timeoutMs: number;
+  readonly #settings: PrometheusSettings;
+  readonly #hear: (told: Told) => void;
 
-  constructor(settings: PrometheusSettings) {
-    this.#connection = new Connection(settings);
-    this.#timeoutMs = settings.timeoutMs;
+  /** Throws `StartError` for certificates that can't be used. */
+  constructor(
+    settings: PrometheusSettings,
+    connection: Connection = new Connection(settings),
+    hear: (told: Told) => void = () => {},
+  ) {
+    this.#connection = connection;
+    this.#settings = settings;
+    this.#hear = hear;
+  }
+
+  /** The same client, with one who hears what Prometheus says beside each of its answers. */
+  overheard(hear: (told: Told) => void): PrometheusApi {
+    return new PrometheusApi(this.#settings, this.#connection, hear);
+  }
+
+  /** Epoch seconds by Prometheus's clock; by our own where it does not tell. */
+  async time(options: AskOptions): Promise<number> {
+    const { series } = await this.query("time()", undefined, options);
+    const [, text = ""] = series[0]?.value ?? [];
+    return text !== "" && Number.isFinite(Number(text)) ? Number(text) : Date.now() / 1000;
   }
 
   /** An instant query, at `time` in epoch seconds; now unless given. */
@@ -230,7 +249,7 @@ export class PrometheusApi {
 
   /** Upstream's own bounds: its time is a little shorter than ours, so that the sentence is its own. */
   #bounds({ limit, timeoutMs }: AskOptions): Record<string, string> {
-    const ms = Math.min(timeoutMs ?? this.#timeoutMs, this.#timeoutMs);
+    const ms = Math.min(timeoutMs ?? this.#settings.timeoutMs, this.#settings.timeoutMs);
     return {
       timeout: `${Math.max(1, Math.floor(ms * 0.9))}ms`,
       ...(limit === undefined ? {} : { limit: String(limit) }),
@@ -248,11 +267,9 @@ export class PrometheusApi {
       const { status, data, errorType, error, warnings, infos } = asObject(answer, "the answer");
       if (status === "error") throw statedError(reading, text(errorType), text(error));
       if (status !== "success") throw new UnexpectedShape("the answer says neither success nor error");
-      return read({
-        data,
-        warnings: messages(warnings, "the warnings"),
-        infos: messages(infos, "the infos"),
-      });
+      const told = { warnings: messages(warnings, "the warnings"), infos: messages(infos, "the infos") };
+      this.#hear(told);
+      return read({ data, ...told });
     } catch (error) {
       if (error instanceof UnexpectedShape) throw shapeError(reading, error);
       throw error;

@@ -4,7 +4,7 @@
  */
 import { errorMatchers, rateOf, type RequestSource } from "./requests.ts";
 import { selector } from "./promql.ts";
-import type { Asking } from "./service.ts";
+import type { Asking } from "./asking.ts";
 import { formatDuration } from "./time.ts";
 
 interface Rule {

@@ -5,14 +5,17 @@ import { defineTool, type Tool } from "../common/tool.ts";
 import { age, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { PrometheusApi } from "./api.ts";
-import { isInLastBucket, quantileText } from "./get_latency.ts";
+import { quantileText } from "./get_latency.ts";
+import { durationText, isInLastBucket } from "./latency.ts";
 import { type Instance, instanceStates } from "./instances.ts";
 import { labelsText, oneLine } from "./one_line.ts";
 import { rate } from "./requests.ts";
-import { type Asking, findService } from "./service.ts";
+import { beginAsking } from "./asking.ts";
+import { findService } from "./service.ts";
 import { healthVerdicts, judge, type Judgement, readSymptoms, type Symptoms } from "./service_health.ts";
 import { serviceArgument, serviceFields, serviceLines, serviceOutput } from "./service_words.ts";
 import { formatDuration, utc } from "./time.ts";
+import { saidNotes } from "./told.ts";
 
 const input = z.strictObject({ service: serviceArgument });
 
@@ -20,7 +23,8 @@ const output = z.object({
   ...serviceOutput,
   verdict: z.enum(healthVerdicts).describe("unknown: nothing bad was seen, but too little was seen"),
   reasons: z.array(z.string()).describe("What speaks against it, the worst first"),
-  missing: z.array(z.string()).describe("What would have to be known for healthy"),
+  missing: z.array(z.string()).describe("What is not known"),
+  not_judged: z.array(z.string()).describe("What healthy does not speak of"),
   at: z.string(),
   up: z.number(),
   down: z.number(),
@@ -66,8 +70,8 @@ interface Found {
 const shownInstances = 10;
 const shownAlerts = 5;
 
-/** Checks a service; `now` gives epoch milliseconds. */
-export function checkServiceHealth(api: PrometheusApi, now: () => number = Date.now): Tool {
+/** Checks a service; `now` gives epoch milliseconds, Prometheus unless given. */
+export function checkServiceHealth(api: PrometheusApi, now?: () => number): Tool {
   return defineTool({
     name: "check_service_health",
     title: "Health of a service",
@@ -77,13 +81,13 @@ export function checkServiceHealth(api: PrometheusApi, now: () => number = Date.
     input,
     output,
     async run({ service: name }, { signal }): Promise<Found> {
-      const asking: Asking = { api, time: now() / 1000, signal };
+      const asking = await beginAsking(api, signal, now);
       const symptoms = await readSymptoms(asking, await findService(asking, name));
       return { symptoms, judgement: judge(symptoms), time: asking.time };
     },
     present(found: Found, budget) {
       const make = (shown: number) => {
-        const structured = answerOf(found, shown);
+        const structured = answerOf(found, shown, budget);
         return { text: render(structured, found), structured, rows: structured.instances.length };
       };
       const most = found.symptoms.instances?.all.length ?? 0;
@@ -95,7 +99,7 @@ export function checkServiceHealth(api: PrometheusApi, now: () => number = Date.
 const known = (value: number | undefined): number | null =>
   value === undefined || !Number.isFinite(value) ? null : value;
 
-function answerOf({ symptoms, judgement, time }: Found, shown: number): Answer {
+function answerOf({ symptoms, judgement, time }: Found, shown: number, budget: number): Answer {
   const { service, instances, requests, dayBefore, latency, alerts, window } = symptoms;
   const all = instances?.all ?? [];
   const number = (state: Instance["state"]) => all.filter((each) => each.state === state).length;
@@ -108,6 +112,7 @@ function answerOf({ symptoms, judgement, time }: Found, shown: number): Answer {
     verdict: judgement.verdict,
     reasons: list(judgement.reasons),
     missing: list(judgement.missing),
+    not_judged: [...judgement.notJudged],
     at: utc(Math.floor(time)),
     up: number("UP"),
     down: number("DOWN"),
@@ -139,15 +144,23 @@ function answerOf({ symptoms, judgement, time }: Found, shown: number): Answer {
       })),
     alert_count: alerts?.firing.length ?? null,
     queries: [instances?.query, requests?.rates?.query, p95?.query].flatMap((query) => query ?? []),
-    notes: list([...notes, ...(alerts?.notes ?? [])]),
+    notes: list([
+      ...notes,
+      ...(alerts?.notes ?? []),
+      ...saidNotes({ warnings: [], infos: symptoms.infos }, budget),
+    ]),
   };
 }
 
 function render(answer: Answer, { symptoms, time }: Found): string {
-  const { verdict, reasons, missing, queries } = answer;
+  const { verdict, reasons, missing, not_judged: notJudged, queries } = answer;
   const lines = [
     `${visible(answer.service)}: ${verdict.toUpperCase()}${
-      verdict === "unknown" ? ": nothing bad was seen, but too little was seen" : ""
+      verdict === "unknown"
+        ? ": nothing bad was seen, but too little was seen"
+        : verdict === "healthy" && notJudged.length > 0
+        ? `, ${notJudged.join(" and ")} not judged`
+        : ""
     }`,
   ];
   lines.push(...reasons.map((reason) => `- ${visible(reason)}`));
@@ -210,14 +223,7 @@ function latencyLine(answer: Answer, { latency }: Symptoms): string {
   const { p95_text: text, latency_metric: metric } = answer;
   if (metric === null) return "latency p95: no data";
   const before = latency?.quantiles[0]?.dayBefore ?? NaN;
-  const words = Number.isNaN(before) ? "no data" : quantileText({
-    quantile: 0,
-    value: before,
-    bucket: undefined,
-    dayBefore: NaN,
-    among: undefined,
-    query: "",
-  }, latency?.unit);
+  const words = durationText(before, latency?.unit);
   return `latency p95: ${text} (${visible(metric)}); a day before ${words}`;
 }
 

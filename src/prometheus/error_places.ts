@@ -1,7 +1,7 @@
 /** Where errors come from, and which ones a rate can't see. */
 import { type Matcher, quoteLabelName, selector } from "./promql.ts";
 import { errorMatchers, rateOf, type RequestRates } from "./requests.ts";
-import type { Asking } from "./service.ts";
+import type { Asking } from "./asking.ts";
 import { formatDuration } from "./time.ts";
 import { labelsText } from "./one_line.ts";
 import { count } from "../common/units.ts";

@@ -10,10 +10,13 @@ import { type BurnRate, readBurnRate } from "./burn_rate.ts";
 import { type ErrorPlaces, missedErrors, readErrorPlaces } from "./error_places.ts";
 import { requestCounters } from "./instrumentation.ts";
 import { rate, readRequests, type Requests } from "./requests.ts";
+import type { Told } from "./result.ts";
 import { fitWindow, readInterval } from "./scrapes.ts";
-import { type Asking, findService, type Service } from "./service.ts";
+import { beginAsking } from "./asking.ts";
+import { findService, type Service } from "./service.ts";
 import { serviceArgument, serviceFields, serviceLines, serviceOutput } from "./service_words.ts";
 import { formatDuration, parseDuration, utc } from "./time.ts";
+import { saidNotes } from "./told.ts";
 
 const input = z.strictObject({
   service: serviceArgument,
@@ -70,10 +73,11 @@ interface Found {
   readonly places: ErrorPlaces | undefined;
   readonly burn: BurnRate | undefined;
   readonly notes: readonly string[];
+  readonly told: Told;
 }
 
-/** Computes the error rate; `now` gives epoch milliseconds. */
-export function getErrorRate(api: PrometheusApi, now: () => number = Date.now): Tool {
+/** Computes the error rate; `now` gives epoch milliseconds, Prometheus unless given. */
+export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
   return defineTool({
     name: "get_error_rate",
     title: "Error rate of a service",
@@ -86,7 +90,7 @@ export function getErrorRate(api: PrometheusApi, now: () => number = Date.now): 
     async run({ service: name, window: windowText, objective }, { signal }): Promise<Found> {
       const asked = parseDuration(windowText, "window");
       const target = objective === undefined ? undefined : readObjective(objective);
-      const asking: Asking = { api, time: now() / 1000, signal };
+      const asking = await beginAsking(api, signal, now);
       const service = await findService(asking, name);
       const [counter] = requestCounters(service.metrics);
       if (counter === undefined) {
@@ -99,6 +103,7 @@ export function getErrorRate(api: PrometheusApi, now: () => number = Date.now): 
           places: undefined,
           burn: undefined,
           notes: [],
+          told: asking.heard(),
         };
       }
       const interval = await readInterval(asking, service, counter.metric);
@@ -118,11 +123,12 @@ export function getErrorRate(api: PrometheusApi, now: () => number = Date.now): 
         places,
         burn,
         notes: [...notes, ...(missed === undefined ? [] : [missed])],
+        told: asking.heard(),
       };
     },
     present(found: Found, budget) {
       const make = (shown: number) => {
-        const structured = answerOf(found, shown);
+        const structured = answerOf(found, shown, budget);
         return { text: render(structured), structured, rows: structured.by_code.length };
       };
       return largestThatFits(
@@ -143,7 +149,11 @@ function readObjective(objective: number): number {
   });
 }
 
-function answerOf({ service, time, window, requests, places, burn, notes }: Found, shown: number): Answer {
+function answerOf(
+  { service, time, window, requests, places, burn, notes, told }: Found,
+  shown: number,
+  budget: number,
+): Answer {
   const { rates } = requests;
   const traffic = rates !== undefined && rates.requestsPerSecond > 0;
   const { notes: own, ...fields } = serviceFields(service);
@@ -170,8 +180,7 @@ function answerOf({ service, time, window, requests, places, burn, notes }: Foun
     ...(burn === undefined ? {} : { burn_rate: burnFields(burn) }),
     passed_over: requests.passedOver.slice(0, 5).map((each) => ({ ...each })),
     query: rates?.query ?? null,
-    notes: [...own, ...notes, ...(rates?.warnings ?? []), ...(rates?.infos ?? [])]
-      .slice(0, 10),
+    notes: [...own, ...notes, ...saidNotes(told, budget)],
   };
 }
 

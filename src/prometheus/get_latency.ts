@@ -6,13 +6,16 @@ import { defineTool, type Tool } from "../common/tool.ts";
 import { visible } from "../common/visible.ts";
 import type { PrometheusApi } from "./api.ts";
 import { durationMetrics } from "./instrumentation.ts";
-import { durationText, type LatencyReading, type Quantile, readLatency } from "./latency.ts";
+import { durationText, isInLastBucket, type LatencyReading, type Quantile, readLatency } from "./latency.ts";
 import { rate } from "./requests.ts";
+import type { Told } from "./result.ts";
 import { fitWindow, readInterval } from "./scrapes.ts";
-import { type Asking, findService, type Service } from "./service.ts";
+import { beginAsking } from "./asking.ts";
+import { findService, type Service } from "./service.ts";
 import { serviceArgument, serviceFields, serviceLines, serviceOutput } from "./service_words.ts";
 import { readSlowestPlaces, type SlowPlace } from "./slow_places.ts";
 import { formatDuration, parseDuration, utc } from "./time.ts";
+import { saidNotes } from "./told.ts";
 
 const input = z.strictObject({
   service: serviceArgument,
@@ -56,10 +59,11 @@ interface Found {
   readonly reading: LatencyReading;
   readonly slowest: readonly SlowPlace[];
   readonly notes: readonly string[];
+  readonly told: Told;
 }
 
-/** Reads latencies; `now` gives epoch milliseconds. */
-export function getLatency(api: PrometheusApi, now: () => number = Date.now): Tool {
+/** Reads latencies; `now` gives epoch milliseconds, Prometheus unless given. */
+export function getLatency(api: PrometheusApi, now?: () => number): Tool {
   return defineTool({
     name: "get_latency",
     title: "Latency of a service",
@@ -71,7 +75,7 @@ export function getLatency(api: PrometheusApi, now: () => number = Date.now): To
     async run(args, { signal }): Promise<Found> {
       const asked = parseDuration(args.window, "window");
       const quantiles = readQuantiles(args.quantiles);
-      const asking: Asking = { api, time: now() / 1000, signal };
+      const asking = await beginAsking(api, signal, now);
       const service = await findService(asking, args.service);
       const [metric] = durationMetrics(service.metrics);
       const found = { service, time: asking.time };
@@ -82,6 +86,7 @@ export function getLatency(api: PrometheusApi, now: () => number = Date.now): To
           reading: { latency: undefined, passedOver: [] },
           slowest: [],
           notes: [],
+          told: asking.heard(),
         };
       }
       const counted = ["_count", "_bucket", ""].map((suffix) => metric.metric + suffix)
@@ -91,11 +96,11 @@ export function getLatency(api: PrometheusApi, now: () => number = Date.now): To
       const slowest = reading.latency === undefined
         ? []
         : await readSlowestPlaces(asking, service, reading.latency);
-      return { ...found, window, reading, slowest, notes };
+      return { ...found, window, reading, slowest, notes, told: asking.heard() };
     },
     present(found: Found, budget) {
       const make = (shown: number) => {
-        const structured = answerOf(found, shown > 0);
+        const structured = answerOf(found, shown > 0, budget);
         return { text: render(structured), structured, rows: structured.quantiles.length };
       };
       return largestThatFits(1, make, budget);
@@ -117,7 +122,11 @@ function readQuantiles(given: readonly number[]): readonly number[] {
 
 const known = (value: number): number | null => Number.isFinite(value) ? value : null;
 
-function answerOf({ service, time, window, reading, slowest, notes }: Found, whole: boolean): Answer {
+function answerOf(
+  { service, time, window, reading, slowest, notes, told }: Found,
+  whole: boolean,
+  budget: number,
+): Answer {
   const { latency, passedOver } = reading;
   const { notes: own, ...fields } = serviceFields(service);
   const unit = latency?.unit;
@@ -151,16 +160,9 @@ function answerOf({ service, time, window, reading, slowest, notes }: Found, who
       ...own,
       ...notes,
       ...(latency?.notes ?? []),
-      ...(latency?.warnings ?? []),
-      ...(latency?.infos ?? []),
-    ]
-      .slice(0, whole ? 10 : 2),
+      ...saidNotes(told, whole ? budget : budget / 4),
+    ],
   };
-}
-
-/** Whether a quantile lies above the highest finite bound, where a histogram knows nothing. */
-export function isInLastBucket({ bucket }: Quantile): boolean {
-  return bucket?.upper === Infinity;
 }
 
 /** A quantile for people: the value, and how far it can be believed. */

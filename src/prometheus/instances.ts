@@ -1,7 +1,8 @@
 /** The instances of a service, by `up`: which are scraped, since when not, and how often. */
 import { selector } from "./promql.ts";
 import type { RangeSeries } from "./result.ts";
-import type { Asking, Service } from "./service.ts";
+import type { Asking } from "./asking.ts";
+import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";
 
 /** `stale`: it was scraped within the window, and is no more: it has gone, or its target was removed. */

@@ -1,10 +1,10 @@
 /** How long the requests of a service take: quantiles from histograms, and what is left where there is none. */
 import { type DurationMetric, durationMetrics, unitOf } from "./instrumentation.ts";
 import { type Matcher, selector } from "./promql.ts";
-import type { Told } from "./result.ts";
 import { rate } from "./requests.ts";
 import type { PassedOver } from "./requests.ts";
-import type { Asking, Service } from "./service.ts";
+import type { Asking } from "./asking.ts";
+import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";
 
 /** A quantile of the durations, in the metric's own unit. */
@@ -23,7 +23,7 @@ export interface Quantile {
 }
 
 /** What a metric says of durations in a window. */
-export interface Latency extends Told {
+export interface Latency {
   readonly metric: DurationMetric;
   /** Of the metric's values: by its name, undefined where that says nothing. */
   readonly unit: "s" | "ms" | undefined;
@@ -123,9 +123,9 @@ function together(parts: Readonly<Record<string, string>>): string {
 }
 
 async function askTogether({ api, time, signal }: Asking, parts: Readonly<Record<string, string>>) {
-  const { series, warnings, infos } = await api.query(together(parts), time, { signal });
+  const { series } = await api.query(together(parts), time, { signal });
   const values = new Map(series.map(({ metric, value }) => [metric[part], Number(value?.[1] ?? NaN)]));
-  return { value: (name: string) => values.get(name) ?? NaN, warnings, infos };
+  return (name: string) => values.get(name) ?? NaN;
 }
 
 async function readHistogram(
@@ -146,16 +146,13 @@ async function readHistogram(
     parts[`now ${index}`] = quantileOf(quantile);
     parts[`before ${index}`] = quantileOf(quantile, day);
   });
-  const [asked, buckets] = await Promise.all([
+  const [value, buckets] = await Promise.all([
     askTogether(asking, parts),
     native ? readNativeBuckets(asking, histogram(0)) : readBuckets(asking, histogram(0)),
   ]);
-  const { value, warnings, infos } = asked;
   // A histogram without `_count` still counts in its last bucket.
   const observationsPerSecond = Number.isNaN(value("count")) ? buckets.total : value("count");
   return {
-    warnings: [...new Set([...warnings, ...buckets.warnings])],
-    infos: [...new Set([...infos, ...buckets.infos])],
     observationsPerSecond,
     mean: value("sum") / observationsPerSecond,
     quantiles: quantiles.map((quantile, index) => ({
@@ -170,22 +167,20 @@ async function readHistogram(
   };
 }
 
-interface Buckets extends Told {
+interface Buckets {
   readonly bucketOf: (quantile: number) => Quantile["bucket"];
   readonly total: number;
   readonly notes: readonly string[];
 }
 
 async function readBuckets({ api, time, signal }: Asking, query: string): Promise<Buckets> {
-  const { series, warnings, infos } = await api.query(query, time, { signal });
+  const { series } = await api.query(query, time, { signal });
   const bounds = series.map(({ metric, value }) => ({ upper: boundOf(metric.le), count: Number(value?.[1]) }))
     .filter(({ upper, count }) => !Number.isNaN(upper) && !Number.isNaN(count))
     .sort((a, b) => a.upper - b.upper);
   const total = bounds.at(-1)?.count ?? NaN;
   const endless = bounds.at(-1)?.upper === Infinity;
   return {
-    warnings,
-    infos,
     total,
     notes: bounds.length === 0 || endless
       ? []
@@ -202,12 +197,10 @@ async function readBuckets({ api, time, signal }: Asking, query: string): Promis
 }
 
 async function readNativeBuckets({ api, time, signal }: Asking, query: string): Promise<Buckets> {
-  const { series, warnings, infos } = await api.query(query, time, { signal });
+  const { series } = await api.query(query, time, { signal });
   const histogram = series[0]?.histogram?.[1];
   const total = Number(histogram?.count ?? NaN);
   return {
-    warnings,
-    infos,
     total,
     notes: [],
     bucketOf(quantile) {
@@ -264,18 +257,21 @@ async function readSummary({ asking, metric, matchers, window, quantiles }: Read
 async function readAverage({ asking, metric, matchers, window }: Reading): Promise<Read> {
   const series = (suffix: string) =>
     `sum(rate(${selector(metric.metric + suffix, matchers)}[${formatDuration(window)}]))`;
-  const { value, warnings, infos } = await askTogether(asking, {
+  const value = await askTogether(asking, {
     count: series("_count"),
     sum: series("_sum"),
   });
   return {
-    warnings,
-    infos,
     observationsPerSecond: value("count"),
     mean: value("sum") / value("count"),
     quantiles: [],
     notes: ["only a sum and a count: an average, no quantiles"],
   };
+}
+
+/** Whether a quantile lies above the highest finite bound, where a histogram knows nothing but that bound. */
+export function isInLastBucket({ bucket }: Quantile): boolean {
+  return bucket?.upper === Infinity;
 }
 
 /** A duration of a metric for people: three significant digits in a fitting unit. */

@@ -2,8 +2,8 @@
 import { count } from "../common/units.ts";
 import { type ErrorCodes, type RequestCounter, requestCounters, wordErrors } from "./instrumentation.ts";
 import { type Matcher, quoteLabelName, selector } from "./promql.ts";
-import type { Told } from "./result.ts";
-import type { Asking, Service } from "./service.ts";
+import type { Asking } from "./asking.ts";
+import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";
 
 /** Requests of one code. */
@@ -23,7 +23,7 @@ export interface RequestSource {
 }
 
 /** What a counter said about a window. */
-export interface RequestRates extends Told {
+export interface RequestRates {
   readonly source: RequestSource;
   /** Seconds. */
   readonly window: number;
@@ -92,7 +92,7 @@ async function readCounter(
   const matchers = [...service.matchers, ...(instrumentation.matchers ?? [])];
   const by = instrumentation.codes.map(quoteLabelName).join(", ");
   const query = `sum by (${by}) (${rateOf(counter, matchers, window)})`;
-  const { series, ...told } = await api.query(query, time, { signal });
+  const { series } = await api.query(query, time, { signal });
   const rows = series.map(({ metric, value }) => ({ labels: metric, perSecond: Number(value?.[1]) }))
     .filter(({ perSecond }) => Number.isFinite(perSecond));
   if (rows.length === 0) return { metric, because: "it counts nothing in this window" };
@@ -106,7 +106,7 @@ async function readCounter(
   }
   const source = { counter, ...found, matchers };
   return {
-    rates: { ...told, ...summarize(rows, source), source, window, query: ratioQuery(source, window) },
+    rates: { ...summarize(rows, source), source, window, query: ratioQuery(source, window) },
   };
 }
 

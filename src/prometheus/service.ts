@@ -3,19 +3,11 @@ import { CallError } from "../common/errors.ts";
 import { nearest } from "../common/nearest.ts";
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
-import type { PrometheusApi } from "./api.ts";
+import type { Asking } from "./asking.ts";
 import { knownMetrics, requestCounters } from "./instrumentation.ts";
 import { escapeRegex, type Matcher, selector } from "./promql.ts";
 import { serviceLabels } from "./service_labels.ts";
 import { durationSeconds } from "./time.ts";
-
-/** What a tool asks with: all queries of a call are about the same time. */
-export interface Asking {
-  readonly api: PrometheusApi;
-  /** Epoch seconds. */
-  readonly time: number;
-  readonly signal: AbortSignal;
-}
 
 /** A way to pick the series of a service. */
 export interface Pick {

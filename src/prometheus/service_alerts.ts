@@ -1,9 +1,11 @@
 /** The alerts that fire about a service. */
 import { CallError } from "../common/errors.ts";
 import { ofService, readAlerting, severityRank } from "./alerting.ts";
-import { selector } from "./promql.ts";
+import { type Matcher, selector } from "./promql.ts";
 import type { Labels } from "./result.ts";
-import type { Asking, Service } from "./service.ts";
+import type { Asking } from "./asking.ts";
+import type { Service } from "./service.ts";
+import { serviceLabels } from "./service_labels.ts";
 
 /** An alert that fires. */
 export interface FiringAlert {
@@ -31,23 +33,26 @@ const information = 3;
 
 /** Reads them from the rules, or, where the backend has no such call, from the series that rules leave. */
 export async function readServiceAlerts(asking: Asking, service: Service): Promise<ServiceAlerts> {
-  const name = service.matchers[0]?.[1] === "=" ? service.matchers[0][2] : service.name;
   let firing: readonly FiringAlert[];
   let notes: readonly string[] = [];
   try {
-    const { rules, warnings } = await readAlerting(asking.api, { signal: asking.signal });
+    const { rules, complete } = await readAlerting(asking.api, { signal: asking.signal });
+    const { name, others } = namedBy(service);
     firing = ofService(rules, name).flatMap((rule) =>
-      rule.alerts.filter(({ state }) => state === "firing").map(({ labels, annotations, activeAt }) => {
-        const severity = labels.severity ?? rule.severity;
-        const summary = annotations.summary ?? annotations.description ?? "";
-        return judged({ name: rule.name, severity, since: activeAt, summary, labels });
-      })
+      rule.alerts.filter(({ state, labels }) => state === "firing" && meets(labels, others)).map(
+        ({ labels, annotations, activeAt }) => {
+          const severity = labels.severity ?? rule.severity;
+          const summary = annotations.summary ?? annotations.description ?? "";
+          return judged({ name: rule.name, severity, since: activeAt, summary, labels });
+        },
+      )
     );
-    notes = warnings;
+    if (!complete) notes = ["alerts are read without their rules, which the backend does not tell"];
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
     firing = await readAlertSeries(asking, service);
-    notes = ["alerts are read from the ALERTS series, as the backend tells no rules"];
+    // In its own words: that it has no rules, that it refuses us, or that it is too slow.
+    notes = [`alerts are read from the ALERTS series: ${error.message}`];
   }
   return {
     firing: [...firing].sort((a, b) =>
@@ -55,6 +60,24 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
     ),
     notes,
   };
+}
+
+/** The name that alerts are looked up by, and what else is asked of those that are found. */
+function namedBy(
+  { matchers, name }: Service,
+): { readonly name: string; readonly others: readonly Matcher[] } {
+  const naming = matchers.find(([label]) => serviceLabels.some((one) => one === label)) ?? matchers[0];
+  return {
+    name: naming?.[1] === "=" ? naming[2] : name,
+    others: matchers.filter((matcher) => matcher !== naming),
+  };
+}
+
+/** An alert that lost a label in an aggregation may be about any value of it. */
+function meets(labels: Labels, matchers: readonly Matcher[]): boolean {
+  return matchers.every(([label, operator, value]) =>
+    operator !== "=" || labels[label] === undefined || labels[label] === value
+  );
 }
 
 async function readAlertSeries(

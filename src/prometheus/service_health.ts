@@ -2,10 +2,11 @@
 import { CallError } from "../common/errors.ts";
 import { plural } from "../common/units.ts";
 import { type Instance, type Instances, readInstances } from "./instances.ts";
-import { durationText, type Latency, type Quantile, readLatency } from "./latency.ts";
+import { durationText, isInLastBucket, type Latency, type Quantile, readLatency } from "./latency.ts";
 import { rate, readRequests, type RequestRates, type Requests } from "./requests.ts";
 import { fitWindow } from "./scrapes.ts";
-import type { Asking, Service } from "./service.ts";
+import type { Asking } from "./asking.ts";
+import type { Service } from "./service.ts";
 import { readServiceAlerts, type ServiceAlerts } from "./service_alerts.ts";
 import { utc } from "./time.ts";
 
@@ -28,6 +29,8 @@ export interface Symptoms {
   readonly failures: readonly string[];
   /** What Prometheus warned of: then something may be missing. */
   readonly warnings: readonly string[];
+  /** What else it said. */
+  readonly infos: readonly string[];
 }
 
 /** A verdict and what it rests on. */
@@ -35,8 +38,10 @@ export interface Judgement {
   readonly verdict: HealthVerdict;
   /** What speaks against the service, the worst first. */
   readonly reasons: readonly string[];
-  /** What would have to be known for `healthy`. */
+  /** What is not known; but for what `notJudged` tells it would have to be for `healthy`. */
   readonly missing: readonly string[];
+  /** What a service may be called healthy without, if that is said in the same breath; a word or two each. */
+  readonly notJudged: readonly string[];
 }
 
 const usualWindow = 300;
@@ -94,9 +99,6 @@ export async function readSymptoms(
     attempt("latency", () => readLatency(asking, service, quantiles, window)),
     alertsRead,
   ]);
-  const warnings = [requests?.rates, dayBefore?.rates, latency?.latency].flatMap((told) =>
-    told?.warnings ?? []
-  );
   return {
     service,
     window,
@@ -106,17 +108,24 @@ export async function readSymptoms(
     latency: latency?.latency,
     alerts,
     failures,
-    warnings: [...new Set(warnings)],
+    ...asking.heard(),
   };
 }
 
-/** The verdict. Never `healthy` where what it takes is not known. */
+/**
+ * The verdict. Never `healthy` where what it takes is not known: instances, errors and alerts. Latency and the day before,
+ * which many services do not have, are told as not judged.
+ */
 export function judge(symptoms: Symptoms): Judgement {
   const { service, instances, alerts } = symptoms;
-  const missing = findMissing(symptoms);
+  const essential = findMissing(symptoms);
+  const unjudged = findUnjudged(symptoms);
+  const missing = [...essential, ...unjudged.map(({ topic, why }) => `${topic}: ${why}`)];
+  const notJudged = [...new Set(unjudged.map(({ topic }) => topic))];
+  const { failures } = symptoms;
   if (service.goneSince !== undefined) {
     const reason = `it has no samples any more: the last was at ${utc(Math.floor(service.goneSince))}`;
-    return { verdict: "down", reasons: [reason], missing: symptoms.failures };
+    return { verdict: "down", reasons: [reason], missing: failures, notJudged: [] };
   }
   const all = instances?.all ?? [];
   const up = all.filter(({ state }) => state === "UP");
@@ -129,9 +138,11 @@ export function judge(symptoms: Symptoms): Judgement {
     ...latencyReasons(symptoms.latency),
   ];
   // What is down needs no more to be known; what could not be asked is told anyhow.
-  if (all.length > 0 && up.length === 0) return { verdict: "down", reasons, missing: symptoms.failures };
-  if (reasons.length > 0) return { verdict: "degraded", reasons, missing };
-  return { verdict: missing.length === 0 ? "healthy" : "unknown", reasons, missing };
+  if (all.length > 0 && up.length === 0) {
+    return { verdict: "down", reasons, missing: failures, notJudged: [] };
+  }
+  if (reasons.length > 0) return { verdict: "degraded", reasons, missing, notJudged };
+  return { verdict: essential.length === 0 ? "healthy" : "unknown", reasons, missing, notJudged };
 }
 
 function instanceReasons(all: readonly Instance[]): readonly string[] {
@@ -170,7 +181,10 @@ export function trafficIsLost(now: number, before: number): boolean {
   return before >= trafficToSpeakOf && now < lostPart * before;
 }
 
-/** The quantile that latency is judged by, where it has grown so that somebody could notice. */
+/**
+ * The quantile that latency is judged by, where it has grown so that somebody could notice. In the last bucket its value
+ * is the least that it can be.
+ */
 export function slowerQuantile(latency: Latency | undefined): Quantile | undefined {
   const quantile = latency?.quantiles.find(({ quantile }) => quantile === judgedQuantile);
   if (latency === undefined || quantile === undefined || !(latency.observationsPerSecond > 0)) {
@@ -182,7 +196,9 @@ export function slowerQuantile(latency: Latency | undefined): Quantile | undefin
 }
 
 function requestReasons({ requests, dayBefore }: Symptoms): readonly string[] {
-  const now = requests?.rates;
+  // What could not be asked now has not fallen.
+  if (requests === undefined) return [];
+  const now = requests.rates;
   const before = dayBefore?.rates;
   const reasons: string[] = [];
   const errors = errorsSpeak(now, before);
@@ -196,7 +212,11 @@ function requestReasons({ requests, dayBefore }: Symptoms): readonly string[] {
   const usual = before?.requestsPerSecond ?? 0;
   const current = now?.requestsPerSecond ?? 0;
   if (trafficIsLost(current, usual)) {
-    reasons.push(`traffic fell from ${rate(usual)}/s a day before to ${rate(current)}/s`);
+    reasons.push(
+      `traffic fell from ${rate(usual)}/s a day before to ${
+        now === undefined ? "nothing that is counted" : `${rate(current)}/s`
+      }`,
+    );
   }
   return reasons;
 }
@@ -205,9 +225,9 @@ function latencyReasons(latency: Latency | undefined): readonly string[] {
   const slower = slowerQuantile(latency);
   if (latency === undefined || slower === undefined) return [];
   return [
-    `p95 latency is ${durationText(slower.value, latency.unit)}, a day before ${
-      durationText(slower.dayBefore, latency.unit)
-    }`,
+    `p95 latency is ${isInLastBucket(slower) ? "above " : ""}${
+      durationText(slower.value, latency.unit)
+    }, a day before ${durationText(slower.dayBefore, latency.unit)}`,
   ];
 }
 
@@ -235,4 +255,36 @@ function findMissing(symptoms: Symptoms): readonly string[] {
   if ((instances?.unread ?? 0) > 0) missing.push(`instances: ${instances?.unread} were not read`);
   if (warnings.length > 0) missing.push(`parts of answers: Prometheus warns: ${warnings.join("; ")}`);
   return missing;
+}
+
+interface Unjudged {
+  readonly topic: "latency" | "change since a day before";
+  readonly why: string;
+}
+
+function findUnjudged(symptoms: Symptoms): readonly Unjudged[] {
+  const { latency, requests, dayBefore, failures } = symptoms;
+  const unjudged: Unjudged[] = [];
+  // What could not be asked is told as that.
+  const failed = (what: string) => failures.some((failure) => failure.startsWith(`${what}:`));
+  const why = failed("latency") ? undefined : latencyUnjudged(latency);
+  if (why !== undefined) unjudged.push({ topic: "latency", why });
+  if (requests?.rates !== undefined && dayBefore?.rates === undefined && !failed("requests a day before")) {
+    unjudged.push({ topic: "change since a day before", why: "no requests were counted then" });
+  }
+  return unjudged;
+}
+
+function latencyUnjudged(latency: Latency | undefined): string | undefined {
+  if (latency === undefined) return "nothing that measures it was found";
+  if (!(latency.observationsPerSecond > 0)) return "no request was measured";
+  const quantile = latency.quantiles.find(({ quantile }) => quantile === judgedQuantile);
+  if (quantile === undefined || Number.isNaN(quantile.value)) return "there is no p95";
+  if (slowerQuantile(latency) !== undefined) return undefined;
+  if (isInLastBucket(quantile)) {
+    return `p95 is beyond the last bucket, above ${
+      durationText(quantile.bucket?.lower ?? NaN, latency.unit)
+    }`;
+  }
+  return Number.isNaN(quantile.dayBefore) ? "no day before to compare p95 with" : undefined;
 }

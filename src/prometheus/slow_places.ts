@@ -3,7 +3,8 @@ import { placeLabels } from "./error_places.ts";
 import type { Latency } from "./latency.ts";
 import { labelsText } from "./one_line.ts";
 import { quoteLabelName, selector } from "./promql.ts";
-import type { Asking, Service } from "./service.ts";
+import type { Asking } from "./asking.ts";
+import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";
 
 /** A part of a service, and the quantile of its durations in the metric's unit. */

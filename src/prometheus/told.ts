@@ -29,6 +29,14 @@ function others(number: number): readonly string[] {
   return number === 0 ? [] : [`(and ${number} more)`];
 }
 
+/** The same as notes of an answer that has more to say than one query. */
+export function saidNotes({ warnings, infos }: Told, budget: number): string[] {
+  return [
+    ...tellable(warnings, budget).map((text) => `Prometheus warns: ${text}`),
+    ...tellable(infos, budget).map((text) => `Prometheus notes: ${text}`),
+  ];
+}
+
 /** A query repeated in an answer. */
 export function echo(query: string, budget: number): string {
   const most = Math.min(2_000, Math.floor(budget / 8));

@@ -98,6 +98,7 @@ function metrics(more: Partial<MetricsReport>): MetricsReport {
     alerts: { firing: [], notes: [] },
     failures: [],
     warnings: [],
+    infos: [],
     unseen: [],
     notes: [],
     ...more,

@@ -1,9 +1,10 @@
 import assert from "@std/assert";
 import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
-import { FakePrometheus, faults, type Play } from "../support/fake_prometheus.ts";
+import { FakePrometheus, faults, type Play, success } from "../support/fake_prometheus.ts";
 import { prometheusAvailable } from "../support/prometheus.ts";
 import { injections, servicePrometheus } from "../support/service_prometheus.ts";
-import { askAbout, assertFigure, wordsOf } from "../support/service_tools.ts";
+import { askAbout, assertFigure, openApi, wordsOf } from "../support/service_tools.ts";
+import { callTool } from "../support/tools.ts";
 
 const ask = (service: string, options: { readonly budget?: number; readonly url?: string } = {}) =>
   askAbout((api, now) => checkServiceHealth(api, now), { service }, options);
@@ -12,7 +13,7 @@ const ask = (service: string, options: { readonly budget?: number; readonly url?
 const verdicts: readonly (readonly [service: string, headline: RegExp, line: RegExp])[] = [
   [
     "steady",
-    /^steady: HEALTHY$/,
+    /^steady: HEALTHY, latency not judged$/,
     /^errors: 0\.1%: 500 0\.01\/s \(http_requests_total by code\); a day before 0\.1%$/m,
   ],
   ["shop", /^shop: DEGRADED$/, /^- alert ShopBurns fires \(critical\)$/m],
@@ -31,6 +32,7 @@ const verdicts: readonly (readonly [service: string, headline: RegExp, line: Reg
     /^idle: UNKNOWN: nothing bad was seen/,
     /^- not known: errors: there were no requests, which says nothing$/m,
   ],
+  ["tail", /^tail: UNKNOWN/, /^- not known: latency: p95 is beyond the last bucket, above 100 ms$/m],
   ["opaque", /^opaque: UNKNOWN/, /^- not known: errors: nothing that counts its requests by status/m],
 ];
 
@@ -176,15 +178,120 @@ Deno.test({
   name: "a backend without rules tells its alerts by their series",
   ignore: !prometheusAvailable,
   async fn() {
-    await using front = await inFront(({ path }) =>
-      /rules|alerts/.test(path) ? faults.notFound() : undefined
-    );
-    const { now } = await servicePrometheus();
+    // The real rule leaves its series at the real time, which may be before the time that is asked about.
+    const firing = { alertname: "ShopBurns", alertstate: "firing", severity: "critical", job: "shop" };
+    await using front = await inFront(({ path, parameters }) => {
+      if (/rules|alerts/.test(path)) return faults.notFound();
+      const query = parameters.get("query") ?? "";
+      if (!query.startsWith("ALERTS{")) return undefined;
+      const result = query.includes('job="shop"') ? [{ metric: firing, value: [1, "1"] }] : [];
+      return success({ resultType: "vector", result });
+    });
     const shop = await ask("shop", { url: front.url });
-    assert.match(shop.text, /note: alerts are read from the ALERTS series/);
-    // The rule is evaluated at the real time, which may be before the time that is asked about.
-    if (Date.now() / 1000 < now + 1) assert.equal(shop.structured.verdict, "degraded");
-    assert.equal((await ask("steady", { url: front.url })).structured.verdict, "healthy");
+    assert.match(shop.text, /^- alert ShopBurns fires \(critical\)$/m);
+    assert.match(shop.text, /^alerts: 1 fires\n {2}ShopBurns \(critical\): job=shop$/m);
+    assert.match(
+      shop.text,
+      /^note: alerts are read from the ALERTS series: .* has no \/api\/v1\/rules \(404\)/m,
+    );
+    const steady = await ask("steady", { url: front.url });
+    assert.equal(steady.structured.verdict, "healthy");
+    assert.match(steady.text, /^alerts: none fires$/m);
+  },
+});
+
+Deno.test({
+  name: "rules that can't be read for another reason are told by that reason",
+  ignore: !prometheusAvailable,
+  async fn() {
+    await using front = await inFront(({ path }) => /rules/.test(path) ? faults.forbidden() : undefined);
+    const { text } = await ask("steady", { url: front.url });
+    assert.match(text, /^note: alerts are read from the ALERTS series: .*\(403\)/m);
+  },
+});
+
+Deno.test({
+  name: "an alert of the same name in another place is another's",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const alerts = ["shop:80", "other:80"].map((instance) => ({
+      labels: { alertname: `At ${instance}`, job: "shop", instance },
+      annotations: {},
+      state: "firing",
+      activeAt: "",
+      value: "1",
+    }));
+    const rule = { type: "alerting", name: "At", query: "up", state: "firing", labels: {}, alerts };
+    await using front = await inFront(({ path }) =>
+      path.endsWith("/rules") ? success({ groups: [{ name: "g", file: "f", rules: [rule] }] }) : undefined
+    );
+    const { structured } = await ask("instance=shop:80,job=shop", { url: front.url });
+    assert.equal(structured.alert_count, 1);
+    assert.equal((await ask("shop", { url: front.url })).structured.alert_count, 2);
+  },
+});
+
+Deno.test({
+  name: "requests that could not be asked for have not fallen",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const { now } = await servicePrometheus();
+    await using front = await inFront(({ parameters }) =>
+      /^sum by .*rate/.test(parameters.get("query") ?? "") && Number(parameters.get("time")) === now
+        ? faults.timeout()
+        : undefined
+    );
+    const { text, structured } = await ask("steady", { url: front.url });
+    assert.equal(structured.verdict, "unknown", text);
+    assertFigure(structured.requests_per_second_day_before, 10);
+    assert.match(text, /^- not known: requests: Cannot/m);
+    assert.doesNotMatch(text, /fell/);
+  },
+});
+
+Deno.test({
+  name: "whatever our clock says, instances are as old as Prometheus's clock says",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const { url } = await servicePrometheus();
+    const api = openApi(url);
+    const clock = Date.now;
+    try {
+      for (const ahead of [3_600_000, -3_600_000]) {
+        Date.now = () => clock() + ahead;
+        const { structured } = await callTool(checkServiceHealth(api), { service: "prometheus" });
+        assert.deepEqual([structured.up, structured.down, structured.stale], [1, 0, 0], `${ahead} ms`);
+      }
+    } finally {
+      Date.now = clock;
+      api.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "what Prometheus says beside any of the answers is told, warnings as what is missing",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const { url } = await servicePrometheus();
+    const kinds = [/label_replace\(count by/, /^up\{.*\[1h\]$/, /^sum by .*rate/, /\/rules$/] as const;
+    for (const kind of kinds) {
+      await using front = await inFront(async ({ method, path, parameters }) => {
+        if (!kind.test(parameters.get("query") ?? "") && !kind.test(path)) return undefined;
+        const response = method === "GET"
+          ? await fetch(`${url}${path}?${parameters}`)
+          : await fetch(`${url}${path}`, { method, body: parameters });
+        return Response.json({
+          ...await response.json(),
+          warnings: ["half of it (1:2)"],
+          infos: ["by the way"],
+        });
+      });
+      const { text, structured } = await ask("steady", { url: front.url });
+      assert.equal(structured.verdict, "unknown", `${kind}: ${text}`);
+      assert.match(text, /not known: parts of answers: Prometheus warns: half of it \(1:2\)$/m, `${kind}`);
+      assert.match(text, /^note: Prometheus notes: by the way$/m, `${kind}`);
+    }
   },
 });
 
