@@ -171,6 +171,9 @@ function* notes(found: FoundLogs, lines: number, shown: number): Generator<strin
   if (logs.cut) yield "Very long lines: the log was read up to 4 MB only, and its last lines may be missing.";
   if (found.followSeconds !== undefined) {
     yield `${plural(logs.followed, "new line")} came within ${found.followSeconds} s.`;
+    for (const why of new Set(logs.lost)) {
+      if (why !== undefined) yield `Following ended early: ${visible(why)}. Ask again for what came since.`;
+    }
   }
   if (shown < lines) {
     yield `[Cut: the last ${count(shown)} of ${

@@ -1,4 +1,5 @@
 /** Reads the logs of several containers at once, chooses lines, merges them by time, and follows them. */
+import { CallError } from "../common/errors.ts";
 import type { Cluster, LogOptions } from "./api.ts";
 import { TooLargeError } from "./door.ts";
 import type { LineTest } from "./log_pattern.ts";
@@ -44,6 +45,8 @@ export interface Logs {
   readonly refused: readonly (string | undefined)[];
   /** Lines that came while they were followed. */
   readonly followed: number;
+  /** By source: why it was followed no longer; undefined where nothing went wrong. */
+  readonly lost: readonly (string | undefined)[];
 }
 
 /** Bytes that are read for one call, over all containers. */
@@ -82,17 +85,18 @@ export async function readLogs(
   const lines = chosen.slice(-wanted.tail);
   const followed = wanted.followSeconds > 0
     ? await follow(cluster, namespace, sources, windows.map((window) => window.lines.at(-1)), wanted)
-    : [];
+    : { lines: [], lost: [] };
   return {
-    lines: [...lines, ...followed],
-    matched: chosen.length + followed.length,
-    read: windows.reduce((sum, window) => sum + window.lines.length, followed.length),
+    lines: [...lines, ...followed.lines],
+    matched: chosen.length + followed.lines.length,
+    read: windows.reduce((sum, window) => sum + window.lines.length, followed.lines.length),
     bytes: windows.reduce((sum, window) => sum + window.bytes, 0),
     whole: windows.every((window) => window.whole) && chosen.length <= wanted.tail,
     searchedWhole: windows.every((window) => window.whole),
     cut: windows.some((window) => window.cut),
     refused: windows.map((window) => window.refused),
-    followed: followed.length,
+    followed: followed.lines.length,
+    lost: followed.lost,
   };
 }
 
@@ -113,7 +117,7 @@ async function follow(
   sources: readonly LogSource[],
   last: readonly (LogLine | undefined)[],
   wanted: LogsWanted,
-): Promise<readonly SourceLine[]> {
+): Promise<{ readonly lines: readonly SourceLine[]; readonly lost: readonly (string | undefined)[] }> {
   const end = new AbortController();
   const timer = setTimeout(() => end.abort(), wanted.followSeconds * 1000);
   const signal = AbortSignal.any([wanted.signal, end.signal]);
@@ -128,7 +132,7 @@ async function follow(
     wanted.progress(recent.map(({ text }) => text).join("\n"));
     if (found.length >= followedLines) end.abort();
   };
-  const one = async ({ pod, container }: LogSource, source: number): Promise<void> => {
+  const one = async ({ pod, container }: LogSource, source: number): Promise<string | undefined> => {
     const before = last[source];
     try {
       const lines = cluster.logs(namespace, pod, {
@@ -141,6 +145,8 @@ async function follow(
         maxBytes: windowBytes,
       });
       for await (const text of lines) {
+        // What is already here does not end with the request.
+        if (end.signal.aborted) break;
         const line = readLogLine(text);
         // `sinceTime` is inclusive, and in whole seconds.
         if (before !== undefined && byTime(line, before) <= 0) continue;
@@ -150,16 +156,20 @@ async function follow(
       // The time is over, enough was read, or the container has no log yet: what came is the answer.
       const over = end.signal.aborted || error instanceof TooLargeError ||
         (error instanceof StatusError && (error.code === 400 || error.code === 404));
-      if (wanted.signal.aborted || !over) throw error;
+      if (wanted.signal.aborted) throw error;
+      if (over) return undefined;
+      // The apiserver went away in the middle: what was read is worth more than the failure.
+      if (error instanceof CallError && error.kind !== "cancelled") return error.message;
+      throw error;
     }
+    return undefined;
   };
   try {
-    await Promise.all(sources.map(one));
+    return { lines: found, lost: await Promise.all(sources.map(one)) };
   } finally {
     clearTimeout(timer);
     end.abort();
   }
-  return found;
 }
 
 /** Lets other work go on; throws the signal's reason once it is aborted. */
