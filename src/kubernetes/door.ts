@@ -46,9 +46,6 @@ const allowedPath = new RegExp(
     "((/namespaces/[a-z0-9-]+)?/[a-z0-9-]+(/[^/?#]+)?)?|/api/v1/namespaces/[a-z0-9-]+/pods/[^/?#]+/log)$",
 );
 
-/** Shared by all contexts: it is the process's memory that is kept. */
-const intake = new Intake();
-
 /** The answer is larger than we take in one piece. */
 export class TooLargeError extends CallError {}
 
@@ -58,6 +55,7 @@ export class Door {
   readonly #connection: Connection;
   readonly #timeoutMs: number;
   readonly #requests = new SharedRequests();
+  readonly #intake = new Intake();
 
   constructor(context: string, connection: Connection, timeoutMs: number) {
     this.#context = context;
@@ -121,7 +119,7 @@ export class Door {
       ...options,
       maxBytes: maxAnswerBytes,
     });
-    return (await this.#parse(response, what)).value;
+    return (await this.#parse(response, what, options.signal)).value;
   }
 
   /** Whose credentials are presented, as far as they say; undefined for an opaque token. */
@@ -150,13 +148,17 @@ export class Door {
         maxBytes: maxAnswerBytes,
       });
       answered();
-      return take(await this.#parse(response, path.what));
+      return take(await this.#parse(response, path.what, signal));
     });
   }
 
-  async #parse(response: BoundedResponse, what: ReadPurpose): Promise<{ value: KubeObject; bytes: number }> {
+  async #parse(
+    response: BoundedResponse,
+    what: ReadPurpose,
+    signal: AbortSignal,
+  ): Promise<{ value: KubeObject; bytes: number }> {
     try {
-      return await intake.read(response, (text) => {
+      return await this.#intake.read(response, signal, (text) => {
         let value: unknown;
         try {
           value = JSON.parse(text);

@@ -247,6 +247,34 @@ test("a list of 100 MB is taken in pieces, as far as memory allows, and says wha
   assert.ok(peak < 250, `${peak} MB`);
 });
 
+test("an apiserver that stalls in the middle of its answers does not hold up another", async () => {
+  const end = new AbortController();
+  const large = new TextEncoder().encode(
+    JSON.stringify({
+      kind: "PodList",
+      items: [{ metadata: { name: "a", annotations: { a: "x ".repeat(200_000) } } }],
+    }),
+  );
+  await using stalling = startFakeApiserver(() =>
+    new Response(
+      new ReadableStream({
+        start(controller) {
+          controller.enqueue(large.slice(0, 300_000));
+        },
+      }),
+    )
+  );
+  await using well = startFakeApiserver(() => new Response(large));
+  const one = stalling.clusters.cluster(undefined);
+  const stalled = [1, 2, 3].map((shop) =>
+    assert.rejects(one.list(podType, `shop-${shop}`, { signal: end.signal }), /enough/)
+  );
+  await until("the requests", () => stalling.requests.length === 3);
+  assert.equal((await well.clusters.cluster(undefined).list(podType, "default", options)).items.length, 1);
+  end.abort(new Error("enough"));
+  await Promise.all(stalled);
+});
+
 test("one object that is larger than any is refused", async () => {
   await using server = startFakeApiserver(() => new Response("x".repeat(17 * 1024 * 1024)));
   const error = await failure(server.clusters.cluster(undefined).get(podType, "default", "web", options));
