@@ -1,6 +1,6 @@
 /** platform-mcp: PostgreSQL, Prometheus and Kubernetes in one program, and what only the three together can answer. */
 import { type Program, runProgram } from "./common/program.ts";
-import { openPlatform, platformInstructions, platformVariables } from "./platform/program.ts";
+import { openPlatform, platformVariables } from "./platform/program.ts";
 
 export const program: Program = {
   name: "platform-mcp",
@@ -8,7 +8,6 @@ export const program: Program = {
   title: "Platform, read-only",
   summary:
     "Lets an AI assistant look into PostgreSQL, Prometheus and Kubernetes over MCP, and never change a thing there.",
-  instructions: platformInstructions,
   variables: platformVariables,
   open: openPlatform,
 };

@@ -28,7 +28,8 @@ export interface Program {
   readonly shortName: string;
   readonly title: string;
   readonly summary: string;
-  readonly instructions: string;
+  /** How a model should use the tools; absent where the backend says it, as it depends on what is configured. */
+  readonly instructions?: string;
   /** The variables that only this program reads, for `--help` and `--print-config`. */
   readonly variables: readonly Variable[];
   /** Reads the program's own variables, and makes its tools; connects to nothing. */
@@ -49,6 +50,8 @@ export interface Variable {
 /** What the tools stand on, while the program runs. */
 export interface Backend {
   readonly tools: readonly Tool[];
+  /** In place of the program's own. */
+  readonly instructions?: string;
   readonly resources?: Resources;
   readonly prompts?: Prompts;
   /** Milliseconds after which a call is given up. */
@@ -182,7 +185,8 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
     ...(backend.notice === undefined ? {} : { notice: backend.notice }),
     ...(http === undefined ? {} : { observer: http.observer }),
   });
-  const makeServer = serverFactory({ ...program, version }, backend, pipeline);
+  const instructions = backend.instructions ?? program.instructions ?? "";
+  const makeServer = serverFactory({ ...program, instructions, version }, backend, pipeline);
   if (http === undefined) {
     await serveOverStdio({ program: program.name, makeServer, pipeline, log, stopSignals });
   } else {

@@ -63,7 +63,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the catalogue keeps to its limits, and prompts name only tools that are there",
+  name: "the catalogue keeps to its limits, and prompts to their arguments",
   ignore,
   async fn(t) {
     await using client = await RawClient.connect({ program: "platform" });
@@ -74,23 +74,6 @@ Deno.test({
       assert.ok(bytes <= 28 * 1024, `${bytes} bytes`);
       assert.equal(new Set(tools.map(({ name }) => name)).size, tools.length);
     });
-    const names = new Set(tools.map(({ name }) => name));
-    const { result } = await client.request("prompts/list");
-    const prompts = result?.prompts as { name: string; arguments: { name: string; required: boolean }[] }[];
-    assert.equal(prompts.length, 5);
-    for (const prompt of prompts) {
-      await t.step(`prompt ${prompt.name}`, async () => {
-        const given = Object.fromEntries(prompt.arguments.map(({ name }) => [name, `a-${name}`]));
-        const answer = await client.request("prompts/get", { name: prompt.name, arguments: given });
-        const text = JSON.stringify(answer.result?.messages);
-        for (const word of text.match(/\b[a-z]+(_[a-z]+)+\b/g) ?? []) {
-          assert.ok(names.has(word), `${word} is no tool`);
-        }
-        assert.ok(text.includes("service_health_report") || [...names].some((name) => text.includes(name)));
-        assert.ok(text.length <= 1_500, `${text.length} characters`);
-        for (const { name } of prompt.arguments) assert.ok(text.includes(`a-${name}`), `${name} is not used`);
-      });
-    }
     await t.step("an unknown prompt, a missing argument, a long one", async () => {
       const refused = async (params: Record<string, unknown>): Promise<Message["error"]> =>
         (await client.request("prompts/get", params)).error;
@@ -119,6 +102,54 @@ Deno.test({
     });
   },
 });
+
+/** What is configured, how many prompts there then are, and a tool that their texts must not name. */
+const alone: readonly (readonly [string, Readonly<Record<string, string>>, number])[] = [
+  ["all three groups", {}, 5],
+  ["PostgreSQL alone", { DB_HOST: "127.0.0.1" }, 3],
+  ["Prometheus alone", { PROMETHEUS_URL: "http://127.0.0.1:2" }, 4],
+  ["Kubernetes alone", { KUBE_CONTEXT: "production" }, 2],
+];
+
+for (const [what, variables, count] of alone) {
+  Deno.test({
+    name: `${what}: instructions and prompts name only tools that are there`,
+    ignore,
+    async fn() {
+      const home = await Deno.makeTempDir();
+      await using client = RawClient.launch({
+        program: "platform",
+        variables: { ...variables, HOME: home, DENO_DIR: denoFolder },
+      });
+      const { result: opened } = await client.initialize();
+      const names = new Set((await toolsOf(client)).map(({ name }) => name));
+      const namesOnlyTools = (text: string) => {
+        for (const word of text.match(/\b[a-z]+(_[a-z]+)+\b/g) ?? []) {
+          assert.ok(names.has(word), `${word} is no tool`);
+        }
+      };
+      const instructions = String(opened?.instructions);
+      assert.match(instructions, /service_health_report first.*\n[^]*untrusted data/);
+      assert.ok(new TextEncoder().encode(instructions).length <= 2_048);
+      namesOnlyTools(instructions);
+      const { result } = await client.request("prompts/list");
+      // The assertions below find out whether it has this shape.
+      const prompts = result?.prompts as { name: string; arguments: { name: string }[] }[];
+      assert.equal(prompts.length, count);
+      for (const prompt of prompts) {
+        const given = Object.fromEntries(prompt.arguments.map(({ name }) => [name, `a-${name}`]));
+        const answer = await client.request("prompts/get", { name: prompt.name, arguments: given });
+        const text = JSON.stringify(answer.result?.messages);
+        namesOnlyTools(text);
+        assert.doesNotMatch(text, /undefined/);
+        assert.match(text, /1\. .*2\. /);
+        assert.ok(text.length <= 1_500, `${text.length} characters`);
+        for (const { name } of prompt.arguments) assert.ok(text.includes(`a-${name}`), `${name} is not used`);
+      }
+      await Deno.remove(home);
+    },
+  });
+}
 
 Deno.test({
   name: "backends that are down: one sentence that names each, and the program goes on",
