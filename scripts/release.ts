@@ -108,11 +108,13 @@ async function finish(repository: string, output: string): Promise<void> {
     await Deno.writeTextFile(join(output, `${name}.server.json`), JSON.stringify(registered, null, 2));
   }
   const installer = await Deno.readTextFile(join(project, "scripts/install.sh"));
-  const placed = installer.replace(/^default_releases=.*$/m, `default_releases="${downloads}"`)
+  const released = `https://github.com/${repository}/releases/download`;
+  const placed = installer.replace(/^default_releases=.*$/m, `default_releases="${released}"`)
     .replace(/^default_version=.*$/m, `default_version="${version}"`);
   await Deno.writeTextFile(join(output, "install.sh"), placed);
   const changelog = await Deno.readTextFile(join(project, "CHANGELOG.md"));
-  await Deno.writeTextFile(join(output, "NOTES.md"), releaseNotes(changelog, version));
+  // Beside the folder: all that is in it is downloaded.
+  await Deno.writeTextFile(`${output}-notes.md`, releaseNotes(changelog, version));
 
   const lines = [];
   for (const file of await filesIn(output)) {

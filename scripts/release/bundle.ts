@@ -42,13 +42,22 @@ export function bundleManifest(
   };
 }
 
-/** An empty answer reaches the program as an empty variable, which counts as unset. */
-function option({ name, purpose, default: value, secret }: Variable): Readonly<Record<string, unknown>> {
+/**
+ * What the user is asked for. The default is empty, which counts as unset: without any, a client leaves the placeholder
+ * where the value belongs, and our own default passed on would be a variable that is set, beside another that excludes it.
+ */
+function option(variable: Variable): Readonly<Record<string, unknown>> {
   return {
     type: "string",
-    title: name,
-    description: purpose,
+    title: variable.name,
+    description: describedWithDefault(variable),
     required: false,
-    ...(secret === true ? { sensitive: true } : { default: value }),
+    default: "",
+    ...(variable.secret === true ? { sensitive: true } : {}),
   };
+}
+
+/** For a form that does not set our default itself. */
+export function describedWithDefault({ purpose, default: value }: Variable): string {
+  return value === "" ? purpose : `${purpose} (${value} unless set)`;
 }

@@ -5,6 +5,7 @@
  */
 import { commonVariables, type Program } from "../../src/common/program.ts";
 import { version } from "../../src/common/version.ts";
+import { describedWithDefault } from "./bundle.ts";
 
 /** A bundle of the release. */
 export interface ReleasedBundle {
@@ -38,10 +39,9 @@ export function registryEntry(
       transport: { type: "stdio" },
       environmentVariables: [...program.variables, ...commonVariables].map((variable) => ({
         name: variable.name,
-        description: variable.purpose,
+        description: describedWithDefault(variable),
         isRequired: false,
         isSecret: variable.secret === true,
-        ...(variable.default === "" ? {} : { default: variable.default }),
       })),
     })),
   };

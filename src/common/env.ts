@@ -30,7 +30,8 @@ export const processEnvironment: EnvironmentSource = {
   },
 };
 
-const placeholder = /\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}/;
+/** `${NAME}` and `${NAME:-default}` of clients' configurations, `${user_config.name}` of MCP bundles. */
+const placeholder = /\$\{[A-Za-z_][A-Za-z0-9_.]*(:-[^}]*)?\}/;
 
 /** The bounds of a whole number. */
 export interface IntegerBounds {

@@ -38,7 +38,9 @@ Deno.test("numbers have a default, and an empty variable counts as unset", () =>
   assert.equal(environment({ DB_PORT: " 42 " }).integer("DB_PORT", integer), 42);
 });
 
-for (const value of ["${DB_HOST}", "${DB_HOST:-localhost}", "db.${DOMAIN}.example"]) {
+for (
+  const value of ["${DB_HOST}", "${DB_HOST:-localhost}", "db.${DOMAIN}.example", "${user_config.db_host}"]
+) {
   Deno.test(`a placeholder that nobody expanded ends the start without its value: ${value}`, () => {
     const message = startError(() => environment({ DB_HOST: value }).text("DB_HOST"));
     assert.match(message, /^DB_HOST still holds a placeholder/);
@@ -49,6 +51,7 @@ for (const value of ["${DB_HOST}", "${DB_HOST:-localhost}", "db.${DOMAIN}.exampl
 Deno.test("a secret may contain what looks like a placeholder, but may not be one", () => {
   assert.equal(environment({ DB_PASSWORD: "a${b}c" }).secret("DB_PASSWORD")(), "a${b}c");
   startError(() => environment({ DB_PASSWORD: "${DB_PASSWORD}" }).secret("DB_PASSWORD"));
+  startError(() => environment({ DB_PASSWORD: "${user_config.db_password}" }).secret("DB_PASSWORD"));
 });
 
 Deno.test("a secret comes from its variable or from its file, not from both", () => {

@@ -107,6 +107,36 @@ Deno.test({
           "postgres-mcp",
         ]);
       });
+      await t.step(
+        "without MCP_RELEASES it asks the project's own, for the version that is wanted",
+        async () => {
+          const stub = join(folder, "stub");
+          await Deno.mkdir(stub);
+          await Deno.writeTextFile(join(stub, "curl"), '#!/bin/sh\necho "asked: $*"\nexit 22\n', {
+            mode: 0o755,
+          });
+          const { code, text } = await run("sh", [join(release, "install.sh")], {
+            PATH: `${stub}:/usr/bin:/bin`,
+            MCP_VERSION: "9.9.9",
+            MCP_BIN: bin,
+          });
+          assert.equal(code, 1);
+          assert.match(
+            text,
+            /asked: .* https:\/\/github\.com\/example\/mcp\/releases\/download\/v9\.9\.9\/SHA256SUMS\n/,
+          );
+        },
+      );
+      await t.step("a script that was cut while it was downloaded does nothing", async () => {
+        const whole = await Deno.readTextFile(join(release, "install.sh"));
+        const cut = join(folder, "cut.sh");
+        await Deno.writeTextFile(cut, whole.slice(0, whole.lastIndexOf("}")));
+        const before = await Array.fromAsync(Deno.readDir(bin));
+        const { code, text } = await run("sh", [cut], { MCP_RELEASES: releases, MCP_BIN: bin });
+        assert.notEqual(code, 0);
+        assert.ok(!text.includes("Downloading"), text);
+        assert.deepEqual(await Array.fromAsync(Deno.readDir(bin)), before);
+      });
       await t.step("an unknown program, an archive that is not there", async () => {
         const unknown = await install("mysql-mcp");
         assert.equal(unknown.code, 1);
