@@ -23,6 +23,9 @@ export function terminal(): ScreenOptions {
 type Style = "bold" | "dim" | "cyan" | "green" | "red";
 const styles: Readonly<Record<Style, string>> = { bold: "1", dim: "2", cyan: "36", green: "32", red: "31" };
 
+/** Lines of an answer that are shown. */
+const mostLines = 32;
+
 /** Prints a session. Nothing is ever redrawn, so that it reads the same in a pipe or a log. */
 export class Screen {
   readonly #options: ScreenOptions;
@@ -60,13 +63,15 @@ export class Screen {
     if (!together) { for (const line of [first, ...rest]) this.#line(`    ${line}`); }
   }
 
-  /** An answer, its lines cut at the edge; a refusal wrapped, since it is prose. */
+  /** An answer, its lines cut at the edge, a screenful of them; a refusal wrapped, since it is prose. */
   answer(text: string, outcome: "answered" | "refused", ms: number): void {
     const style = outcome === "answered" ? "green" : "red";
     const room = this.#options.width - 4;
     const lines = text.trimEnd().split("\n")
       .flatMap((line) => outcome === "answered" ? [cut(line, room)] : wrap(line, room));
-    for (const line of lines) this.#line(`  ${this.#style(style, "│")} ${line}`.trimEnd());
+    const more = lines.length - mostLines;
+    const shown = more > 1 ? [...lines.slice(0, mostLines), `… ${more} more lines`] : lines;
+    for (const line of shown) this.#line(`  ${this.#style(style, "│")} ${line}`.trimEnd());
     this.#line(`  ${this.#style(style, "╵")} ${this.#style("dim", `${outcome} in ${duration(ms)}`)}`);
   }
 

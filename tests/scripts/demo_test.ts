@@ -1,28 +1,76 @@
 import assert from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { permitted } from "../support/permitted.ts";
+import { storyAvailable } from "../support/story.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
 
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Plays the demo; `without` names variables that this test's own environment has. */
+async function demo(
+  variables: Readonly<Record<string, string>>,
+  without: readonly string[] = [],
+): Promise<string> {
+  const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !without.includes(name));
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "demo"],
+    cwd: project,
+    env: {
+      ...Object.fromEntries(inherited),
+      DB_HOST: "elsewhere.invalid",
+      DATABASE_URL: "postgres://elsewhere.invalid/",
+      ...variables,
+    },
+    clearEnv: true,
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  assert.equal(code, 0, text + new TextDecoder().decode(stderr));
+  assert.ok(!text.includes("\x1b"));
+  return text;
+}
+
 Deno.test(
-  "the demo answers, refuses, and ends with a configuration to paste",
+  "the demo answers, refuses, says what it skips, and ends with a configuration to paste",
   { ignore: !permitted },
   async () => {
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["task", "--quiet", "demo"],
-      cwd: project,
-      env: { DB_HOST: "elsewhere.invalid", DATABASE_URL: "postgres://elsewhere.invalid/" },
-    }).output();
-    const text = new TextDecoder().decode(stdout);
-    assert.equal(code, 0, text + new TextDecoder().decode(stderr));
-    assert.ok(!text.includes("\x1b"));
+    // Tools that are needed, and no folder of those that the acts on real parts start.
+    const path = (Deno.env.get("PATH") ?? "").split(":").filter((folder) =>
+      !["prometheus", "kube-apiserver"].some((name) => exists(`${folder}/${name}`))
+    ).join(":");
+    const text = await demo(
+      { PATH: path, KUBECONFIG: "/nowhere/kubeconfig" },
+      ["PROMETHEUS_BIN", "PROMETHEUS_URL", "KUBEBUILDER_ASSETS"],
+    );
     assert.equal(text.match(/answered in/g)?.length, 6);
     assert.equal(text.match(/refused in/g)?.length, 2);
+    assert.match(text, /^Skipped, prometheus-mcp: set PROMETHEUS_URL/m);
+    assert.match(text, /^Skipped, kubernetes-mcp: no kubeconfig/m);
+    assert.match(text, /^Skipped, platform-mcp: /m);
     assert.match(text, /\b77\.6\b/);
     assert.match(
       text,
       /^claude mcp add .*--transport stdio postgres -- .*-P=postgres \S+src\/postgres\.ts$/m,
     );
+  },
+);
+
+Deno.test(
+  "the demo's further acts reach the cause on a real PostgreSQL, Prometheus and Kubernetes",
+  { ignore: !storyAvailable },
+  async () => {
+    const text = await demo({}, ["PROMETHEUS_URL"]);
+    assert.equal(text.match(/answered in/g)?.length, 14);
+    assert.equal(text.match(/refused in/g)?.length, 3);
+    assert.match(text, /platform-mcp: is this service healthy/);
+    assert.match(text, /1\. Database connections are running out/);
+    assert.doesNotMatch(text, /Skipped/);
   },
 );
 

@@ -47,7 +47,7 @@ export async function startStory(say: (line: string) => void = () => {}): Promis
   const prometheus = stack.use(await startMetrics(service, stack));
   say("Kubernetes");
   const kubernetes = stack.use(await startKubernetes());
-  await deploy(kubernetes, leaked);
+  await deployServices(kubernetes, leaked);
   const owned = stack.move();
   return {
     postgres: server,
@@ -128,7 +128,11 @@ const before = { ok: 0.999, failed: 0.001 };
 const during = { ok: 2 / 3, failed: 1 / 3 };
 const bounds = { fast: { "0.05": 0.5, "0.1": 0.5 }, slow: { "1": 0.5, "2.5": 0.5 } };
 
-async function startMetrics(service: SampleService, stack: AsyncDisposableStack): Promise<TestPrometheus> {
+/** A Prometheus with a day of three services, one of which fails since 20 minutes; `service` goes on counting for it. */
+export async function startMetrics(
+  service: SampleService,
+  stack: AsyncDisposableStack,
+): Promise<TestPrometheus> {
   const now = alignedSeconds(Date.now(), 15);
   const from = now - 26 * 3600;
   const begun = now - incidentSeconds;
@@ -203,7 +207,8 @@ async function startMetrics(service: SampleService, stack: AsyncDisposableStack)
   });
 }
 
-async function deploy(kubernetes: TestKubernetes, databaseError: string): Promise<void> {
+/** The three services in the cluster; the pods of user-service crash, and say that the database refuses them. */
+export async function deployServices(kubernetes: TestKubernetes, databaseError: string): Promise<void> {
   const deployment = (name: string, replicas: number, extra: Record<string, string> = {}) => ({
     apiVersion: "apps/v1",
     kind: "Deployment",
