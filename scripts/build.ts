@@ -41,7 +41,8 @@ export async function buildProgram(build: Build): Promise<void> {
     say(`${program.name}: bundling ${program.entry}`);
     const bundle = await bundleProgram(program, workshop);
     const platform = target ?? Deno.build.target;
-    say(`${program.name}: compiling for ${platform} (the first time fetches Deno's runtime)`);
+    const fetches = Deno.env.get("DENORT_BIN") ? "" : " (the first time fetches Deno's runtime)";
+    say(`${program.name}: compiling for ${platform}${fetches}`);
     const options = target === undefined ? [] : ["--target", target];
     await deno(compiler(), [
       ...["compile", "--quiet", "--no-prompt", "--no-check", "--config", join(workshop, "deno.json")],
