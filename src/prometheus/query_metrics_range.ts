@@ -1,23 +1,22 @@
 /** Tool `query_metrics_range`: what series did over a time range. */
 import { z } from "zod";
-import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
-import type { HistogramSample, Labels, PrometheusApi, RangeResult, RangeSeries, Sample } from "./api.ts";
+import type { HistogramSample, Labels, PrometheusApi, RangeSeries, Sample } from "./api.ts";
 import { explainEmpty } from "./empty_result.ts";
 import { type MetricCatalogue, typeOfSeries } from "./metric_catalogue.ts";
 import { metricUnit, numberOf, type Unit, unitOf, unitText } from "./metric_unit.ts";
 import { narrowerQuery } from "./narrower_query.ts";
 import { loadPromql, mistakes, type ParsedQuery, readPromql } from "./promql.ts";
 import { isCounter } from "./promql_mistakes.ts";
-import { explainRefusal } from "./promql_refusal.ts";
 import { lowestFirst, metricsOf } from "./query_metrics.ts";
+import { askRange, type RangeAnswered } from "./range_answer.ts";
 import { rangeNotes } from "./range_notes.ts";
 import { rangeText } from "./range_text.ts";
 import { readScrapeInterval } from "./scrape_interval.ts";
 import { safeLabels } from "./series_labels.ts";
 import { onAxis, type SeriesStatistics, seriesStatistics } from "./series_statistics.ts";
-import { type Thinning, thinning } from "./shown_points.ts";
+import { rounding, type Thinning, thinning } from "./shown_points.ts";
 import { sparkline } from "./sparkline.ts";
 import { chooseStep, pointsOf, type TimeRange } from "./step.ts";
 import { parseDuration, parseTime, utc } from "./time.ts";
@@ -28,7 +27,9 @@ const mostSamples = 150_000;
 /** Series that are fetched before the greatest are chosen. */
 const mostFetched = 2_000;
 /** Steps from which on scrapes are surely more frequent. */
-const longStep = 60;
+const longStep = 600;
+/** Digits of figures that are computed here; Prometheus's own values keep all of theirs. */
+const digits = 10;
 
 const input = z.strictObject({
   query: z.string().min(1).describe("PromQL, such as sum(rate(http_requests_total[5m]))"),
@@ -48,10 +49,12 @@ const output = z.object({
   unit: z.string().optional(),
   total: z.number().describe("Series of the whole result"),
   more: z.boolean().optional().describe("There are more than total, by an unknown number"),
+  looked_at: z.number().optional().describe(
+    "If not all: series among which those shown have the greatest average",
+  ),
   series: z.array(z.object({
     labels: z.object({}).catchall(z.string()),
     points: z.number(),
-    sparkline: z.string().optional(),
     first: moment,
     last: moment,
     min: moment.optional(),
@@ -62,8 +65,8 @@ const output = z.object({
     change: z.number().optional().describe("Last less first"),
     change_percent: z.number().optional().describe("Of first; absent from zero"),
     counter_increase: z.number().optional().describe("Of a raw counter, its restarts taken into account"),
-    gaps: z.array(z.object({ from: z.string(), to: z.string(), points: z.number() })),
-    values: z.array(z.string().nullable()).optional().describe("At axis; null: none"),
+    gaps: z.array(z.object({ from: z.string(), to: z.string(), points: z.number() })).optional(),
+    values: z.array(z.string().nullable()).optional().describe("At axis, rounded; null: none"),
   })),
   axis: z.object({ start: z.string(), step_seconds: z.number() }).optional().describe("Times of values"),
   narrower: z.array(z.string()).optional().describe("Queries whose result fits"),
@@ -82,7 +85,7 @@ interface Measured {
   readonly statistics: SeriesStatistics;
 }
 
-interface Result extends RangeResult {
+interface Result extends RangeAnswered {
   readonly parsed: ParsedQuery;
   readonly range: TimeRange;
   readonly limit: number;
@@ -94,12 +97,12 @@ interface Result extends RangeResult {
   readonly explanation: readonly string[];
 }
 
-/** Runs one PromQL query over a time range; `now` gives epoch seconds. */
+/** Runs one PromQL query over a time range; `now` gives epoch seconds, Prometheus unless given. */
 export function queryMetricsRange(
   api: PrometheusApi,
   catalogue: MetricCatalogue,
   { maxPoints }: { readonly maxPoints: number },
-  now: () => number = () => Date.now() / 1000,
+  now?: () => number,
 ): Tool {
   return defineTool({
     name: "query_metrics_range",
@@ -112,7 +115,7 @@ export function queryMetricsRange(
     async run(args, { signal }): Promise<Result> {
       await loadPromql();
       const parsed = readPromql(args.query);
-      const current = Math.floor(now());
+      const current = Math.floor(now === undefined ? await api.time({ signal }) : now());
       const asked = timesOf(args, current);
       let range = chooseStep({ ...asked, maxPoints });
       if (asked.step === undefined && range.step < longStep) {
@@ -122,7 +125,7 @@ export function queryMetricsRange(
       }
       const limit = Math.max(1, Math.min(mostFetched, Math.floor(mostSamples / pointsOf(range))));
       const [result, described] = await Promise.all([
-        ask(api, parsed, range, { signal, limit }),
+        askRange(api, { parsed, range, shown: args.limit, lowest: lowestFirst(parsed) }, { signal, limit }),
         catalogue.describe(metricsOf(parsed), { signal }),
       ]);
       const typeOf = (metric: string) => typeOfSeries(metric, described.get(metric));
@@ -165,20 +168,6 @@ function timesOf(
   return { start, end, step: args.step === undefined ? undefined : parseDuration(args.step, "step") };
 }
 
-async function ask(
-  api: PrometheusApi,
-  parsed: ParsedQuery,
-  range: TimeRange,
-  options: { readonly signal: AbortSignal; readonly limit: number },
-): Promise<RangeResult> {
-  try {
-    return await api.queryRange(parsed.text, range, options);
-  } catch (error) {
-    if (error instanceof CallError) throw explainRefusal(error, parsed);
-    throw error;
-  }
-}
-
 /** Series with their figures, in order of their averages; native histograms are taken for their counts. */
 function measure(
   series: readonly RangeSeries[],
@@ -202,10 +191,15 @@ function present(result: Result, budget: number): Presentation<RangeAnswer> {
   const { range } = result;
   const all = measure(result.series, range, lowestFirst(result.parsed));
   const candidates = all.slice(0, result.limit);
+  const sparklines = candidates.map(({ samples, statistics: { min, max } }) =>
+    min?.value === max?.value
+      ? ""
+      : sparkline(onAxis(samples, range).map((value) => value === undefined ? undefined : numberOf(value)))
+  );
   const make = (shown: number, thin: Thinning): Presentation<RangeAnswer> => {
     const structured = answerOf(result, all, candidates.slice(0, shown), thin, budget);
     return {
-      text: rangeText(structured, { range, unit: result.unit, thin }),
+      text: rangeText(structured, { range, unit: result.unit, thin, sparklines }),
       structured,
       rows: shown,
     };
@@ -224,41 +218,44 @@ function answerOf(
   thin: Thinning,
   budget: number,
 ): RangeAnswer {
-  const cut = shown.length < all.length || truncated;
+  const total = result.counted ?? all.length;
+  const unknown = truncated && result.counted === undefined;
+  const cut = shown.length < total || unknown;
   return {
     query: echo(parsed.text, budget),
     start: utc(range.start),
     end: utc(range.end),
     step_seconds: range.step,
     ...(unitText(unit) === "" ? {} : { unit: unitText(unit) }),
-    total: all.length,
-    ...(truncated ? { more: true } : {}),
+    total,
+    ...(unknown ? { more: true } : {}),
+    ...(truncated ? { looked_at: all.length } : {}),
     series: shown.map(({ labels, samples, statistics }, index) => {
       const { min, max, average, trend, change, changePercent } = statistics;
-      const drawn = min?.value === max?.value
-        ? ""
-        : sparkline(onAxis(samples, range).map((value) => value === undefined ? undefined : numberOf(value)));
+      const values = index < thin.series ? onAxis(samples, range, thin.every) : [];
+      const round = rounding(values);
       return {
         labels: safeLabels(labels),
         points: statistics.points,
-        ...(drawn === "" ? {} : { sparkline: drawn }),
         first: momentOf(statistics.first),
         last: momentOf(statistics.last),
         ...(min === undefined ? {} : { min: momentOf(min) }),
         ...(max === undefined ? {} : { max: momentOf(max) }),
-        ...(average === undefined ? {} : { average }),
+        ...(average === undefined ? {} : { average: rounded(average) }),
         trend: trend.direction,
-        ...(Number.isFinite(trend.slope) ? { slope_per_hour: trend.slope * 3600 } : {}),
-        ...(Number.isFinite(change) ? { change } : {}),
-        ...(changePercent === undefined ? {} : { change_percent: changePercent }),
-        ...(counter ? { counter_increase: statistics.counted } : {}),
-        gaps: statistics.gaps.slice(0, 5).map(({ from, to, points }) => ({
-          from: utc(from),
-          to: utc(to),
-          points,
-        })),
+        ...(Number.isFinite(trend.slope) ? { slope_per_hour: rounded(trend.slope * 3600) } : {}),
+        ...(Number.isFinite(change) ? { change: rounded(change) } : {}),
+        ...(changePercent === undefined ? {} : { change_percent: rounded(changePercent) }),
+        ...(counter ? { counter_increase: rounded(statistics.counted) } : {}),
+        ...(statistics.gaps.length === 0 ? {} : {
+          gaps: statistics.gaps.slice(0, 5).map(({ from, to, points }) => ({
+            from: utc(from),
+            to: utc(to),
+            points,
+          })),
+        }),
         ...(index < thin.series
-          ? { values: onAxis(samples, range, thin.every).map((value) => value ?? null) }
+          ? { values: values.map((value) => value === undefined ? null : round(value)) }
           : {}),
       };
     }),
@@ -274,6 +271,11 @@ function answerOf(
     hints: bounded(result.hints, budget),
     ...(result.notes.length > 0 ? { notes: bounded(result.notes, budget) } : {}),
   };
+}
+
+/** Without what floating point leaves at the end. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(digits));
 }
 
 function momentOf(

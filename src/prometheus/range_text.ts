@@ -13,6 +13,8 @@ export interface RangeTextOptions {
   readonly range: TimeRange;
   readonly unit: Unit | undefined;
   readonly thin: Thinning;
+  /** Of each series, empty where there is nothing to draw. */
+  readonly sparklines: readonly string[];
 }
 
 type Series = RangeAnswer["series"][number];
@@ -39,14 +41,18 @@ export function rangeText(answer: RangeAnswer, options: RangeTextOptions): strin
     if (series.length > 1) lines.push(`#${index + 1} ${name}`);
     else if (name !== "{}") lines.push(name);
     lines.push(...figures(one, options));
+    const drawn = options.sparklines[index] ?? "";
+    if (drawn !== "") lines.push(drawn);
   }
   if (series.length < total || answer.more) {
-    lines.push(
-      `[Cut: ${count(series.length)} of ${answer.more ? "more than " : ""}${
-        count(total)
-      } series shown, by average. ` +
-        `For a result that fits: ${answer.narrower?.join(" or ") ?? ""}]`,
-    );
+    const all = `${answer.more ? "more than " : ""}${count(total)} series`;
+    // Which ones Prometheus gives where it cuts is chance.
+    const chosen = answer.looked_at === undefined
+      ? `${count(series.length)} of ${all} shown, by average.`
+      : `${count(series.length)} shown, by average among the ${
+        count(answer.looked_at)
+      } that Prometheus gave of ${all}: others may be greater.`;
+    lines.push(`[Cut: ${chosen} For a result that fits: ${answer.narrower?.join(" or ") ?? ""}]`);
   }
   lines.push(...toldLines(answer, answer.hints), ...(answer.notes ?? []).map((note) => `Note: ${note}.`));
   const columns = series.slice(0, thin.series).map(({ values = [] }) =>
@@ -59,7 +65,7 @@ export function rangeText(answer: RangeAnswer, options: RangeTextOptions): strin
       ...pointLines(columns, range, thin.every),
     );
   } else if (pointsOf(range) > 1) {
-    lines.push("No points shown: ask for fewer series.");
+    lines.push("Points are shown of three series or fewer.");
   }
   return lines.join("\n");
 }
@@ -101,7 +107,7 @@ function figures(one: Series, { range, unit }: RangeTextOptions): readonly strin
   const early = range.end - Date.parse(one.last.time) / 1000;
   if (late >= range.step) missing.push(`begins at ${clock(one.first.time)}`);
   if (early >= range.step) missing.push(`ends at ${clock(one.last.time)}`);
-  for (const { from, to, points } of one.gaps) {
+  for (const { from, to, points } of one.gaps ?? []) {
     missing.push(
       from === to
         ? `no value at ${clock(from)}`
@@ -109,7 +115,6 @@ function figures(one: Series, { range, unit }: RangeTextOptions): readonly strin
     );
   }
   if (missing.length > 0) lines.push(missing.join("; "));
-  if (one.sparkline !== undefined) lines.push(one.sparkline);
   return lines;
 }
 

@@ -4,8 +4,8 @@ import type { AskOptions, PrometheusApi } from "./api.ts";
 import { scrapeInterval } from "./instances.ts";
 import { type Matcher, selector } from "./promql_literal.ts";
 
-/** Seconds of `up` that are looked at, and targets. */
-const lookedAt = 600;
+/** Seconds of `up` that are looked at, and targets: an hour holds samples of what is scraped every few minutes, too. */
+const lookedAt = 3_600;
 const targets = 20;
 /** What most are configured to, where nobody tells. */
 const usualInterval = 15;

@@ -4,9 +4,9 @@ import { pointsOf, type TimeRange } from "./step.ts";
 import { utc } from "./time.ts";
 
 /** Values of all series together that an answer shows; beyond that every second point is, or every third. */
-const mostValues = 300;
-/** With fewer points than that per series, the sparkline tells as much. */
-const fewestPoints = 8;
+const mostValues = 150;
+/** Of more series than that the figures and the sparklines say as much as anybody reads, at a tenth of the tokens. */
+const mostWithPoints = 3;
 
 /** Show every how manyth point of how many of the series. */
 export interface Thinning {
@@ -16,13 +16,9 @@ export interface Thinning {
 
 /** How to show the points of so many series; `series` 0 for not at all. */
 export function thinning(range: TimeRange, series: number, maxPoints: number): Thinning {
-  const points = pointsOf(range);
-  const shown = Math.min(series, Math.floor(mostValues / Math.min(points, fewestPoints)));
-  if (shown === 0) return { every: 1, series: 0 };
-  const least = Math.ceil(
-    points / Math.min(maxPoints, Math.max(fewestPoints, Math.floor(mostValues / shown))),
-  );
-  return { every: Math.max(1, least), series: shown };
+  if (series === 0 || series > mostWithPoints) return { every: 1, series: 0 };
+  const most = Math.min(maxPoints, Math.floor(mostValues / series));
+  return { every: Math.max(1, Math.ceil(pointsOf(range) / most)), series };
 }
 
 /**

@@ -1,12 +1,15 @@
 /** prometheus-mcp as a client starts it, over stdio: from source, or what `TEST_PROGRAMS` holds. */
 import assert from "@std/assert";
+import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { utf8Length } from "../../src/common/utf8.ts";
 import { RawClient, runProgramToEnd, type ToolAnswer } from "../support/mcp.ts";
 import { startProgramPrometheus } from "../support/program_prometheus.ts";
 import { prometheusAvailable } from "../support/prometheus.ts";
 
 const program = "prometheus";
-/** 2,000 tokens. */
+/** Of all answers to one question, as text and as structured content, either of which a client may give to its model. */
+const mostTokens = 2_000;
+/** Of one answer to a name that is none. */
 const mostBytes = 8_000;
 
 /** What a caller's text must not become: a query that always has an answer, or a pattern that matches all. */
@@ -52,14 +55,14 @@ Deno.test({
   async fn(context) {
     await using shop = await startProgramPrometheus();
     await using client = await RawClient.connect({ program, variables: shop.variables });
-    const asked: string[] = [];
+    const asked: ToolAnswer[] = [];
     const answered = async (
       name: string,
       args: Readonly<Record<string, unknown>> = {},
     ): Promise<ToolAnswer> => {
       const answer = await client.call(name, args);
       assert.equal(answer.isError, false, answer.text);
-      asked.push(answer.text);
+      asked.push(answer);
       return answer;
     };
     const question = (what: string, ask: () => Promise<void>) =>
@@ -67,8 +70,12 @@ Deno.test({
         asked.length = 0;
         await ask();
         assert.ok(asked.length <= 2, `${asked.length} calls`);
-        const bytes = asked.reduce((sum, text) => sum + utf8Length(text), 0);
-        assert.ok(bytes <= mostBytes, `${bytes} bytes of answers`);
+        const tokens = (of: (answer: ToolAnswer) => string) =>
+          asked.reduce((sum, answer) => sum + encode(of(answer)).length, 0);
+        const asText = tokens(({ text }) => text);
+        const asJson = tokens(({ structured }) => JSON.stringify(structured));
+        assert.ok(asText < mostTokens, `${asText} tokens of text`);
+        assert.ok(asJson < mostTokens, `${asJson} tokens of structured content`);
       });
 
     await question("which service has the highest error rate?", async () => {
@@ -89,6 +96,14 @@ Deno.test({
       // Ten a second a day ago, twenty now; the end is floored to the step, a quarter of an hour at most.
       assert.match(text, /\(\+(99|10[0-2])(\.\d+)?%\)/, text);
       assert.ok(structured !== undefined);
+    });
+
+    await question("how did all services' traffic and errors go over the day?", async () => {
+      const { structured } = await answered("query_metrics_range", {
+        query: "sum by (job, status) (rate(http_requests_total[15m]))",
+        duration: "1d",
+      });
+      assert.equal(structured?.total, 6);
     });
 
     await question("why is user-service slow?", async () => {

@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { MetricCatalogue } from "../../src/prometheus/metric_catalogue.ts";
 import { queryMetricsRange } from "../../src/prometheus/query_metrics_range.ts";
 import { utf8Length } from "../../src/common/utf8.ts";
@@ -74,7 +75,7 @@ Deno.test({
     });
 
     await context.step("step and ends are the caller's, the points still few", async () => {
-      const { structured, text } = await ask("up", { duration: "1h", step: "15s" });
+      const { structured, text } = await ask('up{job="checkout"}', { duration: "1h", step: "15s" });
       assert.equal(structured.step_seconds, 15);
       assert.equal(structured.series[0].points, 241);
       assert.ok(structured.series[0].values.length <= 100);
@@ -173,3 +174,87 @@ Deno.test({
     assert.ok(utf8Length(text) < 2_000, `${utf8Length(text)} bytes`);
   },
 });
+
+Deno.test({
+  name: "query_metrics_range: the step is no shorter than scrapes that come every five minutes",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const now = alignedSeconds(Date.now(), 300);
+    const series = new OpenMetrics();
+    const span = { from: now - 7_200, to: now, step: 300 };
+    const labels = { job: "slow", instance: "slow:80" };
+    series.gauge("up", labels, span, 1).gauge("depth", labels, span, (time) => (time - now) / 300);
+    await using server = await startPrometheus({ backfill: series.lines });
+    using client = apiOf(server.url);
+    const tool = queryMetricsRange(client.api, new MetricCatalogue(client.api, 0), { maxPoints: 100 });
+    const { structured } = await callTool(tool, { query: 'depth{job="slow"}', end: String(now) });
+    assert.equal(structured.step_seconds, 300);
+    assert.deepEqual(
+      structured.series[0].values,
+      Array.from({ length: 13 }, (_, index) => String(index - 12)),
+    );
+  },
+});
+
+Deno.test({
+  name: "query_metrics_range: of more series than can be fetched, those with the greatest averages",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const many = 2_500;
+    const now = alignedSeconds(Date.now(), 60);
+    const series = new OpenMetrics();
+    const span = { from: now - 600, to: now, step: 60 };
+    // Numbers in an order that is not the labels'; the two halves differ in their names alone.
+    for (let index = 0; index < many; index++) {
+      const labels = { job: "many", id: String(index * 7 % many) };
+      series.gauge("one_of_many", labels, span, index).gauge("other_of_many", labels, span, index);
+    }
+    await using server = await startPrometheus({ backfill: series.lines });
+    using client = apiOf(server.url);
+    const tool = queryMetricsRange(client.api, new MetricCatalogue(client.api, 0), { maxPoints: 100 });
+    const ask = (query: string) =>
+      callTool(tool, { query, duration: "10m", end: String(now), step: "1m", limit: 2 });
+    const { text, structured } = await ask("one_of_many # all of them");
+    assert.deepEqual([structured.total, structured.more, structured.looked_at], [many, undefined, undefined]);
+    assert.deepEqual(
+      structured.series.map(({ average }: { average: number }) => average),
+      [many - 1, many - 2],
+    );
+    assert.match(text, /^2,500 series, /);
+    assert.match(text, /\[Cut: 2 of 2,500 series shown, by average\. For/);
+    assert.deepEqual(structured.warnings, []);
+
+    const both = await ask('{__name__=~"one_of_many|other_of_many"}');
+    assert.equal(both.structured.total, 2 * many);
+    assert.equal(both.structured.looked_at, 2_000);
+    assert.match(
+      both.text,
+      /\[Cut: 2 shown, by average among the 2,000 that Prometheus gave of 5,000 series: others may be greater\./,
+    );
+  },
+});
+
+for (const jobs of [1, 2, 3, 4, 12]) {
+  Deno.test({
+    name:
+      `query_metrics_range: an answer as it comes by default costs less than 2,000 tokens: ${jobs} series`,
+    ignore: !prometheusAvailable,
+    async fn() {
+      const now = alignedSeconds(Date.now(), 900);
+      const series = new OpenMetrics();
+      const span = { from: now - day, to: now, step: 900 };
+      for (let job = 0; job < jobs; job++) {
+        const wave = (time: number) => 10 + 3.7 * job + 2.3456789 * Math.sin(time / 6_300 + job);
+        series.gauge("depth", { job: `service-${job}`, namespace: "production" }, span, wave);
+      }
+      await using server = await startPrometheus({ backfill: series.lines });
+      using client = apiOf(server.url);
+      const tool = queryMetricsRange(client.api, new MetricCatalogue(client.api, 0), { maxPoints: 100 });
+      const { text, structured } = await callTool(tool, { query: "depth", duration: "1d", end: String(now) });
+      assert.equal(structured.total, jobs);
+      assert.equal(structured.series[0].values !== undefined, jobs <= 3);
+      const [asText, asJson] = [encode(text).length, encode(JSON.stringify(structured)).length];
+      assert.ok(asText < 2_000 && asJson < 2_000, `${asText} as text, ${asJson} as JSON`);
+    },
+  });
+}
