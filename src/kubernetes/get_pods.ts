@@ -8,6 +8,7 @@ import { count, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters } from "./api.ts";
 import { isMissing } from "./find_pods.ts";
+import { withCauses } from "./pod_causes.ts";
 import {
   bySickness,
   podAnswer,
@@ -48,6 +49,7 @@ const output = z.object({
   read: z.number(),
   total: z.number().nullable().describe("null: more than were read"),
   continue: z.string().optional(),
+  note: z.string().nullable().describe("What was not seen"),
 });
 
 interface Found {
@@ -64,6 +66,7 @@ interface Found {
   readonly continue: string | undefined;
   readonly started: string | undefined;
   readonly narrowed: boolean;
+  readonly note: string | undefined;
   readonly now: number;
 }
 
@@ -90,8 +93,12 @@ export function getPods(clusters: Clusters): Tool {
           },
         );
       }
+      const causes = args.status === "unhealthy"
+        ? await withCauses(cluster, namespace, found.pods, signal)
+        : { note: undefined };
       return {
         ...found,
+        ...causes,
         context: cluster.context,
         namespace,
         status: args.status,
@@ -160,6 +167,7 @@ function structuredOf(found: Found, shown: number): z.output<typeof output> {
     // A page that does not begin at the first pod does not know what is before it.
     total: more === "unknown" || found.started !== undefined ? null : read + more,
     ...(found.continue === undefined ? {} : { continue: found.continue }),
+    note: found.note ?? null,
   };
 }
 
@@ -212,7 +220,7 @@ function unhealthyText({ unhealthy, read, continue: next }: Found): string {
 }
 
 function notices(found: Found, shown: number): readonly string[] {
-  const lines: string[] = [];
+  const lines = found.note === undefined ? [] : [visible(found.note)];
   const kept = found.status === "unhealthy" ? found.unhealthy : found.read;
   if (shown < kept) {
     const how = found.status === "all"

@@ -184,6 +184,97 @@ Deno.test({
   },
 });
 
+/** Running, and not ready: of itself such a pod says that, and not why. */
+const unready = {
+  phase: "Running",
+  conditions: [{
+    type: "ContainersReady",
+    status: "False",
+    message: "containers with unready status: [app]",
+  }],
+  containerStatuses: [container("app", running, { ready: false })],
+};
+
+function warning(reason: string, name: string, message: string, secondsAgo: number, count = 1) {
+  return {
+    type: "Warning",
+    reason,
+    message,
+    count,
+    involvedObject: { kind: "Pod", name, namespace: "default" },
+    lastTimestamp: new Date(Date.now() - secondsAgo * 1000).toISOString(),
+  };
+}
+
+Deno.test({
+  name: "status: unhealthy says why a pod is not ready, by the latest warning about it",
+  ignore: !permitted,
+  async fn() {
+    const creating = { ...unready, containerStatuses: [container("app", waiting("ContainerCreating"))] };
+    const missing = 'MountVolume.SetUp failed for volume "v" : secret "db" not found';
+    await using api = FakeApiserver.start({
+      "/api/v1/namespaces/default/pods": pages([
+        pod("probe", "default", unready),
+        pod("volume", "default", creating),
+        pod("renewed", "default", unready),
+        pod("crash", "default", sick()),
+        pod("well", "default", well),
+      ]),
+      "/api/v1/namespaces/default/events": {
+        kind: "EventList",
+        metadata: {},
+        items: [
+          warning("Unhealthy", "probe", "Readiness probe failed: timeout", 60),
+          warning("Unhealthy", "probe", "Readiness probe failed: password=hunter2 status 503", 5, 12),
+          warning("BackOff", "probe", "Back-off", 1),
+          warning("FailedMount", "volume", missing, 20, 3),
+          warning("FailedMount", "volume", "Unable to attach or mount volumes: timed out", 2),
+          warning("Unhealthy", "renewed", "about a pod of that name before this one", 600),
+          warning("Unhealthy", "crash", "Readiness probe failed", 1),
+        ],
+      },
+    });
+    const tool = getPods(api.clusters);
+    const { text, structured } = await callTool(tool, { status: "unhealthy" });
+    const messages = Object.fromEntries(
+      structured.pods.map(({ name, message }: { name: string; message: string }) => [
+        name,
+        message.replace(/\d+s ago/, "lately"),
+      ]),
+    );
+    assert.deepEqual(messages, {
+      crash: "no database: password=***",
+      probe: "Readiness probe failed: password=*** status 503 (x12, lately)",
+      renewed: "containers with unready status: [app]",
+      volume: `${missing} (x3, lately)`,
+    });
+    assert.ok(text.includes(`\nvolume: ${missing} (x3, `), text);
+    assert.equal(structured.note, null);
+    assert.match(api.asked[1] ?? "", /fieldSelector=involvedObject.kind%3DPod%2Ctype%21%3DNormal/);
+    // Nobody else pays for it.
+    await callTool(tool, {});
+    assert.equal(api.asked.filter((path) => path.includes("/events")).length, 1);
+  },
+});
+
+Deno.test({
+  name: "pods whose warnings may not be seen are told of, with a note",
+  ignore: !permitted,
+  async fn() {
+    const forbidden = { kind: "Status", code: 403, message: 'User "jane" cannot list resource "events"' };
+    await using api = FakeApiserver.start({
+      "/api/v1/namespaces/default/pods": pages([pod("probe", "default", unready)]),
+      "/api/v1/namespaces/default/events": () => Response.json(forbidden, { status: 403 }),
+    });
+    const { text, structured } = await callTool(getPods(api.clusters), { status: "unhealthy" });
+    assert.equal(structured.pods[0].message, "containers with unready status: [app]");
+    assert.match(
+      text,
+      /\n\nWarnings about probes and volumes were not seen: Cannot list events .* "jane" lacks/,
+    );
+  },
+});
+
 Deno.test({ name: "get_pods on a real control plane", ignore: !kubernetesAvailable }, async () => {
   const kubernetes = await sharedKubernetes();
   const clusters = kubernetes.clusters();
@@ -209,6 +300,19 @@ Deno.test({ name: "get_pods on a real control plane", ignore: !kubernetesAvailab
     status: "unhealthy",
   });
   assert.deepEqual(selected.structured.pods.map(({ name }: { name: string }) => name), ["image"]);
+  await kubernetes.apply([{
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { name: "init-one.1", namespace },
+    involvedObject: { apiVersion: "v1", kind: "Pod", name: "init-one", namespace },
+    type: "Warning",
+    reason: "FailedMount",
+    message: 'MountVolume.SetUp failed for volume "v" : configmap "settings" not found',
+    lastTimestamp: new Date().toISOString().replace(/\.\d+/, ""),
+    count: 2,
+  }]);
+  const why = await callTool(tool, { namespace, status: "unhealthy" });
+  assert.match(why.text, /\ninit-one: MountVolume.* configmap "settings" not found \(x2, \d+s ago\)/);
   const byField = await callTool(tool, { namespace, field_selector: "metadata.name=running" });
   assert.equal(byField.structured.read, 1);
   await assert.rejects(callTool(tool, { namespace, label_selector: "a b c" }), /unable to parse|selector/);
