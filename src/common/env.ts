@@ -46,6 +46,7 @@ export type Secret = () => string | undefined;
 /** Typed access to the variables of one program. */
 export class Environment {
   readonly #source: EnvironmentSource;
+  readonly #numbers = new Map<string, number>();
   #usesFiles = false;
 
   constructor(source: EnvironmentSource = processEnvironment) {
@@ -55,6 +56,11 @@ export class Environment {
   /** Whether a secret lives in a file, which must stay readable while the program runs. */
   get usesFiles(): boolean {
     return this.#usesFiles;
+  }
+
+  /** The whole numbers that were read so far, set or by default. */
+  get numbers(): ReadonlyMap<string, number> {
+    return this.#numbers;
   }
 
   /** The text of any file: a variable names it, or a file that a variable names. Throws what {@linkcode reasonOf} explains. */
@@ -100,8 +106,9 @@ export class Environment {
   /** A whole number within bounds, in decimal digits. */
   integer(name: string, { fallback, min, max }: IntegerBounds): number {
     const value = this.text(name)?.trim();
-    if (value === undefined) return fallback;
-    const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+    const number = value === undefined ? fallback : /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+    this.#numbers.set(name, number);
+    if (value === undefined) return number;
     if (!(number >= min && number <= max)) {
       throw new StartError(`${name} must be a whole number from ${min} to ${max}`);
     }

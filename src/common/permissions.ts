@@ -14,9 +14,12 @@ export interface NeededPermissions {
 /**
  * Drops write, environment, and read where it is not needed, before the first byte of input is read. An open write
  * permission always goes; one that a build has narrowed, to a socket's folder, stays where there is a socket.
- * Whole permissions only: to revoke one path or host of an open grant does nothing, and says nothing.
+ * Whole permissions only: to revoke one path or host of an open grant does nothing, and says nothing. Returns what went.
  */
-export function giveUpPermissions(needed: NeededPermissions, log: Logger): void {
+export function giveUpPermissions(
+  needed: NeededPermissions,
+  log: Logger,
+): readonly Deno.PermissionDescriptor["name"][] {
   const names: Deno.PermissionDescriptor["name"][] = ["env", "ffi", "sys"];
   if (!needed.plugins || isOpen("run")) names.push("run");
   if (!needed.socket || isOpen("write")) names.unshift("write");
@@ -26,6 +29,7 @@ export function giveUpPermissions(needed: NeededPermissions, log: Logger): void 
     const { state } = Deno.permissions.revokeSync({ name } as Deno.PermissionDescriptor);
     if (state === "granted") log.error("a permission could not be given up", { permission: name });
   }
+  return names;
 }
 
 function isOpen(name: "read" | "write" | "run"): boolean {

@@ -8,6 +8,7 @@ import { helpText } from "./help.ts";
 import { readHttpSettings } from "./http/settings.ts";
 import type { HttpFront, HttpOptions } from "./http/serve.ts";
 import { createLogger, describeError, flushStderr, type Logger, logLevels, writeStderr } from "./log.ts";
+import { type Limit, limitsText, pluginsOf, withLimits } from "./limits_resource.ts";
 import { giveUpPermissions } from "./permissions.ts";
 import { Pipeline } from "./pipeline.ts";
 import { RateLimiter } from "./rate_limit.ts";
@@ -52,8 +53,11 @@ export interface Backend {
   readonly tools: readonly Tool[];
   /** In place of the program's own. */
   readonly instructions?: string;
+  /** One of ours, the limits, joins those that there are. */
   readonly resources?: Resources;
   readonly prompts?: Prompts;
+  /** Which groups of tools there are, and why; a line each. */
+  readonly groups?: readonly string[];
   /** Milliseconds after which a call is given up. */
   readonly deadlineMs: number;
   /** It is behind a Unix socket, so that every new connection takes permission to read and write. */
@@ -166,7 +170,7 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
     ? undefined
     : await openHttp({ program: program.name, address: command.http, settings: httpSettings, backend, log });
   const files = environment.usesFiles || http?.usesFiles === true;
-  giveUpPermissions({ files, socket: usesUnixSocket, plugins: startsPlugins }, log);
+  const givenUp = giveUpPermissions({ files, socket: usesUnixSocket, plugins: startsPlugins }, log);
   if (audit === undefined) {
     const say = (line: string) => writeLine(Deno.stdout, visible(line));
     const isBackendWell = await backend.check(say);
@@ -186,7 +190,20 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
     ...(http === undefined ? {} : { observer: http.observer }),
   });
   const instructions = backend.instructions ?? program.instructions ?? "";
-  const makeServer = serverFactory({ ...program, instructions, version }, backend, pipeline);
+  const describeLimits = () =>
+    limitsText({
+      server: `${program.name} ${version}`,
+      limits: limitsOf(program, environment),
+      deadlineMs: backend.deadlineMs,
+      givenUp,
+      plugins: pluginsOf(program.shortName),
+      groups: backend.groups ?? [],
+    });
+  const uri = `${program.shortName}://limits`;
+  const offered = backend.resources === undefined
+    ? backend
+    : { ...backend, resources: withLimits(backend.resources, uri, describeLimits) };
+  const makeServer = serverFactory({ ...program, instructions, version }, offered, pipeline);
   if (http === undefined) {
     await serveOverStdio({ program: program.name, makeServer, pipeline, log, stopSignals });
   } else {
@@ -195,6 +212,14 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
   await settledWithin(backend.close(), closeGraceMs);
   audit.close();
   return 0;
+}
+
+/** The whole numbers among a program's variables; a port bounds nothing. */
+function limitsOf(program: Program, { numbers }: Environment): readonly Limit[] {
+  return [...program.variables, ...commonVariables].flatMap(({ name, purpose }) => {
+    const value = name.endsWith("_PORT") ? undefined : numbers.get(name);
+    return value === undefined ? [] : [{ name, value, purpose }];
+  });
 }
 
 /** Loads what serving over HTTP takes only then: a client that starts this program waits for every module. */

@@ -2,6 +2,7 @@
 import type { Environment } from "../common/env.ts";
 import type { Logger } from "../common/log.ts";
 import type { Backend, BackendGauge, Variable } from "../common/program.ts";
+import { plural } from "../common/units.ts";
 import { kubernetesVariables, openKubernetes } from "../kubernetes/program.ts";
 import { readKubernetesSettings } from "../kubernetes/settings.ts";
 import { openPostgres, postgresVariables } from "../postgres/program.ts";
@@ -31,32 +32,56 @@ export const platformVariables: readonly Variable[] = [
 /** Milliseconds that a report may take at least: its parts have deadlines of their own, and it is to come without them. */
 const reportDeadlineMs = 30_000;
 
+/** Why a group of tools is there; undefined where it is not. */
+interface Groups {
+  readonly postgres: string | undefined;
+  readonly prometheus: string | undefined;
+  readonly kubernetes: string | undefined;
+}
+
 /** Which groups are there: those that something is configured of; with nothing configured, all three. */
-function groupsOf(environment: Environment): { postgres: boolean; prometheus: boolean; kubernetes: boolean } {
-  const isSet = (variables: readonly Variable[]) =>
-    variables.some(({ name }) => environment.isSet(name) || environment.isSet(`${name}_FILE`));
-  const groups = {
-    postgres: isSet([...postgresVariables, eventsVariable]),
-    prometheus: isSet(prometheusVariables),
-    kubernetes: isSet(kubernetesVariables) || readKubernetesSettings(environment).absent === undefined,
+function groupsOf(environment: Environment): Groups {
+  const because = (variables: readonly Variable[]) => {
+    const set = variables.flatMap(({ name }) => [name, `${name}_FILE`]).filter((name) =>
+      environment.isSet(name)
+    );
+    return set.length === 0 ? undefined : `as ${set.join(", ")} ${set.length === 1 ? "is" : "are"} set`;
   };
-  return Object.values(groups).includes(true)
-    ? groups
-    : { postgres: true, prometheus: true, kubernetes: true };
+  const found = readKubernetesSettings(environment).absent === undefined
+    ? "as a kubeconfig or a service account was found"
+    : undefined;
+  const groups = {
+    postgres: because([...postgresVariables, eventsVariable]),
+    prometheus: because(prometheusVariables),
+    kubernetes: because(kubernetesVariables) ?? found,
+  };
+  if (Object.values(groups).some((why) => why !== undefined)) return groups;
+  const all = "as nothing is configured, so that all three are";
+  return { postgres: all, prometheus: all, kubernetes: all };
+}
+
+/** One group of tools, its backend where it is there. */
+interface Group {
+  readonly title: string;
+  /** Of its resources' URIs. */
+  readonly scheme: string;
+  readonly why: string | undefined;
+  readonly backend: Backend | undefined;
 }
 
 /** Reads the settings and makes the tools; connects to nothing. */
 export async function openPlatform(environment: Environment, log: Logger): Promise<Backend> {
   const groups = groupsOf(environment);
-  const postgres = groups.postgres ? await openPostgres(environment, log) : undefined;
-  const prometheus = groups.prometheus ? await openPrometheus(environment) : undefined;
-  const kubernetes = groups.kubernetes ? await openKubernetes(environment) : undefined;
-  const present = [
-    { title: "PostgreSQL", scheme: "postgres", backend: postgres },
-    { title: "Prometheus", scheme: "prometheus", backend: prometheus },
-    { title: "Kubernetes", scheme: "kubernetes", backend: kubernetes },
-  ].flatMap(({ backend, ...names }) =>
-    backend === undefined ? [] : [{ ...names, backend: backend as Backend }]
+  const postgres = groups.postgres === undefined ? undefined : await openPostgres(environment, log);
+  const prometheus = groups.prometheus === undefined ? undefined : await openPrometheus(environment);
+  const kubernetes = groups.kubernetes === undefined ? undefined : await openKubernetes(environment);
+  const known: readonly Group[] = [
+    { title: "PostgreSQL", scheme: "postgres", why: groups.postgres, backend: postgres },
+    { title: "Prometheus", scheme: "prometheus", why: groups.prometheus, backend: prometheus },
+    { title: "Kubernetes", scheme: "kubernetes", why: groups.kubernetes, backend: kubernetes },
+  ];
+  const present = known.flatMap(({ backend, ...group }) =>
+    backend === undefined ? [] : [{ ...group, backend }]
   );
   const backends = present.map(({ backend }) => backend);
   const sources: Sources = {
@@ -72,15 +97,17 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
     ...(prometheus === undefined ? [] : [rankServicesByErrorRate(sources)]),
     ...single,
   ];
-  const resources = joinResources(
-    present.flatMap(({ scheme, backend: { resources } }) =>
-      resources === undefined ? [] : [{ scheme, resources }]
-    ),
-  );
   return {
     tools,
     instructions: platformInstructions(new Set(tools.map(({ name }) => name))),
-    ...(resources === undefined ? {} : { resources }),
+    resources: joinResources(
+      present.flatMap(({ scheme, backend: { resources } }) => resources ? [{ scheme, resources }] : []),
+    ),
+    groups: known.map(({ title, why, backend }) =>
+      backend === undefined
+        ? `${title}: not there, as nothing of it is configured`
+        : `${title}: ${plural(backend.tools.length, "tool")}, there ${why}`
+    ),
     prompts: platformPrompts(sources, new Set(tools.map(({ name }) => name))),
     deadlineMs: Math.max(reportDeadlineMs, ...backends.map(({ deadlineMs }) => deadlineMs)),
     usesUnixSocket: backends.some(({ usesUnixSocket }) => usesUnixSocket === true),

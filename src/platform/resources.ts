@@ -22,9 +22,8 @@ export interface ResourceGroup {
   readonly resources: Resources;
 }
 
-/** Joins them; `undefined` when there is none. */
-export function joinResources(groups: readonly ResourceGroup[]): Resources | undefined {
-  if (groups.length === 0) return undefined;
+/** Joins them; at least one. */
+export function joinResources(groups: readonly ResourceGroup[]): Resources {
   return {
     templates: groups.flatMap(({ resources }) => resources.templates),
     list: list(groups),
