@@ -180,6 +180,7 @@ export class PrometheusApi {
   ): Promise<ReadonlyMap<string, readonly MetricMetadata[]>> {
     const form = new URLSearchParams();
     if (metric !== undefined) form.set("metric", metric);
+    else form.set("limit_per_metric", "1");
     if (options.limit !== undefined) form.set("limit", String(options.limit));
     return this.#ask("metadata", { form }, options, ({ data }) => {
       const all = asMetadata(data);

@@ -6,7 +6,8 @@ import { nearest } from "../common/nearest.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
-import type { MetricMetadata, PrometheusApi } from "./api.ts";
+import type { MetricMetadata, PrometheusApi, Told } from "./api.ts";
+import { type Asking, beginAsking } from "./asking.ts";
 import { type MetricCatalogue, typeOfSeries } from "./metric_catalogue.ts";
 import { countSeries, labelsOf, type LabelUse } from "./metric_labels.ts";
 import { type RankedName, rankNames, reasons } from "./metric_ranking.ts";
@@ -15,6 +16,7 @@ import { oneLine } from "./one_line.ts";
 import { escapeRegex, selector } from "./promql_literal.ts";
 import { labelText } from "./series_labels.ts";
 import { serviceLabels } from "./service_labels.ts";
+import { saidNotes } from "./told.ts";
 
 /** Metrics whose labels are looked up. */
 const withLabels = 5;
@@ -47,6 +49,7 @@ const output = z.object({
   of: z.number().describe("Metrics that were searched"),
   more: z.boolean().optional().describe("There are more to search, by an unknown number"),
   services: z.array(z.string()).optional().describe("Nearest services, when the one asked for is not known"),
+  notes: z.array(z.string()),
 });
 type Output = z.output<typeof output>;
 type Metric = Output["metrics"][number];
@@ -61,14 +64,13 @@ interface Found {
   readonly labels: ReadonlyMap<string, readonly LabelUse[]>;
   readonly service: string | undefined;
   readonly services: readonly string[];
+  /** Why types, units and help are missing. */
+  readonly undescribed: string | undefined;
+  readonly told: Told;
 }
 
-/** Searches the metrics with samples in the last hour; `now` gives epoch seconds. */
-export function findMetrics(
-  api: PrometheusApi,
-  catalogue: MetricCatalogue,
-  now: () => number = () => Date.now() / 1000,
-): Tool {
+/** Searches the metrics with samples in the last hour. */
+export function findMetrics(api: PrometheusApi, catalogue: MetricCatalogue): Tool {
   return defineTool({
     name: "find_metrics",
     title: "Find metrics",
@@ -78,33 +80,33 @@ export function findMetrics(
     input,
     output,
     async run(args, { signal }): Promise<Found> {
-      const options = { signal };
+      const asking = await beginAsking(api, signal);
       const matchers = args.service === undefined ? [] : ofService(args.service);
-      const { names: all, truncated } = await catalogue.names(matchers, now(), options);
+      const { names: all, truncated, ...beside } = await catalogue.names(matchers, asking.time, { signal });
       const names = rankNames(args.pattern, all);
       const shown = names.slice(0, args.limit).map(({ name }) => name);
-      const [metadata, counts, labels, services] = await Promise.all([
-        catalogue.describe(shown, options),
-        shown.length === 0 ? new Map<string, number>() : countsOf(api, shown, matchers, options),
+      const [described, counts, labels, services] = await Promise.all([
+        catalogue.describe(shown, { signal }),
+        shown.length === 0 ? new Map<string, number>() : countsOf(asking, shown, matchers),
         Promise.all(
           shown.slice(0, withLabels).map(async (name) =>
-            [name, await labelsOf(api, name, matchers, options)] as const
+            [name, await labelsOf(asking, name, matchers)] as const
           ),
         ),
-        all.length === 0 && args.service !== undefined
-          ? nearestServices(api, args.service, now(), options)
-          : [],
+        all.length === 0 && args.service !== undefined ? nearestServices(asking, args.service) : [],
       ]);
       return {
         names,
         of: all.length,
         truncated,
         limit: args.limit,
-        metadata,
+        metadata: described.metadata,
+        undescribed: described.missing,
         counts,
         labels: new Map(labels),
         service: args.service,
         services,
+        told: bothTold(beside, asking.heard()),
       };
     },
     present,
@@ -118,13 +120,12 @@ function ofService(service: string): readonly string[] {
 }
 
 async function countsOf(
-  api: PrometheusApi,
+  asking: Asking,
   names: readonly string[],
   matchers: readonly string[],
-  options: { readonly signal: AbortSignal },
 ): Promise<ReadonlyMap<string, number>> {
   try {
-    return await countSeries(api, names, matchers, options);
+    return await countSeries(asking, names, matchers);
   } catch (error) {
     if (error instanceof CallError && error.kind !== "cancelled") return new Map();
     throw error;
@@ -132,15 +133,13 @@ async function countsOf(
 }
 
 async function nearestServices(
-  api: PrometheusApi,
+  { api, time, signal }: Asking,
   service: string,
-  now: number,
-  options: { readonly signal: AbortSignal },
 ): Promise<readonly string[]> {
-  const range = { start: now - 3600 };
+  const range = { start: time - 3600 };
   const found = await Promise.all(
     ["job", "service", "app"].map(async (label) =>
-      (await api.labelValues(label, [], range, { ...options, limit: 1000 })).values
+      (await api.labelValues(label, [], range, { signal, limit: 1000 })).values
     ),
   );
   const all = [...new Set(found.flat())];
@@ -157,6 +156,15 @@ function present(found: Found, budget: number): Presentation<Output> {
       of: found.of,
       ...(found.truncated ? { more: true } : {}),
       ...(found.services.length > 0 ? { services: found.services.map((name) => labelText(name)) } : {}),
+      notes: [
+        ...(found.undescribed === undefined
+          ? []
+          : [`types, units and help are missing: ${oneLine(found.undescribed, 400)}`]),
+        ...(shown > withLabels
+          ? [`labels are those of the first ${withLabels}; give a name for others'`]
+          : []),
+        ...saidNotes(found.told, budget),
+      ],
     };
     return { text: render(structured, found), structured, rows: shown };
   };
@@ -227,5 +235,14 @@ function render(answer: Output, { service }: Found): string {
       } shown. Give more of the name, a service, or limit.]`,
     );
   }
-  return lines.join("\n");
+  return [...lines, ...answer.notes.map((note) => `note: ${visible(note)}`)].join("\n");
+}
+
+/** Without what was asked to be cut, which the answer says itself. */
+function bothTold(one: Told, other: Told): Told {
+  const ours = (text: string) => text.includes("truncated due to limit");
+  return {
+    warnings: [...one.warnings.filter((text) => !ours(text)), ...other.warnings],
+    infos: [...one.infos, ...other.infos],
+  };
 }

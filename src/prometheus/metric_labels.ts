@@ -1,6 +1,7 @@
 /** The labels of metrics: how many series there are, by which labels they differ, and in how many values. */
 import { CallError } from "../common/errors.ts";
-import type { AskOptions, Labels, PrometheusApi } from "./api.ts";
+import type { Labels } from "./api.ts";
+import type { Asking } from "./asking.ts";
 import { numberOf } from "./metric_unit.ts";
 import { escapeRegex, type Matcher, quoteLabelName, quoteLabelValue, selector } from "./promql_literal.ts";
 
@@ -22,14 +23,13 @@ const fewValues = 8;
 
 /** How many series the metrics of these names have now, in one query; names without any are left out. */
 export async function countSeries(
-  api: PrometheusApi,
+  { api, signal }: Asking,
   names: readonly string[],
   matchers: readonly string[],
-  options: AskOptions,
 ): Promise<ReadonlyMap<string, number>> {
   const pattern: Matcher = ["__name__", "=~", names.map(escapeRegex).join("|")];
   const vector = selectorsOf(pattern, matchers).join(" or ");
-  const { series } = await api.query(`count by (__name__) (${vector})`, undefined, options);
+  const { series } = await api.query(`count by (__name__) (${vector})`, undefined, { signal });
   return new Map(series.map(({ metric, value }) => [metric.__name__ ?? "", numberOf(value?.[1] ?? "0")]));
 }
 
@@ -45,20 +45,18 @@ function selectorsOf(condition: Matcher, within: readonly string[]): readonly st
  * Empty when there are none, or nobody tells.
  */
 export async function labelsOf(
-  api: PrometheusApi,
+  asking: Asking,
   name: string,
   within: readonly string[],
-  options: AskOptions,
 ): Promise<readonly LabelUse[]> {
   const selectors = selectorsOf(["__name__", "=", name], within);
   try {
-    const { series, truncated } = await api.query(`group without () (${selectors.join(" or ")})`, undefined, {
-      ...options,
-      limit: mostSeries,
-    });
-    return truncated
-      ? await countLabels(api, selectors, options)
-      : usesOf(series.map(({ metric }) => metric));
+    const { series, truncated } = await asking.api.query(
+      `group without () (${selectors.join(" or ")})`,
+      undefined,
+      { signal: asking.signal, limit: mostSeries },
+    );
+    return truncated ? await countLabels(asking, selectors) : usesOf(series.map(({ metric }) => metric));
   } catch (error) {
     if (error instanceof CallError && error.kind !== "cancelled") return [];
     throw error;
@@ -83,15 +81,10 @@ function usesOf(series: readonly Labels[]): readonly LabelUse[] {
 
 /** One query, however many series: only as many results as labels. */
 async function countLabels(
-  api: PrometheusApi,
+  { api, time, signal }: Asking,
   selectors: readonly string[],
-  options: AskOptions,
 ): Promise<readonly LabelUse[]> {
-  const now = Date.now() / 1000;
-  const { names } = await api.labelNames(selectors, { start: now - 600 }, {
-    ...options,
-    limit: mostLabels + 1,
-  });
+  const { names } = await api.labelNames(selectors, { start: time - 600 }, { signal, limit: mostLabels + 1 });
   const labels = names.filter((name) => name !== "__name__").slice(0, mostLabels);
   if (labels.length === 0) return [];
   const query = labels.map((label, index) =>
@@ -99,7 +92,7 @@ async function countLabels(
       selectors.join(" or ")
     })), "probe", "${index}", "", "")`
   ).join(" or ");
-  const { series } = await api.query(query, undefined, options);
+  const { series } = await api.query(query, undefined, { signal });
   return series.map(({ metric, value }) => ({
     name: labels[Number(metric.probe)] ?? "",
     cardinality: numberOf(value?.[1] ?? "0"),

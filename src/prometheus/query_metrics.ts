@@ -60,11 +60,11 @@ interface Result extends InstantResult {
   readonly explanation: readonly string[];
 }
 
-/** Runs one PromQL query at one moment; `now` gives epoch seconds. */
+/** Runs one PromQL query at one moment; `now` gives epoch seconds, Prometheus unless given. */
 export function queryMetrics(
   api: PrometheusApi,
   catalogue: MetricCatalogue,
-  now: () => number = () => Date.now() / 1000,
+  now?: () => number,
 ): Tool {
   return defineTool({
     name: "query_metrics",
@@ -77,29 +77,32 @@ export function queryMetrics(
     async run(args, { signal }): Promise<Result> {
       await loadPromql();
       const parsed = readPromql(args.query);
-      const current = Math.floor(now());
-      const time = parseTime(args.time, current);
+      const clock = async () => Math.floor(now === undefined ? await api.time({ signal }) : now());
+      const asked = args.time === "now" ? undefined : parseTime(args.time, await clock());
       const options = { signal, limit: mostFetched };
-      const [result, metadata] = await Promise.all([
-        ask(api, parsed, args.time === "now" ? undefined : time, args.limit, options),
+      const [result, { metadata }] = await Promise.all([
+        ask(api, parsed, asked, args.limit, options),
         catalogue.describe(metricsOf(parsed), { signal }),
       ]);
       const typeOf = (metric: string) => typeOfSeries(metric, metadata.get(metric));
       const unit = unitOf(parsed.expression, (metric) => metricUnit(metric, metadata.get(metric)?.unit));
       const empty = result.series.length + result.ranges.length === 0;
-      // By Prometheus's own clock where it tells: ours may be another.
-      const evaluated = args.time === "now" && result.type !== "matrix"
-        ? result.series[0]?.value?.[0]
-        : undefined;
+      // A value tells at what time Prometheus evaluated it.
+      const time = Math.floor(asked ?? result.series[0]?.value?.[0] ?? await clock());
       return {
         ...result,
         parsed,
-        time: evaluated === undefined ? time : Math.floor(evaluated),
+        time,
         limit: args.limit,
         unit,
         hints: mistakes(parsed, typeOf),
         explanation: empty
-          ? await explainEmpty(parsed, time, { api, catalogue, options: { signal }, now: current })
+          ? await explainEmpty(parsed, time, {
+            api,
+            catalogue,
+            options: { signal },
+            now: asked === undefined ? time : await clock(),
+          })
           : [],
       };
     },

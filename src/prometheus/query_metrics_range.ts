@@ -124,11 +124,11 @@ export function queryMetricsRange(
         range = chooseStep({ ...asked, maxPoints, scrapeInterval: interval });
       }
       const limit = Math.max(1, Math.min(mostFetched, Math.floor(mostSamples / pointsOf(range))));
-      const [result, described] = await Promise.all([
+      const [result, { metadata }] = await Promise.all([
         askRange(api, { parsed, range, shown: args.limit, lowest: lowestFirst(parsed) }, { signal, limit }),
         catalogue.describe(metricsOf(parsed), { signal }),
       ]);
-      const typeOf = (metric: string) => typeOfSeries(metric, described.get(metric));
+      const typeOf = (metric: string) => typeOfSeries(metric, metadata.get(metric));
       const { expression } = parsed;
       return {
         ...result,
@@ -136,7 +136,7 @@ export function queryMetricsRange(
         range,
         limit: args.limit,
         maxPoints,
-        unit: unitOf(expression, (metric) => metricUnit(metric, described.get(metric)?.unit)),
+        unit: unitOf(expression, (metric) => metricUnit(metric, metadata.get(metric)?.unit)),
         counter: expression.kind === "selector" && expression.metric !== undefined &&
           isCounter(expression.metric, typeOf),
         hints: mistakes(parsed, typeOf),
