@@ -15,7 +15,7 @@ Usage: deno task compile [options]            all programs
   --net HOSTS         narrower permissions for good: comma-separated, "none" takes them away
   --read PATHS
   --write PATHS
-  --run PROGRAMS
+  --run PROGRAMS      names that deno.json grants, or absolute paths of programs so named
   --help
 
 The read, write and net of a program are open unless said so here, because the database and the audit file are the

@@ -31,15 +31,25 @@ export function permissionSet(name: string): PermissionSet {
 }
 
 /**
- * The set with one kind of permission narrowed to `values`; none of them takes it away.
+ * The set with one kind of permission narrowed to `values`; none of them takes it away. A program that may be run by
+ * its name, wherever the PATH finds it, can be narrowed to one absolute path.
  *
  * @throws {RangeError} when the set does not grant what is asked for
  */
 export function narrow(set: PermissionSet, kind: Narrowable, values: readonly string[]): PermissionSet {
   const granted = set[kind] ?? false;
-  const excess = values.find((value) => granted === false || (granted !== true && !granted.includes(value)));
+  const names = (value: string) => kind === "run" ? [value, programName(value)] : [value];
+  const excess = values.find((value) =>
+    granted === false || (granted !== true && !names(value).some((name) => granted.includes(name)))
+  );
   if (excess !== undefined) throw new RangeError(`--${kind} can only narrow, and "${excess}" is not granted`);
   return { ...set, [kind]: values.length > 0 ? values : false };
+}
+
+/** `aws` of `/usr/local/bin/aws` and of `C:\\tools\\aws.exe`; whatever is no absolute path stays as it is. */
+function programName(value: string): string {
+  if (!/^(?:\/|[a-z]:[/\\])/i.test(value)) return value;
+  return value.replace(/^.*[/\\]/, "").replace(/\.exe$/i, "");
 }
 
 /** The set as flags of `deno run` and `deno compile`. */

@@ -66,7 +66,6 @@ function causesByPod(events: readonly ClusterEvent[]): ReadonlyMap<string, Clust
   const weight = ({ message }: ClusterEvent) => Number(missingObjects(message).length > 0);
   for (const event of events) {
     if (!telling.test(event.reason)) continue;
-
     const known = causes.get(key(event));
     if (
       known === undefined || weight(event) > weight(known) ||

@@ -35,6 +35,7 @@ const nonsense = [
   { args: ["nothing"], says: /no program has that name/ },
   { args: ["--net"], says: /--net/ },
   { args: ["--run=ls"], says: /can only narrow/ },
+  { args: ["kubernetes", "--run=/usr/bin/ls"], says: /can only narrow, and "\/usr\/bin\/ls" is not granted/ },
   { args: ["--target=toaster"], says: /the platforms are .*x86_64-unknown-linux-gnu/ },
 ];
 for (const { args, says } of nonsense) {

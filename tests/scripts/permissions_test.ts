@@ -60,4 +60,30 @@ Deno.test("a permission narrowed to nothing is gone", () => {
 Deno.test("narrowing never widens", () => {
   assert.throws(() => narrow(set, "run", ["ls"]), RangeError);
   assert.throws(() => narrow(set, "read", ["/a", "/c"]), RangeError);
+  // A name that is granted grants no folder of that name.
+  assert.throws(() => narrow({ read: ["audit"] }, "read", ["/etc/audit"]), RangeError);
 });
+
+const plugins: PermissionSet = { run: ["aws", "gcloud"] };
+
+Deno.test("a program that is granted by its name narrows to its absolute path", () => {
+  for (const path of ["/usr/local/bin/aws", "C:\\tools\\aws.exe"]) {
+    assert.deepEqual(permissionFlags(narrow(plugins, "run", [path, "gcloud"])), [
+      `--allow-run=${path},gcloud`,
+    ]);
+  }
+});
+
+const others = [
+  "/usr/local/bin/bash",
+  "/usr/local/bin/aws2",
+  "/usr/local/bin/",
+  "./aws",
+  "bin/aws",
+  "aws/bash",
+];
+for (const path of others) {
+  Deno.test(`a program that is granted by its name does not narrow to ${path}`, () => {
+    assert.throws(() => narrow(plugins, "run", [path]), RangeError);
+  });
+}
