@@ -18,7 +18,7 @@ import { contextInput, namespaceInput, resolveScope } from "./scope.ts";
 import { eventType, nodeType, persistentVolumeClaimType } from "./well_known.ts";
 
 const input = z.strictObject({
-  pod_name: z.string().min(1).max(253).describe("A pod, or the start of its name"),
+  pod_name: z.string().min(1).max(253).describe("Or the start of it"),
   namespace: namespaceInput,
   context: contextInput,
 });
@@ -67,8 +67,8 @@ export function describePod(clusters: Clusters): Tool {
     name: "describe_pod",
     title: "Describe a pod",
     description:
-      "A diagnosis of one pod with its evidence (crash loop and exit code, image pull, OOM, unschedulable, " +
-      "probes, missing ConfigMap, Secret or claim, stuck deletion), then all of kubectl describe pod, and its events.",
+      "A diagnosis of one pod with its evidence (crash loop, image pull, OOM, unschedulable, probes, missing " +
+      "ConfigMap, Secret or claim, stuck deletion), then all of kubectl describe pod.",
     input,
     output,
     async run(args, { signal }): Promise<Found> {

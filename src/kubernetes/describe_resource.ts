@@ -29,7 +29,7 @@ const maxMessage = 500;
 
 const input = z.strictObject({
   kind: z.string().min(1).max(253).describe(
-    "As kubectl takes it: deploy, svc, cronjobs.batch, a CRD's plural",
+    "As kubectl takes it: deploy, cronjobs.batch, a CRD's plural",
   ),
   name: z.string().min(1).max(253),
   namespace: namespaceInput,
@@ -94,8 +94,8 @@ export function describeResource(clusters: Clusters): Tool {
     name: "describe_resource",
     title: "Describe any object",
     description:
-      "One object of any kind: its state and conditions, events, and the object as YAML without secrets. For a " +
-      "deployment the rollout's verdict, replica sets and failing pods; for a service its endpoints; for a pod the diagnosis.",
+      "One object of any kind: state, conditions, events, and its YAML without secrets; what get_deployments, " +
+      "get_services and describe_pod say of theirs.",
     input,
     output,
     async run({ kind, name, path, ...args }, context): Promise<Found> {

@@ -49,8 +49,8 @@ export function getDeployments(clusters: Clusters): Tool {
     name: "get_deployments",
     title: "Deployments",
     description:
-      "Deployments: ready, updated and available pods, images, the rollout's verdict (complete, progressing, " +
-      "stalled, degraded, paused); for those in trouble the replica sets and the pods that hold them up, with reasons.",
+      "Ready, updated and available pods, images, the rollout's verdict (complete, progressing, stalled, " +
+      "degraded, paused); for those in trouble the replica sets and the pods that hold them up, with reasons.",
     input,
     output,
     async run({ name, label_selector: labelSelector, limit, ...args }, { signal }): Promise<Found> {

@@ -17,7 +17,7 @@ const input = z.strictObject({
   for: z.string().max(400).optional().describe(
     "Only of this object: pod/web-1, deployment/web, or a bare name",
   ),
-  type: z.enum(["Warning", "Normal"]).optional().describe("Both unless given"),
+  type: z.enum(["Warning", "Normal"]).optional(),
   limit: z.int().min(1).max(500).default(30),
 });
 

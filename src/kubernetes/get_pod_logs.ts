@@ -19,23 +19,23 @@ const maxSources = 20;
 
 const input = z.strictObject({
   pod_name: z.string().min(1).max(253).optional().describe(
-    "A pod, or the start of its name. Or selector, or deployment",
+    "Or the start of it; or selector, or deployment",
   ),
-  selector: z.string().min(1).max(1_000).optional().describe("Label selector, e.g. app=web; merged by time"),
+  selector: z.string().min(1).max(1_000).optional().describe("e.g. app=web; merged by time"),
   deployment: z.string().min(1).max(253).optional(),
   namespace: namespaceInput,
   context: contextInput,
-  container: z.string().min(1).max(253).optional().describe("The default or first one unless given"),
-  containers: z.enum(["all", "init"]).optional().describe("Several containers in place of one"),
+  container: z.string().min(1).max(253).optional().describe("The default or first unless given"),
+  containers: z.enum(["all", "init"]).optional().describe("In place of one"),
   tail: z.int().min(1).max(5_000).default(50).describe("Last lines, after include and exclude"),
   previous: z.boolean().default(false).describe("The run before the last restart"),
   since: z.string().max(20).optional().describe("Not older than: 30s, 5m, 2h, 1d"),
   since_time: z.string().max(40).optional().describe("RFC 3339"),
   timestamps: z.boolean().default(false),
   include: z.string().min(1).max(500).optional().describe(
-    "Only lines that match this RE2 pattern; (?i) ignores case",
+    "Only lines that match; RE2, (?i) ignores case",
   ),
-  exclude: z.string().min(1).max(500).optional().describe("No lines that match this one"),
+  exclude: z.string().min(1).max(500).optional().describe("No lines that match"),
   follow_seconds: z.int().min(1).max(30).optional().describe("Waits for new lines as well"),
 });
 
@@ -45,8 +45,8 @@ export function getPodLogs(clusters: Clusters): Tool {
     name: "get_pod_logs",
     title: "Pod logs",
     description:
-      "The last lines of a pod's log, or of all pods of a selector or deployment. Says when a container " +
-      "restarted: previous: true then shows why. Secrets are masked, repeated lines folded.",
+      "The last lines of the log of a pod, or of the pods of a selector or deployment. Where a container " +
+      "restarted, previous: true shows why. Secrets are masked, repeated lines folded.",
     input,
     output: logOutput,
     async run(args, { signal, progress }): Promise<FoundLogs> {

@@ -32,11 +32,11 @@ const input = z.strictObject({
   ...scopeInput,
   status: z.enum(["all", "unhealthy"]).default("all")
     .describe(
-      "unhealthy: not Completed, not all containers ready, stuck in deletion, or failed in the last 10 min",
+      "unhealthy: not all containers ready, stuck in deletion, or failed within 10 min",
     ),
   ...selectorInput,
-  limit: z.int().min(1).max(500).default(50).describe("Pods shown"),
-  continue: z.string().max(4_000).optional().describe("Goes on where an answer ended"),
+  limit: z.int().min(1).max(500).default(50),
+  continue: z.string().max(4_000).optional().describe("From the answer before"),
 });
 
 const output = z.object({
@@ -75,9 +75,9 @@ export function getPods(clusters: Clusters): Tool {
   return defineTool({
     name: "get_pods",
     title: "Pods",
-    description: "Pods as kubectl get pods -o wide shows them (STATUS has the reason: CrashLoopBackOff, " +
-      "ImagePullBackOff, Init:0/2), with how the last run ended, images, and counts by status; sick pods first. " +
-      "Then describe_pod for the cause.",
+    description:
+      "Pods as kubectl get pods -o wide shows them (STATUS has the reason, such as CrashLoopBackOff), " +
+      "how the last run ended, images, counts by status; sick pods first. Then describe_pod for the cause.",
     input,
     output,
     async run(args, { signal, progress }): Promise<Found> {

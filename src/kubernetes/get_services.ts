@@ -70,8 +70,8 @@ export function getServices(clusters: Clusters): Tool {
     name: "get_services",
     title: "Services",
     description:
-      "Services: type, addresses, ports, selector, ready and unready endpoints, and what is wrong: " +
-      "selects nothing, no pod ready, a port nobody has.",
+      "Type, addresses, ports, selector, ready and unready endpoints, and what is wrong: selects nothing, " +
+      "no pod ready, a port nobody has.",
     input,
     output,
     async run({ name, label_selector: labelSelector, limit, ...args }, { signal }): Promise<Found> {

@@ -15,7 +15,7 @@ const maxCell = 200;
 
 const input = z.strictObject({
   kind: z.string().min(1).max(253).describe(
-    "Any kind, as kubectl takes it: deploy, svc, cronjobs.batch, a CRD's plural",
+    "As kubectl takes it: deploy, cronjobs.batch, a CRD's plural",
   ),
   ...scopeInput,
   ...selectorInput,
@@ -50,8 +50,7 @@ export function listResources(clusters: Clusters): Tool {
     name: "list_resources",
     title: "List any kind",
     description:
-      "Objects of any kind, custom ones included, in kubectl's columns. For pods, services, deployments, nodes and " +
-      "events the get_ tools say more.",
+      "Objects of any kind, custom ones included, in kubectl's columns. Where there is a get_ tool it says more.",
     input,
     output,
     async run(

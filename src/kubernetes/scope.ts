@@ -5,16 +5,16 @@ import { checkNamespace } from "./paths.ts";
 
 /** A context of the kubeconfig. */
 export const contextInput = z.string().max(500).optional()
-  .describe("Context; the default one unless given (list_contexts)");
+  .describe("From list_contexts; else the default");
 
 /** One namespace. */
 export const namespaceInput = z.string().max(253).optional()
-  .describe("Namespace; the context's own unless given");
+  .describe("The context's own unless given");
 
 /** The part of a tool's input that says where to look. */
 export const scopeInput = {
   namespace: namespaceInput,
-  all_namespaces: z.boolean().optional().describe("Look in all namespaces"),
+  all_namespaces: z.boolean().optional(),
   context: contextInput,
 };
 

@@ -15,7 +15,7 @@ import { type RankedServices, readServiceErrors, type ServiceErrors } from "./se
 import { readWorkload, type WorkloadReport } from "./workload.ts";
 
 const input = z.strictObject({
-  namespace: z.string().min(1).max(63).optional().describe("Only series and pods of this namespace"),
+  namespace: z.string().min(1).max(63).optional().describe("All unless given"),
   window: z.string().max(20).default("5m"),
   limit: z.int().min(1).max(200).default(20),
 });
@@ -59,8 +59,8 @@ export function rankServicesByErrorRate(sources: Sources): Tool {
     name: "rank_services_by_error_rate",
     title: "Services by error rate",
     description:
-      "Which service has the highest error rate? Every service that Prometheus counts requests of, with traffic and " +
-      "ratio of errors, worst first, and the state of the pods behind the worst ones.",
+      "Which service has the highest error rate? All that Prometheus counts requests of, with traffic and ratio of " +
+      "errors, worst first, and the pods behind the worst.",
     input,
     output,
     async run({ namespace, window: text, limit }, { signal, progress }): Promise<Found> {

@@ -18,10 +18,10 @@ import { wrap } from "./wrap.ts";
 
 const input = z.strictObject({
   service: z.string().min(1).max(200).describe(
-    "Its name in the cluster, and in Prometheus's job or service label",
+    "Its name as a workload, and as Prometheus's job or service label",
   ),
-  namespace: z.string().min(1).max(63).optional().describe("Kubernetes namespace; all unless given"),
-  window: z.string().max(20).default("15m").describe("How far back: 5m, 15m, 1h"),
+  namespace: z.string().min(1).max(63).optional().describe("All unless given"),
+  window: z.string().max(20).default("15m").describe("How far back, 1d at most"),
 });
 
 const output = z.object({
@@ -59,9 +59,9 @@ export function serviceHealthReport(sources: Sources, tools: ReadonlySet<string>
     name: "service_health_report",
     title: "Service health report",
     description:
-      "Is a service healthy, and if not, why? Reads workload, pods, last error lines, traffic, errors, latency against " +
-      "the day before, alerts, and recent activity and health of the database, all at once. Begins with a verdict and the " +
-      "findings that carry it, then evidence, what could not be seen, and the calls to make next. Start here.",
+      "Is a service healthy, and if not, why? Start here. Reads pods, their last error lines, traffic, errors, " +
+      "latency against the day before, alerts, activity and health of the database, all at once: a verdict, the findings " +
+      "that carry it, evidence, what was not seen, the calls to make next.",
     input,
     output,
     async run({ service, namespace, window: text }, { signal, progress }): Promise<Found> {
