@@ -43,6 +43,8 @@ export interface BoundedRequest {
   readonly timeoutMs: number;
   /** Bytes of the body, after decompression. */
   readonly maxBytes: number;
+  /** Called when the time is up: the connection may lead nowhere. */
+  readonly onTimeout?: () => void;
 }
 
 /** An answer whose body is still under way. Exactly one of its methods has to be called. */
@@ -68,6 +70,7 @@ export async function boundedFetch(url: URL, request: BoundedRequest): Promise<B
     if (request.signal.aborted) return request.signal.reason;
     if (error instanceof TransportFault) return error;
     if (deadline.signal.aborted) {
+      request.onTimeout?.();
       return new TransportFault("timeout", `there was no whole answer within ${timeoutMs / 1000} s`);
     }
     return explainFailure(error);

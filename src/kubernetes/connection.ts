@@ -4,6 +4,7 @@
  */
 import { reasonOf } from "../common/env.ts";
 import { CallError } from "../common/errors.ts";
+import { KeptHttpClient } from "../common/kept_http_client.ts";
 import { type Credentials, type CredentialSource, readMaterial } from "./credentials.ts";
 import type { KubeconfigCluster } from "./kubeconfig.ts";
 
@@ -27,7 +28,7 @@ export class Connection {
   readonly #credentials: CredentialSource;
   readonly #readFile: (path: string) => string;
   #authorityRead: { readonly pem: string | undefined; readonly at: number } | undefined;
-  #client: { readonly made: string; readonly client: Deno.HttpClient } | undefined;
+  readonly #client = new KeptHttpClient();
 
   constructor(
     context: string,
@@ -57,10 +58,14 @@ export class Connection {
     };
   }
 
+  /** A request over this client had no answer in time. */
+  forsake(client: Deno.HttpClient): void {
+    this.#client.forsake(client);
+  }
+
   /** Ends the connections. */
   close(): void {
-    this.#client?.client.close();
-    this.#client = undefined;
+    this.#client.close();
   }
 
   #base(): string {
@@ -103,25 +108,21 @@ export class Connection {
     }
     const authority = this.#authorityRead.pem;
     const proxy = this.#proxy();
-    const made = JSON.stringify([authority, certificate, proxy]);
-    if (this.#client?.made === made) return this.#client.client;
-    let client: Deno.HttpClient;
-    try {
-      client = Deno.createHttpClient({
-        ...(authority === undefined ? {} : { caCerts: [authority] }),
-        ...(proxy === undefined ? {} : { proxy }),
-        ...certificate,
-      });
-    } catch (error) {
-      throw this.#problem(
-        "its certificates can't be used: each must be PEM, and the key the certificate's own",
-        "an operator must correct the kubeconfig",
-        error,
-      );
-    }
-    this.#client?.client.close();
-    this.#client = { made, client };
-    return client;
+    return this.#client.current(JSON.stringify([authority, certificate, proxy]), () => {
+      try {
+        return Deno.createHttpClient({
+          ...(authority === undefined ? {} : { caCerts: [authority] }),
+          ...(proxy === undefined ? {} : { proxy }),
+          ...certificate,
+        });
+      } catch (error) {
+        throw this.#problem(
+          "its certificates can't be used: each must be PEM, and the key the certificate's own",
+          "an operator must correct the kubeconfig",
+          error,
+        );
+      }
+    });
   }
 
   #authority(): string | undefined {

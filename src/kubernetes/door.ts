@@ -209,6 +209,7 @@ export class Door {
           headers: requestHeaders(route.headers, accept, body),
           ...(body === undefined ? {} : { body }),
           client: route.client,
+          onTimeout: () => this.#connection.forsake(route.client),
           signal,
           timeoutMs: options.timeoutMs ?? this.#timeoutMs,
           maxBytes: options.maxBytes,

@@ -159,7 +159,7 @@ export class Database implements AsyncDisposable {
       signal.addEventListener("abort", onAbort);
       try {
         if (signal.aborted) onAbort();
-        return { session, beginning: await beginReading(session, timeoutMs) };
+        return { session, beginning: await beginReading(session, timeoutMs, { used }) };
       } catch (error) {
         this.#pool.give(session, Promise.resolve(false));
         if (!(used && session.failure !== undefined) || signal.aborted) throw error;

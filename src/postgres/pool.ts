@@ -6,6 +6,13 @@ import type { Session } from "./session.ts";
 /** How long a connection may wait for its next call: a restarted server or a new password needs no restart of ours. */
 const idleMs = 60_000;
 
+interface Idle {
+  readonly session: Session;
+  readonly timer: ReturnType<typeof setTimeout>;
+  /** By the wall clock: timers stand still while a computer sleeps, and the connection is dead when it wakes. */
+  readonly since: number;
+}
+
 interface Waiter {
   readonly take: () => void;
 }
@@ -28,7 +35,7 @@ export interface Lease {
 /** Hands sessions out. */
 export class Pool {
   readonly #options: PoolOptions;
-  readonly #idle: { readonly session: Session; readonly timer: ReturnType<typeof setTimeout> }[] = [];
+  readonly #idle: Idle[] = [];
   readonly #waiters: Waiter[] = [];
   readonly #ending = new Set<Promise<void>>();
   /** Given back, and not yet as new. */
@@ -50,7 +57,9 @@ export class Pool {
         const idle = this.#idle.pop();
         if (idle === undefined) break;
         clearTimeout(idle.timer);
-        if (idle.session.failure === undefined) return { session: idle.session, used: true };
+        const idleFor = Date.now() - idle.since;
+        const mayLive = idle.session.failure === undefined && idleFor >= 0 && idleFor <= idleMs;
+        if (mayLive) return { session: idle.session, used: true };
         this.#end(idle.session);
       }
       return { session: await this.#options.open(options.signal), used: false };
@@ -78,9 +87,11 @@ export class Pool {
       }, idleMs);
       // Waiting for its end must not keep a program alive.
       Deno.unrefTimer(Number(timer));
-      this.#idle.push({ session, timer });
+      this.#idle.push({ session, timer, since: Date.now() });
     } else {
       this.#end(session);
+      // What ended one without its doing, such as a network that was changed, may have ended those that are silent.
+      if (session.failure?.callError.kind === "unavailable") this.#endIdle();
     }
     this.#next();
   }
@@ -98,11 +109,15 @@ export class Pool {
   /** Ends all sessions that are given back, and waits for the ends of those that were thrown away. */
   async clear(): Promise<void> {
     await Promise.all(this.#returning);
+    this.#endIdle();
+    await Promise.all(this.#ending);
+  }
+
+  #endIdle(): void {
     for (const { session, timer } of this.#idle.splice(0)) {
       clearTimeout(timer);
       this.#end(session);
     }
-    await Promise.all(this.#ending);
   }
 
   #end(session: Session): void {

@@ -50,11 +50,17 @@ const beginSql = `select pg_catalog.current_setting('transaction_read_only') as 
 /**
  * Begins, and takes a snapshot: from then on the transaction can't be made a writing one. The formats are set so that
  * values print as documented whatever the role's settings, except for the time zone, which is the role's to choose.
+ * `used`: the session has been idle, and may lead nowhere by now; a server that is there answers this at once, while
+ * a pooler may have no connection free.
  */
-export async function beginReading(session: Session, statementTimeoutMs: number): Promise<Beginning> {
+export async function beginReading(
+  session: Session,
+  statementTimeoutMs: number,
+  { used = false }: { readonly used?: boolean } = {},
+): Promise<Beginning> {
   const timeout = Math.ceil(statementTimeoutMs);
   const reader = new RowReader(oneRow);
-  const timeoutMs = statementTimeoutMs + graceMs;
+  const timeoutMs = used && session.direct ? graceMs : statementTimeoutMs + graceMs;
   try {
     // Nothing of the caller's is sent before both have succeeded.
     await Promise.all([

@@ -87,6 +87,7 @@ export class Connection {
     const body = form?.toString() ?? "";
     if (method === "POST") headers.set("Content-Type", "application/x-www-form-urlencoded");
     else url.search = body;
+    const client = this.#client.current();
     const request = {
       method,
       headers,
@@ -94,7 +95,8 @@ export class Connection {
       signal: options.signal,
       timeoutMs: Math.min(options.timeoutMs ?? timeoutMs, timeoutMs),
       maxBytes: maxAnswerBytes,
-      client: this.#client.current(),
+      client,
+      onTimeout: () => this.#client.forsake(client),
     };
     try {
       // The runtime asks again where a kept connection turns out to be closed; nothing else is ever asked twice.

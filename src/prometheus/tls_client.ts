@@ -1,5 +1,6 @@
 /** The runtime's client for one Prometheus, with the certificates as they stand in their files now. */
 import { CallError, StartError } from "../common/errors.ts";
+import { KeptHttpClient } from "../common/kept_http_client.ts";
 import type { TlsFiles } from "./settings.ts";
 
 /** Connections kept open for the next request. */
@@ -8,7 +9,7 @@ const idleConnections = 8;
 /** Makes a new client when a file has changed. */
 export class TlsClient {
   readonly #tls: TlsFiles;
-  #made: { readonly client: Deno.HttpClient; readonly from: string } | undefined;
+  readonly #kept = new KeptHttpClient();
 
   /** Throws {@linkcode StartError} for files that no connection can be made with. */
   constructor(tls: TlsFiles) {
@@ -26,16 +27,16 @@ export class TlsClient {
   current(): Deno.HttpClient {
     const [authority, cert, key] = [this.#tls.authority(), this.#tls.certificate(), this.#tls.key()];
     const from = JSON.stringify([authority, cert, key]);
-    if (this.#made?.from === from) return this.#made.client;
-    const client = create(authority, cert, key);
-    this.#made?.client.close();
-    this.#made = { client, from };
-    return client;
+    return this.#kept.current(from, () => create(authority, cert, key));
+  }
+
+  /** A request over this client had no answer in time. */
+  forsake(client: Deno.HttpClient): void {
+    this.#kept.forsake(client);
   }
 
   close(): void {
-    this.#made?.client.close();
-    this.#made = undefined;
+    this.#kept.close();
   }
 }
 
