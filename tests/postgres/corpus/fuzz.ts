@@ -7,7 +7,8 @@ import { CallError } from "../../../src/common/errors.ts";
 import { authorize, inspect } from "../../../src/postgres/guard.ts";
 import type { TestPostgres } from "../../support/postgres.ts";
 import { generate, type KnownFunction } from "./generate.ts";
-import { catalogueOf, connect, reading, state } from "./server.ts";
+import { difference, Oracle } from "./oracle.ts";
+import { transactionCatalogue } from "./server.ts";
 
 /** What came of the statements. */
 export interface FuzzReport {
@@ -17,86 +18,81 @@ export interface FuzzReport {
   readonly ran: number;
 }
 
-/** How many statements are between two looks at the state. */
+/** How many statements are between two looks at what is outside of the session. */
 const batch = 2_000;
 
-/** Throws when a defect shows: another error than {@linkcode CallError}, or a state that is not the same afterwards. */
+/** Throws when a defect shows: another error than {@linkcode CallError}, or something that the oracle sees. */
 export async function fuzz(
   server: TestPostgres,
   seed: number,
   count: number,
   progress: (report: FuzzReport) => void = () => {},
 ): Promise<FuzzReport> {
-  const sql = connect(server, "postgres");
+  await using oracle = await Oracle.start(server);
   const report = { statements: 0, accepted: 0, ran: 0 };
-  try {
-    const functions = await sql<KnownFunction[]>`
-      select case when n.nspname in ('pg_catalog', 'public') then quote_ident(p.proname)
-          else quote_ident(n.nspname) || '.' || quote_ident(p.proname) end as name,
-        array_to_json(array(select format_type(t, null) from unnest(p.proargtypes) t)) as arguments
-      from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-      where p.prokind <> 'p' order by 1, 2::text`;
-    const known = functions.map(({ name, arguments: types }) => ({
-      name,
-      arguments: typeof types === "string" ? JSON.parse(types) : types,
-    }));
-    /** What the session itself would keep of a statement. A library that is loaded only brings settings with a dot. */
-    const session = async () =>
-      JSON.stringify([
-        await sql`select name, setting from pg_settings where name not like '%.%' order by name`,
-        await sql`select locktype, mode, relation from pg_locks where pid = pg_backend_pid() and mode <> 'AccessShareLock'
-          and locktype <> 'virtualxid'`,
-        await sql`select count(*) from pg_prepared_statements where not from_sql is false`,
-        await sql`select pg_listening_channels()`,
-      ]);
-    const look = async () => await state(server) + await session();
-    let before = await look();
-    let recent: string[] = [];
-    for (const text of generate(seed, count, known)) {
-      if (await attempt(text)) recent.push(text);
-      if (++report.statements % batch === 0 || report.statements === count) {
-        const after = await look();
-        if (after !== before) {
-          throw new Error(`${difference(before, after)} changed after one of:\n${recent.join("\n")}`);
-        }
-        before = after;
-        recent = [];
-        progress({ ...report });
+  const functions = await knownFunctions(oracle);
+  let before = await oracle.look();
+  let end = await oracle.logEnd();
+  let recent: string[] = [];
+  for (const text of generate(seed, count, functions)) {
+    if (await attempt(text)) recent.push(text);
+    if (++report.statements % batch === 0 || report.statements === count) {
+      const after = [await oracle.look(), ...await oracle.kept()].join();
+      const written = await oracle.written(end);
+      if (after !== before || written.length > 0) {
+        const what = after === before ? `The log got ${written}` : `${difference(before, after)} changed`;
+        throw new Error(`${what} after one of:\n${recent.join("\n")}`);
       }
+      before = after;
+      end = await oracle.logEnd();
+      recent = [];
+      progress({ ...report });
     }
-  } finally {
-    await sql.end();
   }
   return report;
 
   /** Whether the guard accepted it. */
   async function attempt(text: string): Promise<boolean> {
-    let passed = false;
+    let inspected;
     try {
-      await reading(sql, async (transaction) => {
-        const inspected = inspect(text);
-        await authorize(inspected, catalogueOf(transaction), { allowFunctions: [] });
-        passed = true;
-        report.accepted++;
-        await transaction.unsafe("set local statement_timeout = 300");
-        await transaction.unsafe(text);
-        report.ran++;
-      });
+      inspected = inspect(text);
     } catch (error) {
-      const isServers = error instanceof Error && error.name === "PostgresError";
-      if (!(error instanceof CallError) && !isServers) throw new Error(`on: ${text}`, { cause: error });
-      // A read-only transaction that had to refuse a write is one that the guard should have refused.
-      const code = isServers && "code" in error ? String(error.code) : "";
-      assert.notEqual(code, "25006", `the guard accepted a write: ${text}`);
+      return refused(error, text);
     }
-    return passed;
+    await oracle.begin();
+    try {
+      await authorize(inspected, transactionCatalogue(oracle.sql), { allowFunctions: [] });
+    } catch (error) {
+      await oracle.sql.unsafe("rollback");
+      return refused(error, text);
+    }
+    report.accepted++;
+    const { seen, error } = await oracle.run(text);
+    assert.deepEqual(seen, [], `the guard accepted: ${text}`);
+    // A read-only transaction that had to refuse a write is one that the guard should have refused.
+    assert.notEqual(error?.code, "25006", `the guard accepted a write: ${text}`);
+    if (error === undefined) report.ran++;
+    return true;
   }
 }
 
-/** Where two states begin to differ, and how. */
-function difference(before: string, after: string): string {
-  let at = 0;
-  while (before[at] === after[at]) at++;
-  const around = (text: string) => text.slice(Math.max(0, at - 100), at + 100);
-  return `"${around(before)}" to "${around(after)}"`;
+/** False, where the guard or the server's catalogue refused; else a defect. */
+function refused(error: unknown, text: string): false {
+  const isServers = error instanceof Error && error.name === "PostgresError";
+  if (!(error instanceof CallError) && !isServers) throw new Error(`on: ${text}`, { cause: error });
+  return false;
+}
+
+async function knownFunctions({ sql }: Oracle): Promise<KnownFunction[]> {
+  const functions = await sql<(KnownFunction & { readonly arguments: readonly string[] | string })[]>`
+    select case when n.nspname in ('pg_catalog', 'public') then quote_ident(p.proname)
+        else quote_ident(n.nspname) || '.' || quote_ident(p.proname) end as name, p.prokind as kind,
+      array_to_json(array(select format_type(t, null) from unnest(p.proargtypes) t)) as arguments
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where p.prokind <> 'p' order by 1, 3::text`;
+  return functions.map(({ name, kind, arguments: types }) => ({
+    name,
+    kind,
+    arguments: typeof types === "string" ? JSON.parse(types) : types,
+  }));
 }

@@ -3,12 +3,16 @@
  * server's functions and the fixture's names, and mixes what reads with what writes.
  */
 import { ALLOWED } from "./allow.ts";
+import { SEEN_INSIDE, SEEN_OUTSIDE, UNSEEN } from "./hostile.ts";
 import { REFUSED_BY_CATALOGUE, REFUSED_BY_PARSE } from "./refuse.ts";
+import { ANY_LITERALS, literalsOf } from "./typed_literals.ts";
 
 /** A function of the server: its name as SQL writes it, and the types of its arguments. */
 export interface KnownFunction {
   readonly name: string;
   readonly arguments: readonly string[];
+  /** pg_proc.prokind */
+  readonly kind: string;
 }
 
 /** mulberry32: small, and the same everywhere. */
@@ -35,10 +39,18 @@ export function* generate(
     return item;
   };
   const chance = (part: number) => random() < part;
-  const corpus = [...ALLOWED, ...REFUSED_BY_CATALOGUE, ...REFUSED_BY_PARSE];
+  const corpus = [
+    ...ALLOWED,
+    ...REFUSED_BY_CATALOGUE,
+    ...REFUSED_BY_PARSE,
+    ...SEEN_INSIDE,
+    ...SEEN_OUTSIDE,
+    ...Object.keys(UNSEEN),
+  ];
   const grammar = new Grammar(pick, chance, functions);
   for (let made = 0; made < count; made++) {
-    yield chance(0.6) ? grammar.statement() : mutate(pick, chance, corpus);
+    if (chance(0.35)) yield grammar.plainCall();
+    else yield chance(0.55) ? grammar.statement() : mutate(pick, chance, corpus);
   }
 }
 
@@ -68,7 +80,7 @@ const literals = [
   "now()",
   "'1 day'::interval",
   "'\\x00'::bytea",
-  "'/etc/passwd'",
+  "'watched/file.txt'",
   "'select 1'",
   "array[1, 2]",
   "row(1, 'a')",
@@ -116,6 +128,23 @@ class Grammar {
     }
     if (chance(0.03)) return `show ${this.#pick(["all", "work_mem", "is_superuser", "x.y"])}`;
     return select;
+  }
+
+  /** One function, called so that it runs: with values of the types that it wants. */
+  plainCall(): string {
+    const [pick, chance] = [this.#pick, this.#chance];
+    const call = this.#call(0);
+    return pick([
+      `select ${call}`,
+      `select ${call}`,
+      `select * from ${call} as x`,
+      `select ${call} from users u limit 3`,
+      `select ${call} is null, ${this.#call(0)} is null`,
+      `select count(*) from users u where (${call}) is not null`,
+      `select ${call}::${pick(["text", "int", "jsonb", "regclass"])}`,
+      `explain analyze select ${call}`,
+      `select ${call} ${pick(["=", "||", "->", "<"])} ${chance(0.5) ? this.#call(0) : pick(ANY_LITERALS)}`,
+    ]);
   }
 
   #select(depth: number): string {
@@ -204,9 +233,13 @@ class Grammar {
   }
 
   #call(depth: number): string {
-    const { name, arguments: types } = this.#function();
-    const args = types.map((type) => this.#chance(0.8) ? `null::${type}` : this.#expression(depth - 1));
-    return `${this.#chance(0.2) ? "pg_catalog." : ""}${name}(${args.join(", ")})`;
+    const { name, arguments: types, kind } = this.#function();
+    const args = types.map((type) => {
+      if (this.#chance(0.2)) return `null::${type}`;
+      return depth > 0 && this.#chance(0.3) ? this.#expression(depth - 1) : this.#pick(literalsOf(type));
+    });
+    const schema = !name.includes(".") && this.#chance(0.1) ? "pg_catalog." : "";
+    return `${schema}${name}(${args.join(", ")})${kind === "w" ? " over ()" : ""}`;
   }
 
   #function(): KnownFunction {

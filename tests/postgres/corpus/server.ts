@@ -24,6 +24,12 @@ export function server(): Promise<TestPostgres> {
         "shared_preload_libraries = 'pg_stat_statements'",
         "timezone = 'Asia/Kathmandu'",
         "autovacuum = off",
+        // What statements do to the log, to slots and to prepared transactions can be seen only where there are some.
+        "wal_level = logical",
+        "max_prepared_transactions = 2",
+        "logging_collector = on",
+        "checkpoint_timeout = 1d",
+        "wal_keep_size = 1GB",
       ],
     });
     const admin = connect(server, "postgres", "postgres");
@@ -38,7 +44,12 @@ export function server(): Promise<TestPostgres> {
   })();
 }
 
-export function connect(server: TestPostgres, user: string, database = DATABASE): postgres.Sql {
+export function connect(
+  server: TestPostgres,
+  user: string,
+  database = DATABASE,
+  settings: Readonly<Record<string, string>> = {},
+): postgres.Sql {
   return postgres({
     host: `${server.socket}/.s.PGSQL.${server.port}`,
     path: `${server.socket}/.s.PGSQL.${server.port}`,
@@ -46,7 +57,10 @@ export function connect(server: TestPostgres, user: string, database = DATABASE)
     database,
     max: 1,
     onnotice: () => {},
+    connection: settings,
     fetch_types: false,
+    // As PostgreSQL prints it.
+    types: { bytea: { to: 17, from: [17], serialize: String, parse: String } },
   });
 }
 
@@ -81,6 +95,11 @@ export async function reading<T>(
 }
 
 export function catalogueOf(transaction: postgres.TransactionSql): Catalogue {
+  return transactionCatalogue(transaction);
+}
+
+/** The catalogue as a session sees it that has begun a transaction. */
+export function transactionCatalogue(transaction: Pick<postgres.Sql, "unsafe">): Catalogue {
   return {
     query: async (text, parameters = [], { keep = false } = {}) =>
       [...await transaction.unsafe(text, [...parameters], { prepare: keep })] as Record<
@@ -120,14 +139,10 @@ export async function state(server: TestPostgres): Promise<string> {
       await sql`select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.relkind in ('r', 'm', 'S') and (n.nspname in ('public', 'trap') or n.nspname = 'pg_catalog' and c.relname not in ('pg_statistic', 'pg_largeobject'))
       order by 1`;
-    for (const { name } of relations) {
-      rows.push(
-        name,
-        await sql.unsafe(
-          `select count(*), md5(coalesce(string_agg(md5(x::text), '' order by md5(x::text)), '')) from (select * from ${name}) x`,
-        ),
-      );
-    }
+    const sums = relations.map(({ name }) =>
+      `select '${name}' as name, count(*), md5(coalesce(string_agg(md5(x::text), '' order by md5(x::text)), '')) from (select * from ${name}) x`
+    );
+    rows.push(await sql.unsafe(sums.join(" union all ")));
     rows.push(
       await sql`select name, setting from pg_settings where name not in ('application_name', 'transaction_read_only') order by 1`,
     );
