@@ -3,6 +3,12 @@
 /** Different expressions of indexes, checks and the like, with functions of a user's own, that are read. */
 export const MAX_EXPRESSIONS = 500;
 
+/** Whether an object belongs to an extension: one look into an index, however many extensions there are. */
+export function isMember(catalogue: string, oid: string): string {
+  return `exists (select from pg_catalog.pg_depend e
+    where e.classid = 'pg_catalog.${catalogue}'::regclass and e.objid = ${oid} and e.deptype = 'e')`;
+}
+
 /** Selects from the parts of the query in `resolve_sql.ts`. */
 export const resolveColumns = `select
   current_setting('standard_conforming_strings') as standard_conforming_strings,
@@ -29,7 +35,7 @@ export const resolveColumns = `select
       join pg_catalog.pg_language l on l.oid = p.prolang,
       lateral (select case
         when p.oid < 16384 then 'builtin'
-        when (('pg_catalog.pg_proc'::regclass)::oid, p.oid) in (select classid, objid from member) then 'extension'
+        when ${isMember("pg_proc", "p.oid")} then 'extension'
         else 'user' end as origin) o
   ) x)::text as functions,
   (select json_agg(x) from (
@@ -65,7 +71,7 @@ export const resolveColumns = `select
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace,
       lateral (select case
         when c.oid < 16384 then 'builtin'
-        when (('pg_catalog.pg_class'::regclass)::oid, c.oid) in (select classid, objid from member) then 'extension'
+        when ${isMember("pg_class", "c.oid")} then 'extension'
         else 'user' end as origin) o
   ) x)::text as relations,
   (select json_agg(oid::text) from reached)::text as reached,

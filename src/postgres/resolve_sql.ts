@@ -1,4 +1,4 @@
-import { resolveColumns } from "./resolve_columns_sql.ts";
+import { isMember, resolveColumns } from "./resolve_columns_sql.ts";
 
 /**
  * The one query that resolves names: `$1` is a JSON text of `path` (names of schemas),
@@ -26,9 +26,6 @@ temporary as (
   union all
   select pg_my_temp_schema(), -1 where pg_my_temp_schema() <> 0 and pg_my_temp_schema() not in (select oid from path)
 ),
-member as (
-  select classid, objid from pg_catalog.pg_depend where deptype = 'e' and refclassid = 'pg_catalog.pg_extension'::regclass
-),
 wanted as (
   select k.kind, x.item->>'s' as schema, x.item->>'n' as name, (x.item->>'d')::boolean as descend, x.position as index, n.oid as namespace
   from request, unnest(array['functions','operators','types','relations']) as k(kind),
@@ -50,11 +47,11 @@ operator as (
     join pg_catalog.pg_operator o on o.oprname = w.name::name
     left join path on path.oid = o.oprnamespace
   where o.oid >= 16384 and case when w.schema is null then path.oid is not null else o.oprnamespace = w.namespace end
-    and (('pg_catalog.pg_operator'::regclass)::oid, o.oid) not in (select classid, objid from member)
+    and not ${isMember("pg_operator", "o.oid")}
 ),
 usercast as (
   select c.* from pg_catalog.pg_cast c
-  where c.oid >= 16384 and (('pg_catalog.pg_cast'::regclass)::oid, c.oid) not in (select classid, objid from member)
+  where c.oid >= 16384 and not ${isMember("pg_cast", "c.oid")}
 ),
 relation as (
   select distinct on (w.index) w.index, w.descend, c.oid
@@ -104,7 +101,8 @@ evaluated as (
     select from pg_catalog.pg_depend d
     where d.classid = s.classid and d.objid = s.objid and d.refobjid >= 16384
       and d.refclassid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_type'::regclass)
-      and (d.refclassid, d.refobjid) not in (select classid, objid from member)
+      and not exists (
+        select from pg_catalog.pg_depend e where e.classid = d.refclassid and e.objid = d.refobjid and e.deptype = 'e')
   )
 ),
 -- What an aggregate calls; its sort operator is used where an index gives the least or greatest at once.
@@ -159,29 +157,36 @@ reached(oid) as (
 ),
 usertype as (
   select t.* from reached join pg_catalog.pg_type t on t.oid = reached.oid
-  where (('pg_catalog.pg_type'::regclass)::oid, t.oid) not in (select classid, objid from member)
+  where not ${isMember("pg_type", "t.oid")}
 ),
--- Families that can have something of a user's own in them: rows that PostgreSQL brings name nothing but its own.
-userfamily as (
-  select opcfamily as oid from pg_catalog.pg_opclass where oid >= 16384
-  union
-  select amprocfamily from pg_catalog.pg_amproc where oid >= 16384
-  union
-  select amopfamily from pg_catalog.pg_amop where oid >= 16384
+-- Classes of a user's own with all that their families call, and what of a user's own is in a family that is not: rows
+-- that PostgreSQL brings name nothing but its own. By index, as extensions bring hundreds of them.
+ownclass as (
+  select c.* from pg_catalog.pg_opclass c
+  where c.oid >= 16384 and not ${isMember("pg_opclass", "c.oid")}
+),
+ownmember as (
+  select m.family, m.function
+  from (
+    select p.amprocfamily as family, p.amproc::oid as function from pg_catalog.pg_amproc p where p.oid >= 16384
+    union
+    select m.amopfamily, o.oprcode::oid
+    from pg_catalog.pg_amop m join pg_catalog.pg_operator o on o.oid = m.amopopr where m.oid >= 16384
+  ) m
+  where m.function >= 16384 and not ${isMember("pg_proc", "m.function")}
 ),
 userclass as (
   select c.oid, c.opcname, c.opcintype, c.opcdefault, f.function
-  from pg_catalog.pg_opclass c
-    join (
-      select p.amprocfamily as family, p.amproc::oid as function
-      from userfamily u join pg_catalog.pg_amproc p on p.amprocfamily = u.oid
+  from ownclass c,
+    lateral (
+      select p.amproc::oid as function from pg_catalog.pg_amproc p where p.amprocfamily = c.opcfamily
       union
-      select m.amopfamily, o.oprcode::oid
-      from userfamily u join pg_catalog.pg_amop m on m.amopfamily = u.oid
-        join pg_catalog.pg_operator o on o.oid = m.amopopr
-    ) f on f.family = c.opcfamily
-  where c.oid >= 16384 and (('pg_catalog.pg_opclass'::regclass)::oid, c.oid) not in (select classid, objid from member)
-    or f.function >= 16384 and (('pg_catalog.pg_proc'::regclass)::oid, f.function) not in (select classid, objid from member)
+      select o.oprcode::oid from pg_catalog.pg_amop m join pg_catalog.pg_operator o on o.oid = m.amopopr
+      where m.amopfamily = c.opcfamily
+    ) f
+  union
+  select c.oid, c.opcname, c.opcintype, c.opcdefault, m.function
+  from ownmember m join pg_catalog.pg_opclass c on c.opcfamily = m.family
 ),
 typefunction as (
   select t.oid as type, f.oid as function from usertype t,
