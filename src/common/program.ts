@@ -6,7 +6,7 @@ import { Environment } from "./env.ts";
 import { StartError } from "./errors.ts";
 import { helpText } from "./help.ts";
 import { readHttpSettings } from "./http/settings.ts";
-import type { HttpFront, HttpOptions } from "./http/serve.ts";
+import type { HttpFront, HttpLimits, HttpOptions } from "./http/serve.ts";
 import { createLogger, describeError, flushStderr, type Logger, logLevels, writeStderr } from "./log.ts";
 import { type Limit, limitsText, pluginsOf, withLimits } from "./limits_resource.ts";
 import { giveUpPermissions } from "./permissions.ts";
@@ -119,11 +119,18 @@ const flushGraceMs = 500;
 const closeGraceMs = 5_000;
 const stopSignals: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 
-/** Runs a program to its end and exits: 0, 1 when a check found something, 2 when it can't start. */
-export async function runProgram(program: Program, args: readonly string[] = Deno.args): Promise<never> {
+/**
+ * Runs a program to its end and exits: 0, 1 when a check found something or when it had to end by itself, 2 when it
+ * can't start.
+ */
+export async function runProgram(
+  program: Program,
+  args: readonly string[] = Deno.args,
+  limits: HttpLimits = {},
+): Promise<never> {
   let code = 2;
   try {
-    code = await run(program, args);
+    code = await run(program, args, limits);
   } catch (error) {
     if (error instanceof StartError) writeStderr(`${program.name}: ${error.message}`);
     else writeStderr(`${program.name}: cannot start: ${describeError(error)}`);
@@ -132,7 +139,7 @@ export async function runProgram(program: Program, args: readonly string[] = Den
   Deno.exit(code);
 }
 
-async function run(program: Program, args: readonly string[]): Promise<number> {
+async function run(program: Program, args: readonly string[], limits: HttpLimits): Promise<number> {
   const command = parseCommand(args);
   if (command.name === "help") return print(helpText(program));
   if (command.name === "version") return print(`${program.name} ${version}`);
@@ -166,9 +173,14 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
   const audit = command.name === "check" ? undefined : openAuditLog(auditDestination);
   const backend = await program.open(environment, log);
   const { usesUnixSocket = false, startsPlugins = false } = backend;
-  const http = command.http === undefined
-    ? undefined
-    : await openHttp({ program: program.name, address: command.http, settings: httpSettings, backend, log });
+  const http = command.http === undefined ? undefined : await openHttp({
+    program: program.name,
+    address: command.http,
+    settings: httpSettings,
+    backend,
+    log,
+    limits,
+  });
   const files = environment.usesFiles || http?.usesFiles === true;
   const givenUp = giveUpPermissions({ files, socket: usesUnixSocket, plugins: startsPlugins }, log);
   if (audit === undefined) {
@@ -204,14 +216,15 @@ async function run(program: Program, args: readonly string[]): Promise<number> {
     ? backend
     : { ...backend, resources: withLimits(backend.resources, uri, describeLimits) };
   const makeServer = serverFactory({ ...program, instructions, version }, offered, pipeline);
+  let endedInOrder = true;
   if (http === undefined) {
     await serveOverStdio({ program: program.name, makeServer, pipeline, log, stopSignals });
   } else {
-    await http.serve({ makeServer, pipeline, stopSignals });
+    endedInOrder = await http.serve({ makeServer, pipeline, stopSignals });
   }
   await settledWithin(backend.close(), closeGraceMs);
   audit.close();
-  return 0;
+  return endedInOrder ? 0 : 1;
 }
 
 /** The whole numbers among a program's variables; a port bounds nothing. */

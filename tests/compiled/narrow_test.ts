@@ -2,8 +2,9 @@ import assert from "@std/assert";
 import { buildProgram } from "../../scripts/build.ts";
 import { narrow, permissionFlags, permissionSet } from "../../scripts/permissions.ts";
 import { programs } from "../../scripts/programs.ts";
-import { RawClient } from "../support/mcp.ts";
+import { RawClient, runProgramToEnd } from "../support/mcp.ts";
 import { postgresAvailable } from "../support/postgres.ts";
+import { freePort } from "../support/real_program.ts";
 import { createProgramDatabase } from "../support/program_database.ts";
 
 Deno.test({
@@ -18,7 +19,8 @@ Deno.test({
       const output = `${folder}/postgres-mcp`;
       const audit = `${folder}/audit.jsonl`;
       const { host, port } = database.server;
-      let set = narrow(permissionSet("postgres"), "net", [`${host}:${port}`]);
+      const served = freePort();
+      let set = narrow(permissionSet("postgres"), "net", [`${host}:${port}`, `${host}:${served}`]);
       set = narrow(narrow(set, "read", []), "write", [audit]);
       await buildProgram({ program, flags: permissionFlags(set), target: undefined, output, say: () => {} });
       const command = { command: output, args: [] };
@@ -48,6 +50,15 @@ Deno.test({
           assert.deepEqual((await client.request("ping")).result, {});
         });
       }
+      await t.step("over HTTP it needs 127.0.0.1 too, and says so", async () => {
+        const ended = await runProgramToEnd({
+          command: { command: output, args: ["--http", `${host}:${served}`] },
+          variables: { ...database.variables, AUDIT_LOG: audit },
+          plain: true,
+        });
+        assert.equal(ended.code, 2);
+        assert.match(ended.stderr, /Cannot listen on 127\.0\.0\.1:0: .*--net must name .* 127\.0\.0\.1/);
+      });
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

@@ -4,7 +4,16 @@ import type { CallObserver } from "../pipeline.ts";
 import type { BackendGauge } from "../program.ts";
 import { version } from "../version.ts";
 
-const httpRefusals = ["host", "origin", "unauthorized", "unverified", "overload", "draining"] as const;
+const httpRefusals = [
+  "host",
+  "origin",
+  "unauthorized",
+  "unverified",
+  "overload",
+  "draining",
+  /** A connection, not a request: all that there may be are open and in use. */
+  "connections",
+] as const;
 
 /** Why a request got no further. */
 export type HttpRefusal = typeof httpRefusals[number];
@@ -16,6 +25,8 @@ export interface MetricsOptions {
   readonly tools: readonly string[];
   /** Requests to `/mcp` that are being answered now. */
   readonly exchanges: () => number;
+  /** Connections of clients that are open. */
+  readonly connections: () => number;
   readonly gauges: () => readonly BackendGauge[];
 }
 
@@ -88,6 +99,7 @@ export class HttpMetrics implements CallObserver {
     }
     for (const reason of httpRefusals) this.#refusals.inc({ reason }, 0);
     gaugeOf("mcp_http_exchanges", "Requests to /mcp that are being answered", options.exchanges, registers);
+    gaugeOf("mcp_http_connections", "Connections that are open", options.connections, registers);
     gaugeOf(
       "process_resident_memory_bytes",
       "Resident memory size in bytes",

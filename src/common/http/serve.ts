@@ -2,12 +2,13 @@
 import type { McpServer, Server } from "@modelcontextprotocol/server";
 import { StartError } from "../errors.ts";
 import { authority, isLoopback, type ListenAddress } from "../listen_address.ts";
-import { describeError, type Logger, writeStderr } from "../log.ts";
+import { type Logger, writeStderr } from "../log.ts";
 import type { CallObserver, Pipeline } from "../pipeline.ts";
 import type { Backend } from "../program.ts";
 import { plural } from "../units.ts";
 import { Admission } from "./admission.ts";
 import { Exchanges } from "./exchanges.ts";
+import { HttpServer, type ServerLimits } from "./http_server.ts";
 import { McpEndpoint } from "./mcp_endpoint.ts";
 import { HttpMetrics } from "./metrics.ts";
 import { OAuth } from "./oauth.ts";
@@ -25,6 +26,17 @@ export interface HttpOptions {
   readonly settings: HttpSettings;
   readonly backend: Backend;
   readonly log: Logger;
+  readonly limits?: HttpLimits;
+}
+
+/** Times in milliseconds and counts, where tests want others than the usual ones. */
+export interface HttpLimits extends Partial<ServerLimits> {
+  /** For the body of a request. */
+  readonly bodyMs?: number;
+  /** Between two comments on a stream on which nothing happens. */
+  readonly keepAliveMs?: number;
+  /** For calls in flight after SIGTERM. */
+  readonly drainMs?: number;
 }
 
 /** How calls are answered. */
@@ -38,7 +50,7 @@ export interface HttpServing {
 /** Calls under way at once; each may hold a message of 1 MB and its answer. */
 const maxExchanges = 64;
 /** Milliseconds that calls in flight get after SIGTERM, and for how long of that new ones are still taken. */
-const drainMs = 30_000;
+const usualDrainMs = 30_000;
 const newcomersMs = 10_000;
 /** Milliseconds after a call's own deadline in which its client may still fetch the answer. */
 const fetchMs = 30_000;
@@ -52,6 +64,7 @@ export class HttpFront {
   readonly #oauth: OAuth | undefined;
   readonly #exchanges = new Exchanges(maxExchanges);
   readonly #metrics: HttpMetrics;
+  #server: HttpServer | undefined;
 
   private constructor(options: HttpOptions, tokens: TokenFile | undefined) {
     const { settings, log, backend, program } = options;
@@ -62,6 +75,7 @@ export class HttpFront {
       program,
       tools: backend.tools.map((tool) => tool.name),
       exchanges: () => this.#exchanges.size,
+      connections: () => this.#server?.connections ?? 0,
       gauges: () => backend.gauges?.() ?? [],
     });
   }
@@ -94,13 +108,24 @@ export class HttpFront {
     return await this.#oauth?.check(say) ?? true;
   }
 
-  /** Serves until a signal says stop and the calls in flight have ended, or have had their time. */
-  async serve(serving: HttpServing): Promise<void> {
-    const { address, settings, backend, log, program } = this.#options;
+  /**
+   * Serves until a signal says stop and the calls in flight have ended, or have had their time; false when it had to
+   * end by itself, as nobody could connect any more.
+   */
+  async serve(serving: HttpServing): Promise<boolean> {
+    const { address, settings, backend, log, program, limits = {} } = this.#options;
+    const { drainMs = usualDrainMs, keepAliveMs, bodyMs } = limits;
     const exchanges = this.#exchanges;
     const drain = { isDraining: false, refusesCalls: false };
     const longestMs = backend.deadlineMs + fetchMs;
-    const endpoint = new McpEndpoint({ ...serving, exchanges, log, longestMs });
+    const endpoint = new McpEndpoint({
+      ...serving,
+      exchanges,
+      log,
+      longestMs,
+      ...(bodyMs === undefined ? {} : { bodyTimeoutMs: bodyMs }),
+      ...(keepAliveMs === undefined ? {} : { keepAliveMs }),
+    });
     const handler = routes({
       names: settings.names,
       admission: new Admission({ tokens: this.#tokens, accessTokens: this.#oauth, log }),
@@ -120,8 +145,20 @@ export class HttpFront {
       stopped.resolve();
     };
     for (const signal of serving.stopSignals) Deno.addSignalListener(signal, stop);
-    const server = listen(address, handler, log);
-    announce(program, authority({ ...address, port: server.addr.port }));
+    const server = new HttpServer({
+      address,
+      handler,
+      log,
+      limits,
+      turnedAway: () => this.#metrics.refused("connections"),
+    });
+    this.#server = server;
+    let isLost = false;
+    server.lost.then(() => {
+      isLost = true;
+      stop();
+    });
+    announce(program, authority({ ...address, port: server.port }));
     if (!isLoopback(address.hostname) && !settings.namesAreGiven) {
       log.warn(
         "only requests to loopback names are answered: set MCP_ALLOWED_HOSTS to the names that clients use",
@@ -135,7 +172,7 @@ export class HttpFront {
     const late = setTimeout(hurried.resolve, drainMs);
     await Promise.race([exchanges.idle(), hurried.promise]);
     // A call that comes over an open connection just now is still answered: no new connection is taken any more.
-    const closed = server.shutdown().catch(() => {});
+    const closed = server.shutdown();
     await settledWithin(closed, shutdownMs);
     await Promise.race([exchanges.idle(), hurried.promise]);
     clearTimeout(newcomers);
@@ -145,6 +182,8 @@ export class HttpFront {
     exchanges.abort();
     this.#tokens?.close();
     await settledWithin(closed, shutdownMs);
+    server.close();
+    return !isLost;
   }
 }
 
@@ -162,38 +201,6 @@ function requireCallersChecked(address: ListenAddress, settings: HttpSettings): 
 async function askBackend(backend: Backend, signal: AbortSignal): Promise<void> {
   if (backend.ready !== undefined) return await backend.ready(signal);
   if (!await backend.check(() => {})) throw new Error("the check found it wanting");
-}
-
-function listen(
-  { hostname, port }: ListenAddress,
-  handler: (request: Request) => Promise<Response>,
-  log: Logger,
-): Deno.HttpServer<Deno.NetAddr> {
-  try {
-    return Deno.serve({
-      hostname,
-      port,
-      onListen: () => {},
-      onError: (error) => {
-        log.error("a defect in serving a request", { error: describeError(error, true) });
-        return new Response(null, { status: 500 });
-      },
-    }, handler);
-  } catch (error) {
-    throw new StartError(`Cannot listen on ${authority({ hostname, port })}: ${reasonNotToListen(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-function reasonNotToListen(error: unknown): string {
-  if (error instanceof Deno.errors.AddrInUse) return "another program does";
-  if (error instanceof Deno.errors.AddrNotAvailable) return "this machine has no such address";
-  if (error instanceof Deno.errors.PermissionDenied) return "the operating system denies it";
-  if (error instanceof Deno.errors.NotCapable) {
-    return "this program was built without permission for it: --net must name the address";
-  }
-  return error instanceof Error && "code" in error ? String(error.code) : "the address can't be used";
 }
 
 /** Always said, and in JSON where no person reads it: with port 0 it is the only place that names the port. */

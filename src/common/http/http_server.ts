@@ -1,0 +1,106 @@
+/** The HTTP server as the rest of the program sees it: a port that connections come to, and requests that are answered. */
+import { StartError } from "../errors.ts";
+import { authority, type ListenAddress } from "../listen_address.ts";
+import { describeError, type Logger } from "../log.ts";
+import type { ConnectionLimits } from "./connection.ts";
+import { Connections } from "./connections.ts";
+import { InnerServer } from "./inner_server.ts";
+
+/** What may be held open, and for how long. */
+export type ServerLimits = ConnectionLimits & {
+  /** Connections that may be open at once. */
+  readonly maxConnections: number;
+};
+
+/** What is served, and where. */
+export interface ServerOptions {
+  readonly address: ListenAddress;
+  readonly handler: (request: Request) => Promise<Response>;
+  readonly log: Logger;
+  readonly limits?: Partial<ServerLimits>;
+  /** Called for a connection that was turned away, as there was no room. */
+  readonly turnedAway?: () => void;
+}
+
+/** Idle proxies keep a connection for up to ten minutes, and must be the ones who close it. */
+const usualLimits: ServerLimits = {
+  maxConnections: 512,
+  headMs: 10_000,
+  idleMs: 620_000,
+  writeMs: 30_000,
+  maxHeadBytes: 32_768,
+};
+
+/** Listens from the start. */
+export class HttpServer {
+  readonly port: number;
+  /** Resolves when nobody can connect any more, though nobody has shut it down. */
+  readonly lost: Promise<void>;
+  readonly #connections: Connections;
+  readonly #inner: InnerServer;
+
+  /** Throws {@linkcode StartError} when it can't listen. */
+  constructor({ address, handler, log, limits, turnedAway = () => {} }: ServerOptions) {
+    const listener = listen(address);
+    this.port = listener.addr.port;
+    try {
+      this.#inner = new InnerServer({ handler, connections: () => this.#connections, log });
+    } catch (error) {
+      listener.close();
+      throw notListening({ hostname: "127.0.0.1", port: 0 }, error);
+    }
+    this.#connections = new Connections(listener, {
+      limits: { ...usualLimits, ...limits },
+      server: this.#inner,
+      turnedAway,
+      log,
+    });
+    const broken = Promise.withResolvers<void>();
+    this.#connections.run().catch((error) => {
+      log.error("no connection can be taken any more", { error: describeError(error) });
+      broken.resolve();
+    });
+    this.lost = Promise.race([this.#inner.lost, broken.promise]);
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Takes no new connection, and resolves when those that are open have ended. */
+  async shutdown(): Promise<void> {
+    this.#connections.stop();
+    await this.#inner.shutdown();
+    await this.#connections.ended();
+  }
+
+  /** Closes what is open. */
+  close(): void {
+    this.#connections.close();
+  }
+}
+
+function listen(address: ListenAddress): Deno.TcpListener {
+  try {
+    return Deno.listen(address);
+  } catch (error) {
+    throw notListening(address, error);
+  }
+}
+
+function notListening(address: ListenAddress, error: unknown): StartError {
+  return new StartError(`Cannot listen on ${authority(address)}: ${reasonNotToListen(error)}`, {
+    cause: error,
+  });
+}
+
+function reasonNotToListen(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) return "another program does";
+  if (error instanceof Deno.errors.AddrNotAvailable) return "this machine has no such address";
+  if (error instanceof Deno.errors.PermissionDenied) return "the operating system denies it";
+  if (error instanceof Deno.errors.NotCapable) {
+    return "this program was built without permission for it: --net must name the address, and 127.0.0.1 for the server behind";
+  }
+  return error instanceof Error && "code" in error ? String(error.code) : "the address can't be used";
+}
