@@ -9,6 +9,7 @@ import { reasonOf } from "../common/env.ts";
 import type { PluginCredentials, PluginSource } from "./exec_plugin.ts";
 import { certificateExpiry, certificateUser, instant, jwtExpiry, jwtSubject } from "./expiry.ts";
 import type { KubeconfigUser, Material } from "./kubeconfig.ts";
+import { kubeconfigRenewal, pluginRenewal } from "./renewal.ts";
 
 /** What one request presents. */
 export interface Credentials {
@@ -22,6 +23,8 @@ export interface Credentials {
   readonly identity: string | undefined;
   /** What expires then, for a message. */
   readonly noun: "token" | "client certificate" | "credentials";
+  /** What to do once they are refused, for a message. */
+  readonly renewal: string;
 }
 
 /** Where credentials come from. */
@@ -58,7 +61,10 @@ export function credentialSource(
         if (world.plugin === undefined) throw new Error("a user with a plugin has no way to run it");
         const bad = refused !== undefined && refused === plugged?.credentials ? plugged.given : undefined;
         const given = await world.plugin({ refused: bad, signal });
-        if (plugged?.given !== given) plugged = { given, credentials: pluginCredentials(user, given) };
+        if (plugged?.given !== given) {
+          const renewal = pluginRenewal(user.exec, context);
+          plugged = { given, credentials: { ...pluginCredentials(user, given), renewal } };
+        }
         return plugged.credentials;
       }
       const now = world.now();
@@ -92,6 +98,7 @@ function readCredentials(context: string, user: KubeconfigUser, world: Credentia
     }
   };
   const headers = impersonationHeaders(user);
+  const renewal = kubeconfigRenewal(user, context);
   let expiresAt: number | undefined;
   let identity = user.username;
   let noun: Credentials["noun"] = "credentials";
@@ -129,7 +136,7 @@ function readCredentials(context: string, user: KubeconfigUser, world: Credentia
         expiresAt === undefined
           ? "there is no id-token in it"
           : `its id-token expired at ${instant(expiresAt)}`,
-        `an operator can renew it with: kubectl --context ${context} get namespaces; then start this program again`,
+        renewal,
       );
     }
     headers.push(["authorization", `Bearer ${idToken}`]);
@@ -143,7 +150,14 @@ function readCredentials(context: string, user: KubeconfigUser, world: Credentia
         "an operator must correct the kubeconfig",
       );
     }
-    return { headers, certificate: undefined, expiresAt, identity: user.impersonate?.user ?? identity, noun };
+    return {
+      headers,
+      certificate: undefined,
+      expiresAt,
+      identity: user.impersonate?.user ?? identity,
+      noun,
+      renewal,
+    };
   }
   const cert = read(user.clientCertificate, "client certificate");
   const key = read(user.clientKey, "client certificate's key");
@@ -153,10 +167,14 @@ function readCredentials(context: string, user: KubeconfigUser, world: Credentia
     expiresAt: token === undefined ? certificateExpiry(cert) : expiresAt,
     identity: user.impersonate?.user ?? (token === undefined ? certificateUser(cert) : identity),
     noun: token === undefined ? "client certificate" : noun,
+    renewal,
   };
 }
 
-function pluginCredentials(user: KubeconfigUser, given: PluginCredentials): Credentials {
+function pluginCredentials(
+  user: KubeconfigUser,
+  given: PluginCredentials,
+): Omit<Credentials, "renewal"> {
   return {
     headers: [
       ...impersonationHeaders(user),

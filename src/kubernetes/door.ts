@@ -248,9 +248,7 @@ export class Door {
     return new CallError(
       "unavailable",
       `Cannot log in to context ${JSON.stringify(this.#context)} as ${reason}`,
-      {
-        hint: "an operator must renew them in the kubeconfig, and then start this program again",
-      },
+      { hint: route.credentials.renewal },
     );
   }
 

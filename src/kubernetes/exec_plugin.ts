@@ -7,8 +7,11 @@
 import { abortable } from "../common/waiting.ts";
 import { basename } from "node:path";
 import { CallError } from "../common/errors.ts";
+import { visible } from "../common/visible.ts";
 import { readMaterial } from "./credentials.ts";
 import type { ExecPlugin, KubeconfigCluster } from "./kubeconfig.ts";
+import { redactText } from "./redact_text.ts";
+import { pluginRenewal } from "./renewal.ts";
 import { type PluginOutput, PluginRunError, runPlugin } from "./plugin_process.ts";
 
 /** What a plugin gave. */
@@ -41,19 +44,6 @@ export type PluginSource = (
 
 /** Credentials are renewed so long before they expire. */
 const earlyMs = 10_000;
-
-/** How to log in again where a plugin fails. */
-const logins: Readonly<Record<string, string>> = {
-  "aws": "aws sso login, or your usual login to AWS",
-  "aws-iam-authenticator": "aws sso login, or your usual login to AWS",
-  "gke-gcloud-auth-plugin": "gcloud auth login",
-  "gcloud": "gcloud auth login",
-  "kubelogin": "az login, or kubelogin's own login",
-  "kubectl-oidc_login": "kubectl oidc-login get-token with the kubeconfig's arguments",
-  "doctl": "doctl auth init",
-  "tsh": "tsh login",
-  "oci": "oci session authenticate",
-};
 
 /** The credentials of one plugin: run once for all that ask at the same time, and again when they expire. */
 export function pluginFor(plugin: ExecPlugin, world: PluginWorld): PluginSource {
@@ -111,7 +101,7 @@ async function obtain(
     );
   }
   const { state } = await Deno.permissions.query({ name: "run", command: plugin.command });
-  if (state !== "granted") throw problem("refused", notAllowed(name), notAllowedHint);
+  if (state !== "granted") throw problem("refused", notAllowed(name), notAllowedHint(plugin));
   let output: PluginOutput;
   try {
     output = await run(plugin.command, plugin.args, {
@@ -123,26 +113,28 @@ async function obtain(
     if (!(error instanceof PluginRunError)) throw error;
     switch (error.reason) {
       case "not_permitted":
-        throw problem("refused", notAllowed(name), notAllowedHint, error);
+        throw problem("refused", notAllowed(name), notAllowedHint(plugin), error);
       case "not_found":
         throw problem(
           "unavailable",
           `its credential plugin ${name} is not installed, or not on the PATH of this program`,
-          "an operator must install it, or start this program with a PATH that leads to it",
+          `an operator must install it${
+            installText(plugin)
+          }, or start this program with a PATH that leads to it`,
           error,
         );
       case "timeout":
         throw problem(
           "unavailable",
           `its credential plugin ${name} gave no answer within 30 s`,
-          loginHint(plugin, world),
+          pluginRenewal(plugin, world.context),
           error,
         );
       default:
         throw problem(
           "unavailable",
           `its credential plugin ${name} wrote too much`,
-          loginHint(plugin, world),
+          pluginRenewal(plugin, world.context),
           error,
         );
     }
@@ -151,7 +143,7 @@ async function obtain(
     throw problem(
       "unavailable",
       `its credential plugin ${name} failed with exit code ${output.code}`,
-      loginHint(plugin, world),
+      pluginRenewal(plugin, world.context),
     );
   }
   const credentials = readExecCredential(output.stdout, apiVersion);
@@ -159,7 +151,7 @@ async function obtain(
     throw problem(
       "unavailable",
       `its credential plugin ${name} gave no credentials`,
-      loginHint(plugin, world),
+      pluginRenewal(plugin, world.context),
     );
   }
   return credentials;
@@ -169,16 +161,18 @@ async function obtain(
 function notAllowed(name: string): string {
   return `its credential plugin ${name} is not on the PATH, or none of the programs that this one may start`;
 }
-const notAllowedHint =
-  "an operator must install it, start this program with a PATH that leads to it, or run a build whose run permission " +
-  "names it; a token or a client certificate needs none";
+function notAllowedHint(plugin: ExecPlugin): string {
+  return `an operator must install it${
+    installText(plugin)
+  }, start this program with a PATH that leads to it, or run ` +
+    "a build whose run permission names it; a token or a client certificate needs none";
+}
 
-function loginHint(plugin: ExecPlugin, { context }: PluginWorld): string {
-  const login = logins[basename(plugin.command).replace(/\.exe$/i, "")];
-  return `the credentials may have expired: run ${
-    login ?? `kubectl --context ${context} get namespaces`
-  } in a terminal, ` +
-    "then ask again";
+/** What the kubeconfig says about it, in brackets: one line, and none of it a credential. */
+function installText({ installHint }: ExecPlugin): string {
+  if (installHint === undefined) return "";
+  const text = visible(redactText(installHint.slice(0, 1_000)).trim().replace(/\s+/g, " "));
+  return ` (${text.length > 300 ? `${text.slice(0, 300)}…` : text})`;
 }
 
 /** The ExecCredential that a plugin is given: https://kubernetes.io/docs/reference/config-api/client-authentication.v1/ */

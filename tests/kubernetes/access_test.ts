@@ -103,6 +103,17 @@ test("a client certificate that has expired is named as such", async (kubernetes
         error.message,
         /Cannot log in to context "test" as its client certificate expired at \d{4}-/,
       );
+      assert.match(error.hint ?? "", /renew them in the kubeconfig, and then start this program again/);
+    },
+  );
+  const folder = await Deno.makeTempDir({ dir: kubernetes.folder });
+  await Deno.writeTextFile(`${folder}/c.crt`, cert);
+  await Deno.writeTextFile(`${folder}/c.key`, key);
+  await withUser(
+    { "client-certificate": `${folder}/c.crt`, "client-key": `${folder}/c.key` },
+    async (cluster) => {
+      const { hint } = await failure(cluster.list(podType, "default", options));
+      assert.match(hint ?? "", /renew the client certificate in the files .* read anew by the next call$/);
     },
   );
 });
@@ -113,6 +124,7 @@ test("a token's file is read again when the token is refused", async (kubernetes
   await withUser({ tokenFile, token: "never-used" }, async (cluster) => {
     const error = await failure(cluster.list(podType, "default", options));
     assert.match(error.message, /does not accept its credentials/);
+    assert.match(error.hint ?? "", /renew the token in the file .* read anew by the next call$/);
     assert.ok(!`${error.message}${error.hint}`.includes("an-old-token"));
     await Deno.writeTextFile(tokenFile, `${kubernetes.adminToken}\n`);
     assert.equal((await ask(kubernetes, cluster)).user.username, "token-admin");
@@ -126,6 +138,22 @@ test("a JSON Web Token that has expired is named as such", () => {
   return withUser({ token }, async (cluster) => {
     const error = await failure(cluster.list(podType, "default", options));
     assert.match(error.message, /its token expired at 2023-11-14 22:13:20 UTC/);
+  });
+});
+
+test("an id-token that has expired: kubectl renews it, and it is read at the start", () => {
+  const part = (value: unknown) =>
+    new TextEncoder().encode(JSON.stringify(value)).toBase64({ alphabet: "base64url" });
+  const token = `${part({ alg: "none" })}.${part({ sub: "jane", exp: 1_700_000_000 })}.c2ln`;
+  const provider = { name: "oidc", config: { "id-token": token, "refresh-token": "swordfish" } };
+  return withUser({ "auth-provider": provider }, async (cluster) => {
+    const error = await failure(cluster.list(podType, "default", options));
+    assert.match(error.message, /its id-token expired at 2023-11-14 22:13:20 UTC/);
+    assert.match(
+      error.hint ?? "",
+      /run kubectl --context test get namespaces .*; then start this program again$/,
+    );
+    assert.ok(!`${error.message}${error.hint}`.includes("swordfish"));
   });
 });
 

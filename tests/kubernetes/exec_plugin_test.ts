@@ -198,6 +198,24 @@ test("a known plugin that fails says how to log in again", async () => {
   }
 });
 
+test("a plugin that is not there: the kubeconfig's own words about it are passed on, in a line without secrets", async () => {
+  const { folder, plugin } = await script("", {
+    command: "/nowhere/get-token",
+    installHint: `Install it:\n\u001b[31m  brew install get-token --token=swordfish\n${"x ".repeat(500)}`,
+  });
+  try {
+    const { hint = "" } = await failure(source(plugin)(options));
+    assert.match(
+      hint,
+      /^an operator must install it \(Install it: \S*\[31m brew install get-token --token=\*\*\* x .*…\), /,
+    );
+    // deno-lint-ignore no-control-regex -- these must not be there
+    assert.ok(!/[\x00-\x1f]/.test(hint) && hint.length < 600, hint);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 test("a plugin that takes too long is killed, with what it holds open", async () => {
   const { folder, plugin } = await script("trap '' TERM; echo $$ >pid; sleep 1000 & echo $! >child; wait");
   try {
@@ -227,6 +245,26 @@ Deno.test("an ExecCredential with a certificate", () => {
     certificate: { cert: "cert", key: "key" },
     expiresAt: Date.parse("2029-12-31T23:00:00Z"),
   });
+});
+
+Deno.test({
+  name: "a plugin whose token is refused again says how to log in",
+  ignore: !kubernetesAvailable,
+  async fn() {
+    const kubernetes = await sharedKubernetes();
+    const { folder, plugin } = await script(`echo '${credential({ token: "stale" })}'`);
+    await Deno.rename(`${folder}/get-token`, `${folder}/aws`);
+    const path = await kubernetes.kubeconfigFor({ exec: { ...plugin, command: `${folder}/aws` } });
+    const clusters = kubernetes.clusters({ KUBECONFIG: path, PATH: "/usr/bin:/bin" });
+    try {
+      const error = await failure(clusters.cluster(undefined).list(podType, "default", options));
+      assert.match(error.message, /does not accept its credentials/);
+      assert.match(error.hint ?? "", /^the credentials may have expired: run aws sso login.*then ask again$/);
+    } finally {
+      clusters.close();
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });
 
 Deno.test({
