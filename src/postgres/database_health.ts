@@ -1,12 +1,12 @@
 /** Tool `database_health`: what an experienced administrator would say of a server, worst first, in a screen. */
 import { z } from "zod";
-import { largestThatFits } from "../common/largest_that_fits.ts";
-import { defineTool, type Tool } from "../common/tool.ts";
+import { fitsBudget } from "../common/largest_that_fits.ts";
+import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { Database } from "./database.ts";
 import { type Examination, type ExaminationOptions, examine } from "./health/examination.ts";
-import { verdicts } from "./health/section.ts";
+import { type Verdict, verdicts } from "./health/section.ts";
 
 const input = z.strictObject({});
 
@@ -40,8 +40,12 @@ const output = z.object({
 });
 type Report = z.output<typeof output>;
 
-/** Findings of one section, and its details, when there is room. */
-const FINDINGS = 5;
+/** Lines of an answer: a screen. */
+const LINES = 60;
+
+/** Findings of a critical section, of another one, and detail lines of each; from the first level that fits. */
+const levels = [[3, 3, 12], [3, 2, 6], [3, 1, 3], [2, 1, 2], [1, 1, 1], [1, 1, 0], [0, 0, 0]] as const;
+type Level = (typeof levels)[number];
 
 /** Examines the server and the database it is connected to; `options` are for tests. */
 export function databaseHealth(database: Database, options: ExaminationOptions = {}): Tool {
@@ -58,16 +62,24 @@ export function databaseHealth(database: Database, options: ExaminationOptions =
     output,
     run: (_, { signal, progress }) => examine(database, { ...options, signal, progress }),
     present(examination: Examination, budget) {
-      const make = (shown: number) => {
-        const structured = reportOf(examination, shown);
-        return { text: render(structured), structured, rows: structured.sections.length };
-      };
-      return largestThatFits(FINDINGS, make, budget);
+      let shown: Presentation<Report> | undefined;
+      for (const level of levels) {
+        const structured = reportOf(examination, level);
+        shown = {
+          text: render(structured, { cut: cutOf(examination, structured), dense: level[1] <= 1 }),
+          structured,
+          rows: structured.sections.length,
+        };
+        // A screen is worth no finding that stands alone in its section.
+        const fits = lineCount(shown.text) <= LINES || level === levels.at(-2);
+        if (fits && fitsBudget(shown, budget)) break;
+      }
+      return shown ?? { text: "", structured: reportOf(examination, [0, 0, 0]), rows: 0 };
     },
   });
 }
 
-function reportOf({ server, sections }: Examination, shown: number): Report {
+function reportOf({ server, sections }: Examination, [ofCritical, ofOther, lines]: Level): Report {
   const found = new Set(sections.map(({ verdict }) => verdict));
   return {
     verdict: found.has("critical")
@@ -83,19 +95,47 @@ function reportOf({ server, sections }: Examination, shown: number): Report {
     sections: sections.map(({ name, verdict, summary, unseen, findings, details = [] }) => ({
       name,
       verdict,
-      summary: shortened(summary, shown),
-      unseen: unseen === undefined ? null : shortened(unseen, shown),
-      findings: findings.slice(0, shown).map(({ verdict, text, statements = [], caution = null }) => ({
+      summary: shortened(summary, ofOther),
+      unseen: unseen === undefined ? null : shortened(unseen, ofOther),
+      findings: findings.slice(0, verdict === "critical" ? ofCritical : ofOther).map((
+        { verdict, text, statements = [], caution = null },
+      ) => ({
         verdict,
         text,
         statements: [...statements],
         caution,
       })),
       finding_count: findings.length,
-      // A chain of waiting sessions has more lines than a list has items.
-      details: details.slice(0, 5 * shown),
+      details: details.slice(0, lines),
     })),
   };
+}
+
+function lineCount(text: string): number {
+  return text.split("\n").length;
+}
+
+function isBad(verdict: Verdict): boolean {
+  return verdict === "critical" || verdict === "warning";
+}
+
+/** What a report leaves out of the examination, in one line; undefined when that is nothing. */
+function cutOf({ sections }: Examination, report: Report): string | undefined {
+  const parts = sections.flatMap(({ name, verdict, findings, details = [] }, at) => {
+    const shown = report.sections[at];
+    if (shown === undefined || !isBad(verdict)) return [];
+    const more = findings.length - shown.findings.length;
+    const lines = details.length - shown.details.length;
+    return [
+      ...(more > 0 ? [`${plural(more, "more finding")} of ${name}`] : []),
+      ...(lines > 0 ? [`${plural(lines, "line")} of ${name}`] : []),
+    ];
+  });
+  return parts.length === 0
+    ? undefined
+    : `[Cut: ${
+      parts.join(", ")
+    }. Mend what is shown and ask again, or read the catalogue with query_database.]`;
 }
 
 /** With the least budget, what a line begins with. */
@@ -103,25 +143,24 @@ function shortened(text: string, shown: number): string {
   return shown > 0 || text.length <= 60 ? text : `${text.slice(0, 60).trimEnd()}…`;
 }
 
-function render(report: Report): string {
-  const bad = report.sections.filter(({ verdict }) => verdict === "critical" || verdict === "warning");
+function render(
+  report: Report,
+  { cut, dense }: { readonly cut: string | undefined; readonly dense: boolean },
+): string {
+  const bad = report.sections.filter(({ verdict }) => isBad(verdict));
   const rest = (wanted: Report["sections"][number]["verdict"]) =>
     report.sections.filter(({ verdict }) => verdict === wanted);
   const lines = [headline(report), ...carrying(report)];
+  if (dense) lines.push("");
   for (const wanted of ["critical", "warning"] as const) {
     for (const item of rest(wanted)) {
-      lines.push("", `${wanted.toUpperCase()} ${item.name}: ${visible(item.summary)}`);
+      if (!dense) lines.push("");
+      lines.push(`${wanted.toUpperCase()} ${item.name}: ${visible(item.summary)}`);
       lines.push(...item.details.map((line) => `  ${visible(line)}`));
       for (const { verdict, text, statements, caution } of item.findings) {
         lines.push(`- ${verdict}: ${visible(text)}`);
         lines.push(...statements.map((statement) => `    ${visible(statement)}`));
         if (caution !== null) lines.push(`    (${visible(caution)})`);
-      }
-      const more = item.finding_count - item.findings.length;
-      if (more > 0) {
-        lines.push(
-          `  [Cut: ${plural(more, "more finding")} of this kind; query_database reads the catalogue.]`,
-        );
       }
       if (item.unseen !== null) lines.push(`  unseen: ${visible(item.unseen)}`);
     }
@@ -135,6 +174,7 @@ function render(report: Report): string {
     )
   );
   if (quiet.length > 0) lines.push("", ...quiet);
+  if (cut !== undefined) lines.push("", cut);
   if (bad.some(({ findings }) => findings.some(({ statements }) => statements.length > 0))) {
     lines.push("", "The SQL is for a person to judge and run; nothing was run or changed.");
   }

@@ -31,11 +31,8 @@ export const cache: Section = {
       findings: ratio >= limits.cacheHit.warning ? [] : [{
         verdict: ratio < limits.cacheHit.critical ? "critical" : "warning",
         text: `only ${percent(ratio)} of block reads were found in shared buffers (${row.shared_buffers})`,
-        statements: [
-          "ALTER SYSTEM SET shared_buffers = '…'; -- about a quarter of the memory; needs a restart",
-        ],
         caution:
-          "look first for large sequential scans with top_queries; a missing index is the commoner cause",
+          "look first for large sequential scans with top_queries, as a missing index is the commoner cause; shared_buffers is usually about a quarter of the memory, and a change needs a restart",
       }],
     };
   },

@@ -11,6 +11,7 @@ import { replication } from "./replication.ts";
 import {
   type Ask,
   type Assessment,
+  type Finding,
   millisecondsSince,
   numberOf,
   type Section,
@@ -68,7 +69,14 @@ select current_setting('server_version') as version, current_database() as datab
   current_setting('track_counts') as track_counts, current_setting('track_activities') as track_activities,
   (select ${
   millisecondsSince("stats_reset")
-} from pg_catalog.pg_stat_database where datname = current_database()) as statistics_ms`;
+} from pg_catalog.pg_stat_database where datname = current_database()) as statistics_ms,
+  -- Set by initdb, and when a crash, a restore or an upgrade left no statistics; each may be reset by itself.
+  ${
+  millisecondsSince(
+    `least((select stats_reset from pg_catalog.pg_stat_bgwriter), (select stats_reset from pg_catalog.pg_stat_archiver),
+    (select stats_reset from pg_catalog.pg_stat_wal))`,
+  )
+} as server_statistics_ms`;
 
 async function readFacts(transaction: Transaction): Promise<ServerFacts> {
   const [row = {}] = await transaction.query(factsSql);
@@ -81,6 +89,7 @@ async function readFacts(transaction: Transaction): Promise<ServerFacts> {
     trackCounts: row.track_counts === "on",
     trackActivities: row.track_activities === "on",
     statisticsAge: numberOf(row.statistics_ms),
+    serverStatisticsAge: numberOf(row.server_statistics_ms),
   };
 }
 
@@ -116,7 +125,8 @@ export async function examine(
     }
     try {
       const assessment = await section.assess(ask, server, levels);
-      examined.push({ name: section.name, verdict: verdictOf(assessment), ...assessment });
+      const findings = server.inRecovery ? assessment.findings.map(forPrimary) : assessment.findings;
+      examined.push({ name: section.name, verdict: verdictOf(assessment), ...assessment, findings });
     } catch (error) {
       if (signal.aborted || !(error instanceof CallError) || error.kind === "cancelled") throw error;
       const denied = error.cause instanceof ServerError && error.cause.sqlState === "42501";
@@ -124,6 +134,20 @@ export async function examine(
     }
   }
   return { server, sections: examined };
+}
+
+/** A standby runs what only reads, and keeps settings of its own; all else is for its primary. */
+function forPrimary(finding: Finding): Finding {
+  return {
+    ...finding,
+    statements: finding.statements?.map((statement) =>
+      /^(?:SELECT|ALTER SYSTEM)\b/.test(statement)
+        ? statement
+        : statement.startsWith("-- ")
+        ? `-- on the primary, ${statement.slice(3)}`
+        : `-- on the primary: ${statement}`
+    ),
+  };
 }
 
 function missing(name: string, verdict: "unseen" | "unknown", summary: string): Examined {

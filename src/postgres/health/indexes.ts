@@ -45,12 +45,13 @@ function whyUseIsUnknown(server: ServerFacts, limits: Thresholds): string | unde
   if (server.inRecovery) {
     return "use not judged on a standby, which counts only its own reads: ask the primary";
   }
-  if (server.statisticsAge !== null && server.statisticsAge < limits.unusedIndexAge) {
-    return `use unknown (statistics were reset ${duration(server.statisticsAge)} ago, ${
-      duration(limits.unusedIndexAge)
-    } are needed)`;
-  }
-  return undefined;
+  const age = server.statisticsAge ?? server.serverStatisticsAge;
+  if (age !== null && age >= limits.unusedIndexAge) return undefined;
+  const needed = `${duration(limits.unusedIndexAge)} are needed`;
+  if (age === null) return `use unknown (since when it is counted is not told, ${needed})`;
+  return server.statisticsAge === null
+    ? `use unknown (${countedSince(server)}; ${needed})`
+    : `use unknown (statistics were reset ${duration(age)} ago, ${needed})`;
 }
 
 function invalidIndex(row: Row): Finding {
@@ -97,7 +98,10 @@ function unusedIndex(row: Row, server: ServerFacts): Finding {
       size(numberOf(row.bytes) ?? 0)
     } and was never read, ${countedSince(server)}`,
     statements: [`DROP INDEX CONCURRENTLY ${name};`],
-    caution:
-      "reads on standbys are not counted here: look there too, and think of the job that runs once a year",
+    caution: `${
+      server.statisticsAge === null
+        ? "not if the database or the index is new, as PostgreSQL does not keep since when they are there; "
+        : "not if the index is new, as PostgreSQL does not keep since when it is there; "
+    }reads on standbys are not counted here: look there too, and think of the job that runs once a year`,
   };
 }

@@ -46,6 +46,8 @@ export interface ServerFacts {
   readonly trackActivities: boolean;
   /** Milliseconds since this database's statistics were reset; null when they never were. */
   readonly statisticsAge: number | null;
+  /** Milliseconds since the server's own began, which no database's can be older than; null where it is not told. */
+  readonly serverStatisticsAge: number | null;
 }
 
 /** A section: a row of the report. */

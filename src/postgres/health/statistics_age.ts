@@ -2,9 +2,10 @@
 import { duration } from "../../common/units.ts";
 import type { ServerFacts } from "./section.ts";
 
-/** `counted for 3 d 2 h`, or that the counters were never reset, whose beginning PostgreSQL does not keep. */
-export function countedSince({ statisticsAge }: ServerFacts): string {
-  return statisticsAge === null
+/** `counted for 3 d 2 h`; of counters that were never reset PostgreSQL keeps no beginning, but the server's. */
+export function countedSince({ statisticsAge, serverStatisticsAge }: ServerFacts): string {
+  if (statisticsAge !== null) return `counted for ${duration(statisticsAge)}`;
+  return serverStatisticsAge === null
     ? "counted since the database was made, or the last crash"
-    : `counted for ${duration(statisticsAge)}`;
+    : `counted since the database was made, for ${duration(serverStatisticsAge)} at most`;
 }

@@ -12,7 +12,10 @@ import {
 } from "./section.ts";
 
 const totalsSql = `
-select count(*) as tables, sum(pg_stat_get_live_tuples(oid)) as live, sum(pg_stat_get_dead_tuples(oid)) as dead
+select count(*) as tables, sum(pg_stat_get_live_tuples(oid)) as live, sum(pg_stat_get_dead_tuples(oid)) as dead,
+  ${
+  millisecondsSince("max(greatest(pg_stat_get_last_vacuum_time(oid), pg_stat_get_last_autovacuum_time(oid)))")
+} as vacuum_ms
 from pg_catalog.pg_class where relkind in ('r', 'm') and relpersistence <> 't' and oid >= 16384`;
 
 // The statistics functions behind pg_stat_all_tables, which would join every index too. Autovacuum's thresholds:
@@ -90,7 +93,7 @@ export const vacuum: Section = {
         ? `no data: no rows of ${tables} were counted`
         : `${count(dead)} dead beside ${count(live)} live rows (${
           percent(dead / (live + dead))
-        }) in ${tables}`,
+        }) in ${tables}, last vacuum of any of them ${ago(totals.vacuum_ms)}`,
       findings,
       noData: live + dead === 0,
     };

@@ -5,7 +5,7 @@ import type { Transaction } from "../database.ts";
 import { type Assessment, exceeds, type Finding, numberOf, type Section, worst } from "./section.ts";
 
 const databasesSql = `
-select datname, datname = current_database() as own, age(datfrozenxid) as age, mxid_age(datminmxid) as multi_age,
+select datname, datname = current_database() as own, datallowconn as connectable, age(datfrozenxid) as age, mxid_age(datminmxid) as multi_age,
   current_setting('autovacuum_freeze_max_age')::float8 as freeze_age,
   current_setting('autovacuum_multixact_freeze_max_age')::float8 as multi_freeze_age
 from pg_catalog.pg_database order by greatest(age(datfrozenxid), mxid_age(datminmxid)) desc`;
@@ -24,6 +24,13 @@ select what, age from (
   union all select 'replication slot ' || slot_name, greatest(age(xmin), age(catalog_xmin)) from pg_catalog.pg_replication_slots
   union all select 'prepared transaction ' || gid, age(transaction) from pg_catalog.pg_prepared_xacts
 ) h where age is not null order by age desc limit 1`;
+
+/** For a database such as template0. */
+const UNREACHABLE = {
+  statements: [],
+  caution:
+    "accepts no connections: autovacuum alone freezes it, once nothing holds the oldest IDs and its workers have time",
+};
 
 /** 2^31 IDs lie ahead of each; the server refuses to write 3 million before the end. */
 const END = 2 ** 31 - 3_000_000;
@@ -64,11 +71,13 @@ export const wraparound: Section = {
         text: `database ${name} is ${what}; writes stop ${
           count(Math.max(0, END - Math.max(age, multi)))
         } later${holder === undefined ? "" : `; ${holder}`}`,
-        statements: own ? tables.map((item) => `VACUUM (FREEZE) ${item.name};`) : [
-          `-- in database ${name}: VACUUM (FREEZE);`,
-        ],
-        caution:
-          "reads whole tables, blocks nobody; first end what holds the oldest IDs, or it freezes nothing",
+        ...(row.connectable === "f" ? UNREACHABLE : {
+          statements: own ? tables.map((item) => `VACUUM (FREEZE) ${item.name};`) : [
+            `-- in database ${name}: VACUUM (FREEZE);`,
+          ],
+          caution:
+            "reads whole tables, blocks nobody; first end what holds the oldest IDs, or it freezes nothing",
+        }),
       });
     }
     const age = Math.max(0, ...databases.map((row) => numberOf(row.age) ?? 0));
