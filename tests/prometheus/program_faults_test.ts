@@ -30,7 +30,7 @@ Deno.test({
       variables: {
         PROMETHEUS_URL: `${fake.url}/a/prefix`,
         PROMETHEUS_TOKEN: token,
-        PROMETHEUS_TIMEOUT_MS: "2000",
+        PROMETHEUS_TIMEOUT_MS: "5000",
         RATE_LIMIT_PER_MINUTE: "0",
       },
     });
@@ -99,32 +99,64 @@ Deno.test({
   name: "prometheus-mcp over stdio, certificates",
   ignore: !opensslAvailable,
   async fn(context) {
-    const certificates = await makeCertificates();
+    const [certificates, others] = [await makeCertificates(), await makeCertificates()];
     const folder = await Deno.makeTempDir();
+    const authority = `${folder}/authority.pem`;
     try {
-      await Deno.writeTextFile(`${folder}/authority.pem`, certificates.authority);
-      const trusted = { PROMETHEUS_CA_FILE: `${folder}/authority.pem` };
       const cases = [
-        ["trusted", certificates.server, trusted, undefined],
-        ["expired", certificates.expired, trusted, /certificate has expired/],
-        ["for another name", certificates.otherName, trusted, /certificate is for another name/],
-        ["of an unknown authority", certificates.server, {}, /not trusted[\s\S]*PROMETHEUS_CA_FILE/],
+        ["expired", certificates.expired, certificates.authority, /certificate has expired/],
+        [
+          "for another name",
+          certificates.otherName,
+          certificates.authority,
+          /certificate is for another name/,
+        ],
+        [
+          "of another authority of that name",
+          certificates.server,
+          others.authority,
+          /certificate can't be accepted[\s\S]*PROMETHEUS_CA_FILE/,
+        ],
       ] as const;
-      for (const [what, certificate, variables, sentence] of cases) {
+      for (const [what, certificate, trusted, sentence] of cases) {
         await context.step(what, async () => {
-          await using fake = new FakePrometheus({ certificate });
+          await Deno.writeTextFile(authority, trusted);
+          const wrong = new FakePrometheus({ certificate });
           await using client = await RawClient.connect({
             program,
-            variables: { ...variables, PROMETHEUS_URL: fake.url, PROMETHEUS_TOKEN: token },
+            variables: {
+              PROMETHEUS_CA_FILE: authority,
+              PROMETHEUS_URL: wrong.url,
+              PROMETHEUS_TOKEN: token,
+            },
           });
           const { isError, text } = await client.call("query_metrics", { query: "vector(1)" });
-          assert.equal(isError, sentence !== undefined, text);
-          if (sentence === undefined) return;
+          await wrong[Symbol.asyncDispose]();
+          assert.ok(isError, text);
           assert.match(text, sentence);
           assert.doesNotMatch(text, leaks);
-          assert.deepEqual(fake.credentials, [], "nothing is sent to whom we do not trust");
+          assert.deepEqual(wrong.credentials, [], "nothing is sent to whom we do not trust");
+
+          await Deno.writeTextFile(authority, certificates.authority);
+          await using _mended = new FakePrometheus({
+            certificate: certificates.server,
+            port: Number(new URL(wrong.url).port),
+          });
+          const next = await client.call("query_metrics", { query: "vector(1)" });
+          assert.equal(next.isError, false, next.text);
         });
       }
+      await context.step("of an unknown authority", async () => {
+        await using fake = new FakePrometheus({ certificate: certificates.server });
+        await using client = await RawClient.connect({
+          program,
+          variables: { PROMETHEUS_URL: fake.url, PROMETHEUS_TOKEN: token },
+        });
+        const { isError, text } = await client.call("query_metrics", { query: "vector(1)" });
+        assert.ok(isError, text);
+        assert.match(text, /not trusted[\s\S]*PROMETHEUS_CA_FILE/);
+        assert.deepEqual(fake.credentials, []);
+      });
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

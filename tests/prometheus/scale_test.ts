@@ -13,6 +13,9 @@ const points = 20;
 const step = 30;
 /** Bytes of one answer, by default. */
 const budget = 32_768;
+/** Milliseconds for one request, and for a call, which may make several: eight such calls at once share a machine. */
+const timeout = 60_000;
+const deadline = timeout + 15_000;
 
 /**
  * `names` metrics of one series, and `series` series of one metric with labels of high cardinality: five minutes before
@@ -52,29 +55,47 @@ Deno.test({
     );
     await using client = await RawClient.connect({
       program: "prometheus",
-      variables: { PROMETHEUS_URL: server.url, RATE_LIMIT_PER_MINUTE: "0" },
+      variables: {
+        PROMETHEUS_URL: server.url,
+        RATE_LIMIT_PER_MINUTE: "0",
+        PROMETHEUS_TIMEOUT_MS: String(timeout),
+      },
+      patience: 4,
     });
 
     const time = String(now);
     const range = { start: String(now - 300), end: String(now + 270) };
     const calls: readonly (readonly [string, Readonly<Record<string, unknown>>, RegExp])[] = [
-      ["query_metrics", { query: "http_requests_total", time }, /http_requests_total/],
-      ["query_metrics", { query: '{__name__=~".+"}', time }, /\d/],
-      ["query_metrics", { query: "http_requests_total[10m]", time }, /\d/],
-      ["query_metrics_range", { query: "http_requests_total", ...range, step: "30s" }, /\d/],
-      ["query_metrics_range", { query: "sum by (path) (rate(http_requests_total[2m]))", ...range }, /\/p\//],
-      ["find_metrics", { pattern: "scale_metric" }, /scale_metric_\d{6}/],
-      ["find_metrics", { pattern: "http_requests" }, /http_requests_total/],
-      ["find_metrics", { pattern: "099999" }, /scale_metric_099999/],
-      ["check_service_health", { service: "big" }, /big/],
-      ["get_error_rate", { service: "big", window: "2m" }, /10\s?%/],
-      ["get_latency", { service: "big" }, /big/],
-      ["list_targets", {}, /target/],
-      ["list_alerts", {}, /alert/],
+      [
+        "query_metrics",
+        { query: "http_requests_total", time },
+        /^50,000 series at .*\n.*http_requests_total/,
+      ],
+      ["query_metrics", { query: '{__name__=~".+"}', time }, /^150,500 series at /],
+      ["query_metrics", { query: "http_requests_total[10m]", time }, /^more than [12],\d{3} series at /],
+      [
+        "query_metrics_range",
+        { query: "http_requests_total", ...range, step: "30s" },
+        /^50,000 series, [\s\S]*\[Cut: 10 of 50,000 series shown, by average\./,
+      ],
+      [
+        "query_metrics_range",
+        { query: "sum by (path) (rate(http_requests_total[2m]))", ...range },
+        /^100 series, [\s\S]*path="\/p\//,
+      ],
+      ["find_metrics", { pattern: "scale_metric" }, /^100,000 of 100,002 metrics match\nscale_metric_\d{6}/],
+      ["find_metrics", { pattern: "http_requests" }, /\nhttp_requests_total \(50,000 series\)/],
+      ["find_metrics", { pattern: "099999" }, /^1 of 100,002 metrics match\nscale_metric_099999/],
+      ["check_service_health", { service: "big" }, /^instances in 15m: 500 UP/m],
+      ["get_error_rate", { service: "big", window: "2m" }, /\b10% of requests fail/],
+      ["get_latency", { service: "big" }, /^big: no data on latency: nothing that measures its requests/],
+      ["list_targets", {}, /^0 targets/],
+      ["list_alerts", {}, /^0 alerts firing/],
     ];
     for (const [tool, args, expected] of calls) {
       await context.step(`${tool} ${JSON.stringify(args)}`, async () => {
         const answer = await client.call(tool, args);
+        assert.equal(answer.isError, false, answer.text);
         assert.match(answer.text, expected);
         assert.ok(utf8Length(answer.text) <= budget, `${utf8Length(answer.text)} bytes`);
         assert.ok(utf8Length(JSON.stringify(answer.structured ?? {})) <= budget);
@@ -102,7 +123,18 @@ Deno.test({
           return client.call(tool, args);
         }),
       );
-      for (const { text } of answers) assert.ok(utf8Length(text) <= budget);
+      for (const { text, isError } of answers) {
+        assert.equal(isError, false, text);
+        assert.ok(utf8Length(text) <= budget);
+      }
+    });
+
+    await context.step("and every call within its deadline, by the audit log", () => {
+      const calls = client.auditLines.filter(({ outcome }) => outcome === "ok");
+      assert.ok(calls.length >= 21, `${calls.length} calls`);
+      for (const { tool, duration_ms: duration } of calls) {
+        assert.ok(Number(duration) < deadline, `${tool} took ${duration} ms`);
+      }
     });
 
     await context.step({

@@ -78,12 +78,15 @@ export class FakePrometheus implements AsyncDisposable {
   /** How it answers from now on. */
   play: Play | undefined;
 
-  constructor(options: { readonly play?: Play; readonly certificate?: CertificatePair } = {}) {
+  /** `port`: of one that was there before. */
+  constructor(
+    options: { readonly play?: Play; readonly certificate?: CertificatePair; readonly port?: number } = {},
+  ) {
     this.play = options.play;
     this.#tls = options.certificate !== undefined;
     this.#server = Deno.serve({
       hostname: "127.0.0.1",
-      port: 0,
+      port: options.port ?? 0,
       onListen: () => {},
       onError: () => new Response(null, { status: 500 }),
       signal: this.#over.signal,

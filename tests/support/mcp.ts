@@ -68,6 +68,8 @@ export interface LaunchOptions {
   readonly plain?: boolean;
   /** The folder it is started in; the project's unless given. */
   readonly cwd?: string;
+  /** Times as long as usual that answers are waited for, and that the process may live. */
+  readonly patience?: number;
 }
 
 /** Runs the program with an input that is at its end, and waits for it. */
@@ -121,9 +123,11 @@ export class RawClient implements AsyncDisposable {
 
   /** No process outlives its test, whatever it waits for. */
   readonly #watchdog: ReturnType<typeof setTimeout>;
+  readonly #patienceMs: number;
 
-  private constructor(child: Deno.ChildProcess, plain: boolean) {
-    this.#watchdog = setTimeout(() => child.kill("SIGKILL"), longestLifeMs);
+  private constructor(child: Deno.ChildProcess, plain: boolean, patience: number) {
+    this.#watchdog = setTimeout(() => child.kill("SIGKILL"), patience * longestLifeMs);
+    this.#patienceMs = patience * patienceMs;
     this.#child = child;
     this.#input = child.stdin.getWriter();
     this.#outputReader = child.stdout.getReader();
@@ -148,6 +152,7 @@ export class RawClient implements AsyncDisposable {
         stderr: "piped",
       }).spawn(),
       options.plain === true,
+      options.patience ?? 1,
     );
   }
 
@@ -243,7 +248,7 @@ export class RawClient implements AsyncDisposable {
 
   /** The first message, past or to come, that is wanted. */
   async message(wanted: (message: Message) => boolean, what = "a message"): Promise<Message> {
-    const limit = performance.now() + patienceMs;
+    const limit = performance.now() + this.#patienceMs;
     for (;;) {
       const found = this.#messages.find(wanted);
       if (found !== undefined) return found;
@@ -251,7 +256,7 @@ export class RawClient implements AsyncDisposable {
         throw new Error(`The program ended without ${what}: ${this.#errorText.slice(-1000)}`);
       }
       const left = limit - performance.now();
-      if (left <= 0) throw new Error(`No ${what} in ${patienceMs} ms: ${this.#errorText.slice(-1000)}`);
+      if (left <= 0) throw new Error(`No ${what} in ${this.#patienceMs} ms: ${this.#errorText.slice(-1000)}`);
       await this.#arrival(left);
     }
   }
