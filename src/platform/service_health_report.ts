@@ -152,7 +152,7 @@ function notSeen(part: PartName, value: Part<unknown>): Report["not_seen"] {
 
 function render(report: Report): string {
   const { findings, finding_count: found } = report;
-  const span = `(the last ${report.window} until ${report.until})`;
+  const span = `(${report.window} until ${report.until})`;
   const lines = [
     ...wrap(`${visible(report.service)}: ${report.verdict.toUpperCase()}, ${report.because} ${span}`),
     ...findings.flatMap(({ text }, index) => wrap(`${index + 1}. ${visible(text)}`)),

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { eventually, type Message, RawClient } from "../support/mcp.ts";
+import { eventually, type Message, RawClient, runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 
 const ignore = !permitted;
@@ -161,6 +161,18 @@ Deno.test({
       ["service_health_report", "unavailable"],
       ["rank_services_by_error_rate", "unavailable"],
     ]);
+  },
+});
+
+Deno.test({
+  name: "a DB_EVENTS that names no table and columns ends the start with one line",
+  ignore,
+  async fn() {
+    const variables = { DB_EVENTS: "events(service" };
+    const { code, stdout, stderr } = await runProgramToEnd({ program: "platform", variables });
+    assert.equal(code, 2);
+    assert.equal(stdout, "");
+    assert.match(stderr, /^platform-mcp: DB_EVENTS must be table\([^\n]*\n$/);
   },
 });
 

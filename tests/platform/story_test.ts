@@ -3,6 +3,13 @@ import { lasting, type Played, walkthroughPage } from "../support/walkthrough.ts
 import { play, workflows } from "../support/workflows.ts";
 import { startStory, storyAvailable } from "../support/story.ts";
 
+/** A person on call reads it without scrolling to the side, and with one glance. */
+function fitsOnScreen(text: string): void {
+  const lines = text.split("\n");
+  assert.ok(lines.length <= 40, `${lines.length} lines`);
+  for (const line of lines) assert.ok(line.length <= 110, `${line.length} columns: ${line}`);
+}
+
 Deno.test({
   name: "the tutorial's workflows reach the true cause in few calls and few tokens",
   ignore: !storyAvailable,
@@ -18,7 +25,10 @@ Deno.test({
         assert.ok(tokens <= 8_000, `${tokens} tokens`);
         const texts = calls.map(({ text }) => text).join("\n");
         for (const truth of workflow.truths) assert.match(texts, truth);
-        for (const call of calls) assert.equal(call.isError, false, call.text);
+        for (const call of calls) {
+          assert.equal(call.isError, false, call.text);
+          if (call.tool === "service_health_report") fitsOnScreen(call.text);
+        }
       });
     }
     await t.step(

@@ -15,7 +15,7 @@ export function walkthroughPage(played: readonly Played[]): string {
   const parts = [
     "# A walk through an incident",
     "",
-    "A user-service leaks its database connections until there are none left. Four questions about it, answered by",
+    "A user-service leaks its database connections until there are none left. Five questions, answered by",
     "platform-mcp: a PostgreSQL, a Prometheus and a Kubernetes control plane, all real, were started for it, and what",
     "follows is what came. `deno task walkthrough` plays it again and writes this page; a test does, too, and compares.",
   ];
@@ -45,7 +45,8 @@ export function walkthroughPage(played: readonly Played[]): string {
  * pods, rates, the state that a crash loop happens to be in).
  */
 export function lasting(page: string): ReadonlySet<string> {
-  const lines = page.split("\n").map((line) =>
+  // Where a paragraph breaks depends on the length of what changes.
+  const lines = page.replace(/\n {3,}(?=\S)/g, " ").split("\n").map((line) =>
     line
       .replace(/user-service-[a-z0-9]+-[a-z0-9]{5}/g, "POD")
       .replace(/(order|payment)-service-[a-z0-9]+-[a-z0-9]{5}/g, "POD")

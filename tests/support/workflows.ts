@@ -1,4 +1,4 @@
-/** The tutorial's four workflows, as a model would go about them with platform-mcp: each call follows from the answer before. */
+/** The tutorial's four workflows and the shortest of questions, as a model would go about them with platform-mcp: each call follows from the answer before. */
 import { tokens } from "../../bench/tokens.ts";
 import { RawClient } from "./mcp.ts";
 
@@ -86,6 +86,15 @@ export const workflows: readonly Workflow[] = [
       }),
     ],
     truths: [/\(\+(49|50)(\.\d)?%\)/],
+  },
+  {
+    question: "Is payment-service healthy?",
+    steps: [ask("service_health_report", { service: "payment-service" })],
+    truths: [
+      /^payment-service: HEALTHY, 100% of its requests succeed and its pods are ready/,
+      /2\/2 ready/,
+      /10 requests\/s, 0% fail/,
+    ],
   },
 ];
 

@@ -1,0 +1,173 @@
+import assert from "@std/assert";
+import { CallError } from "../../src/common/errors.ts";
+import { createLogger } from "../../src/common/log.ts";
+import { readEventsTable } from "../../src/platform/activity.ts";
+import type { Sources } from "../../src/platform/gather.ts";
+import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
+import { Environment } from "../../src/common/env.ts";
+import type { PrometheusApi } from "../../src/prometheus/api.ts";
+import { FakePrometheus, faults } from "../support/fake_prometheus.ts";
+import { clustersAt } from "../support/kubernetes/fake_apiserver.ts";
+import { postgresAvailable } from "../support/postgres.ts";
+import { prometheusAvailable } from "../support/prometheus.ts";
+import { apiOf } from "../support/prometheus_api.ts";
+import { servicePrometheus } from "../support/service_prometheus.ts";
+import { createDatabase, type TestDatabase } from "../support/test_database.ts";
+import { callTool } from "../support/tools.ts";
+
+const events = (text?: string) =>
+  readEventsTable(
+    new Environment({ get: (name) => name === "DB_EVENTS" ? text : undefined, readFile: () => "" }),
+  );
+
+const recorded = `
+create table events (service text, "timestamp" timestamptz);
+insert into events select 'api', now() - i * interval '1 minute' from generate_series(1, 20) i;
+create table "My ""Events" ("The Service" varchar(20), "At" timestamp);
+insert into "My ""Events" values ('api', localtimestamp - interval '1 minute')`;
+
+/** Everything absent, and what is logged is kept. */
+function sources(more: Partial<Sources>): Sources & { readonly logged: string[] } {
+  const logged: string[] = [];
+  const log = createLogger("error", (line) => logged.push(line));
+  return { clusters: undefined, prometheus: undefined, database: undefined, log, logged, ...more };
+}
+
+const every = new Set(["list_tables", "database_health", "get_error_rate", "service_health_report"]);
+const report = (given: Sources, service = "api", tools: ReadonlySet<string> = every) =>
+  callTool(serviceHealthReport(given, tools), { service });
+
+/** What a report that is none says. */
+async function refusal(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(() => undefined, (error) => error);
+  assert.ok(error instanceof CallError);
+  return `${error.kind}: ${error.message} | ${error.hint}`;
+}
+
+const withEvents = ({ database }: TestDatabase, table?: string) =>
+  sources({ database: { database, events: events(table) } });
+
+Deno.test({
+  name: "service_health_report: one backend hangs, one refuses, one is well: a partial report, part by part",
+  ignore: !postgresAvailable,
+  async fn() {
+    await using test = await createDatabase(recorded);
+    await using hanging = new FakePrometheus({ play: faults.slow });
+    using prometheus = apiOf(hanging.url, { PROMETHEUS_TIMEOUT_MS: "200" });
+    const clusters = clustersAt("http://127.0.0.1:2");
+    const given = sources({
+      clusters,
+      prometheus: prometheus.api,
+      database: { database: test.database, events: events() },
+    });
+    const tool = serviceHealthReport(given, every);
+    const progress: string[] = [];
+    const context = {
+      signal: new AbortController().signal,
+      budget: 32_768,
+      progress: (line: string) => void progress.push(line),
+    };
+    const value = await tool.run(tool.input.parse({ service: "api" }), context);
+    const { text } = tool.present(value, context.budget);
+    clusters.close();
+    assert.match(text, /^api: UNKNOWN, nothing bad was seen, but not all was: no word from cluster, metrics/);
+    assert.match(text, /^activity: events: 14 events in 15m, 6 in the 15m before, the last 6\ds ago$/m);
+    assert.match(text, /^not seen, cluster: .*127\.0\.0\.1:2 .*nothing|^not seen, cluster: .*refused/m);
+    assert.match(text, /^not seen, metrics: .*\n.*within 0\.2 s/m);
+    assert.deepEqual(progress.map((line) => line.split(",").length), [1, 2, 3]);
+    assert.match(progress[2] ?? "", /^read: .*activity/);
+  },
+});
+
+Deno.test({
+  name:
+    "service_health_report: a table of events that is missing is said, and is no error and no reason to doubt",
+  ignore: !postgresAvailable || !prometheusAvailable,
+  async fn() {
+    await using test = await createDatabase("");
+    using prometheus = apiOf((await servicePrometheus()).url);
+    const given = { ...withEvents(test), prometheus: prometheus.api };
+    const { text, structured } = await report(given, "steady");
+    assert.match(text, /^steady: HEALTHY, 99\.9% of its requests succeed/);
+    assert.match(text, /^activity: recent activity is not known: .*events/m);
+    // What nothing called for is not told.
+    assert.doesNotMatch(text, /database: |symptom/);
+    assert.deepEqual(structured.not_seen.map(({ part }: { part: string }) => part), ["cluster"]);
+    assert.ok(text.split("\n").length <= 40);
+  },
+});
+
+Deno.test({
+  name: "service_health_report: the names of a table of events are quoted as PostgreSQL quotes them",
+  ignore: !postgresAvailable,
+  async fn() {
+    await using test = await createDatabase(recorded);
+    const { text } = await report(withEvents(test, `"My ""Events"("The Service", "At")`));
+    assert.match(text, /^activity: My "Events: 1 event in 15m, 0 in the 15m before/m);
+  },
+});
+
+Deno.test({
+  name:
+    "service_health_report: the database alone does not know it: what was asked, and a hint that can be followed",
+  ignore: !postgresAvailable,
+  async fn() {
+    await using test = await createDatabase(recorded);
+    assert.equal(
+      await refusal(report(withEvents(test), "nobody")),
+      'not_found: Cannot find a service named "nobody": the database: events has no event of it in 30m; ' +
+        "no cluster is configured; no Prometheus is configured | to list the tables that may tell of it, call list_tables",
+    );
+    assert.match(await refusal(report(withEvents(test), "nobody", new Set())), /\| undefined$/);
+  },
+});
+
+Deno.test("service_health_report: where all that was asked is silent, nothing is called not found", async () => {
+  await using down = new FakePrometheus({ play: faults.unavailable });
+  using prometheus = apiOf(down.url);
+  const clusters = clustersAt("http://127.0.0.1:2");
+  assert.match(
+    await refusal(report(sources({ clusters, prometheus: prometheus.api }))),
+    /^unavailable: Cannot tell anything of "api": the cluster: .*; Prometheus: .*503.*; no database is configured \| \S/,
+  );
+  clusters.close();
+});
+
+Deno.test({
+  name: "service_health_report: a defect of one part is logged, and the others are told",
+  ignore: !postgresAvailable,
+  async fn() {
+    await using test = await createDatabase(recorded);
+    // A client with a defect: nothing that a server does makes one.
+    const broken = {
+      query: () => Promise.reject(new TypeError("no such property")),
+    } as unknown as PrometheusApi;
+    const given = { ...withEvents(test), prometheus: broken };
+    const { text } = await report(given);
+    assert.match(text, /^api: UNKNOWN, .*no word from metrics/);
+    assert.match(text, /^activity: events: 14 events/m);
+    assert.match(text, /^not seen, metrics: an internal error/m);
+    assert.equal(given.logged.length, 1);
+    assert.match(given.logged[0] ?? "", /"part":"metrics".*TypeError/);
+  },
+});
+
+Deno.test({
+  name: "service_health_report: cancelled is cancelled, and not a report of what is missing",
+  ignore: !postgresAvailable,
+  async fn() {
+    await using test = await createDatabase(recorded);
+    await using hanging = new FakePrometheus({ play: faults.slow });
+    using prometheus = apiOf(hanging.url);
+    const tool = serviceHealthReport({ ...withEvents(test), prometheus: prometheus.api }, every);
+    const controller = new AbortController();
+    const work = tool.run(tool.input.parse({ service: "api" }), {
+      signal: controller.signal,
+      budget: 32_768,
+      progress: (line) => {
+        if (line.includes("activity")) controller.abort(new CallError("cancelled", "The call was cancelled"));
+      },
+    });
+    await assert.rejects(work);
+  },
+});
