@@ -25,10 +25,10 @@ const withValues = 3;
 
 const input = z.strictObject({
   pattern: z.string().max(200).default("").describe(
-    "Words or parts of the name; * stands for any characters",
+    "Words or parts of the name; * is anything",
   ),
-  service: z.string().min(1).max(200).optional().describe("Only metrics of this job, service or app"),
-  limit: z.int().min(1).max(100).default(20).describe("Metrics to show"),
+  service: z.string().min(1).max(200).optional().describe("Its job, service or app"),
+  limit: z.int().min(1).max(100).default(20),
 });
 
 const output = z.object({
@@ -75,8 +75,7 @@ export function findMetrics(api: PrometheusApi, catalogue: MetricCatalogue): Too
     name: "find_metrics",
     title: "Find metrics",
     description:
-      "Finds metrics by name, best match first, with type, unit, help, number of series and labels. Start here when " +
-      "the name of a metric or of its labels is not known.",
+      "Finds metrics by name: type, unit, help, series, labels. Start here when the name of a metric or a label is not known.",
     input,
     output,
     async run(args, { signal }): Promise<Found> {

@@ -20,9 +20,9 @@ import { saidNotes } from "./told.ts";
 
 const input = z.strictObject({
   service: serviceArgument,
-  window: z.string().min(1).max(20).default("5m").describe("5m, 1h, 1d"),
+  window: z.string().default("5m").describe("5m, 1h, 1d"),
   objective: z.number().gt(0).lt(100).optional()
-    .describe("Availability in percent, such as 99.9: adds burn rates"),
+    .describe("Percent that must succeed: 99.9"),
 });
 
 const code = z.object({
@@ -82,9 +82,7 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
     name: "get_error_rate",
     title: "Error rate of a service",
     description:
-      "Which part of a service's requests fails: ratio, errors and requests per second, counts, split by code, where " +
-      "they come from. Finds the instrumentation by itself (HTTP, OpenTelemetry, Spring, gRPC, Istio …). With an objective, " +
-      "whether the error budget burns (multi-window).",
+      "Which part of a service's requests fails: ratio, per second, by code, and where. Finds the instrumentation itself (HTTP, OpenTelemetry, Spring, gRPC, Istio …). With an objective: whether its error budget burns.",
     input,
     output,
     async run({ service: name, window: windowText, objective }, { signal }): Promise<Found> {

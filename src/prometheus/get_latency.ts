@@ -21,7 +21,7 @@ const input = z.strictObject({
   service: serviceArgument,
   quantiles: z.array(z.number().gt(0).lt(100)).min(1).max(8).default([0.5, 0.95, 0.99])
     .describe("0.95, or 95 for the same"),
-  window: z.string().min(1).max(20).default("5m").describe("5m, 1h, 1d"),
+  window: z.string().default("5m").describe("5m, 1h, 1d"),
 });
 
 const quantile = z.object({
@@ -68,8 +68,7 @@ export function getLatency(api: PrometheusApi, now?: () => number): Tool {
     name: "get_latency",
     title: "Latency of a service",
     description:
-      "How long a service's requests take: quantiles over all its instances from its histograms, with the buckets they " +
-      "lie in, the same a day before, the slowest routes. Finds the metric by itself, native histograms first.",
+      "How long a service's requests take: quantiles from its histograms, now and a day before; the slowest routes.",
     input,
     output,
     async run(args, { signal }): Promise<Found> {

@@ -13,9 +13,9 @@ import { formatDuration } from "./time.ts";
 
 const input = z.strictObject({
   state: z.enum(["active", "firing", "pending", "inactive", "all"]).default("active")
-    .describe("active: firing and pending; inactive: rules that stand ready"),
-  service: z.string().min(1).max(500).optional().describe("As in job, service or app: checkout"),
-  limit: z.int().min(1).max(500).default(25).describe("Alerts to show"),
+    .describe("active: firing and pending; inactive: rules"),
+  service: z.string().min(1).max(500).optional().describe("Its job, service or app"),
+  limit: z.int().min(1).max(500).default(25),
 });
 
 const alert = z.object({
@@ -69,8 +69,7 @@ export function listAlerts(api: PrometheusApi, now: () => number = Date.now): To
     name: "list_alerts",
     title: "List alerts",
     description:
-      "Alerts that fire or are pending, the severe first: since when, value, labels, summary, expression; counts of " +
-      "inactive rules, and rules that can't be evaluated. Silences are Alertmanager's and not seen here.",
+      "Alerts firing or pending, severe first: since when, value, labels, summary, expression; rules that can't be evaluated. Silences are not seen.",
     input,
     output,
     async run({ state, service, limit }, { signal }): Promise<Found> {

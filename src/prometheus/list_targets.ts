@@ -22,9 +22,9 @@ import {
 
 const input = z.strictObject({
   state: z.enum(["up", "down", "unknown", "all"]).default("all"),
-  service: z.string().min(1).max(500).optional().describe("As in job, service or app: checkout"),
-  pool: z.string().min(1).max(500).optional().describe("Scrape pool, the job_name of the configuration"),
-  limit: z.int().min(1).max(1000).default(20).describe("Targets to show"),
+  service: z.string().min(1).max(500).optional().describe("Its job, service or app"),
+  pool: z.string().min(1).max(500).optional().describe("job_name of the scrape configuration"),
+  limit: z.int().min(1).max(1000).default(20),
 });
 
 const target = z.object({
@@ -92,9 +92,7 @@ export function listTargets(api: PrometheusApi, now: () => number = Date.now): T
     name: "list_targets",
     title: "List scrape targets",
     description:
-      "Whether Prometheus can scrape its targets: counts by scrape pool, then each target that is down with its last " +
-      "error. Targets that are up are listed where they are few, or with state=up. Down means that the scrape failed; a " +
-      "service can be up here and still answer with errors.",
+      "Whether Prometheus can scrape its targets: counts by pool, and those that are down with their error. Down is a failed scrape; a service that is up may still fail its requests.",
     input,
     output,
     run: (args, context) => find(api, args, context, now()),

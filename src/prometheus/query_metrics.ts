@@ -21,9 +21,9 @@ const mostFetched = 2_000;
 const mostSamples = 30;
 
 const input = z.strictObject({
-  query: z.string().min(1).describe("PromQL, such as sum by (job) (rate(http_requests_total[5m]))"),
-  time: z.string().default("now").describe("now, now-1h, RFC 3339 or epoch"),
-  limit: z.int().min(1).max(500).default(30).describe("Series to show"),
+  query: z.string().min(1).describe("PromQL"),
+  time: z.string().default("now").describe("now-1h, RFC 3339 or epoch"),
+  limit: z.int().min(1).max(500).default(30),
 });
 
 const output = z.object({
@@ -70,8 +70,7 @@ export function queryMetrics(
     name: "query_metrics",
     title: "Query metrics",
     description:
-      "Runs a PromQL query at one moment: the values by series, highest first, with units. Says why a result is " +
-      "empty, points to a syntax error, warns of common mistakes. For change over time use query_metrics_range.",
+      "A PromQL query at one moment: values by series, highest first, with units. Explains an empty result, points to a syntax error, warns of common mistakes. Over time: query_metrics_range.",
     input,
     output,
     async run(args, { signal }): Promise<Result> {

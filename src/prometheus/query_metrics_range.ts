@@ -32,12 +32,12 @@ const longStep = 600;
 const digits = 10;
 
 const input = z.strictObject({
-  query: z.string().min(1).describe("PromQL, such as sum(rate(http_requests_total[5m]))"),
+  query: z.string().min(1).describe("PromQL"),
   duration: z.string().default("1h").describe("Up to end: 30m, 24h, 7d"),
-  start: z.string().optional().describe("In place of duration: now-1d, RFC 3339 or epoch"),
+  start: z.string().optional().describe("Not duration: now-1d, RFC 3339 or epoch"),
   end: z.string().default("now"),
-  step: z.string().optional().describe("Such as 1m; chosen if absent"),
-  limit: z.int().min(1).max(100).default(10).describe("Series to show"),
+  step: z.string().optional().describe("Chosen if absent: 1m"),
+  limit: z.int().min(1).max(100).default(10),
 });
 
 const moment = z.object({ time: z.string(), value: z.string() });
@@ -108,8 +108,7 @@ export function queryMetricsRange(
     name: "query_metrics_range",
     title: "Query metrics over time",
     description:
-      "Runs a PromQL query over a time range: per series the first and last value, growth in percent, minimum and " +
-      "maximum with their times, average, trend, gaps, a sparkline and the points. Chooses the step itself.",
+      "A PromQL query over time: per series first and last value, growth in percent, minimum, maximum, average, trend, gaps, a sparkline; the points of up to three series.",
     input,
     output,
     async run(args, { signal }): Promise<Result> {

@@ -6,7 +6,7 @@ import { utc } from "./time.ts";
 
 /** The argument. */
 export const serviceArgument = z.string().min(1).max(500)
-  .describe("Name, as in job, service or app; or label=value, several joined by commas");
+  .describe("Its job, service or app; or label=value,label=value");
 
 /** The fields of an answer. */
 export const serviceOutput = {
