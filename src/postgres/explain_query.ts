@@ -192,18 +192,22 @@ function inCallersWords(
 const levels = [[5, 240], [5, 80], [3, 80], [2, 40], [1, 40], [0, 40]] as const;
 /** Nodes that a reader needs beside the findings. */
 const fewNodes = 12;
+/** Nodes that a reader takes in at a glance, and how many are too few over that to be worth a cut. */
+const manyNodes = 25;
+const slack = 5;
 
 function present(explanation: Explanation, budget: number): Presentation<Explained> {
   const { plan } = explanation;
   let best: Presentation<Explained> | undefined;
   for (const [findings, characters] of levels) {
     const lines = nodeLines(plan, characters);
-    const answer = largestThatFits(lines.length, (shown) => {
+    const most = lines.length <= manyNodes + slack ? lines.length : manyNodes;
+    const answer = largestThatFits(most, (shown) => {
       const kept = mostImportant(plan, shown);
       return make(explanation, findings, lines.filter(({ node }) => kept.has(node)));
     }, budget);
     best = answer;
-    if (fitsBudget(answer, budget) && answer.rows >= Math.min(fewNodes, lines.length)) break;
+    if (fitsBudget(answer, budget) && answer.rows >= Math.min(fewNodes, most)) break;
   }
   return best ?? make(explanation, 0, []);
 }

@@ -55,7 +55,10 @@ export function indexAdvice(
   if (chosen.length === 0) return unfit;
   const names = chosen.map(({ sql }) => sql);
   const list = names.join(", ");
-  const existing = relation.indexes.find(({ keys }) => {
+  const isPart = chosen[0]?.how === "part";
+  const existing = relation.indexes.find(({ keys, method }) => {
+    // In the order of a btree nothing can be found by its middle.
+    if (isPart && method !== "gin" && method !== "gist") return false;
     const known = keys.map(normal);
     return options.inUse === true
       ? names.every((name) => known.slice(0, names.length).includes(normal(name)))
@@ -65,7 +68,7 @@ export function indexAdvice(
     return options.inUse === true ? unfit : unused(existing, relation);
   }
   const concurrently = relation.isPartition ? "" : "CONCURRENTLY ";
-  if (chosen[0]?.how === "part") {
+  if (isPart) {
     return {
       advice: `A trigram index on ${
         visible(list)

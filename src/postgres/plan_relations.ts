@@ -27,6 +27,8 @@ export interface PlanRelation {
     readonly name: string;
     readonly keys: readonly string[];
     readonly partial: boolean;
+    /** The access method, such as `btree` or `gin`. */
+    readonly method: string;
   }[];
   /** Rows changed since the last ANALYZE. */
   readonly changed: number;
@@ -57,9 +59,9 @@ select wanted.schema, wanted.name, c.reltuples,
     from pg_attribute a left join pg_stats s
       on s.schemaname = n.nspname and s.tablename = c.relname and s.attname = a.attname and not s.inherited
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
-  (select json_agg(json_build_array(ic.relname, i.indpred is not null,
+  (select json_agg(json_build_array(ic.relname, i.indpred is not null, am.amname,
       (select json_agg(pg_get_indexdef(i.indexrelid, k, true) order by k) from generate_series(1, i.indnkeyatts) k)))
-    from pg_index i join pg_class ic on ic.oid = i.indexrelid
+    from pg_index i join pg_class ic on ic.oid = i.indexrelid join pg_am am on am.oid = ic.relam
     where i.indrelid = c.oid and i.indisvalid and i.indisready) as indexes
 from json_to_recordset($1::json) as wanted(schema text, name text)
 join pg_namespace n on n.nspname = wanted.schema
@@ -97,9 +99,10 @@ export async function readFacts(
           distinct: typeof distinct === "number" && distinct > 0 ? distinct : undefined,
         }]),
       ),
-      indexes: lists(row.indexes).map(([name, partial, keys]) => ({
+      indexes: lists(row.indexes).map(([name, partial, method, keys]) => ({
         name: String(name),
         partial: partial === true,
+        method: String(method),
         keys: Array.isArray(keys) ? keys.map(String) : [],
       })),
     }];

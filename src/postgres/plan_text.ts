@@ -46,6 +46,14 @@ export function head(plan: Plan): readonly string[] {
   const never = plan.nodes.filter((node) => node.loops === 0).length;
   if (never > 0) lines.push(`Never executed: ${plural(never, "node")} of ${count(plan.nodes.length)}.`);
   const settings = plan.settings.map(([name, value]) => `${visible(name)} = ${visible(value)}`).join(", ");
+  const workers = plan.nodes.reduce((sum, node) => sum + (node.number("Workers Launched") ?? 0), 0);
+  if (plan.measured && workers > 0) {
+    lines.push(
+      `Ran with ${
+        plural(workers, "parallel worker")
+      }: query_database fetches in portions, for which PostgreSQL starts none, so that it may take longer there.`,
+    );
+  }
   if (settings !== "") lines.push(`Settings that are not the default: ${settings}.`);
   return lines;
 }
@@ -102,7 +110,7 @@ function leftOut(plan: Plan, shown: number): string {
   return `[Cut: ${plural(plan.nodes.length - shown, "cheaper node")} of ${
     count(plan.nodes.length)
   } left out. ` +
-    "Explain a part of the query for the rest.]";
+    "Explain a part of the query for the rest, or run EXPLAIN with query_database.]";
 }
 
 function rowsText(node: PlanNode): string {

@@ -3,7 +3,7 @@ import assert from "@std/assert";
 import { findDistrust, readCertificates } from "../../src/postgres/certificate_chain.ts";
 import { Database } from "../../src/postgres/database.ts";
 import { sslModes } from "../../src/postgres/settings.ts";
-import { execute, fetchOnce, quiet, settingsFor, unguarded, wide } from "../support/unguarded.ts";
+import { eventually, execute, fetchOnce, quiet, settingsFor, unguarded, wide } from "../support/unguarded.ts";
 import { postgresAvailable, startPostgres } from "../support/postgres.ts";
 import { psqlProgram } from "../support/psql.ts";
 
@@ -274,10 +274,10 @@ Deno.test("TLS as psql does it", { ignore: !(await findPsql()) }, async (t) => {
         { signal: controller.signal },
         (transaction) => transaction.fetch(unguarded("select pg_sleep(60) as tls_test"), [], wide),
       );
-      while ((await execute(server, find)).length === 0);
+      await eventually(async () => (await execute(server, find)).length === 1);
       controller.abort();
       await assert.rejects(call, /cancelled/);
-      while ((await execute(server, find)).length > 0);
+      await eventually(async () => (await execute(server, find)).length === 0);
     });
 
     await t.step("prefer goes without TLS where pg_hba.conf wants none", async () => {

@@ -7,6 +7,7 @@ import { readPlan } from "../../src/postgres/plan.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createDatabase, createReader } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
+import { eventually } from "../support/unguarded.ts";
 
 const schema = `
   create table users (id int primary key, name text);
@@ -280,17 +281,21 @@ Plan (each node's own part of the cost):
         );
         return row?.count;
       };
-      while (await active() !== "1");
+      await eventually(async () => await active() === "1");
       controller.abort();
       await assert.rejects(running, isError("cancelled", /cancelled/, /^/));
-      while (await active() !== "0");
+      await eventually(async () => await active() === "0");
     });
 
-    await context.step("a plan of a hundred nodes fits into 2 kB, the cheapest nodes left out", async () => {
+    await context.step("of a plan of a hundred nodes those that matter, and fewer in 2 kB", async () => {
       const sql = "select * from parts where id = 7 order by at";
       const whole = await explain(sql, { analyze: true });
-      assert.equal(whole.structured.nodes_left_out, 0);
-      assert.equal(whole.structured.nodes.length, 102);
+      assert.equal(whole.structured.nodes.length, 25);
+      assert.equal(whole.structured.nodes_left_out, 77);
+      assert.match(
+        whole.text,
+        /\[Cut: 77 cheaper nodes of 102 left out\. Explain a part of the query .*, or run EXPLAIN with query_database\.\]$/,
+      );
       const { text, structured } = await explain(sql, { analyze: true }, 2048);
       assert.equal(structured.nodes.length + structured.nodes_left_out, 102);
       assert.ok(structured.nodes.length >= 4, text);
@@ -300,6 +305,22 @@ Plan (each node's own part of the cost):
       );
       assert.match(text, new RegExp(`\\[Cut: ${structured.nodes_left_out} cheaper nodes of 102 left out\\.`));
       assert.match(text, /^Ran in /);
+    });
+
+    await context.step("says that workers ran, which query_database does not get", async () => {
+      const settings = { parallel_setup_cost: 0, parallel_tuple_cost: 0, min_parallel_table_scan_size: 0 };
+      const name = test.settings.database;
+      await test.execute(
+        Object.entries({ ...settings, max_parallel_workers_per_gather: 2 })
+          .map(([setting, value]) => `alter database ${name} set ${setting} = ${value};`).join(" "),
+      );
+      await using database = new Database(test.settings, createLogger("off"));
+      const parallel = explainQuery(database, { allowFunctions: [] });
+      const sql = "select count(*) from todos";
+      const said = /^Ran with [12] parallel workers?: query_database .* starts none, /m;
+      await eventually(async () => said.test((await callTool(parallel, { sql, analyze: true })).text));
+      assert.doesNotMatch((await callTool(parallel, { sql })).text, said);
+      assert.doesNotMatch((await explain(sql, { analyze: true })).text, said);
     });
 
     await context.step("a long condition is shortened, and hidden characters are shown", async () => {
