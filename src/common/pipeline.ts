@@ -65,7 +65,7 @@ export interface PipelineOptions {
   readonly maxOutputBytes: number;
   /** Milliseconds after which a call is given up, whatever its backend does. */
   readonly deadlineMs: number;
-  /** What a user should hear once, with the first answer. */
+  /** What each client should hear once, with its first answer. */
   readonly notice?: (signal: AbortSignal) => Promise<string | undefined>;
   readonly observer?: CallObserver;
 }
@@ -74,6 +74,8 @@ export interface PipelineOptions {
 const unknownTool = "(unknown tool)";
 /** Bytes kept free for the notices that the pipeline adds below an answer. */
 const noticeReserve = 512;
+/** Clients that are remembered to have heard the notice. */
+const mostNoticed = 1_000;
 
 /** Raised for a tool that does not exist: a protocol error, not a tool's answer. */
 export class UnknownToolError extends Error {
@@ -92,7 +94,8 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #tools: ReadonlyMap<string, Tool>;
   readonly #answers: Cache<{ answer: Answer; rows: number }>;
-  #noticeGiven = false;
+  /** The clients that have heard the notice, the last of them. */
+  readonly #noticed = new Set<string>();
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -193,7 +196,7 @@ export class Pipeline {
       const { text, structured, rows } = tool.present(value, context.budget);
       const answer = { text, structured: visibleStrings(structured) };
       this.#answers.set(key, { answer, rows });
-      const notice = withNotice ? await this.#firstNotice(signal) : undefined;
+      const notice = withNotice ? await this.#firstNotice(caller.client, signal) : undefined;
       return { answer: notice === undefined ? answer : addNotice(answer, notice), outcome: "ok", rows };
     } catch (error) {
       if (caller.signal.aborted) {
@@ -212,14 +215,16 @@ export class Pipeline {
     }
   }
 
-  async #firstNotice(signal: AbortSignal): Promise<string | undefined> {
+  async #firstNotice(client: string, signal: AbortSignal): Promise<string | undefined> {
     const { notice, log } = this.#options;
-    if (this.#noticeGiven || notice === undefined) return undefined;
-    this.#noticeGiven = true;
+    if (notice === undefined || this.#noticed.has(client)) return undefined;
+    this.#noticed.add(client);
+    const [first] = this.#noticed;
+    if (first !== undefined && this.#noticed.size > mostNoticed) this.#noticed.delete(first);
     try {
       return await notice(signal);
     } catch (error) {
-      this.#noticeGiven = false;
+      this.#noticed.delete(client);
       log.info("the notice for the first answer could not be made", { error: describeError(error) });
       return undefined;
     }

@@ -241,3 +241,13 @@ Deno.test("a request of the wrong shape, which no handler sees, is limited and a
   assert.match(pipeline.refuse("echo", 5, caller, "wrong").text, /more than 1 time a minute/);
   assert.deepEqual(records.map(({ outcome }) => outcome), ["invalid", "limited"]);
 });
+
+Deno.test("each client hears the notice once, and again where it could not be made", async () => {
+  let attempts = 0;
+  const { call } = bench(echo, {
+    notice: () => ++attempts === 1 ? Promise.reject(new Error("not now")) : Promise.resolve("Beware."),
+  });
+  const hears = async (client: string) => (await call({ text: "x" }, { client })).text.includes("Beware.");
+  assert.deepEqual([await hears("alice"), await hears("alice"), await hears("alice")], [false, true, false]);
+  assert.deepEqual([await hears("bob"), await hears("bob"), await hears("alice")], [true, false, false]);
+});
