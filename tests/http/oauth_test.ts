@@ -5,7 +5,7 @@ import {
   makeKey,
   startAuthorizationServer,
 } from "../support/authorization_server.ts";
-import { HttpProgram } from "../support/http_program.ts";
+import { HttpProgram, sendRaw } from "../support/http_program.ts";
 import { eventually, runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { newToken } from "../../src/common/http/tokens.ts";
@@ -202,6 +202,15 @@ Deno.test({
       const response = await list(program, token);
       assert.equal(response.status, 503);
       assert.equal(response.headers.get("retry-after"), "5");
+    });
+    await t.step("nor the metrics, which counts as a token that nobody can check", async () => {
+      const answer = await sendRaw(
+        program.port,
+        `GET /metrics HTTP/1.1\r\nHost: mcp.example.com\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
+      );
+      assert.match(answer, /^HTTP\/1\.1 503 /);
+      assert.equal(await program.metric('mcp_http_refusals_total{reason="unverified"}'), 2);
+      assert.equal(await program.metric('mcp_http_refusals_total{reason="unauthorized"}'), 0);
     });
     await t.step("the static token", async () => assert.equal((await list(program, made.token)).status, 200));
     await t.step("when it is back, its tokens are accepted", async () => {

@@ -4,7 +4,7 @@ import type { Admission } from "./admission.ts";
 import { plain, rpcCodes, rpcError } from "./answers.ts";
 import { type AllowedNames, refuseByName } from "./guard.ts";
 import type { McpEndpoint } from "./mcp_endpoint.ts";
-import type { HttpMetrics } from "./metrics.ts";
+import type { HttpMetrics, HttpRefusal } from "./metrics.ts";
 import type { Readiness } from "./readiness.ts";
 
 /** What the routes lead to. */
@@ -72,7 +72,7 @@ async function answer(
     }
     const caller = await admission.admit(request);
     if (caller instanceof Response) {
-      metrics.refused(caller.status === 503 ? "unverified" : "unauthorized");
+      metrics.refused(whyNotAdmitted(caller));
       return caller;
     }
     const response = await endpoint.serve(request, caller);
@@ -98,12 +98,17 @@ async function answer(
       const isOpen = options.isLoopback && isLoopbackName(url.hostname);
       const caller = isOpen ? undefined : await admission.admit(request);
       if (!(caller instanceof Response)) return await metrics.page();
-      metrics.refused("unauthorized");
+      metrics.refused(whyNotAdmitted(caller));
       return caller;
     }
     default:
       return options.documents.get(route)?.() ?? plain(404, "There is nothing here");
   }
+}
+
+/** A caller whom nobody can check now is another trouble than one who is not let in. */
+function whyNotAdmitted(answer: Response): HttpRefusal {
+  return answer.status === 503 ? "unverified" : "unauthorized";
 }
 
 function isLoopbackName(hostname: string): boolean {
