@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { HttpProgram, messagesOf, patientProgram } from "../support/http_program.ts";
+import { HttpProgram, messagesOf, patientProgram, patientProgramWith } from "../support/http_program.ts";
 import { eventually, runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
@@ -66,6 +66,21 @@ Deno.test({
     await assert.rejects(response.text());
     assert.equal((await program.ended()).code, 0);
     await eventually("the statement is gone", async () => await database.running("cut_short") === 0);
+    assert.equal(program.auditLines.at(-1)?.outcome, "cancelled");
+  },
+});
+
+Deno.test({
+  name: "a call that takes longer than a stop waits for is cut, and the program ends with 0",
+  ignore,
+  async fn() {
+    await using program = await HttpProgram.start({ command: patientProgramWith({ drainMs: 300 }) });
+    const response = await program.send(...waiting(60));
+    await eventually("it is in flight", async () => await program.metric("mcp_http_exchanges") === 1);
+    program.kill("SIGTERM");
+    await assert.rejects(response.text());
+    assert.equal((await program.ended()).code, 0);
+    assert.ok(program.errorLines.some((line) => line.message === "calls are cut, as the program stops"));
     assert.equal(program.auditLines.at(-1)?.outcome, "cancelled");
   },
 });

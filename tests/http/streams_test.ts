@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { type Era, HttpProgram, messagesOf } from "../support/http_program.ts";
+import { type Era, HttpProgram, messagesOf, patientProgramWith } from "../support/http_program.ts";
 import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
@@ -111,22 +111,24 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "a stream on which nothing happens is kept alive",
-  ignore: !postgresAvailable,
-  async fn() {
-    await using database = await createProgramDatabase();
-    await using program = await HttpProgram.start({
-      variables: { ...database.variables, STATEMENT_TIMEOUT_MS: "17000" },
-    });
-    // No progress token: all that comes is what keeps a proxy from cutting the connection.
-    const response = await program.send("tools/call", {
-      name: "query_database",
-      arguments: { sql: endless("quiet_stream") },
-    }, { era: "2026-07-28" });
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-    const first = await reader?.read();
-    assert.match(first?.value ?? "", /^: /);
-    await reader?.cancel();
-  },
-});
+for (const era of eras) {
+  Deno.test({
+    name: `the stream of a call on which nothing happens is kept alive (${era})`,
+    ignore: !permitted,
+    async fn() {
+      await using program = await HttpProgram.start({ command: patientProgramWith({ keepAliveMs: 50 }) });
+      // No progress token: all that comes is what keeps a proxy from cutting the connection.
+      const response = await program.send("tools/call", { name: "wait", arguments: { seconds: 50 } }, {
+        era,
+      });
+      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+      // One comment opens the stream; those that follow are what this is about.
+      for (let text = ""; (text.match(/^: ?/gm)?.length ?? 0) < 4;) {
+        const part = await reader?.read();
+        if (part?.done !== false) throw new Error(`the stream ended after ${text}`);
+        text += part.value;
+      }
+      await reader?.cancel();
+    },
+  });
+}

@@ -1,6 +1,8 @@
 /** Starts a program with `--http` on a port of the system's choice, and speaks HTTP to it by hand. */
 import { join } from "node:path";
+import type { HttpLimits } from "../../src/common/http/serve.ts";
 import {
+  type CommandLine,
   type ErrorLine,
   eventually,
   type Message,
@@ -15,7 +17,7 @@ export interface HttpLaunch {
   /** In place of `127.0.0.1:0`. */
   readonly address?: string;
   /** In place of the program under test; `--http` follows. */
-  readonly command?: { readonly command: string; readonly args: readonly string[] };
+  readonly command?: CommandLine;
   /** Milliseconds after which it is killed, whatever its test waits for. */
   readonly longestLifeMs?: number;
 }
@@ -25,6 +27,11 @@ export const patientProgram = {
   command: Deno.execPath(),
   args: ["run", "--quiet", "--no-prompt", "-P=postgres", join(project, "tests/support/patient_program.ts")],
 } as const;
+
+/** The same with other times than the usual ones. */
+export function patientProgramWith(limits: HttpLimits): CommandLine {
+  return { ...patientProgram, args: [...patientProgram.args, JSON.stringify(limits)] };
+}
 
 /** The revision of the requests made by hand. */
 export type Era = "2025-11-25" | "2026-07-28";

@@ -62,20 +62,29 @@ const backend = defineTool({
   present: (value) => ({ text: String(value), structured: {}, rows: 0 }),
 });
 
-await runProgram({
-  name: "patient-mcp",
-  shortName: "patient",
-  title: "Patience",
-  summary: "Waits.",
-  instructions: "Wait.",
-  variables: [],
-  open: () =>
-    Promise.resolve({
-      tools: [echo, wait, fail, backend],
-      deadlineMs: 60_000,
-      check: () => Promise.resolve(true),
-      ready: () => answers ? Promise.resolve() : Promise.reject(new Error("gone")),
-      gauges: () => [{ name: "mcp_patience_cancelled", help: "Waits that were cancelled", value: cancelled }],
-      close: () => Promise.resolve(),
-    }),
-});
+/** Its own first argument, if there is one: other times than the usual ones, as JSON. */
+const [first = "", ...others] = Deno.args;
+const hasLimits = first.startsWith("{");
+
+await runProgram(
+  {
+    name: "patient-mcp",
+    shortName: "patient",
+    title: "Patience",
+    summary: "Waits.",
+    instructions: "Wait.",
+    variables: [],
+    open: () =>
+      Promise.resolve({
+        tools: [echo, wait, fail, backend],
+        deadlineMs: 60_000,
+        check: () => Promise.resolve(true),
+        ready: () => answers ? Promise.resolve() : Promise.reject(new Error("gone")),
+        gauges:
+          () => [{ name: "mcp_patience_cancelled", help: "Waits that were cancelled", value: cancelled }],
+        close: () => Promise.resolve(),
+      }),
+  },
+  hasLimits ? others : Deno.args,
+  hasLimits ? JSON.parse(first) : {},
+);

@@ -9,6 +9,8 @@ export interface Admitted {
   readonly client: string;
   /** Aborts when the caller may no longer call. */
   readonly revoked: AbortSignal | undefined;
+  /** Milliseconds since the epoch from which on the caller needs another token. */
+  readonly expiresAt?: number;
 }
 
 /** Checks access tokens of an authorization server. */

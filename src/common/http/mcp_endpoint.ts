@@ -38,6 +38,7 @@ const usualKeepAliveMs = 15_000;
 const patienceMs = 100;
 /** Streams on which nothing is ever sent, as no list of ours changes: a client may want a few all the same. */
 const maxSubscriptions = 64;
+const longestTimerMs = 2 ** 31 - 1;
 const subscribe = "subscriptions/listen";
 
 /** Serves `/mcp`. */
@@ -121,7 +122,9 @@ export class McpEndpoint {
 
     const isSubscription = "method" in message && message.method === subscribe;
     const late = new AbortController();
-    const timer = isSubscription ? undefined : setTimeout(() => late.abort(), longestMs);
+    // A call ends by itself soon enough; a subscription must not outlive what let its caller in.
+    const timeMs = isSubscription ? timeLeft(caller) : longestMs;
+    const timer = timeMs === undefined ? undefined : setTimeout(() => late.abort(), timeMs);
     const gone = new AbortController();
     const signal = AbortSignal.any([
       late.signal,
@@ -152,6 +155,11 @@ export class McpEndpoint {
       throw error;
     }
   }
+}
+
+/** Milliseconds until the caller's token expires; no longer than a timer can wait. */
+function timeLeft({ expiresAt }: Admitted): number | undefined {
+  return expiresAt === undefined ? undefined : Math.min(Math.max(0, expiresAt - Date.now()), longestTimerMs);
 }
 
 function withoutCredentials(headers: Headers): Headers {

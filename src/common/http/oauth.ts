@@ -87,7 +87,9 @@ export class OAuth implements AccessTokenVerifier {
     );
     if (subject === undefined) throw new AccessTokenError("invalid_token", "The token names no subject");
     // No name in a token file has a colon: nobody can pass for somebody else.
-    return { client: `oauth:${visible(String(subject)).slice(0, 128)}`, revoked: undefined };
+    const client = `oauth:${visible(String(subject)).slice(0, 128)}`;
+    const expires = payload.exp === undefined ? {} : { expiresAt: (payload.exp + clockTolerance) * 1000 };
+    return { client, revoked: undefined, ...expires };
   }
 
   /** Says whether the authorization server's keys can be had. */
