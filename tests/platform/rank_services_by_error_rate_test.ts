@@ -1,0 +1,112 @@
+import assert from "@std/assert";
+import { CallError } from "../../src/common/errors.ts";
+import { createLogger } from "../../src/common/log.ts";
+import type { Sources } from "../../src/platform/gather.ts";
+import { rankServicesByErrorRate } from "../../src/platform/rank_services_by_error_rate.ts";
+import { FakePrometheus, faults } from "../support/fake_prometheus.ts";
+import { clustersAt } from "../support/kubernetes/fake_apiserver.ts";
+import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
+import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
+import { apiOf } from "../support/prometheus_api.ts";
+import { callTool } from "../support/tools.ts";
+
+/** Nothing but what is given. */
+const sources = (more: Partial<Sources>): Sources => ({
+  clusters: undefined,
+  prometheus: undefined,
+  database: undefined,
+  log: createLogger("off"),
+  ...more,
+});
+
+/** `cart` fails in 20% in shop and in 50% in lab, `pay` in none; what `queue` counts does not tell errors. */
+function series(): OpenMetrics {
+  const now = alignedSeconds(Date.now(), 15);
+  const span = { from: now - 3_600, to: now + 1_200, step: 15 };
+  const metrics = new OpenMetrics();
+  const requests = (job: string, namespace: string, status: string, perSecond: number) =>
+    metrics.counter(
+      "http_requests_total",
+      { job, namespace, status, instance: `${job}:80` },
+      span,
+      perSecond,
+    );
+  requests("cart", "shop", "200", 8);
+  requests("cart", "shop", "503", 2);
+  requests("cart", "lab", "200", 1);
+  requests("cart", "lab", "500", 1);
+  requests("pay", "shop", "200", 5);
+  requests("queue", "shop", "done", 3);
+  return metrics;
+}
+
+Deno.test({
+  name: "rank_services_by_error_rate",
+  ignore: !prometheusAvailable,
+  async fn(t) {
+    await using server = await startPrometheus({ backfill: series().lines });
+    using prometheus = apiOf(server.url);
+    const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
+    const ranked = async (args: Readonly<Record<string, unknown>>) => {
+      const { text, structured } = await callTool(tool, args);
+      const rows: readonly Record<string, unknown>[] = structured.services;
+      return { text, structured, names: rows.map(({ service, namespace }) => `${namespace}/${service}`) };
+    };
+
+    await t.step("worst first, a namespace's service by itself, what tells no errors last", async () => {
+      const { text, names } = await ranked({});
+      assert.deepEqual(names, ["lab/cart", "shop/cart", "shop/pay", "shop/queue"]);
+      assert.match(text, /^cart has the highest error rate: 50% \(the last 5m until /);
+      assert.match(text, /^cart +\| shop +\| +20% \| +2 \| +10$/m);
+      assert.match(text, /^queue +\| shop +\| +not told \| +- \| +3$/m);
+      assert.match(text, /^counted by http_requests_total$/m);
+    });
+    await t.step("of one namespace", async () => {
+      const { text, names } = await ranked({ namespace: "shop" });
+      assert.deepEqual(names, ["shop/cart", "shop/pay", "shop/queue"]);
+      assert.match(text, /^cart has the highest error rate: 20%/);
+    });
+    await t.step("of a namespace without any: no data, which is not 0 errors", async () => {
+      const { text, names } = await ranked({ namespace: "nowhere" });
+      assert.deepEqual(names, []);
+      assert.match(text, /^No service of namespace nowhere has a counter .* no data, not 0 errors\.$/m);
+    });
+    await t.step("cut: how many there are, and how to ask for others", async () => {
+      const { text, structured, names } = await ranked({ limit: 1 });
+      assert.deepEqual(names, ["lab/cart"]);
+      assert.equal(structured.total, 4);
+      assert.match(text, /\[Cut: the first 1 of 4 services shown\. Name a namespace, or change limit\.\]/);
+    });
+    await t.step("a cluster that does not answer is told, and the ranking stands", async () => {
+      const clusters = clustersAt("http://127.0.0.1:2");
+      const { text } = await callTool(
+        rankServicesByErrorRate(sources({ prometheus: prometheus.api, clusters })),
+        {},
+      );
+      clusters.close();
+      assert.match(text, /^cart has the highest error rate/);
+      assert.match(text, /^at the same time, cart: pods not seen: Cannot reach the apiserver/m);
+    });
+  },
+});
+
+const refused: readonly (readonly [string, RegExp])[] = [
+  ["yesterday", /window/],
+  ["0s", /window/],
+];
+for (const [window, says] of refused) {
+  Deno.test(`rank_services_by_error_rate: a window of ${window} is refused`, async () => {
+    await using server = new FakePrometheus();
+    using prometheus = apiOf(server.url);
+    const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
+    await assert.rejects(callTool(tool, { window }), says);
+  });
+}
+
+Deno.test("rank_services_by_error_rate: no Prometheus, and one that is down, are errors and no empty ranking", async () => {
+  await assert.rejects(callTool(rankServicesByErrorRate(sources({})), {}), /no Prometheus is configured/);
+  await using server = new FakePrometheus({ play: faults.unavailable });
+  using prometheus = apiOf(server.url);
+  const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
+  await assert.rejects(callTool(tool, {}), (error: Error) => error instanceof CallError);
+});
