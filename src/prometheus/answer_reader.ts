@@ -15,6 +15,7 @@ import type {
   RuleGroup,
   Sample,
   Target,
+  Told,
 } from "./result.ts";
 
 /** JSON that is not what the API promises. `message` says what is missing where, in words without a value. */
@@ -49,6 +50,27 @@ export function asTexts(value: unknown, what: string): readonly string[] {
     if (typeof item !== "string") throw new UnexpectedShape(`${what} holds something that is no text`);
     return item;
   });
+}
+
+/** Messages beside an answer, and characters of each: Prometheus has few of them, and they are short. */
+const mostMessages = 100;
+const longestMessage = 2_000;
+
+/** What was said beside an answer. Before 2.54 Prometheus had no list of infos, and put them among the warnings. */
+export function asTold(warnings: unknown, infos: unknown): Told {
+  const all = asMessages(warnings, "the warnings");
+  const isInfo = (message: string) => message.startsWith("PromQL info:");
+  return {
+    warnings: all.filter((message) => !isInfo(message)),
+    infos: [...asMessages(infos, "the infos"), ...all.filter(isInfo)],
+  };
+}
+
+function asMessages(value: unknown, what: string): readonly string[] {
+  return asTexts(value, what).slice(0, mostMessages)
+    .map((message) =>
+      message.length > longestMessage ? `${message.slice(0, longestMessage).toWellFormed()}…` : message
+    );
 }
 
 function isObject(value: unknown): value is Json {

@@ -13,8 +13,10 @@ import {
   asSample,
   asTarget,
   asTexts,
+  asTold,
   UnexpectedShape,
 } from "./answer_reader.ts";
+import { cut, matching } from "./bounded_listing.ts";
 import { type AskOptions, Connection, type Question } from "./connection.ts";
 import { shapeError, statedError } from "./faults.ts";
 import type { ReadingName } from "./reading_paths.ts";
@@ -268,7 +270,7 @@ export class PrometheusApi {
       const { status, data, errorType, error, warnings, infos } = asObject(answer, "the answer");
       if (status === "error") throw statedError(reading, text(errorType), text(error));
       if (status !== "success") throw new UnexpectedShape("the answer says neither success nor error");
-      const told = { warnings: messages(warnings, "the warnings"), infos: messages(infos, "the infos") };
+      const told = asTold(warnings, infos);
       this.#hear(told);
       return read({ data, ...told });
     } catch (error) {
@@ -278,41 +280,6 @@ export class PrometheusApi {
   }
 }
 
-/** Messages beside an answer, and characters of each: Prometheus has few of them, and they are short. */
-const mostMessages = 100;
-const longestMessage = 2_000;
-
-function messages(value: unknown, what: string): readonly string[] {
-  return asTexts(value, what).slice(0, mostMessages)
-    .map((message) =>
-      message.length > longestMessage ? `${message.slice(0, longestMessage).toWellFormed()}…` : message
-    );
-}
-
 function text(value: unknown): string {
   return typeof value === "string" ? value : "";
-}
-
-function matching(
-  matchers: readonly string[],
-  { start, end }: TimeRange,
-  { limit }: AskOptions,
-): URLSearchParams {
-  const form = new URLSearchParams();
-  for (const matcher of matchers) form.append("match[]", matcher);
-  if (start !== undefined) form.set("start", String(start));
-  if (end !== undefined) form.set("end", String(end));
-  if (limit !== undefined) form.set("limit", String(limit));
-  return form;
-}
-
-/** Keeps to the limit where the backend did not, and says whether there was more. */
-function cut<T>(
-  all: readonly T[],
-  { warnings }: Told,
-  { limit }: AskOptions,
-): { readonly kept: readonly T[]; readonly truncated: boolean } {
-  if (limit !== undefined && all.length > limit) return { kept: all.slice(0, limit), truncated: true };
-  // Prometheus's words; it counts before it cuts, so that exactly as many as the limit are not called truncated.
-  return { kept: all, truncated: warnings.some((warning) => warning.includes("truncated due to limit")) };
 }

@@ -117,7 +117,7 @@ function answerOf({ symptoms, judgement, time }: Found, shown: number, budget: n
     down: number("DOWN"),
     stale: number("STALE"),
     instances: all.slice(0, shown).map(({ name, state, since, failures }) => ({
-      name,
+      name: oneLine(name, 100),
       state,
       since: since === undefined ? null : utc(since),
       failures,
@@ -135,8 +135,8 @@ function answerOf({ symptoms, judgement, time }: Found, shown: number, budget: n
     latency_unit: latency?.unit ?? null,
     alerts: (alerts?.firing ?? []).slice(0, shown > 0 ? shownAlerts : 0)
       .map(({ name, severity, since, labels, summary }) => ({
-        name,
-        severity,
+        name: oneLine(name, 100),
+        severity: oneLine(severity, 40),
         since,
         labels: labelsText(labels, ["alertname", "severity", "alertstate", "__name__"]),
         summary: oneLine(summary, 200),

@@ -9,6 +9,7 @@ import type { PrometheusApi } from "./api.ts";
 import { type BurnRate, readBurnRate } from "./burn_rate.ts";
 import { type ErrorPlaces, missedErrors, readErrorPlaces } from "./error_places.ts";
 import { requestCounters } from "./instrumentation.ts";
+import { oneLine } from "./one_line.ts";
 import { rate, readRequests, type Requests } from "./requests.ts";
 import type { Told } from "./result.ts";
 import { fitWindow, readInterval } from "./scrapes.ts";
@@ -166,7 +167,7 @@ function answerOf(
     errors_per_second: rates?.errorsPerSecond ?? null,
     error_ratio: traffic ? rates.ratio : null,
     by_code: (rates?.codes ?? []).slice(0, shown).map(({ code, perSecond, isError }) => ({
-      code,
+      code: oneLine(code, 60),
       per_second: perSecond,
       share: traffic ? perSecond / rates.requestsPerSecond : 0,
       count: Math.round(perSecond * window),

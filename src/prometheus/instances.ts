@@ -57,8 +57,8 @@ export async function readInstances(
 
 /** The median distance of two samples, as one scrape may fail or come late. */
 export function scrapeInterval(ranges: readonly RangeSeries[]): number | undefined {
-  const distances = ranges.slice(0, 50).flatMap(({ values }) =>
-    values.slice(-21).flatMap(([seconds], index, last) => {
+  const distances = ranges.slice(0, 50).flatMap(({ values, histograms }) =>
+    (values.length > 0 ? values : histograms).slice(-21).flatMap(([seconds], index, last) => {
       const before = last[index - 1]?.[0];
       return before === undefined ? [] : [seconds - before];
     })

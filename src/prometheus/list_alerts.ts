@@ -175,18 +175,18 @@ function byAge(one: Alert, other: Alert): number {
 
 function ruleAnswer(rule: AlertingRule, alerts: readonly Alert[]): RuleAnswer {
   return {
-    name: rule.name,
-    state: rule.state,
-    ...(rule.severity === "" ? {} : { severity: rule.severity }),
+    name: oneLine(rule.name, 200),
+    state: oneLine(rule.state, 40),
+    ...(rule.severity === "" ? {} : { severity: oneLine(rule.severity, 40) }),
     ...(rule.expression === "" ? {} : { expression: rule.expression.slice(0, 2_000) }),
     ...(rule.forSeconds > 0 ? { for: formatDuration(rule.forSeconds) } : {}),
-    ...(rule.group === "" ? {} : { group: rule.group }),
+    ...(rule.group === "" ? {} : { group: oneLine(rule.group, 200) }),
     ...(rule.error === "" ? {} : { error: oneLine(rule.error, 500) }),
     alerts: alerts.map(({ state, activeAt, value, labels, annotations }) => {
       return {
-        state,
-        since: activeAt.replace(/\.\d+/, ""),
-        value,
+        state: oneLine(state, 40),
+        since: oneLine(activeAt.replace(/\.\d+/, ""), 40),
+        value: oneLine(value, 40),
         labels: labelsText(labels, ["alertname", "severity"]),
         ...(annotations.summary === undefined ? {} : { summary: oneLine(annotations.summary, 300) }),
         ...(annotations.description === undefined

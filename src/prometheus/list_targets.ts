@@ -179,14 +179,14 @@ function targetAnswer(target: Target): TargetAnswer {
   const { job = "", instance = "" } = labels;
   return {
     health: healthOf(target),
-    pool: scrapePool,
-    ...(job === scrapePool || job === "" ? {} : { job }),
-    instance,
+    pool: oneLine(scrapePool, 200),
+    ...(job === scrapePool || job === "" ? {} : { job: oneLine(job, 200) }),
+    instance: oneLine(instance, 200),
     labels: labelsText(labels, ["job", "instance"]),
     // Go's zero time.
     last_scrape: lastScrape === "" || lastScrape.startsWith("0001-") ? null : lastScrape.replace(/\.\d+/, ""),
     scrape_seconds: lastScrapeSeconds,
-    interval: scrapeInterval,
+    interval: oneLine(scrapeInterval, 40),
     ...(lastError === "" ? {} : { error: oneLine(lastError, 500) }),
   };
 }

@@ -21,15 +21,15 @@ export async function readInterval(
   service: Service,
   metric: string,
 ): Promise<number | undefined> {
-  if (service.metrics.has("up")) {
-    const { ranges } = await api.query(`${selector("up", service.matchers)}[15m]`, time, {
-      signal,
-      limit: seriesLooked,
-    });
-    const interval = scrapeInterval(ranges);
-    if (interval !== undefined) return interval;
-  }
-  // Of many series only how many samples they have: it is enough for services that have no `up` of their own.
+  // Its own samples of few minutes only: it may have many series.
+  const looked = service.metrics.has("up") ? ["up", "15m"] as const : [metric, "5m"] as const;
+  const { ranges } = await api.query(`${selector(looked[0], service.matchers)}[${looked[1]}]`, time, {
+    signal,
+    limit: seriesLooked,
+  });
+  const interval = scrapeInterval(ranges);
+  if (interval !== undefined) return interval;
+  // What has not two samples in that time has few in an hour.
   const counted = `max(count_over_time(${selector(metric, service.matchers)}[1h]))`;
   const samples = Number((await api.query(counted, time, { signal })).series[0]?.value?.[1] ?? NaN);
   return samples > 1 ? 3600 / samples : undefined;

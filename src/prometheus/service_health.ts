@@ -2,6 +2,7 @@
 import { CallError } from "../common/errors.ts";
 import { plural } from "../common/units.ts";
 import { type Instance, type Instances, readInstances } from "./instances.ts";
+import { oneLine } from "./one_line.ts";
 import { durationText, isInLastBucket, type Latency, type Quantile, readLatency } from "./latency.ts";
 import { rate, readRequests, type RequestRates, type Requests } from "./requests.ts";
 import { fitWindow } from "./scrapes.ts";
@@ -132,7 +133,7 @@ export function judge(symptoms: Symptoms): Judgement {
   const reasons = [
     ...instanceReasons(all),
     ...(alerts?.firing ?? []).filter(({ matters }) => matters).slice(0, 3).map(({ name, severity }) =>
-      `alert ${name} fires${severity === "" ? "" : ` (${severity})`}`
+      `alert ${oneLine(name, 100)} fires${severity === "" ? "" : ` (${oneLine(severity, 40)})`}`
     ),
     ...requestReasons(symptoms),
     ...latencyReasons(symptoms.latency),

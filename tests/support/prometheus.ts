@@ -68,6 +68,14 @@ export interface TestPrometheus extends AsyncDisposable {
 const prometheus = findProgram("PROMETHEUS_BIN", "prometheus");
 const promtool = findProgram("PROMTOOL_BIN", "promtool") ?? prometheus?.replace(/[^/]*$/, "promtool");
 
+/** Its first number; a 2 wants what 3 does by settings told otherwise. */
+const major = ((): number => {
+  if (prometheus === undefined) return 0;
+  const { stdout, stderr } = new Deno.Command(prometheus, { args: ["--version"] }).outputSync();
+  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  return Number(/version (\d+)\./.exec(text)?.[1] ?? 3);
+})();
+
 /** Whether a server can be started here; for `Deno.test({ ignore: !prometheusAvailable })`. */
 export const prometheusAvailable: boolean = available(
   prometheus,
@@ -102,6 +110,7 @@ export async function startPrometheus(options: TestPrometheusOptions = {}): Prom
         "--scrape.discovery-reload-interval=200ms",
         "--storage.tsdb.retention.time=2y",
         "--log.level=warn",
+        ...(major === 2 ? ["--enable-feature=native-histograms"] : []),
         ...(guarded ? [`--web.config.file=${folder}/web.yml`] : []),
         ...(options.args ?? []),
       ],
@@ -133,7 +142,9 @@ export async function startPrometheus(options: TestPrometheusOptions = {}): Prom
     globalThis.removeEventListener("unload", abandon);
     const running = child;
     child = undefined;
-    running?.kill("SIGKILL");
+    try {
+      running?.kill("SIGKILL");
+    } catch { /* it has ended by itself, and its start says why */ }
     await running?.status;
     await Deno.remove(folder, { recursive: true }).catch(() => {});
   };
@@ -187,8 +198,9 @@ async function writeConfiguration(
     ...(options.scrapeItself ?? []).map((name) => ({
       job_name: name,
       targets: [`127.0.0.1:${port}`],
-      scrape_native_histograms: true,
-      always_scrape_classic_histograms: true,
+      ...(major === 2
+        ? { scrape_classic_histograms: true }
+        : { scrape_native_histograms: true, always_scrape_classic_histograms: true }),
     })),
   ];
   await Deno.writeTextFile(`${folder}/rules.yml`, stringify({ groups: options.rules ?? [] }));
