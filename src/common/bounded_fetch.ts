@@ -14,6 +14,7 @@ export type TransportFaultKind =
   | "timeout"
   | "redirect" // redirects are not followed: credentials would travel with them
   | "permission" // this build, or the runtime, may not reach that host or port
+  | "exhausted" // this process may open no more files
   | "broken" // reset, closed in mid-answer, not HTTP
   | "too_large";
 
@@ -46,6 +47,10 @@ export interface BoundedRequest {
   /** Called when the time is up: the connection may lead nowhere. */
   readonly onTimeout?: () => void;
 }
+
+/** What helps where this process may open no more files; its calls share what it has. */
+export const exhaustedHint =
+  "ask again in a moment; an operator can raise this program's limit of open files (ulimit -n)";
 
 /** An answer whose body is still under way. Exactly one of its methods has to be called. */
 export interface BoundedResponse {
@@ -141,6 +146,9 @@ function explainFailure(error: unknown): TransportFault {
   // https://fetch.spec.whatwg.org/#port-blocking
   if (/requests to port \d+ are blocked/.test(text)) {
     return fault("permission", "the port is one that HTTP clients refuse to use");
+  }
+  if (text.includes("too many open files")) {
+    return fault("exhausted", "this program may open no more connections and files");
   }
   if (/certificate|\btls\b|fatal alert|corrupt message|handshake/.test(text)) {
     return fault("tls", certificateProblem(text));

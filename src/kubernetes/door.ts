@@ -3,7 +3,12 @@
  * the caller itself may do. No redirect, no upgrade, bounded in time and in bytes. What comes in is redacted here, by
  * the kind that was asked for, before anybody sees it.
  */
-import { boundedFetch, type BoundedResponse, TransportFault } from "../common/bounded_fetch.ts";
+import {
+  boundedFetch,
+  type BoundedResponse,
+  exhaustedHint,
+  TransportFault,
+} from "../common/bounded_fetch.ts";
 import { CallError } from "../common/errors.ts";
 import type { Connection, Route } from "./connection.ts";
 import { instant } from "./expiry.ts";
@@ -282,6 +287,7 @@ const transportHints: Partial<Record<TransportFault["kind"], string>> = {
   unreachable: "an operator must check the network, or the VPN",
   tls: "an operator must check certificate-authority-data and the server's address in the kubeconfig",
   timeout: "ask for less, or again in a moment; an operator can raise KUBE_TIMEOUT_MS",
+  exhausted: exhaustedHint,
   broken: "the apiserver may be restarting: ask again in a moment",
 };
 

@@ -1,4 +1,5 @@
 /** What went wrong between us and PostgreSQL, in words the caller can act on; never the password or a URL. */
+import { exhaustedHint } from "../common/bounded_fetch.ts";
 import { CallError, type CallErrorKind } from "../common/errors.ts";
 import type { ErrorFields } from "./backend_messages.ts";
 import type { ServerAddress } from "./settings.ts";
@@ -220,6 +221,9 @@ export function describeConnectFailure(error: unknown, address: ServerAddress): 
     case "EAI_NONAME":
     case "EAI_NODATA":
       return unavailable("the host's name is unknown", settings);
+    case "EMFILE":
+    case "ENFILE":
+      return unavailable("this program may open no more connections and files", exhaustedHint);
     case "ETIMEDOUT":
       return unavailable("it does not answer", settings);
     case "EHOSTUNREACH":

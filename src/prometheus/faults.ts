@@ -1,5 +1,5 @@
 /** What went wrong between prometheus-mcp and Prometheus, each in a sentence of its own, and what to do about it. */
-import { TransportFault } from "../common/bounded_fetch.ts";
+import { exhaustedHint, TransportFault } from "../common/bounded_fetch.ts";
 import { CallError, type CallErrorKind } from "../common/errors.ts";
 import type { Credentials } from "./credentials.ts";
 import { withoutSecrets } from "./own_secrets.ts";
@@ -64,6 +64,8 @@ export function transportError(
         `Cannot reach ${at} as ${fault.message}`,
         "an operator must check the host and port of PROMETHEUS_URL, and the net permission that prometheus-mcp was built or started with",
       );
+    case "exhausted":
+      return error("unavailable", `Cannot reach ${at} as ${fault.message}`, exhaustedHint);
     case "broken":
       return error(
         "unavailable",
