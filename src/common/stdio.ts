@@ -13,6 +13,7 @@ import {
   type RequestId,
   type Transport,
 } from "@modelcontextprotocol/server";
+import { Backlog, type WaitingRequest } from "./backlog.ts";
 import { readLines } from "./line_reader.ts";
 import { describeError, type Logger } from "./log.ts";
 import { excessOf } from "./message_limits.ts";
@@ -22,6 +23,12 @@ import { count, size } from "./units.ts";
 const maxLineBytes = 16 * 1024 * 1024;
 /** Bytes of answers that may wait for a client that does not read, before no more of its messages are read. */
 const maxUnwritten = 8 * 1024 * 1024;
+
+/** Requests that are worked on at once, and their bytes; what comes on top waits its turn. */
+const maxInFlight = 256;
+const maxInFlightBytes = 16 * 1024 * 1024;
+/** Bytes of requests that wait, before no more lines are read. */
+const maxWaiting = 16 * 1024 * 1024;
 
 /** Milliseconds that a client may leave its answers unread, when so many wait, and at the end. */
 const unreadMs = 60_000;
@@ -53,8 +60,12 @@ export class StdioTransport implements Transport {
   readonly #options: StdioOptions;
   readonly #encoder = new TextEncoder();
   readonly #resolveClosed: () => void;
-  /** Requests without an answer so far, counted, as a careless client may use an id twice. */
-  readonly #pending = new Map<RequestId, number>();
+  /** The sizes of requests without an answer so far, several of one id, as a careless client may use it twice. */
+  readonly #pending = new Map<RequestId, number[]>();
+  #inFlight = 0;
+  #inFlightBytes = 0;
+  readonly #backlog = new Backlog(maxWaiting);
+  #isReleasing = false;
   #whenIdle: (() => void) | undefined;
   #isClosed = false;
   #lastWrite: Promise<void> = Promise.resolve();
@@ -83,6 +94,7 @@ export class StdioTransport implements Transport {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#backlog.clear();
     // A client that has stopped reading must not keep the program alive.
     await settles(this.#lastWrite, flushMs);
     this.onclose?.();
@@ -96,6 +108,7 @@ export class StdioTransport implements Transport {
           waiting: size(this.#unwritten),
         });
       }
+      await this.#backlog.room();
       if (this.#isClosed) return;
       if (line.kind === "line") {
         this.#receive(line.bytes);
@@ -143,35 +156,69 @@ export class StdioTransport implements Transport {
     }
     const refusal = this.#options.refuse(message);
     if (refusal !== undefined) return this.#answerError(idOf(value), invalidParams, refusal);
-    this.#track(message);
+    if (isJSONRPCRequest(message)) {
+      // A ping asks whether anybody is there, however much there is to do.
+      const request = { message, bytes: bytes.length };
+      if (message.method === "ping" || this.#hasRoom && this.#backlog.isEmpty) this.#begin(request);
+      else this.#backlog.add(request);
+      return;
+    }
+    const cancelled = cancelledId(message);
+    if (cancelled === undefined) return this.onmessage?.(message);
+    // One that waits begins, so that it is audited, and ends at once.
+    const waiting = this.#backlog.takeById(cancelled);
+    if (waiting !== undefined) this.#begin(waiting);
+    this.onmessage?.(message);
+    // A cancelled request gets no answer, so nobody need wait for it.
+    this.#settle(cancelled);
+    this.#noteIdle();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#inFlight < maxInFlight && this.#inFlightBytes < maxInFlightBytes;
+  }
+
+  #begin({ message, bytes }: WaitingRequest): void {
+    this.#inFlight++;
+    this.#inFlightBytes += bytes;
+    const ofThatId = this.#pending.get(message.id);
+    if (ofThatId === undefined) this.#pending.set(message.id, [bytes]);
+    else ofThatId.push(bytes);
     this.onmessage?.(message);
   }
 
-  #track(message: JSONRPCMessage): void {
-    if (isJSONRPCRequest(message)) {
-      this.#pending.set(message.id, (this.#pending.get(message.id) ?? 0) + 1);
-    } else if ("method" in message && message.method === "notifications/cancelled") {
-      // A cancelled request gets no answer, so nobody need wait for it.
-      const id = message.params?.requestId;
-      if (typeof id === "string" || typeof id === "number") this.#settle(id);
-      this.#noteIdle();
-    }
+  #settle(id: RequestId | undefined): void {
+    const pending = id === undefined ? undefined : this.#pending.get(id);
+    if (id === undefined || pending === undefined) return;
+    this.#inFlight--;
+    this.#inFlightBytes -= pending.shift() ?? 0;
+    if (pending.length === 0) this.#pending.delete(id);
+    this.#release();
   }
 
-  #settle(id: RequestId | undefined): void {
-    if (id === undefined) return;
-    const left = (this.#pending.get(id) ?? 0) - 1;
-    if (left > 0) this.#pending.set(id, left);
-    else this.#pending.delete(id);
+  /** Begins what has waited, as far as there is room; an answer that comes at once is not to begin the next from within. */
+  #release(): void {
+    if (this.#isReleasing) return;
+    this.#isReleasing = true;
+    while (!this.#isClosed && this.#hasRoom) {
+      const next = this.#backlog.take();
+      if (next === undefined) break;
+      this.#begin(next);
+    }
+    this.#isReleasing = false;
   }
 
   #noteIdle(): void {
-    if (this.#pending.size === 0) this.#whenIdle?.();
+    if (this.#isIdle) this.#whenIdle?.();
+  }
+
+  get #isIdle(): boolean {
+    return this.#pending.size === 0 && this.#backlog.isEmpty;
   }
 
   /** Waits until every request has its answer, or the time is up. */
   async #idle(ms: number): Promise<void> {
-    if (this.#pending.size === 0) return;
+    if (this.#isIdle) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms);
     this.#whenIdle = resolve;
@@ -202,6 +249,7 @@ export class StdioTransport implements Transport {
       this.#options.log.info("stdout can't be written", { error: describeError(error) });
       this.#whenIdle?.();
       this.#isClosed = true;
+      this.#backlog.clear();
       this.onclose?.();
       this.#resolveClosed();
     });
@@ -212,6 +260,12 @@ export class StdioTransport implements Transport {
 function isNotification(value: unknown): boolean {
   return value !== null && typeof value === "object" && !("id" in value) && "method" in value &&
     typeof value.method === "string" && value.method.startsWith("notifications/");
+}
+
+function cancelledId(message: JSONRPCMessage): RequestId | undefined {
+  if (!("method" in message) || message.method !== "notifications/cancelled") return undefined;
+  const id = message.params?.requestId;
+  return typeof id === "string" || typeof id === "number" ? id : undefined;
 }
 
 function idOf(value: unknown): RequestId | undefined {

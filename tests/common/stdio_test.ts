@@ -134,3 +134,91 @@ Deno.test("a cancelled call is not waited for", async () => {
   end();
   await transport.closed;
 });
+
+const idsOf = (messages: readonly JSONRPCMessage[]) =>
+  messages.flatMap((message) => "id" in message && "method" in message ? [message.id] : []);
+const call = (id: number, padding = "") =>
+  `${JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params: { name: "x", padding } })}\n`;
+const cancelling = (requestId: number) =>
+  `${JSON.stringify({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId } })}\n`;
+const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const turn = () => new Promise((resolve) => setTimeout(resolve));
+
+Deno.test("256 requests are worked on at once; the others have their turn in order, each after an answer", async () => {
+  const { write, end, received, transport } = await open(60_000);
+  for (const id of numbers(1, 300)) write(call(id));
+  await turn();
+  assert.deepEqual(idsOf(received), numbers(1, 256));
+  // Answers come in any order.
+  for (const id of numbers(1, 300).toReversed().filter((id) => id <= 256)) {
+    await transport.send({ jsonrpc: "2.0", id, result: {} });
+  }
+  assert.deepEqual(idsOf(received), numbers(1, 300));
+  end();
+  for (const id of numbers(257, 300)) await transport.send({ jsonrpc: "2.0", id, result: {} });
+  await transport.closed;
+});
+
+Deno.test("a ping and a cancellation do not wait behind 300 requests", async () => {
+  const { write, received, transport } = await open();
+  for (const id of numbers(1, 300)) write(call(id));
+  write(`${ping("still there?")}\n`);
+  await turn();
+  await transport.send({ jsonrpc: "2.0", id: "still there?", result: {} });
+  write(cancelling(7));
+  write(cancelling(290));
+  await turn();
+  // 257 has the place of 7; 290 begins out of its turn, and is cancelled.
+  assert.deepEqual(idsOf(received).slice(256), ["still there?", 257, 290]);
+  const cancelled = received.filter((message) => "method" in message && !("id" in message));
+  assert.deepEqual(cancelled.length, 2);
+  await transport.close();
+});
+
+Deno.test("at the end of input what waits for its turn is still answered", async () => {
+  const { write, end, sent, transport } = await open(60_000);
+  transport.onmessage = (message) => {
+    if ("id" in message && message.id !== undefined && "method" in message) {
+      const { id } = message;
+      setTimeout(() => void transport.send({ jsonrpc: "2.0", id, result: {} }));
+    }
+  };
+  for (const id of numbers(1, 1_000)) write(call(id));
+  end();
+  await transport.closed;
+  assert.deepEqual(sent.map(({ id }) => id), numbers(1, 1_000));
+});
+
+Deno.test("no more than 16 MB wait for their turn: the input is read on when there is room", async () => {
+  const padding = "x".repeat(1_000_000);
+  let read = 0;
+  async function* input() {
+    for (const id of numbers(1, 256)) yield new TextEncoder().encode(call(id));
+    // One more is read than there is room for.
+    for (const id of numbers(257, 300)) {
+      read++;
+      yield new TextEncoder().encode(call(id, padding));
+    }
+  }
+  const transport = new StdioTransport({
+    input: input(),
+    write: () => Promise.resolve(),
+    log: createLogger("off"),
+    graceMs: 60_000,
+    refuseLine: (reason) => reason,
+    refuse: () => undefined,
+  });
+  const begun: number[] = [];
+  transport.onmessage = (message) => {
+    if ("id" in message) begun.push(Number(message.id));
+  };
+  await transport.start();
+  await turn();
+  assert.deepEqual([begun.length, read], [256, 18]);
+  for (const id of numbers(1, 300)) {
+    await transport.send({ jsonrpc: "2.0", id, result: {} });
+    await turn();
+  }
+  await transport.closed;
+  assert.deepEqual(begun, numbers(1, 300));
+});
