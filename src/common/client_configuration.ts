@@ -30,6 +30,11 @@ function ownCommand(program: Program): readonly string[] {
   ];
 }
 
+/** That command as a line for a shell. */
+export function commandLine(program: Program): string {
+  return ownCommand(program).map(shellQuote).join(" ");
+}
+
 /** The configuration for `claude mcp add`, or the JSON that Claude Code (`.mcp.json`) and Claude Desktop read. */
 export function printConfiguration(
   program: Program,

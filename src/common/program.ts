@@ -1,7 +1,7 @@
 /** What every program does around its tools: arguments, settings, start, serving, shutdown. */
 import { parseCommand } from "./arguments.ts";
 import { openAuditLog } from "./audit.ts";
-import { printConfiguration } from "./client_configuration.ts";
+import { commandLine, printConfiguration } from "./client_configuration.ts";
 import { Environment } from "./env.ts";
 import { StartError } from "./errors.ts";
 import { helpText } from "./help.ts";
@@ -188,6 +188,8 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
     const isBackendWell = await backend.check(say);
     const isHttpWell = await http?.check(say) ?? true;
     await backend.close();
+    // A client starts programs in a folder of its own: with another path than this it finds none.
+    say(`A client starts it as ${commandLine(program)}; --print-config prints what to paste.`);
     return isBackendWell && isHttpWell ? 0 : 1;
   }
   const pipeline = new Pipeline({

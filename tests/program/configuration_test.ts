@@ -1,9 +1,57 @@
 import assert from "@std/assert";
 import { isAbsolute } from "node:path";
-import { RawClient, runProgramToEnd } from "../support/mcp.ts";
+import { type ProgramName, RawClient, runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, readerPassword } from "../support/program_database.ts";
+
+/** Variables of each program, one of them a path that is relative, and one of its tools. */
+const programs: readonly (readonly [ProgramName, Readonly<Record<string, string>>, string, string])[] = [
+  ["postgres", { DB_HOST: "db.example", DB_SSLROOTCERT: "ca.pem" }, "DB_SSLROOTCERT", "query_database"],
+  [
+    "prometheus",
+    { PROMETHEUS_URL: "http://127.0.0.1:2", AUDIT_LOG: "audit.jsonl" },
+    "AUDIT_LOG",
+    "query_metrics",
+  ],
+  ["kubernetes", { KUBE_TIMEOUT_MS: "2000", AUDIT_LOG: "audit.jsonl" }, "AUDIT_LOG", "get_pods"],
+  [
+    "platform",
+    { PROMETHEUS_URL: "http://127.0.0.1:2", DB_EVENTS: "log(who, at)", AUDIT_LOG: "audit.jsonl" },
+    "AUDIT_LOG",
+    "service_health_report",
+  ],
+];
+
+for (const [program, variables, path, tool] of programs) {
+  Deno.test({
+    name: `${program}: --print-config is what starts it from anywhere, with absolute paths`,
+    ignore: !permitted,
+    async fn() {
+      const printed = await runProgramToEnd({
+        program,
+        args: ["--print-config", "mcp-json"],
+        plain: true,
+        variables,
+      });
+      assert.equal(printed.stderr, "");
+      const { [program]: entry, ...others } = JSON.parse(printed.stdout).mcpServers;
+      assert.deepEqual(others, {});
+      const { command, args, env } = entry;
+      assert.ok(isAbsolute(command) || command === "npx", command);
+      assert.ok(isAbsolute(env[path]), env[path]);
+      assert.deepEqual({ ...env, [path]: variables[path] }, variables);
+      const { AUDIT_LOG: _log, DB_SSLROOTCERT: _certificate, ...started } = env;
+      await using client = await RawClient.connect({
+        command: { command, args },
+        variables: started,
+        cwd: "/",
+      });
+      const { result } = await client.request("tools/list");
+      assert.ok(JSON.stringify(result).includes(`"name":"${tool}"`));
+    },
+  });
+}
 
 Deno.test({
   name: "--print-config mcp-json is JSON that starts this very program from anywhere, and it answers",
@@ -58,9 +106,17 @@ for (const form of ["claude-code", "mcp-json"]) {
     name: `--print-config ${form} holds no secret, and names the file for it instead`,
     ignore: !permitted,
     async fn() {
-      const secrets = [{ DB_PASSWORD: "MARKER-77" }, { DATABASE_URL: "postgres://u:MARKER-77@h/d" }];
-      for (const variables of secrets) {
+      const secrets: readonly (readonly [ProgramName, Readonly<Record<string, string>>])[] = [
+        ["postgres", { DB_PASSWORD: "MARKER-77" }],
+        ["postgres", { DATABASE_URL: "postgres://u:MARKER-77@h/d" }],
+        ["prometheus", { PROMETHEUS_TOKEN: "MARKER-77" }],
+        ["prometheus", { PROMETHEUS_HEADERS: '{"X-Key":"MARKER-77"}' }],
+        ["platform", { DB_PASSWORD: "MARKER-77" }],
+        ["platform", { PROMETHEUS_PASSWORD: "MARKER-77" }],
+      ];
+      for (const [program, variables] of secrets) {
         const { stdout, stderr } = await runProgramToEnd({
+          program,
           args: ["--print-config", form],
           plain: true,
           variables,

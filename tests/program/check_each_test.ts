@@ -1,0 +1,66 @@
+import assert from "@std/assert";
+import { isAbsolute } from "node:path";
+import { FakePrometheus } from "../support/fake_prometheus.ts";
+import { type Ended, type ProgramName, runProgramToEnd } from "../support/mcp.ts";
+import { permitted } from "../support/permitted.ts";
+import { postgresAvailable } from "../support/postgres.ts";
+import { createProgramDatabase } from "../support/program_database.ts";
+
+const check = (program: ProgramName, variables: Readonly<Record<string, string>>): Promise<Ended> =>
+  runProgramToEnd({ program, args: ["--check"], plain: true, variables });
+
+/** A backend that refuses at once. */
+const refusing = "http://127.0.0.1:2";
+
+/** The line that says how a client starts it: the command, with its absolute path, stands first. */
+function assertPath(stdout: string): void {
+  const [, command = ""] =
+    /^A client starts it as (\S+).*; --print-config prints what to paste\.$/m.exec(stdout) ?? [];
+  assert.ok(isAbsolute(command) || command === "npx", stdout);
+}
+
+Deno.test({
+  name: "prometheus: --check exits 0 where it answers, and 1 with the next step where it does not",
+  ignore: !permitted,
+  async fn() {
+    await using server = new FakePrometheus();
+    const well = await check("prometheus", { PROMETHEUS_URL: server.url });
+    assert.equal(well.code, 0, well.stdout);
+    assert.match(well.stdout, /Prometheus 3\.16\.0/);
+    assertPath(well.stdout);
+    const ill = await check("prometheus", { PROMETHEUS_URL: refusing });
+    assert.equal(ill.code, 1);
+    assert.match(ill.stdout, /refused[^]*PROMETHEUS_URL/);
+    assertPath(ill.stdout);
+  },
+});
+
+Deno.test({
+  name: "platform: --check tells of each backend under its name, and exits 1 where one of them is down",
+  ignore: !postgresAvailable,
+  async fn(t) {
+    await using database = await createProgramDatabase();
+    await using server = new FakePrometheus();
+    const { variables } = database;
+    await t.step("both are well: 0", async () => {
+      const { code, stdout } = await check("platform", { ...variables, PROMETHEUS_URL: server.url });
+      assert.match(stdout, /^PostgreSQL:\n {2}Connected to [^]*^Prometheus:\n {2}\S/m);
+      assert.equal(code, 0, stdout);
+      assertPath(stdout);
+    });
+    await t.step("the first is down: 1, and the second is told of", async () => {
+      const { code, stdout } = await check("platform", {
+        ...variables,
+        DB_PORT: "2",
+        PROMETHEUS_URL: server.url,
+      });
+      assert.equal(code, 1);
+      assert.match(stdout, /^PostgreSQL:\n {2}Not connected to [^]*DB_HOST[^]*^Prometheus:\n {2}.*3\.16\.0/m);
+    });
+    await t.step("the second is down: 1, and the first is told of", async () => {
+      const { code, stdout } = await check("platform", { ...variables, PROMETHEUS_URL: refusing });
+      assert.equal(code, 1);
+      assert.match(stdout, /^PostgreSQL:\n {2}Connected to [^]*^Prometheus:\n {2}.*refused/m);
+    });
+  },
+});
