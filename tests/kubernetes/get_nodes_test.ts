@@ -25,7 +25,7 @@ Deno.test({
       "pod/greedy",
       "--for=condition=Ready",
       `--namespace=${namespace}`,
-      "--timeout=30s",
+      "--timeout=120s",
     );
 
     await t.step(

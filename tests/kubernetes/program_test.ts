@@ -85,7 +85,7 @@ Deno.test({
       "status",
       "deployment/postgres",
       `--namespace=${namespace}`,
-      "--timeout=30s",
+      "--timeout=120s",
     );
     const pods = (await kubernetes.kubectl("get", "pods", `--namespace=${namespace}`, "--output=name"))
       .trim().replaceAll("pod/", "").split("\n");
@@ -130,9 +130,11 @@ Deno.test({
       assert.match(text, /user-service-\S+ +\| 0\/1 +\| (?:CrashLoopBackOff|Error)/);
     });
     await t.step("show me logs for the postgres pod", async () => {
-      const text = await answered("get_pod_logs", { pod_name: database });
-      assert.match(text, /database system is ready to accept connections/);
-      assert.match(text, /password=\*\*\*/);
+      for (const name of ["postgres", database]) {
+        const text = await answered("get_pod_logs", { pod_name: name });
+        assert.match(text, /database system is ready to accept connections/);
+        assert.match(text, /password=\*\*\*/);
+      }
       const byDeployment = await answered("get_pod_logs", { deployment: "postgres" });
       assert.match(byDeployment, /database system is ready/);
     });

@@ -130,7 +130,7 @@ async function prepare(kubernetes: TestKubernetes, prefix: string) {
     "status",
     "deployment/web",
     `--namespace=${namespace}`,
-    "--timeout=30s",
+    "--timeout=120s",
   );
   const pod = (await kubernetes.kubectl("get", "pods", `--namespace=${namespace}`, "--output=name"))
     .trim().replace("pod/", "");
