@@ -44,6 +44,8 @@ interface Guarded {
   readonly columns: readonly string[];
   /** A query of one boolean `found`: whether something secret is in them now; `$1` is `SECRET_TEXT`. */
   readonly probe?: string;
+  /** Who shows the column all the same, what is secret in it masked. */
+  readonly instead?: string;
 }
 
 const OPTIONS = "(passw(or)?d|secret|token|api_?key|credential|://[^/]*:[^/]*@)";
@@ -78,6 +80,7 @@ const GUARDED: ReadonlyMap<string, Guarded | readonly Guarded[]> = new Map<
     columns: ["query"],
     probe:
       "select exists (select from pg_catalog.pg_stat_activity where pid <> pg_backend_pid() and query ~* $1) as found",
+    instead: "database_health shows what long and blocking sessions run, masked. ",
   }],
   ["pg_stat_monitor", {
     columns: ["query"],
@@ -86,6 +89,7 @@ const GUARDED: ReadonlyMap<string, Guarded | readonly Guarded[]> = new Map<
   ["pg_stat_statements", {
     columns: ["query"],
     probe: "select exists (select from %relation% where query ~* $1) as found",
+    instead: "top_queries shows the statements, masked, each with its queryid. ",
   }],
   ["pg_catalog.pg_settings", { columns: ["setting", "boot_val", "reset_val"], probe: SETTINGS_PROBE }],
   ["pg_catalog.pg_db_role_setting", { columns: ["setconfig"], probe: ROLE_SETTINGS_PROBE }],
@@ -146,7 +150,7 @@ export async function refuseSecrets(
         {
           hint: (guarded.probe === STATISTICS_PROBE
             ? "Ask for the statistics of one table: … from pg_stats where tablename = 'name' and …; in inner joins s.tablename = 'name'. "
-            : "") +
+            : guarded.instead ?? "") +
             `These columns of ${relation.name} can be asked for by name, without * or the whole row: ${
               others.join(", ")
             }`,

@@ -161,6 +161,10 @@ onServer("secrets that come and go", async (t, server) => {
   await other.unsafe("select 1 where 'token' = $1", ["x"]);
   await secret("after an ordinary query", activity[0] ?? "", false);
   await other.end();
+  await step(t, "the refusal says who shows the statements masked", async () => {
+    const error = await refusal(() => guard(sql, "select query from pg_stat_statements"));
+    assert.match(error?.hint ?? "", /^top_queries shows the statements, masked/);
+  });
 
   const settings = [
     "select setting from pg_settings",

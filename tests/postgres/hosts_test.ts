@@ -8,7 +8,9 @@ import { explainQuery } from "../../src/postgres/explain_query.ts";
 import { loadParser } from "../../src/postgres/guard.ts";
 import { listTables } from "../../src/postgres/list_tables.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
+import { postgresResources } from "../../src/postgres/resources.ts";
 import { readDatabaseSettings, sessionAttributes } from "../../src/postgres/settings.ts";
+import { topQueries } from "../../src/postgres/top_queries.ts";
 import { type OwnServer, startOwnServer, until } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { psql, psqlAvailable } from "../support/psql.ts";
@@ -72,7 +74,10 @@ async function caughtUp({ own }: Pair): Promise<void> {
 
 async function withPair(test: (pair: Pair) => Promise<void>): Promise<void> {
   await loadParser();
-  await using own = await startOwnServer(["synchronous_commit = on"], "create database calm");
+  await using own = await startOwnServer(
+    ["synchronous_commit = on", "shared_preload_libraries = 'pg_stat_statements'"],
+    "create database calm",
+  );
   await own.execute("create database frozen");
   await own.execute("alter database frozen set default_transaction_read_only = on");
   await using standby = await startStandby(own);
@@ -158,7 +163,8 @@ Deno.test({
   fn: (t) =>
     withPair(async (pair) => {
       const admin = await pair.own.session("postgres", "filler", "calm");
-      await admin.execute(`create table users (id int primary key, name text);
+      await admin.execute(`create extension pg_stat_statements;
+        create table users (id int primary key, name text);
         create index on users (lower(name));
         create view named as select name from users where name is not null;
         create function twice(int) returns int language sql immutable as 'select 2 * $1';
@@ -217,6 +223,30 @@ Deno.test({
           analyze: true,
         });
         assert.match(text, /users_pkey/);
+      });
+      await t.step("top_queries: what the standby itself ran", async () => {
+        for (let n = 0; n < 3; n++) await callTool(query, { sql: "select count(*) as seen from users" });
+        const { structured } = await callTool(topQueries(database), { limit: 50 });
+        const texts = structured.statements.map((item: { query: string }) => item.query);
+        assert.ok(
+          texts.some((text: string) => /count\(\*\) as seen from users/.test(text)),
+          texts.join("\n"),
+        );
+        assert.ok(!texts.some((text: string) => /^insert/i.test(text)), "the primary's are its own");
+      });
+      await t.step("the resources", async () => {
+        const { list, read, complete } = postgresResources(database, describeTable(database));
+        const { structured } = await callTool(list, {});
+        const uris = structured.resources.map((item: { uri: string }) => item.uri);
+        assert.ok(uris.includes("postgres://tables/public/users"));
+        for (const uri of uris) assert.ok((await callTool(read, { uri })).text.length > 20, uri);
+        const completed = await callTool(complete, {
+          uriTemplate: "postgres://tables/{schema}/{table}",
+          argument: "table",
+          value: "us",
+          known: { schema: "public" },
+        });
+        assert.deepEqual(completed.structured.values, ["users"]);
       });
       await admin.close();
     }),

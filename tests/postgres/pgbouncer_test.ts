@@ -3,7 +3,14 @@ import assert from "@std/assert";
 import postgres from "postgres";
 import { Database } from "../../src/postgres/database.ts";
 import { loadParser } from "../../src/postgres/guard.ts";
+import type { Tool } from "../../src/common/tool.ts";
+import { databaseHealth } from "../../src/postgres/database_health.ts";
+import { describeTable } from "../../src/postgres/describe_table.ts";
+import { explainQuery } from "../../src/postgres/explain_query.ts";
+import { listTables } from "../../src/postgres/list_tables.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
+import { postgresResources } from "../../src/postgres/resources.ts";
+import { topQueries } from "../../src/postgres/top_queries.ts";
 import { pgbouncerAvailable, startPgBouncer } from "../support/pgbouncer.ts";
 import { postgresAvailable, sharedPostgres } from "../support/postgres.ts";
 import { callTool } from "../support/tools.ts";
@@ -82,6 +89,50 @@ Deno.test({
         current_setting('transaction_read_only') as read_only, current_setting('idle_in_transaction_session_timeout') as idle,
         (select count(*)::int from pg_prepared_statements) as prepared`);
       assert.deepEqual({ ...row }, { timeout: "0", read_only: "off", idle: "0", prepared: 0 });
+    });
+
+    await context.step("each tool answers as it does without PgBouncer", async () => {
+      await execute(
+        server,
+        `create table if not exists bounced_users as select n as id, 'user ' || n as name from generate_series(1, 100) n`,
+      );
+      await using direct = new Database(settingsFor(server, { sslMode: "disable" }), quiet);
+      const sql = "select * from bounced_users where id = 7";
+      const calls: readonly (readonly [(database: Database) => Tool, Readonly<Record<string, unknown>>])[] = [
+        [(database) => queryDatabase(database, { maxRows: 200, allowFunctions: [] }), { sql }],
+        [listTables, { pattern: "bounced_users" }],
+        [describeTable, { table_name: "bounced_users" }],
+        [(database) => explainQuery(database, { allowFunctions: [] }), { sql }],
+        [(database) => postgresResources(database, describeTable(database)).list, {}],
+        [(database) => postgresResources(database, describeTable(database)).read, {
+          uri: "postgres://tables/public/bounced_users",
+        }],
+        [(database) => postgresResources(database, describeTable(database)).complete, {
+          uriTemplate: "postgres://tables/{schema}/{table}",
+          argument: "table",
+          value: "bounced_u",
+          known: {},
+        }],
+      ];
+      for (const [make, args] of calls) {
+        const [bounced, straight] = await Promise.all(
+          [database, direct].map((each) => callTool(make(each), args)),
+        );
+        const timeless = (answer: typeof bounced) =>
+          JSON.stringify(answer?.structured).replace(/"planning_ms":[\d.]+/, "");
+        assert.equal(timeless(bounced), timeless(straight));
+        assert.match(`${bounced?.text}${JSON.stringify(bounced?.structured)}`, /bounced_users|user 7/);
+      }
+    });
+
+    await context.step("database_health sees every section, and top_queries says what it lacks", async () => {
+      const { structured } = await callTool(databaseHealth(database), {});
+      const unseen = structured.sections.filter(({ verdict }: { verdict: string }) =>
+        verdict === "unknown" || verdict === "unseen"
+      );
+      assert.deepEqual(unseen, []);
+      const error = await rejection(callTool(topQueries(database), {}));
+      assert.match(error.message, /^Cannot rank statements as pg_stat_statements is/);
     });
 
     await context.step("a writing statement is refused by the server as well", async () => {

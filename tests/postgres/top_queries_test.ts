@@ -24,6 +24,11 @@ const prefixes: readonly (readonly [name: string, text: string | null, shown: st
   ["pgcrypto", "select pgp_sym_encrypt($1, 'key')", "(not shown: it speaks of a password or a key)"],
   ["a URL", "copy t from program 'curl https://u:p@h/'", "copy t from program 'curl https://u:***@h/'"],
   ["a token", "update t set token = 'abc'", "update t set token = '***'"],
+  [
+    "the options of an EXPLAIN",
+    "EXPLAIN (FORMAT JSON, VERBOSE, COSTS, SETTINGS, SUMMARY, ANALYZE, BUFFERS, TIMING)\nselect (1)",
+    "EXPLAIN select (1)",
+  ],
   ["hidden characters", "select '\u202e'", "select '\\u{202e}'"],
 ];
 Deno.test.each(prefixes)("the beginning of a statement: %s", (_, text, shown) => {
@@ -106,8 +111,10 @@ Deno.test({
       assert.match(text, /share .* queryid/);
       assert.ok(structured.since_seconds <= 60);
       const mean = await callTool(tool, { limit: 1, order: "mean" });
-      assert.equal(mean.structured.statements[0].query, "select pg_sleep($1)");
-      assert.equal(structured.statements[0].query, "select $1, pg_sleep($2)");
+      const byMean = structured.statements.toSorted((a: Structured, b: Structured) => b.mean_ms - a.mean_ms);
+      assert.equal(mean.structured.statements[0].query, byMean[0].query);
+      assert.ok(found("select $1, pg_sleep($2)").total_ms > found("select pg_sleep($1)").total_ms);
+      assert.ok(found("select $1, pg_sleep($2)").mean_ms < found("select pg_sleep($1)").mean_ms);
       assert.equal(mean.structured.statements.length, 1);
       assert.match(mean.text, /^postgres: 1 of \d+ statements by mean time/);
     });

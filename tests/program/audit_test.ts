@@ -76,6 +76,98 @@ Deno.test({
   },
 });
 
+const tableTemplate = "postgres://tables/{schema}/{table}";
+const completeTodos = {
+  ref: { type: "ref/resource", uri: tableTemplate },
+  argument: { name: "table", value: "to" },
+  context: { arguments: { schema: "public" } },
+};
+const resourceRequests: readonly (readonly [method: string, params: Readonly<Record<string, unknown>>])[] = [
+  ["resources/list", {}],
+  ["resources/read", { uri: "postgres://tables/public/todos" }],
+  ["completion/complete", completeTodos],
+];
+
+Deno.test({
+  name: "resources and completions are audited and limited as calls are",
+  ignore: !postgresAvailable,
+  async fn(t) {
+    await using database = await createProgramDatabase();
+    await using client = await RawClient.connect({
+      variables: { ...database.variables, RATE_LIMIT_PER_MINUTE: "2" },
+    });
+    for (const [method, params] of resourceRequests) {
+      await t.step(method, async () => {
+        const before = client.auditLines.length;
+        for (const _ of [1, 2]) {
+          const { result } = await client.request(method, params);
+          assert.match(JSON.stringify(result), /todos/);
+        }
+        const { error } = await client.request(method, params);
+        assert.match(error?.message ?? "", new RegExp(`${method} more than 2 times a minute`));
+        await eventually("a line of each", () => client.auditLines.length >= before + 3);
+        const lines = client.auditLines.slice(before);
+        assert.deepEqual(lines.map(({ tool }) => tool), [method, method, method]);
+        assert.deepEqual(lines.map(({ outcome }) => outcome), ["ok", "ok", "limited"]);
+        assert.ok(Number(lines[0]?.rows) > 0 && Number(lines[0]?.duration_ms) > 0);
+      });
+    }
+    await t.step("a resource that is not there", async () => {
+      await using fresh = await RawClient.connect({ variables: database.variables });
+      const uri = "postgres://tables/public/nothing";
+      assert.notEqual((await fresh.request("resources/read", { uri })).error, undefined);
+      await eventually("its line", () => fresh.auditLines.length > 0);
+      const [{ tool, arguments: args, outcome } = {}, ...more] = fresh.auditLines;
+      assert.deepEqual([tool, args, outcome], ["resources/read", { uri }, "not_found"]);
+      assert.deepEqual(more, []);
+    });
+  },
+});
+
+Deno.test({
+  name: "resources and completions keep to MAX_OUTPUT_BYTES",
+  ignore: !postgresAvailable,
+  async fn(t) {
+    const maximum = 2_048;
+    await using database = await createProgramDatabase();
+    await database.execute(`do $$ begin
+      for n in 1..60 loop execute format('create table tall_tables_%s (id int)', n); end loop;
+      execute 'create table wide (' || (select string_agg(format('column_%s int', n), ',') from generate_series(1, 300) n) || ')';
+    end $$`);
+    await using client = await RawClient.connect({
+      variables: { ...database.superuserVariables, MAX_OUTPUT_BYTES: String(maximum) },
+    });
+    const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length;
+    await t.step("pages of a list, which together name every table", async () => {
+      const names = new Set<string>();
+      let cursor: unknown;
+      do {
+        const { result } = await client.request("resources/list", cursor === undefined ? {} : { cursor });
+        assert.ok(bytes(result) <= maximum);
+        const listed = result?.["resources"];
+        for (const { name } of Array.isArray(listed) ? listed : []) names.add(name);
+        cursor = result?.["nextCursor"];
+      } while (cursor !== undefined);
+      assert.equal([...names].filter((name) => /\.tall_tables_/.test(name)).length, 60);
+    });
+    await t.step("a resource, which says that it was cut", async () => {
+      const { result } = await client.request("resources/read", { uri: "postgres://tables/public/wide" });
+      const contents = result?.["contents"];
+      const text = String(Array.isArray(contents) ? contents[0]?.text : "");
+      assert.ok(new TextEncoder().encode(text).length <= maximum);
+      assert.match(text, /\[Cut: /);
+    });
+    await t.step("a completion", async () => {
+      const { result } = await client.request("completion/complete", {
+        ...completeTodos,
+        argument: { name: "table", value: "tall" },
+      });
+      assert.ok(bytes(result) <= maximum);
+      assert.match(JSON.stringify(result), /tall_tables_/);
+    });
+  },
+});
+
 Deno.test({
   name: "AUDIT_LOG=path appends to that file, which only its owner can read",
   ignore: !permitted,
