@@ -53,11 +53,10 @@ export function databaseHealth(database: Database, options: ExaminationOptions =
     name: "database_health",
     title: "Database health",
     description:
-      "Examines the PostgreSQL server and this database: connections against the limit and who holds them, lock waits " +
-      "and who blocks whom, long and idle transactions, wraparound, sequences near their end, replication lag and slots, " +
-      "dangerous settings, deadlocks, cache hits, dead rows and vacuum, invalid, duplicate and unused indexes. " +
-      "Each section has a verdict, evidence and SQL that a person could run. " +
-      "What the role may not see is named as unseen. Start here when the database is slow or refuses connections.",
+      "Examines the PostgreSQL server and this database: connections, who blocks whom, long and idle transactions, " +
+      "wraparound, sequences, replication, dangerous settings, deadlocks, cache, vacuum, invalid, duplicate and unused " +
+      "indexes: each with a verdict, evidence and SQL that a person could run. What the role may not see is named as " +
+      "unseen. Start here when the database is slow or refuses connections.",
     input,
     output,
     run: (_, { signal, progress }) => examine(database, { ...options, signal, progress }),

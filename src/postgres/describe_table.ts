@@ -12,8 +12,8 @@ import { presentRelation, type RelationDescription, relationDescription } from "
 import { columnsSql, constraintsSql, findSql, indexesSql, namesSql, relationSql } from "./relation_sql.ts";
 
 const input = z.strictObject({
-  table_name: z.string().min(1).max(200).describe("A table or view: todos, or sales.orders"),
-  schema: z.string().min(1).max(63).optional().describe("Its schema, when table_name does not say it"),
+  table_name: z.string().min(1).max(200).describe("todos, or sales.orders"),
+  schema: z.string().min(1).max(63).optional().describe("When table_name does not say it"),
 });
 
 /** Describes a table, partitioned table, view, materialized view or foreign table. */
@@ -22,8 +22,8 @@ export function describeTable(database: Database): Tool {
     name: "describe_table",
     title: "Describe a table",
     description:
-      "Describes one table or view: columns with type, nullability, default and comment; primary key, unique, " +
-      "foreign keys in both directions, checks, indexes; a view's definition. A misspelt name gets the nearest ones.",
+      "One table or view: columns with type, nullability, default and comment; keys in both directions, checks, " +
+      "indexes; a view's definition. A misspelt name gets the nearest ones.",
     input,
     output: relationDescription,
     run: (args, { signal }) =>

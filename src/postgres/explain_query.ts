@@ -22,10 +22,10 @@ export interface ExplainQueryOptions {
 }
 
 const input = z.strictObject({
-  sql: z.string().describe("One SELECT, VALUES or TABLE, without EXPLAIN before it; WITH is fine"),
+  sql: z.string().describe("One SELECT, VALUES or TABLE, without EXPLAIN"),
   parameters,
   analyze: z.boolean().default(false).describe(
-    "Runs the statement, in full, and measures it; false: only the planner's estimates",
+    "Runs it in full, read-only, for real times, rows and buffers",
   ),
 });
 
@@ -67,9 +67,8 @@ export function explainQuery(database: Database, options: ExplainQueryOptions): 
     name: "explain_query",
     title: "Explain a query",
     description:
-      "Shows how PostgreSQL runs one SELECT: the plan as a tree with each node's share, where most of it goes and why " +
-      "(missing index, wrong estimate, spill to disk …), and what a person could do. By default only the planner's " +
-      "estimates; analyze runs the statement, read-only, and gives real times, rows and buffers.",
+      "How PostgreSQL runs one SELECT: the plan as a tree, where most of it goes and why (missing index, wrong " +
+      "estimate, spill to disk …), and what a person could do. Estimates, unless analyze.",
     input,
     output,
     async run({ sql, analyze, parameters }, { signal }): Promise<Explanation> {

@@ -11,12 +11,12 @@ import { relationKind, relationKinds } from "./relation.ts";
 
 const input = z.strictObject({
   pattern: z.string().min(1).max(200).optional()
-    .describe("Part of a table's name, any case; * stands for any characters: todo, *_log, sales.*"),
+    .describe("Part of a name, * for any characters: todo, *_log, sales.*"),
   schema: z.string().min(1).max(63).optional().describe(
-    "Only this schema; pg_catalog too. Default: all but the system's",
+    "Default: all but the system's",
   ),
-  limit: z.int().min(1).max(1000).default(100).describe("Tables per page"),
-  offset: z.int().min(0).max(1_000_000).default(0).describe("Tables to skip, for the next page"),
+  limit: z.int().min(1).max(1000).default(100),
+  offset: z.int().min(0).max(1_000_000).default(0).describe("Tables to skip"),
 });
 
 const relation = z.object({
@@ -51,8 +51,7 @@ export function listTables(database: Database): Tool {
     name: "list_tables",
     title: "List tables",
     description:
-      "Lists the tables, views, materialized views and foreign tables of the database, by schema and name, " +
-      "with kind, estimated rows, size and comment. Partitions are folded into their parent. " +
+      "Lists tables and views with kind, estimated rows, size and comment; partitions under their parent. " +
       "Start here, then describe_table.",
     input,
     output,

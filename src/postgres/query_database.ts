@@ -35,19 +35,18 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
   const { maxRows } = options;
   const input = z.strictObject({
     sql: z.string().describe(
-      "One SELECT, VALUES, TABLE, EXPLAIN or SHOW; WITH is fine. $1, $2 … stand for parameters",
+      "One SELECT, VALUES, TABLE, EXPLAIN or SHOW; $1, $2 … for parameters",
     ),
     parameters,
-    max_rows: z.int().min(1).max(maxRows).default(maxRows).describe("Rows to give at most"),
+    max_rows: z.int().min(1).max(maxRows).default(maxRows),
     format: z.enum(["table", "csv"]).default("table"),
   });
   return defineTool({
     name: "query_database",
     title: "Query the database",
     description:
-      "Runs one read-only SQL statement on PostgreSQL and gives its rows with column names and types. " +
-      "Writing statements, several statements at once and functions with side effects are refused. " +
-      `At most ${plural(maxRows, "row")}: aggregate, filter or LIMIT in SQL rather than reading many rows.`,
+      "Runs one read-only SQL statement on PostgreSQL and gives its rows. Writing and functions with side effects " +
+      `are refused. At most ${plural(maxRows, "row")}: aggregate or filter in SQL.`,
     input,
     output,
     async run(args, { signal, budget }): Promise<Result> {

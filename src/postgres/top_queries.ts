@@ -16,9 +16,9 @@ import {
 } from "./statement_statistics.ts";
 
 const input = z.strictObject({
-  limit: z.int().min(1).max(50).default(10).describe("Statements to show"),
+  limit: z.int().min(1).max(50).default(10),
   order: z.enum(["total", "mean"]).default("total")
-    .describe("total: what takes most of the server's time; mean: what is slowest each time"),
+    .describe("total: most of the server's time; mean: slowest each time"),
 });
 
 const statement = z.object({
@@ -58,9 +58,8 @@ export function topQueries(database: Database): Tool {
     name: "top_queries",
     title: "Top queries",
     description:
-      "The statements of this database that cost most, from pg_stat_statements, by total or by mean time: calls, share " +
-      "of all time, rows per call, cache hits, temporary files, and the beginning of the normalized text. Where the " +
-      "extension is absent it says how an operator enables it.",
+      "The statements of this database that cost most, from pg_stat_statements: calls, share of all time, rows per " +
+      "call, cache hits, temporary files, and the beginning of the text. Where it is absent: how to enable it.",
     input,
     output,
     run: (args, { signal }) =>
