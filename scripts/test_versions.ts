@@ -15,6 +15,10 @@ const versions: Readonly<Record<string, string>> = {
   "18": "18.4.0-beta.17",
 };
 
+/** What the page says that the rows are of. */
+const RAN =
+  "Written by `deno task test:versions`, which runs all of `tests/postgres` and `tests/program` against each of these servers on Linux.";
+
 interface Outcome {
   readonly version: string;
   readonly passed: number;
@@ -72,7 +76,7 @@ async function unpack(version: string): Promise<string> {
 
 async function test(bin: string, version: string): Promise<Outcome> {
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "--quiet", "--no-prompt", "-P=test", "tests/postgres/"],
+    args: ["test", "--quiet", "--no-prompt", "-P=test", "--doc=false", "tests/postgres/", "tests/program/"],
     cwd: root,
     env: { POSTGRES_BIN: bin, NO_COLOR: "1", CI: "true" },
   }).output();
@@ -90,16 +94,19 @@ async function run(command: string, args: readonly string[], cwd: string): Promi
   if (!success) throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** Puts the outcome in the page, in the place of what was there of that major version. */
+/** Puts the outcome in the page, in the place of what was there of that major version; other sections stay. */
 async function note(major: string, { version, passed, ignored }: Outcome): Promise<void> {
   const path = `${root}docs/versions.md`;
   const before = await Deno.readTextFile(path).catch(() => "");
-  const rows = new Map([...before.matchAll(/^\| (\d+)\..*$/gm)].map(([row, of]) => [of, row]));
+  const [own = "", ...others] = before.split(/^(?=## )/m);
+  // Rows of a run of other tests are not this table's.
+  const earlier = own.includes(RAN) ? [...own.matchAll(/^\| (\d+)\..*$/gm)] : [];
+  const rows = new Map(earlier.map(([row, of]) => [of, row]));
   rows.set(major, `| ${version.replace(/-.*/, "")} | ${passed} passed, ${ignored} skipped |`);
   const page = [
     "# PostgreSQL versions",
     "",
-    "Written by `deno task test:versions`, which runs all of `tests/postgres` against each of these servers on Linux.",
+    RAN,
     "",
     "| server | tests |",
     "|---|---|",
@@ -107,6 +114,7 @@ async function note(major: string, { version, passed, ignored }: Outcome): Promi
     "",
     "Managed services that were tried: none.",
     "",
+    ...(others.length === 0 ? [] : [others.join("")]),
   ].join("\n");
   await Deno.writeTextFile(path, page);
 }
