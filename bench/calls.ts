@@ -5,6 +5,8 @@ import { summarize, type Summary } from "./statistics.ts";
 export interface Work {
   readonly name: string;
   readonly once: () => Promise<unknown>;
+  /** Done before, each time, and not measured. */
+  readonly prepare?: () => Promise<unknown>;
 }
 
 /** Milliseconds. */
@@ -23,10 +25,11 @@ export async function measureCalls(
   const times = new Map(works.map(({ name }) => [name, [] as number[]]));
   const failures = new Map<string, string>();
   for (let round = -warmUp; round < rounds; round++) {
-    for (const { name, once } of works) {
+    for (const { name, once, prepare } of works) {
       if (failures.has(name)) continue;
-      const begun = performance.now();
       try {
+        await prepare?.();
+        const begun = performance.now();
         await once();
         if (round >= 0) times.get(name)?.push(performance.now() - begun);
       } catch (error) {

@@ -4,8 +4,8 @@ import { summarize, type Summary } from "./statistics.ts";
 /** A server, and the call that is made. */
 export interface Target {
   readonly name: string;
-  /** The URL of `/mcp`. */
-  readonly url: string;
+  /** The URLs of `/mcp`, asked in turn. */
+  readonly urls: readonly string[];
   readonly tool: string;
   readonly arguments: Readonly<Record<string, unknown>>;
 }
@@ -30,7 +30,8 @@ export async function measureMany(target: Target, clients: number, seconds: numb
   await Promise.all(Array.from({ length: clients }, async () => {
     while (performance.now() < end) {
       const started = performance.now();
-      if (await callOnce(target, ++id)) times.push(performance.now() - started);
+      const url = target.urls[++id % target.urls.length] ?? "";
+      if (await callOnce(url, target, id)) times.push(performance.now() - started);
       else failures++;
     }
   }));
@@ -39,7 +40,24 @@ export async function measureMany(target: Target, clients: number, seconds: numb
 }
 
 /** One call of the stateless protocol; whether it was answered. */
-export async function callOnce({ url, tool, arguments: args }: Target, id: number): Promise<boolean> {
+export async function callOnce(
+  url: string,
+  { tool, arguments: args }: Pick<Target, "tool" | "arguments">,
+  id: number,
+): Promise<boolean> {
+  try {
+    return await ask(url, tool, args, id);
+  } catch {
+    return false;
+  }
+}
+
+async function ask(
+  url: string,
+  tool: string,
+  args: Readonly<Record<string, unknown>>,
+  id: number,
+): Promise<boolean> {
   const version = "2026-07-28";
   const response = await fetch(url, {
     method: "POST",

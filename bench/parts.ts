@@ -35,13 +35,26 @@ export async function startParts(
   const prometheus = await start(
     "prometheus",
     prometheusAvailable,
-    () => startPrometheus({ scrapeItself: ["prometheus"] }),
+    () => startPrometheus({ scrapeItself: ["prometheus"], backfill: aDay() }),
   );
   const kubernetes = await start("kubernetes", kubernetesAvailable, () => startKubernetes());
   const database = server === undefined ? undefined : { server, url: await fill(server) };
   if (kubernetes !== undefined) await deploy(kubernetes);
   const owned = stack.move();
   return { database, prometheus, kubernetes, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** A gauge of two series that goes up and down over a day, a sample a minute. */
+function* aDay(): Generator<string> {
+  const now = Math.floor(Date.now() / 60_000) * 60;
+  yield "# TYPE queue_length gauge\n";
+  for (const queue of ["mail", "orders"]) {
+    for (let time = now - 86_400; time <= now + 3_600; time += 60) {
+      const value = 50 + 40 * Math.sin(time / 9_000) + queue.length;
+      yield `queue_length{queue="${queue}"} ${value.toFixed(3)} ${time}\n`;
+    }
+  }
+  yield "# EOF\n";
 }
 
 async function fill({ host, port, superuser, password }: TestPostgres): Promise<string> {

@@ -10,7 +10,7 @@ export interface Peer {
   readonly group: "postgres" | "prometheus" | "kubernetes";
   /** Its package, with its version. */
   readonly package: string;
-  /** Below `node_modules`. */
+  /** Below `node_modules`; of a peer that no registry has, the variable that names its executable. */
   readonly script: string;
   /** `configuration` is where the text of that name is written, for a peer that has one. */
   readonly args: (backend: Backends, configuration: string) => readonly string[];
@@ -56,6 +56,19 @@ export const peers: readonly Peer[] = [
     env: ({ prometheus }) => ({ PROMETHEUS_URL: prometheus }),
   },
   {
+    // The Prometheus project's own, in Go: built from its repository.
+    name: "prometheus-mcp-go",
+    group: "prometheus",
+    package: "prometheus/prometheus-mcp@0.18.0",
+    script: "$PROMETHEUS_MCP_GO",
+    // Its core tools read; all of its tools would bring those that delete series and stop the server.
+    args: ({ prometheus }) => [
+      `--prometheus.url=${prometheus}`,
+      ...["list_targets", "list_alerts", "list_rules"].map((name) => `--mcp.tools=${name}`),
+    ],
+    env: () => ({}),
+  },
+  {
     name: "kubernetes-mcp-server",
     group: "kubernetes",
     package: "kubernetes-mcp-server@0.0.67",
@@ -73,11 +86,22 @@ export const peers: readonly Peer[] = [
   },
 ];
 
+/** What starts a peer, without its own arguments. */
+export function peerCommand({ script }: Peer, folder: string): { command: string; args: string[] } {
+  if (script.startsWith("$")) return { command: Deno.env.get(script.slice(1)) ?? "", args: [] };
+  return { command: "node", args: [join(folder, "node_modules", script)] };
+}
+
 /** Installs what is not there; returns the peers that are, and says which are not. */
 export async function installPeers(folder: string, say: (line: string) => void): Promise<readonly Peer[]> {
   await Deno.mkdir(folder, { recursive: true });
   const found: Peer[] = [];
   for (const peer of peers) {
+    if (peer.script.startsWith("$")) {
+      if (await exists(Deno.env.get(peer.script.slice(1)) ?? "")) found.push(peer);
+      else say(`skipped: ${peer.package}: ${peer.script.slice(1)} does not name its executable`);
+      continue;
+    }
     const path = join(folder, "node_modules", peer.script);
     if (await exists(path) || await install(peer, folder)) found.push(peer);
     else say(`skipped: ${peer.package} can't be installed`);

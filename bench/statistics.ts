@@ -23,6 +23,11 @@ export function summarize(values: readonly number[]): Summary {
   };
 }
 
+/** The one in the middle; of nothing it is NaN. */
+export function median(values: readonly number[]): number {
+  return summarize(values).median;
+}
+
 /** A number with three significant digits. */
 export function three(value: number): string {
   return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : "-";

@@ -71,12 +71,25 @@ export class StdioClient {
 
   /** Calls a tool and returns its text. Throws when the answer is an error. */
   async call(name: string, args: Readonly<Record<string, unknown>>): Promise<string> {
+    const { text, isError } = await this.#call(name, args);
+    if (isError) throw new Error(`${name}: ${text.slice(0, 300)}`);
+    return text;
+  }
+
+  /** Calls a tool and returns what it says, be it an answer or why there is none. */
+  async told(name: string, args: Readonly<Record<string, unknown>>): Promise<string> {
+    return (await this.#call(name, args)).text;
+  }
+
+  async #call(
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+  ): Promise<{ readonly text: string; readonly isError: boolean }> {
     const { content, isError } = await this.request("tools/call", { name, arguments: args });
     const text = Array.isArray(content)
       ? content.map((part: { text?: string }) => part.text ?? "").join("\n")
       : "";
-    if (isError === true) throw new Error(`${name}: ${text.slice(0, 300)}`);
-    return text;
+    return { text, isError: isError === true };
   }
 
   /** Kills it. */
