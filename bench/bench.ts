@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { programs } from "../scripts/programs.ts";
 import { call } from "./benchmarks/call.ts";
 import { many } from "./benchmarks/many.ts";
+import { promises } from "./benchmarks/promises.ts";
 import { size } from "./benchmarks/size.ts";
 import { soak } from "./benchmarks/soak.ts";
 import { start } from "./benchmarks/start.ts";
@@ -22,6 +23,7 @@ const benchmarks: Readonly<Record<string, (bench: Bench) => Promise<unknown>>> =
   many,
   size,
   tokens: costs,
+  promises,
   soak,
 };
 

@@ -1,0 +1,262 @@
+/** The sections of docs/benchmarks.md: each out of one benchmark's result, some with a chart beside it. */
+import { dirname, join } from "node:path";
+import type { CallResult } from "./calls.ts";
+import type { ManyResults } from "./benchmarks/many.ts";
+import type { Attempt } from "./benchmarks/promises.ts";
+import type { Grown } from "./benchmarks/size.ts";
+import type { Held } from "./benchmarks/soak.ts";
+import type { StartResults } from "./benchmarks/start.ts";
+import type { TokenResults } from "./benchmarks/tokens.ts";
+import { barChart } from "./chart.ts";
+import { project, say } from "./context.ts";
+import { three } from "./statistics.ts";
+import type { StartResult } from "./start.ts";
+
+/** Writes a file of the project. */
+export async function write(path: string, text: string): Promise<void> {
+  const whole = join(project, path);
+  await Deno.mkdir(dirname(whole), { recursive: true });
+  await Deno.writeTextFile(whole, text);
+  say(path);
+}
+
+function table(names: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const rule = names.map((_, at) => at === 0 ? "---" : "---:");
+  return [line(names), line(rule), ...rows.map(line)].join("\n");
+}
+
+const isOurs = (name: string) => /^(postgres|prometheus|kubernetes|platform)-mcp\b/.test(name);
+const megabytes = (bytes: number | undefined) => three((bytes ?? NaN) / 1e6);
+
+export function promiseSection(attempts: readonly Attempt[]): string {
+  return [
+    "## What read-only is worth",
+    "",
+    "The same attacks on all, each with its own read-only settings where it has any; the database role is a superuser's, the",
+    "cluster's identity an administrator's. What came of it is what the backend says, or what stood in the answer.",
+    "",
+    table(
+      ["attack", "subject", "outcome"],
+      attempts.map((
+        { attack, name, outcome },
+      ) => [`\`${attack}\``, name, outcome === "held" ? outcome : `**${outcome}**`]),
+    ).replace("| ---: | ---: |", "| --- | --- |"),
+    "",
+  ].join("\n");
+}
+
+export async function startSection({ warm, cold, sizes }: StartResults): Promise<string> {
+  const floor = warm[0]?.initialize.median ?? NaN;
+  const rows = (results: readonly StartResult[]) =>
+    results.map(({ name, initialize, list, first, memory, failure }) =>
+      failure !== undefined ? [`${name}: ${failure.slice(0, 60)}`, "", "", "", "", "", ""] : [
+        name,
+        three(initialize.median),
+        three(initialize.spread),
+        three(initialize.median / floor),
+        three(list?.median ?? NaN),
+        three(first?.median ?? NaN),
+        megabytes(memory?.median),
+      ]
+    );
+  const names = [
+    "subject",
+    "initialize, ms",
+    "±",
+    "times the empty one",
+    "tools/list, ms",
+    "first call, ms",
+    "MB at rest",
+  ];
+  await write(
+    "docs/charts/start.svg",
+    barChart(
+      "From spawn to the answer of initialize, milliseconds",
+      warm.filter(({ failure }) => failure === undefined).map(({ name, initialize }) => ({
+        name,
+        value: initialize.median,
+        label: `${three(initialize.median)} ms`,
+        ours: isOurs(name),
+      })),
+    ),
+  );
+  return [
+    "## Start",
+    "",
+    "From spawn to each answer, and the memory of the process and its children after `tools/list`.",
+    "",
+    "![Start](charts/start.svg)",
+    "",
+    table(names, rows(warm)),
+    ...(cold === undefined ? [] : [
+      "",
+      "With a cold file cache (executables alone):",
+      "",
+      table(
+        names.slice(0, 3).concat("tools/list, ms", "first call, ms"),
+        cold.map((result) => [
+          result.name,
+          three(result.initialize.median),
+          three(result.initialize.spread),
+          three(result.list?.median ?? NaN),
+          three(result.first?.median ?? NaN),
+        ]),
+      ),
+    ]),
+    "",
+    table(
+      ["executable", "MB", "times the first"],
+      sizes.map(({ name, bytes }) => [name, megabytes(bytes), three(bytes / (sizes[0]?.bytes ?? NaN))]),
+    ),
+    "",
+  ].join("\n");
+}
+
+export function callSection(results: Readonly<Record<string, readonly CallResult[]>>): string {
+  const tables = Object.entries(results).map(([title, works]) => {
+    const floor = works[0]?.time.median ?? NaN;
+    const compared = !title.includes("each tool");
+    const rows = works.map(({ name, time, failure }) => [
+      failure === undefined ? name : `${name}: ${failure.slice(0, 60)}`,
+      three(time.median),
+      three(time.spread),
+      three(time.p99),
+      ...(compared ? [three(time.median - floor), three(time.median / floor)] : []),
+    ]);
+    const names = [
+      "subject",
+      "p50, ms",
+      "±",
+      "p99, ms",
+      ...(compared ? ["over the first", "times the first"] : []),
+    ];
+    return `### ${title}\n\n${table(names, rows)}\n`;
+  });
+  return ["## One call at a time", "", "The same question to each; a floor is the bare work.", "", ...tables]
+    .join("\n");
+}
+
+export function manySection({ loads, replicas, bursts }: ManyResults): string {
+  const names = ["subject", "clients", "calls/s", "p50, ms", "p99, ms", "failed", "processor, ms a call"];
+  const rows = (all: ManyResults["loads"]) =>
+    all.map(({ name, clients, perSecond, p50, p99, failures, processor }) => [
+      name,
+      String(clients),
+      three(perSecond),
+      three(p50),
+      three(p99),
+      String(failures),
+      three(processor),
+    ]);
+  return [
+    "## Many calls at once, over HTTP",
+    "",
+    "The clients run on the same cores; the last column is the server's own processor time.",
+    "",
+    table(names, rows(loads)),
+    "",
+    ...(replicas.length === 0 ? [] : ["Replicas, asked in turn:", "", table(names, rows(replicas)), ""]),
+    "500 calls at once over stdio:",
+    "",
+    table(
+      ["subject", "ms until the last answer", "calls/s"],
+      bursts.map(({ name, ms }) => [name, three(ms), three(500_000 / ms)]),
+    ),
+    "",
+  ].join("\n");
+}
+
+export function sizeSection(results: readonly Grown[]): string {
+  return [
+    "## Growth",
+    "",
+    "Rows of a result, series of an instant query, pods of a namespace; each size in a process of its own.",
+    "",
+    table(
+      ["subject", "size", "ms", "peak MB", "answer, kB"],
+      results.map(({ name, size, ms, peak, bytes, failure }) => [
+        failure === undefined ? name : `${name}: ${failure.slice(0, 60)}`,
+        size.toLocaleString("en"),
+        three(ms),
+        megabytes(peak),
+        three(bytes / 1e3),
+      ]),
+    ),
+    "",
+  ].join("\n");
+}
+
+export async function tokenSection({ lists, answers, shortest, compared }: TokenResults): Promise<string> {
+  const rows = answers.flatMap(({ group, question, answers }) =>
+    Object.entries(answers).map(([name, cost]) => {
+      return [name, `${group}: ${question}`, typeof cost === "number" ? cost.toLocaleString("en") : cost];
+    })
+  );
+  const all = ["prometheus: everything there is", "postgres: all rows of a table of 100,000"];
+  await write(
+    "docs/charts/tokens.svg",
+    barChart(
+      "Tokens of an answer (logarithmic)",
+      answers.filter(({ group, question }) => all.includes(`${group}: ${question}`)).flatMap((
+        { question, answers },
+      ) =>
+        Object.entries(answers).flatMap(([name, cost]) =>
+          typeof cost !== "number" ? [] : [{
+            name: `${name.split(/[@,]/).find((word) => word !== "") ?? name}: ${question}`.slice(0, 46),
+            value: cost,
+            label: cost.toLocaleString("en"),
+            ours: isOurs(name) && !name.includes("@"),
+          }]
+        )
+      ),
+      true,
+    ),
+  );
+  return [
+    "## Tokens",
+    "",
+    "By the o200k encoding. `tools/list` is counted without output schemas, which a model is not shown.",
+    "",
+    table(
+      ["subject", "tools", "tokens", "tokens a tool", "bytes a tool"],
+      lists.map(({ name, tools, tokens, bytes }) => [
+        name,
+        String(tools),
+        tokens.toLocaleString("en"),
+        three(tokens / tools),
+        three(bytes / tools),
+      ]),
+    ),
+    "",
+    `Twenty questions; ours is the shortest answer to ${shortest} of the ${compared} that others answer as well. The`,
+    "shortest is not always the best: an empty result that is not explained takes seven tokens.",
+    "",
+    "![Tokens of an answer](charts/tokens.svg)",
+    "",
+    table(["subject", "question", "tokens"], rows),
+    "",
+  ].join("\n");
+}
+
+export function soakSection(results: readonly Held[]): string {
+  return [
+    "## Soak",
+    "",
+    `Mixed calls without a pause for ${three(results.at(-1)?.minute ?? NaN)} minutes, ${
+      (results.at(-1)?.calls ?? 0).toLocaleString("en")
+    } in all.`,
+    "",
+    table(
+      ["subject", "until minute", "MB", "files", "connections"],
+      results.map(({ name, minute, memory, files, connections }) => [
+        name,
+        three(minute),
+        megabytes(memory),
+        String(files),
+        name.startsWith("postgres") ? String(connections) : "",
+      ]),
+    ),
+    "",
+  ].join("\n");
+}
