@@ -198,7 +198,7 @@ Deno.test({
         plain: true,
       });
       assert.equal(code, 0, stdout);
-      assert.match(stdout, /3\.\d+\.\d+/);
+      assert.match(stdout, /Prometheus [23]\.\d+\.\d+/);
     });
   },
 });

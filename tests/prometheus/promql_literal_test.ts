@@ -7,7 +7,7 @@ import {
   selector,
   unquote,
 } from "../../src/prometheus/promql_literal.ts";
-import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
+import { prometheusAvailable, prometheusMajor, startPrometheus } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
 import { SampleService } from "../support/sample_service.ts";
 
@@ -97,10 +97,9 @@ Deno.test({
   async fn(context) {
     await using service = new SampleService();
     for (const [, value] of values) service.set("odd", { value }, 1);
-    service.set("odd", { value: "plain" }, 1)
-      .set("metric.name", { "label name": 'x"} or vector(1) #' }, 2)
-      .set("sum", {}, 3)
-      .set("nan", {}, 4);
+    service.set("odd", { value: "plain" }, 1).set("sum", {}, 3).set("nan", {}, 4);
+    const utf8 = prometheusMajor >= 3;
+    if (utf8) service.set("metric.name", { "label name": 'x"} or vector(1) #' }, 2);
     await using server = await startPrometheus({ scrape: [{ job_name: "odd", targets: [service.address] }] });
     using client = apiOf(server.url);
     const ask = (query: string) =>
@@ -123,11 +122,12 @@ Deno.test({
       "names beyond the classic characters, and names that are words of PromQL",
       async () => {
         const found = async (query: string) => (await ask(query)).series.map(({ value }) => value?.[1]);
+        assert.deepEqual(await found(selector("sum", [])), ["3"]);
+        assert.deepEqual(await found(selector("nan", [])), ["4"]);
+        if (!utf8) return;
         const label = ["label name", "=", 'x"} or vector(1) #'] as const;
         assert.deepEqual(await found(selector("metric.name", [label])), ["2"]);
         assert.deepEqual(await found(selector("metric.name", [["label name", "=", "other"]])), []);
-        assert.deepEqual(await found(selector("sum", [])), ["3"]);
-        assert.deepEqual(await found(selector("nan", [])), ["4"]);
         const by = `sum by (${quoteLabelName("label name")}) (${selector("metric.name", [])})`;
         assert.deepEqual((await ask(by)).series[0]?.metric, { "label name": 'x"} or vector(1) #' });
       },

@@ -68,8 +68,11 @@ export interface TestPrometheus extends AsyncDisposable {
 const prometheus = findProgram("PROMETHEUS_BIN", "prometheus");
 const promtool = findProgram("PROMTOOL_BIN", "promtool") ?? prometheus?.replace(/[^/]*$/, "promtool");
 
-/** Its first number; a 2 wants what 3 does by settings told otherwise. */
-const major = ((): number => {
+/**
+ * The first number of its version. A 2 wants other settings for what 3 does, has no UTF-8 names without a flag, no native
+ * histograms of its own, and no `limit` of a query; and its ranges include their beginning.
+ */
+export const prometheusMajor: number = ((): number => {
   if (prometheus === undefined) return 0;
   const { stdout, stderr } = new Deno.Command(prometheus, { args: ["--version"] }).outputSync();
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
@@ -110,7 +113,7 @@ export async function startPrometheus(options: TestPrometheusOptions = {}): Prom
         "--scrape.discovery-reload-interval=200ms",
         "--storage.tsdb.retention.time=2y",
         "--log.level=warn",
-        ...(major === 2 ? ["--enable-feature=native-histograms"] : []),
+        ...(prometheusMajor === 2 ? ["--enable-feature=native-histograms"] : []),
         ...(guarded ? [`--web.config.file=${folder}/web.yml`] : []),
         ...(options.args ?? []),
       ],
@@ -198,7 +201,7 @@ async function writeConfiguration(
     ...(options.scrapeItself ?? []).map((name) => ({
       job_name: name,
       targets: [`127.0.0.1:${port}`],
-      ...(major === 2
+      ...(prometheusMajor === 2
         ? { scrape_classic_histograms: true }
         : { scrape_native_histograms: true, always_scrape_classic_histograms: true }),
     })),
