@@ -392,6 +392,25 @@ Deno.test({
       assert.equal((await health(database)).section("indexes").verdict, "ok");
     });
 
+    await t.step("an index on the columns that another one begins with", async () => {
+      await own.execute(`
+        create index short on todos (title); create index long on todos (title, at, id);
+        create index descending on todos (title desc); create index patterns on todos (title text_pattern_ops);
+        create index partly on todos (title) where at > 1; create index carries on todos (title) include (at);
+        create unique index rule on todos (at, id, title); create index of_rule on todos (at);`);
+      const { section } = await health(database, { thresholds: { unusedIndexBytes: 1 } });
+      const found = section("indexes").findings.map((item: Structured) => item.text.replace(/ \(.*?\)/, ""));
+      // `one`, on (title, at), is of the step before.
+      assert.deepEqual(found.sort(), [
+        "public.of_rule on public.todos has the columns that public.rule begins with, which answers what it answers",
+        "public.one on public.todos has the columns that public.long begins with, which answers what it answers",
+        "public.short on public.todos has the columns that public.long begins with, which answers what it answers",
+      ]);
+      assert.match(section("indexes").findings[0].caution, /^keep it where public\.\w+ is much larger/);
+      assert.equal((await health(database)).section("indexes").verdict, "ok", "under 10 MB");
+      await own.execute("drop index short, long, descending, patterns, partly, carries, rule, of_rule");
+    });
+
     await t.step("an unused index: large enough, counted for long enough, and nobody's rule", async () => {
       await own.execute("create unique index unique_one on todos (id, at)");
       const large = { unusedIndexBytes: 100_000 };

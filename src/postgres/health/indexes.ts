@@ -2,7 +2,7 @@
 import { duration, size } from "../../common/units.ts";
 import { visible } from "../../common/visible.ts";
 import type { Cell } from "../database.ts";
-import { duplicateSql, invalidSql, unusedSql } from "./indexes_sql.ts";
+import { duplicateSql, invalidSql, prefixSql, unusedSql } from "./indexes_sql.ts";
 import { type Assessment, type Finding, numberOf, type Section, type ServerFacts } from "./section.ts";
 import { countedSince } from "./statistics_age.ts";
 import type { Thresholds } from "./thresholds.ts";
@@ -14,13 +14,16 @@ export const indexes: Section = {
   name: "indexes",
   async assess(ask, server, limits): Promise<Assessment> {
     const judgeUse = whyUseIsUnknown(server, limits);
-    const { invalid, duplicate, unused } = await ask(async (transaction) => ({
+    const { invalid, duplicate, prefix, unused } = await ask(async (transaction) => ({
       invalid: await transaction.query(invalidSql),
       duplicate: await transaction.query(duplicateSql),
+      prefix: await transaction.query(prefixSql, [String(limits.unusedIndexBytes)]),
       unused: judgeUse === undefined
         ? await transaction.query(unusedSql, [String(limits.unusedIndexBytes)])
         : [],
     }));
+    const others = new Set([...duplicate, ...unused].map(({ name }) => name));
+    const begun = prefix.filter(({ name }) => !others.has(name));
     const bytes = unused.reduce((sum, row) => sum + (numberOf(row.bytes) ?? 0), 0);
     return {
       summary: [
@@ -34,6 +37,7 @@ export const indexes: Section = {
         ...invalid.map(invalidIndex),
         ...duplicate.map(duplicateIndex),
         ...unused.map((row) => unusedIndex(row, server)),
+        ...begun.map(prefixIndex),
       ],
     };
   },
@@ -87,6 +91,20 @@ function duplicateIndex(row: Row): Finding {
         : `ALTER TABLE ${row.table} DROP CONSTRAINT ${constraint};`,
     ],
     caution: `keeps ${visible(row.kept ?? "")}`,
+  };
+}
+
+function prefixIndex(row: Row): Finding {
+  const name = row.name ?? "";
+  const kept = visible(row.kept ?? "");
+  return {
+    verdict: "warning",
+    text: `${visible(name)} on ${visible(row.table ?? "")} (${
+      size(numberOf(row.bytes) ?? 0)
+    }) has the columns that ${kept} begins with, which answers what it answers`,
+    statements: [`DROP INDEX CONCURRENTLY ${name};`],
+    caution:
+      `keep it where ${kept} is much larger, as it is read faster; compare the times of the queries that use it first`,
   };
 }
 

@@ -66,6 +66,31 @@ select c.name, c.table_name as table, quote_ident(c.conname) as constraint_name,
     where k.oid = c.kept) as kept
 from c order by bytes desc`;
 
+/**
+ * Btrees of at least `$1` bytes that keep no rule, and whose columns another one of the same table begins with, in the
+ * same order, with the same operator classes and collations.
+ */
+export const prefixSql = `
+with ${locked}, plain as (
+  select x.*, i.relname, i.relnamespace, ${estimate} as estimate
+  from pg_catalog.pg_index x join pg_catalog.pg_class i on i.oid = x.indexrelid join pg_catalog.pg_am m on m.oid = i.relam
+  where m.amname = 'btree' and i.relkind = 'i' and not i.relispartition and x.indisvalid and x.indrelid >= 16384
+    and x.indpred is null and x.indexprs is null
+), c as (
+  select a.indexrelid as oid, a.indrelid, a.estimate, format('%I.%I', n.nspname, a.relname) as name,
+    format('%I.%I', tn.nspname, t.relname) as table_name, min(format('%I.%I', bn.nspname, b.relname)) as kept
+  from plain a join plain b on b.indrelid = a.indrelid and b.indnkeyatts > a.indnkeyatts
+    and starts_with(b.indkey::text, a.indkey::text || ' ') and starts_with(b.indclass::text, a.indclass::text || ' ')
+    and starts_with(b.indcollation::text, a.indcollation::text || ' ')
+    and starts_with(b.indoption::text, a.indoption::text || ' ')
+  join pg_catalog.pg_namespace n on n.oid = a.relnamespace join pg_catalog.pg_namespace bn on bn.oid = b.relnamespace
+  join pg_catalog.pg_class t on t.oid = a.indrelid join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
+  where a.indnatts = a.indnkeyatts and not a.indisunique and not a.indisreplident and a.estimate >= $1::int8
+    and not exists (select from pg_catalog.pg_constraint k where k.conindid = a.indexrelid)
+  group by 1, 2, 3, 4, 5 order by a.estimate desc limit 50
+)
+select c.name, c.table_name as table, c.kept, ${bytes} from c order by bytes desc`;
+
 /** Indexes of at least `$1` bytes that were never read and that keep no rule. Those of partitions can't be dropped alone. */
 export const unusedSql = `
 with ${locked}, c as (
