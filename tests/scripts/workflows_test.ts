@@ -61,3 +61,8 @@ Deno.test("shellcheck finds nothing in the scripts", { ignore: !onPath("shellche
   );
   assert.equal(await lints("shellcheck", files), "");
 });
+
+Deno.test("hadolint finds nothing in the Dockerfile", { ignore: !onPath("hadolint") }, async () => {
+  const path = pathOf(new URL("../../deploy/docker/Dockerfile", import.meta.url));
+  assert.equal(await lints("hadolint", [path]), "");
+});
