@@ -1,6 +1,7 @@
 /**
  * Lets callers that ask the same thing at the same time have a few requests together, and their answers once each in
- * memory. Nobody waits long for another's request: one that hears nothing for three seconds is left for one's own.
+ * memory. Nobody waits long for another's request: one that hears nothing for three seconds is left for a new one,
+ * which those who leave it have together again, so that a slow apiserver is not answered with a flood.
  */
 
 interface Flight<Value> {
@@ -8,6 +9,8 @@ interface Flight<Value> {
   readonly stop: AbortController;
   /** Settles when the answer begins, or fails. */
   readonly answered: Promise<void>;
+  /** Lets nobody join it any more. */
+  readonly close: () => void;
   waiting: number;
 }
 
@@ -38,26 +41,28 @@ export class SharedRequests {
    * up leaves the others theirs; when all have, the request is called off.
    */
   async ask<Value>(key: string, signal: AbortSignal, start: Start<Value>): Promise<Value> {
-    signal.throwIfAborted();
-    const known = this.#flights.get(key);
-    if (known === undefined || known.size < this.#width) {
-      return await this.#wait(this.#start(key, start), signal);
-    }
-    const [first, ...others] = known;
-    const least = others.reduce(
-      (least, flight) => flight.waiting < (least?.waiting ?? 0) ? flight : least,
-      first,
-    );
-    // What is under a key was put there by the same kind of call: keys begin with what they ask for.
-    const flight = least as Flight<Value>;
-    const patience = Promise.withResolvers<"late">();
-    const timer = setTimeout(() => patience.resolve("late"), this.#patienceMs);
-    const joined = this.#wait(flight, signal, patience.promise, flight.answered);
-    try {
-      const answer = await joined;
-      return answer === late ? await this.#wait(this.#start(key, start), signal) : answer;
-    } finally {
-      clearTimeout(timer);
+    for (;;) {
+      signal.throwIfAborted();
+      const known = this.#flights.get(key);
+      if (known === undefined || known.size < this.#width) {
+        return await this.#wait(this.#start(key, start), signal);
+      }
+      const [first, ...others] = known;
+      const least = others.reduce(
+        (least, flight) => flight.waiting < (least?.waiting ?? 0) ? flight : least,
+        first,
+      );
+      // What is under a key was put there by the same kind of call: keys begin with what they ask for.
+      const flight = least as Flight<Value>;
+      const patience = Promise.withResolvers<"late">();
+      const timer = setTimeout(() => patience.resolve("late"), this.#patienceMs);
+      try {
+        const answer = await this.#wait(flight, signal, patience.promise, flight.answered);
+        if (answer !== late) return answer;
+      } finally {
+        clearTimeout(timer);
+      }
+      flight.close();
     }
   }
 
@@ -97,15 +102,19 @@ export class SharedRequests {
     const { promise, resolve } = Promise.withResolvers<void>();
     const flights = this.#flights.get(key) ?? new Set();
     this.#flights.set(key, flights);
-    const answered = () => {
-      resolve();
+    const close = () => {
       flights.delete(flight);
       if (flights.size === 0 && this.#flights.get(key) === flights) this.#flights.delete(key);
+    };
+    const answered = () => {
+      resolve();
+      close();
     };
     const flight: Flight<Value> = {
       work: start(stop.signal, () => answered()),
       stop,
       answered: promise,
+      close,
       waiting: 0,
     };
     stop.signal.addEventListener("abort", answered, { once: true });

@@ -97,3 +97,19 @@ Deno.test("one who has joined does not wait for ever: after a while there is a r
   one.resolve("slow");
   assert.equal(await first, "slow");
 });
+
+Deno.test("those who leave a request that hears nothing have the next one together", async () => {
+  const requests = new SharedRequests({ width: 1, patienceMs: 300 });
+  const [slow, next] = [request(), request()];
+  const impatient = new AbortController();
+  const first = assert.rejects(requests.ask("a", impatient.signal, slow.start), /enough/);
+  const others = Array.from({ length: 50 }, () => requests.ask("a", never(), next.start));
+  impatient.abort(new Error("enough"));
+  await first;
+  // It is called off when the last of them has left it.
+  while (slow.seen.signal?.aborted !== true) await new Promise((resolve) => setTimeout(resolve, 1));
+  next.resolve("next");
+  assert.deepEqual(await Promise.all(others), new Array(50).fill("next"));
+  // One; a machine that stalls for as long as the patience lasts may make it a second.
+  assert.ok(next.seen.started < 5, `${next.seen.started} requests`);
+});
