@@ -4,7 +4,7 @@ import type { Cluster, LogOptions } from "./api.ts";
 import { TooLargeError } from "./door.ts";
 import type { LineTest } from "./log_pattern.ts";
 import type { LogSource } from "./log_sources.ts";
-import { byTime, type LogLine, readLogLine, readWindow } from "./log_window.ts";
+import { byTime, type LogLine, type LogWindow, readLogLine, readWindow } from "./log_window.ts";
 import { StatusError } from "./status_error.ts";
 
 /** Which part of the logs is wanted. */
@@ -66,13 +66,18 @@ export async function readLogs(
   wanted: LogsWanted,
 ): Promise<Logs> {
   const parts = Math.max(1, sources.length);
-  const windows = await Promise.all(sources.map(({ pod, container }) =>
-    readWindow(cluster, namespace, pod, {
-      lines: wanted.test === undefined ? wanted.tail : Math.max(wanted.tail, Math.floor(windowLines / parts)),
-      bytes: Math.floor(windowBytes / parts),
-      options: logOptions(container, wanted),
-    })
-  ));
+  const windows = await withoutFailures(
+    sources.map(({ pod, container }) =>
+      readWindow(cluster, namespace, pod, {
+        lines: wanted.test === undefined
+          ? wanted.tail
+          : Math.max(wanted.tail, Math.floor(windowLines / parts)),
+        bytes: Math.floor(windowBytes / parts),
+        options: logOptions(container, wanted),
+      })
+    ),
+  );
+  wanted.signal.throwIfAborted();
   const chosen: SourceLine[] = [];
   let seen = 0;
   for (const [source, { lines }] of windows.entries()) {
@@ -98,6 +103,17 @@ export async function readLogs(
     followed: followed.lines.length,
     lost: followed.lost,
   };
+}
+
+/** Of several logs those that could be read, with the reason of the others: a node that is down has one of them. */
+async function withoutFailures(reading: readonly Promise<LogWindow>[]): Promise<readonly LogWindow[]> {
+  const settled = await Promise.allSettled(reading);
+  if (!settled.some(({ status }) => status === "fulfilled")) return await Promise.all(reading);
+  return settled.map((one) => {
+    if (one.status === "fulfilled") return one.value;
+    if (!(one.reason instanceof CallError) || one.reason.kind === "cancelled") throw one.reason;
+    return { lines: [], bytes: 0, whole: false, cut: false, refused: one.reason.message };
+  });
 }
 
 function logOptions(container: string, wanted: LogsWanted): LogOptions {

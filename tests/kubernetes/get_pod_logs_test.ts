@@ -214,6 +214,32 @@ Deno.test("no log: the answer says why, with the state of the container", fake, 
   );
 });
 
+Deno.test("of several pods one whose node does not answer leaves the others their logs", fake, async () => {
+  const down = () =>
+    Response.json({
+      kind: "Status",
+      code: 500,
+      message: "dial tcp 10.0.0.1:10250: connect: no route to host",
+    }, {
+      status: 500,
+    });
+  const pods = { kind: "PodList", metadata: {}, items: [pod("web-1"), pod("web-2")] };
+  await using api = FakeApiserver.start({
+    "/api/v1/namespaces/default/pods": pods,
+    "/api/v1/namespaces/default/pods/web-1/log": log([`${at(0)} a line`]),
+    "/api/v1/namespaces/default/pods/web-2/log": down,
+  });
+  const tool = getPodLogs(api.clusters);
+  const { text, structured } = await callTool(tool, { selector: "app=web" });
+  assert.deepEqual(structured.lines, ["[web-1] a line"]);
+  assert.match(
+    text,
+    /\nweb-2\/app has no log: Cannot read the logs of pod web-2 .* no route to host\. It is Running/,
+  );
+  api.answers["/api/v1/namespaces/default/pods/web-1/log"] = down;
+  await assert.rejects(callTool(tool, { selector: "app=web" }), hinted(/no route to host/));
+});
+
 Deno.test(
   "the container is the annotated one, the first, or the init container that holds the pod up",
   fake,
