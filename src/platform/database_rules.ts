@@ -70,14 +70,15 @@ export const databaseRules: readonly Rule[] = [
   },
   {
     name: "database_other",
-    explains: 35,
-    when: "something else in the database is critical, or connections and locks are a mere warning",
+    explains: 29,
+    when: "something else in the database is critical now, or connections and locks are a mere warning",
     find(evidence) {
       const told = (name: string) => name === "connections" || name === "blocking";
       const section = seen(evidence.database)?.sections.find(({ name, verdict }) =>
         told(name)
           ? verdict === "warning" && !names(sectionOf(evidence, name).text, evidence.service)
-          : verdict === "critical"
+          // Settings are as they were before: they explain nothing that came lately.
+          : verdict === "critical" && name !== "settings"
       );
       if (section === undefined) return undefined;
       return {

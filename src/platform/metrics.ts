@@ -1,4 +1,5 @@
 /** The part of a report that comes from Prometheus: instances, traffic, errors, latency and alerts of a service. */
+import { CallError } from "../common/errors.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
 import { type Asking, beginAsking } from "../prometheus/asking.ts";
 import { type Matcher, selector } from "../prometheus/promql.ts";
@@ -21,7 +22,7 @@ export async function readMetrics(
   signal: AbortSignal,
 ): Promise<MetricsReport> {
   const asking = await beginAsking(api, signal);
-  const found = await findService(asking, name);
+  const found = await findNamed(asking, name);
   const narrowed = namespace === undefined ? found : await inNamespace(asking, found, namespace);
   const symptoms = await readSymptoms(asking, narrowed ?? found, {
     window,
@@ -34,6 +35,17 @@ export async function readMetrics(
       ? [`none of its series has namespace="${namespace}": the figures are of all namespaces`]
       : [],
   };
+}
+
+/** As `findService`, whose sentence names the service again where a report has named it already. */
+async function findNamed(asking: Asking, name: string): Promise<Service> {
+  try {
+    return await findService(asking, name);
+  } catch (error) {
+    if (!(error instanceof CallError) || error.kind !== "not_found") throw error;
+    const why = error.message.replace(/^Cannot find a service named "(?:[^"\\]|\\.)*": /, "");
+    throw new CallError("not_found", why, { hint: error.hint });
+  }
 }
 
 /** The service's series of one namespace; undefined when no series says that it is of that one. */

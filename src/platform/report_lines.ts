@@ -73,7 +73,8 @@ function metricsLines({ metrics }: Evidence): string[] {
   const before = report.dayBefore?.rates;
   const firing = report.alerts?.firing;
   const lines = [];
-  if (instances !== undefined && instances.all.length > 0) {
+  if (service.goneSince !== undefined) lines.push(`found by ${service.text}, which has no samples now`);
+  else if (instances !== undefined && instances.all.length > 0) {
     const of = (state: string) => instances.all.filter((one) => one.state === state).length;
     lines.push(`found by ${service.text}: ${of("UP")} up, ${of("DOWN")} down, ${of("STALE")} gone`);
   } else lines.push(`found by ${service.text}; no \`up\`, so whether it is scraped is not known`);

@@ -129,9 +129,13 @@ function eachNamespace({ service, cluster }: Evidence): readonly NextCall[] {
     .map((namespace) => ({ tool: "service_health_report", arguments: { service, namespace } }));
 }
 
-function notesOf({ cluster }: Evidence): string[] {
+function notesOf({ cluster, metrics }: Evidence): string[] {
   const namespaces = namespacesOf(seen(cluster)?.pods ?? []);
-  return namespaces.length < 2 ? [] : [
+  // Another label of that value may be another service, which is not judged here.
+  const others = seen(metrics)?.service.notes ?? [];
+  if (namespaces.length < 2) return [...others];
+  return [
+    ...others,
     `${namespaces.length} namespaces have a workload of that name, judged here as if they were one: ${
       namespaces.slice(0, 10).join(", ")
     }${namespaces.length > 10 ? ", …" : ""}`,

@@ -80,6 +80,7 @@ function degradedBecause(evidence: Evidence, against: readonly Finding[], ready:
   if (against.every(({ rule }) => unscraped.includes(rule))) {
     return `${ready ? "its pods are ready, but " : ""}Prometheus can't scrape it as it should`;
   }
+  if (against.every(({ rule }) => rule === "no_traffic")) return "nearly all of its traffic is gone";
   const { ratio = NaN } = seen(evidence.metrics)?.requests?.rates ?? {};
   const serves = ratio < 1 || seen(evidence.cluster)?.pods.some(isServing) === true;
   return serves ? "it serves, but not well" : "something speaks against it";

@@ -469,6 +469,15 @@ const cases: readonly {
     verdict: "unknown",
   },
   {
+    name: "a setting of the database explains nothing that came lately",
+    evidence: {
+      metrics: seen(metrics({ requests: requests(0, NaN), dayBefore: requests(10, 0) })),
+      database: examined("settings", "critical", "fsync is off"),
+    },
+    found: ["no_traffic"],
+    verdict: "degraded",
+  },
+  {
     name: "events that stopped are told, and judge nothing",
     evidence: { activity: seen({ table: "events", events: 0, before: 40, lastMs: 1_000_000 }) },
     found: ["activity_stopped"],

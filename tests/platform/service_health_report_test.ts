@@ -98,6 +98,40 @@ Deno.test({
 });
 
 Deno.test({
+  name: "service_health_report: what misleads is said at the top, and what is known of what is not there",
+  ignore: !prometheusAvailable,
+  async fn(t) {
+    using prometheus = apiOf((await servicePrometheus()).url);
+    const given = sources({ prometheus: prometheus.api });
+    const cases: readonly (readonly [string, readonly RegExp[]])[] = [
+      ["lost", [/^lost: DEGRADED, nearly all of its traffic is gone/, /^1\. Traffic fell from 10\/s/m]],
+      ["gone", [/^gone: DOWN, Prometheus can scrape none of its instances/, /which has no samples now$/m]],
+      ["pods", [
+        /^pods: DEGRADED, Prometheus can't scrape it as it should/,
+        /^1\. .* 1 of 2 instances: b:80 down$/m,
+      ]],
+      ["idle", [/^idle: UNKNOWN, nothing bad was seen, but no request arrives/]],
+      ["opaque", [/^opaque: UNKNOWN, nothing bad was seen, but nothing tells/]],
+      ["shop", [/^shop: DEGRADED, it serves, but not well/, /^1\. 20% of requests fail/m, /ShopBurns/]],
+      // Two things have that name, and the one that is not judged here fails.
+      ["dual", [/^dual: HEALTHY/, /^note: .*service="dual"/m]],
+    ];
+    for (const [service, says] of cases) {
+      await t.step(service, async () => {
+        const { text } = await report(given, service);
+        for (const expected of says) assert.match(text, expected);
+      });
+    }
+    await t.step("an unknown name stands once in the sentence", async () => {
+      assert.match(
+        await refusal(report(given, "nothing")),
+        /^not_found: Cannot find a service named "nothing": Prometheus: no job, .* \| there are \d+ jobs/,
+      );
+    });
+  },
+});
+
+Deno.test({
   name: "service_health_report: the names of a table of events are quoted as PostgreSQL quotes them",
   ignore: !postgresAvailable,
   async fn() {
