@@ -93,6 +93,10 @@ export interface TestKubernetes {
   /** Stops and starts the apiserver on its port; only for a control plane of one's own. */
   stopApiserver(): Promise<void>;
   startApiserver(): Promise<void>;
+  /** SIGKILL, as a machine that is lost; only for a control plane of one's own. */
+  kill(part: "etcd" | "kube-apiserver"): Promise<void>;
+  /** Starts etcd again, on its files; the apiserver finds it by itself. */
+  startEtcd(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -354,6 +358,11 @@ function describe(
     async startApiserver() {
       await processes.start("kube-apiserver", apiserverArguments);
       await until("a ready apiserver", () => processes.answers(`${server}/readyz`));
+    },
+    kill: (part) => processes.stop(part, "SIGKILL"),
+    async startEtcd() {
+      await processes.start("etcd");
+      await until("a healthy etcd", () => processes.answers(`http://127.0.0.1:${ports.etcd}/health`));
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

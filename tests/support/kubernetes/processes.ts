@@ -72,10 +72,10 @@ export class Processes {
   }
 
   /** Stops one and waits for its end. */
-  async stop(name: string): Promise<void> {
+  async stop(name: string, signal: Deno.Signal = "SIGTERM"): Promise<void> {
     const pid = this.#pid(name);
     if (pid === undefined) return;
-    kill(pid, "SIGTERM");
+    kill(pid, signal);
     const end = performance.now() + 10_000;
     while (await isAlive(pid)) {
       if (performance.now() > end) kill(pid, "SIGKILL");
