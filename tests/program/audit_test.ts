@@ -212,6 +212,22 @@ Deno.test({
       }
       const unknown = await client.request("tools/call", { name: "no_such_tool" });
       assert.match(JSON.stringify(unknown), /audit log can't be written/);
+      await client.endInput();
+      await client.ended;
+
+      // What was written in part stays, as another process may have appended since; the next record ends its line.
+      await using roomy = await RawClient.connect({ variables });
+      await roomy.query("SELECT 'there is room again'");
+      const text = await Deno.readTextFile(path);
+      assert.ok(text.endsWith("\n"));
+      const sentences = text.trimEnd().split("\n").map((line) => {
+        try {
+          return String(JSON.parse(line).arguments.sql);
+        } catch {
+          return "in part";
+        }
+      });
+      assert.deepEqual(sentences, ["SELECT 1", "in part", "SELECT 'there is room again'"]);
     } finally {
       await Deno.remove(path);
     }
