@@ -41,6 +41,7 @@ export class Connection {
   #isPassingBack = false;
   #idleSince = performance.now();
   #isRefused = false;
+  #isEndAnnounced = false;
   /** The server behind has said all that it will. */
   #isLast = false;
   #isClosed = false;
@@ -92,6 +93,11 @@ export class Connection {
     if (!this.#isLast) clearTimeout(this.#timer);
   }
 
+  /** The answer that is being given says that it is the last: a server may wait for the rest of a body all the same. */
+  announceEnd(): void {
+    this.#isEndAnnounced = true;
+  }
+
   /** The last byte of an answer has been handed over, or never will be. */
   endAnswer(): void {
     if (--this.#answering > 0) return;
@@ -109,9 +115,9 @@ export class Connection {
   /** Waits for the next request, unless there is something to do. */
   #rest(): void {
     this.#idleSince = performance.now();
-    if (this.#answering === 0 && !this.#hasBegun && !this.#isPassingBack) {
-      this.#arm(this.#options.limits.idleMs);
-    }
+    if (this.#answering > 0 || this.#isPassingBack) return;
+    if (this.#isEndAnnounced) this.#arm(lingerMs);
+    else if (!this.#hasBegun) this.#arm(this.#options.limits.idleMs);
   }
 
   #arm(ms: number, then: () => unknown = () => this.close()): void {
@@ -152,7 +158,7 @@ export class Connection {
     for (;;) {
       const size = await this.#client.read(buffer);
       if (size === null) return await server.closeWrite().catch(() => {});
-      if (this.#answering === 0 && !this.#hasBegun) {
+      if (this.#answering === 0 && !this.#hasBegun && !this.#isEndAnnounced) {
         this.#hasBegun = true;
         this.#arm(this.#options.limits.headMs);
       }

@@ -101,7 +101,9 @@ export class InnerServer {
     connection.beginAnswer();
     const end = () => connection.endAnswer();
     info.completed.then(end, end);
-    return await this.#options.handler(request);
+    const response = await this.#options.handler(request);
+    if (response.headers.get("connection") === "close") connection.announceEnd();
+    return response;
   }
 }
 
