@@ -16,8 +16,20 @@ export const MASK = "***";
 const SUSPECT =
   /pass|pwd|secret|token|credential|api[ _.-]?key|access[ _.-]?key|[a-z]_?key|authorization|bearer|cookie|signature|[?&]sig=|masterauth|login|mysql|mariadb|mongo|redis-cli|curl|wget|:\/\/|\/\/[\w.~%-]{1,128}:|@(?:tcp|unix)\(|-----BEGIN|-key|eyJ|AKIA|ASIA|AIza|\bgh[opusr]_|github_pat|glpat-|npm_|hv[sb]\.|sk-|_live_|xox|xapp-|dop_v1_|SG\.|ya29\.|dckr_pat_|whsec_|hooks\.slack|webhooks\/|shp[acps]|\$2[aby]\$|\$apr1\$|\$argon2|\$[56]\$|SCRAM-SHA|md5|"?auth"?[ \t]*[:=]|[\w+/-]{20}/i;
 
-/** `text` with its secrets masked. */
+/** Colours, as loggers put them around names, and characters that take no room. */
+// deno-lint-ignore no-control-regex -- these are what is looked for
+const UNSEEN = /\x1b\[[0-9;:]{0,64}[A-Za-z]|[\0\u00ad\u200b-\u200f\u2060-\u2064\ufeff]/g;
+
+/** `text` with its secrets masked; those that only show once colours are taken out of it, too. */
 export function redactText(text: string): string {
+  const redacted = redactVisible(text);
+  const bare = redacted.replace(UNSEEN, "");
+  if (bare.length === redacted.length) return redacted;
+  const masked = redactVisible(bare);
+  return masked === bare ? redacted : masked;
+}
+
+function redactVisible(text: string): string {
   if (text.length < 6 || !SUSPECT.test(text)) return text;
   return redactWithoutBase64(maskBase64(text));
 }

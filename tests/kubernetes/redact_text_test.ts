@@ -13,6 +13,10 @@ const github = "ghp_" + "a1B2".repeat(9);
 
 const masked: readonly (readonly [text: string, expected: string])[] = [
   [`password: ${secret}`, "password: ***"],
+  [`\x1b[36mpassword\x1b[0m=${secret} \x1b[36mn\x1b[0m=1`, "password=*** n=1"],
+  [`\x1b[1;34mDB_PASSWORD\x1b[0m: \x1b[32m${secret}\x1b[0m`, "DB_PASSWORD: ***"],
+  [`pass\u200bword=${secret}`, "password=***"],
+  [`pass\0word=${secret}`, "password=***"],
   [`x password=${secret} y`, "x password=*** y"],
   [`{Password:${secret} User:x}`, "{Password:*** User:x}"],
   [`API key: ${secret}, next`, "API key: ***, next"],
@@ -55,6 +59,7 @@ for (const [text, expected] of masked) {
 }
 
 const kept: readonly string[] = [
+  "\x1b[32mINFO\x1b[0m token bucket refilled in 3 s",
   'MountVolume.SetUp failed for volume "kube-api-access-x7x9z" : failed to fetch token: serviceaccounts "x" not found',
   "references non-existent secret key: tls.crt",
   'secret "db-password" not found',
