@@ -5,6 +5,7 @@ import { HttpProgram, sendRaw } from "../support/http_program.ts";
 import { programCommand, project } from "../support/mcp.ts";
 import { copyOfDeploy, followGuide } from "../support/deploy_guide.ts";
 import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
+import { permitted } from "../support/permitted.ts";
 import { newToken } from "../../src/common/http/tokens.ts";
 
 const folder = join(project, "deploy/kubernetes");
@@ -143,6 +144,35 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "--http [::]:PORT serves IPv4 and IPv6, for pods that have only the latter",
+  ignore: !permitted || !hasIpv6(),
+  async fn() {
+    const tokens = await Deno.makeTempFile();
+    await Deno.writeTextFile(tokens, newToken("alice").line);
+    await using served = await HttpProgram.start({
+      command: programCommand([], "prometheus"),
+      address: "[::]:0",
+      variables: { MCP_TOKENS_FILE: tokens, MCP_ALLOWED_HOSTS: "127.0.0.1,::1" },
+    });
+    for (const host of ["127.0.0.1", "[::1]"]) {
+      const response = await fetch(`http://${host}:${served.port}/healthz`);
+      assert.equal(response.status, 200, host);
+      await response.body?.cancel();
+    }
+    await Deno.remove(tokens);
+  },
+});
+
+function hasIpv6(): boolean {
+  try {
+    Deno.listen({ hostname: "::1", port: 0 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** The environment of a container, as the kubelet makes it; `fields` are the pod's own. */
 function environmentOf(
