@@ -12,8 +12,11 @@ import { permitted } from "./permitted.ts";
 /** The top of the project; the program is started there. */
 export const project: string = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A program by the name of its task and permission set; its executable is `NAME-mcp`. */
-export type ProgramName = "postgres" | "prometheus" | "kubernetes" | "platform";
+/** The programs by the names of their tasks and permission sets; the executables are `NAME-mcp`. */
+export const programNames = ["postgres", "prometheus", "kubernetes", "platform"] as const;
+
+/** One of them. */
+export type ProgramName = typeof programNames[number];
 
 const programsFolder = permitted ? Deno.env.get("TEST_PROGRAMS") : undefined;
 
