@@ -2,7 +2,8 @@
  * Frames what a PostgreSQL server sends (protocol 3.0) without ever holding a whole DataRow.
  * https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
-import type { RowReader } from "./row_reader.ts";
+import { size } from "../common/units.ts";
+import { type RowReader, wholeCharacters } from "./row_reader.ts";
 
 /** The bytes are not what a PostgreSQL server would send. */
 export class ProtocolError extends Error {
@@ -57,6 +58,8 @@ export class BackendMessages {
   #error = new Map<string, string>();
   #errorLetter = 0;
   #errorBytes: number[] = [];
+  /** Bytes of the field, those included that are not kept. */
+  #errorLength = 0;
 
   constructor(sink: BackendMessageSink) {
     this.#sink = sink;
@@ -180,17 +183,22 @@ export class BackendMessages {
       const end = part.indexOf(0, at);
       const bytes = part.subarray(at, end === -1 ? part.length : end);
       this.#errorBytes.push(...bytes.subarray(0, maxErrorField - this.#errorBytes.length));
+      this.#errorLength += bytes.length;
       if (end === -1) return;
       at = end + 1;
       if (this.#error.size < maxErrorFields) {
-        this.#error.set(
-          String.fromCharCode(this.#errorLetter),
-          decoder.decode(Uint8Array.from(this.#errorBytes)),
-        );
+        this.#error.set(String.fromCharCode(this.#errorLetter), this.#errorText());
       }
       this.#errorLetter = 0;
       this.#errorBytes = [];
+      this.#errorLength = 0;
     }
+  }
+
+  #errorText(): string {
+    const kept = Uint8Array.from(this.#errorBytes);
+    if (this.#errorLength <= maxErrorField) return decoder.decode(kept);
+    return `${decoder.decode(wholeCharacters(kept))}… (${size(this.#errorLength)})`;
   }
 
   #endError(): void {

@@ -24,7 +24,7 @@ export interface ColumnDescription {
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The bytes of `cell` up to the last whole UTF-8 character. */
-function wholeCharacters(cell: Uint8Array): Uint8Array {
+export function wholeCharacters(cell: Uint8Array): Uint8Array {
   let end = cell.length;
   // A character has at most three bytes after its first one.
   for (let back = 1; back <= Math.min(4, cell.length); back++) {
