@@ -1,6 +1,6 @@
 /**
  * Asks the guard about generated statements on a real server, runs those that it accepts as the superuser, and looks
- * whether anything changed: `deno task fuzz [statements] [seed]`, and in the tests with a few.
+ * whether anything changed: `deno task fuzz [statements] [seed] [from]`, and in the tests with a few.
  */
 import assert from "@std/assert";
 import { CallError } from "../../../src/common/errors.ts";
@@ -26,7 +26,11 @@ export async function fuzz(
   server: TestPostgres,
   seed: number,
   count: number,
-  progress: (report: FuzzReport) => void = () => {},
+  { from = 0, progress = () => {} }: {
+    /** How many of the first are only made, and not tried: to go on where another run ended. */
+    readonly from?: number;
+    readonly progress?: (report: FuzzReport) => void;
+  } = {},
 ): Promise<FuzzReport> {
   await using oracle = await Oracle.start(server);
   const report = { statements: 0, accepted: 0, ran: 0 };
@@ -34,7 +38,9 @@ export async function fuzz(
   let before = await oracle.look();
   let end = await oracle.logEnd();
   let recent: string[] = [];
-  for (const text of generate(seed, count, functions)) {
+  let made = 0;
+  for (const text of generate(seed, from + count, functions)) {
+    if (made++ < from) continue;
     if (await attempt(text)) recent.push(text);
     if (++report.statements % batch === 0 || report.statements === count) {
       const after = [await oracle.look(), ...await oracle.kept()].join();

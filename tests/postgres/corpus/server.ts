@@ -56,6 +56,8 @@ export function connect(
     user,
     database,
     max: 1,
+    // A long run stays in one session.
+    max_lifetime: null,
     onnotice: () => {},
     connection: settings,
     fetch_types: false,
