@@ -8,7 +8,7 @@
 import type { SessionPath } from "./catalogue_session.ts";
 import type { References } from "./references.ts";
 import { RESOLVE } from "./resolve_sql.ts";
-import type { Verdicts } from "./verdicts.ts";
+import type { State, Verdicts } from "./verdicts.ts";
 
 /** Our own fixed queries of the server's catalogue, in the transaction that will run the statement. */
 export interface Catalogue {
@@ -20,7 +20,7 @@ export interface Catalogue {
   /** The session's path, where it is known already. */
   readonly path?: SessionPath;
   /** All that a verdict depends on; undefined where it can't be told whether that has changed. */
-  readonly state?: string | undefined;
+  readonly state?: State | undefined;
   /** Verdicts that may still stand. */
   readonly verdicts?: Verdicts;
 }

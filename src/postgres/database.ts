@@ -10,7 +10,9 @@ import { ConnectionError } from "./database_errors.ts";
 import { type Lease, Pool } from "./pool.ts";
 import type { Session } from "./session.ts";
 import type { DatabaseSettings } from "./settings.ts";
-import { ReadTransaction, type Transaction } from "./transaction.ts";
+import { stillHolds } from "./guard.ts";
+import { type Begun, foresee, type Foresight } from "./foresight.ts";
+import { checkText, ReadTransaction, type Transaction } from "./transaction.ts";
 import { type Beginning, beginReading, leaveClean } from "./transaction_bounds.ts";
 
 export type { Cell, FetchLimits } from "./row_reader.ts";
@@ -20,6 +22,8 @@ export type { Column, Rows, Transaction } from "./transaction.ts";
 export interface ReadOptions {
   /** Aborts the call; what it runs is cancelled at the server. */
   readonly signal: AbortSignal;
+  /** The statement that `work` is going to run: where the guard has let it pass before, it is sent with the beginning. */
+  readonly foresight?: Foresight;
   /** Milliseconds for each statement, and for the wait for a connection; the settings' statement timeout by default. */
   readonly timeoutMs?: number;
 }
@@ -68,7 +72,7 @@ export class Database implements AsyncDisposable {
     const onAbort = () => cancelled.reject(cancellation(signal));
     if (signal.aborted) throw cancellation(signal);
     signal.addEventListener("abort", onAbort);
-    const running = this.#run(signal, options.timeoutMs ?? this.#settings.statementTimeoutMs, work);
+    const running = this.#run(signal, options, work);
     const settled = running.then(() => {}, () => {});
     this.#running.add(settled);
     settled.finally(() => this.#running.delete(settled));
@@ -108,13 +112,15 @@ export class Database implements AsyncDisposable {
 
   async #run<T>(
     signal: AbortSignal,
-    timeoutMs: number,
+    { timeoutMs = this.#settings.statementTimeoutMs, foresight }: Omit<ReadOptions, "signal">,
     work: (transaction: Transaction) => Promise<T>,
   ): Promise<T> {
-    const { session, beginning } = await this.#begin(signal, timeoutMs);
+    if (foresight !== undefined) checkText(foresight.inspected.sql, foresight.parameters);
+    const { session, beginning, begun } = await this.#begin(signal, timeoutMs, foresight);
     const transaction = new ReadTransaction(session, beginning, {
       statementTimeoutMs: timeoutMs,
       typeNames: this.#typeNames,
+      begun,
     });
     const interrupted = Promise.withResolvers<never>();
     interrupted.promise.catch(() => {});
@@ -143,7 +149,10 @@ export class Database implements AsyncDisposable {
   async #begin(
     signal: AbortSignal,
     timeoutMs: number,
-  ): Promise<{ readonly session: Session; readonly beginning: Beginning }> {
+    foresight: Foresight | undefined,
+  ): Promise<
+    { readonly session: Session; readonly beginning: Beginning; readonly begun: Begun | undefined }
+  > {
     for (;;) {
       let lease: Lease;
       try {
@@ -159,7 +168,16 @@ export class Database implements AsyncDisposable {
       signal.addEventListener("abort", onAbort);
       try {
         if (signal.aborted) onAbort();
-        return { session, beginning: await beginReading(session, timeoutMs, { used }) };
+        const foreseen = foresight === undefined ? undefined : foresee(session, foresight, timeoutMs);
+        const beginning = await beginReading(session, timeoutMs, { used, foreseen });
+        const { state, running } = beginning;
+        if (foresight === undefined || foreseen === undefined || running === undefined) {
+          return { session, beginning, begun: undefined };
+        }
+        const { verdicts } = session;
+        stillHolds(foresight.inspected, { state, verdicts }, foresight.options, foreseen.kept);
+        const { reader, portalRows } = foreseen.statement.options;
+        return { session, beginning, begun: { ...foresight, running, reader, portalRows } };
       } catch (error) {
         this.#pool.give(session, Promise.resolve(false));
         if (!(used && session.failure !== undefined) || signal.aborted) throw error;

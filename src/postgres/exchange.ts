@@ -1,7 +1,26 @@
 /** What is expected of a server for one statement, or a script of them, and what came of it. */
 import { type ErrorFields, ProtocolError } from "./backend_messages.ts";
 import { readColumns } from "./column.ts";
-import type { RowReader } from "./row_reader.ts";
+import type { Cell, RowReader } from "./row_reader.ts";
+
+/** How a statement is run. */
+export interface RunOptions {
+  /** Who takes the rows. */
+  readonly reader: RowReader;
+  /** Rows after which the server waits to be asked for more; without it all rows are sent. */
+  readonly portalRows?: number;
+  /** Our own, and asked again and again: the server keeps it, with its plan, where the session is `Session.direct`. */
+  readonly keep?: boolean;
+  /** Milliseconds after which a server that is silent is given up. */
+  readonly timeoutMs: number;
+}
+
+/** One of several statements that are run together. */
+export interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly Cell[];
+  readonly options: RunOptions;
+}
 
 /** What comes next, in the order of the protocol: https://www.postgresql.org/docs/current/protocol-flow.html */
 export type Stage = "parse" | "bind" | "describe" | "execute" | "sync";
@@ -17,14 +36,17 @@ export interface ExchangeOptions {
   readonly simple?: boolean;
   /** Called when the server has parsed the statement. */
   readonly parsed?: (() => void) | undefined;
+  /** Another statement follows before the Sync: the server runs it only if this one succeeds. */
+  readonly leads?: boolean;
 }
 
-/** From the first message of a statement to ReadyForQuery. */
+/** From the first message of a statement to ReadyForQuery, or to its end where another one follows. */
 export class Exchange {
   readonly #reader: RowReader;
   readonly #portal: boolean;
   readonly #simple: boolean;
   readonly #parsed: (() => void) | undefined;
+  readonly leads: boolean;
   readonly #settle = Promise.withResolvers<void>();
   #stage: Stage;
   /** Bytes of the answer so far. */
@@ -34,12 +56,13 @@ export class Exchange {
   /** How the statement failed. */
   error: ErrorFields | undefined;
 
-  constructor({ reader, stage, portal = false, simple = false, parsed }: ExchangeOptions) {
+  constructor({ reader, stage, portal = false, simple = false, parsed, leads = false }: ExchangeOptions) {
     this.#reader = reader;
     this.#stage = stage;
     this.#portal = portal;
     this.#simple = simple;
     this.#parsed = parsed;
+    this.leads = leads;
   }
 
   /** Resolves at the end, after an error of the statement too; rejects when the connection ends before. */
@@ -74,6 +97,11 @@ export class Exchange {
     } else {
       throw new ProtocolError(`a message ${JSON.stringify(type)} at the wrong time`);
     }
+  }
+
+  /** The statement has succeeded, and the next one's turn comes without a ReadyForQuery. */
+  get passesOn(): boolean {
+    return this.leads && this.#stage === "sync" && this.error === undefined;
   }
 
   /** The statement failed: nothing but the end can follow. */

@@ -34,6 +34,11 @@ export class FrontendMessages {
     return this.#begin("D").#characters("P").#text("").#end();
   }
 
+  /** Flush: the server sends what it has so far, and goes on. */
+  flush(): this {
+    return this.#begin("H").#end();
+  }
+
   /** Execute the unnamed portal for at most `rows`; 0 is all of them. */
   execute(rows: number): this {
     return this.#begin("E").#text("").#int32(rows).#end();

@@ -7,11 +7,13 @@
  */
 import type { Catalogue } from "./catalogue.ts";
 import { askCatalogueAlone, askPath } from "./catalogue_session.ts";
+import { digestOf, type Reached } from "./fingerprint.ts";
 import { referencesOf } from "./mentions.ts";
 import type { References } from "./references.ts";
 import { Review } from "./review.ts";
 import { readStatement, type StatementKind } from "./statement.ts";
 import { allowedNames } from "./verdict.ts";
+import type { Kept, Verdicts } from "./verdicts.ts";
 export { loadParser } from "./parser.ts";
 export type { Catalogue } from "./catalogue.ts";
 
@@ -73,9 +75,7 @@ export async function authorize(
   options: GuardOptions,
 ): Promise<GuardedStatement> {
   if (!passed.has(inspected)) throw new TypeError("Cannot authorize what has not been inspected");
-  const statement = JSON.stringify([inspected.sql, options.allowFunctions]);
-  const { state, verdicts } = catalogue;
-  if (verdicts?.holds(state, statement) !== true) {
+  if (!await isKnown(inspected, catalogue, options)) {
     const path = catalogue.path ?? await askPath(catalogue);
     const review = new Review(
       { query: (sql, parameters = []) => askCatalogueAlone(catalogue, path, sql, parameters) },
@@ -83,7 +83,59 @@ export async function authorize(
       path.schemas,
     );
     await review.run(inspected.references);
-    if (!review.probed) verdicts?.keep(state, statement);
+    if (!review.probed) await keep(inspected, catalogue, options, review.reached);
   }
   return new GuardedStatement(issued, inspected.sql, inspected.kind);
+}
+
+function key(inspected: Inspected, options: GuardOptions): string {
+  return JSON.stringify([inspected.sql, options.allowFunctions]);
+}
+
+/**
+ * The verdict by which a statement has passed before, to be sent with it, and with the check that it still holds.
+ * Undefined where it has not, or where that is not known any more.
+ */
+export function passedBefore(
+  inspected: Inspected,
+  verdicts: Verdicts,
+  options: GuardOptions,
+): Kept | undefined {
+  if (!passed.has(inspected)) throw new TypeError("Cannot foresee what has not been inspected");
+  return verdicts.last(key(inspected, options));
+}
+
+/** Keeps that a verdict has been found to hold in the state of a later transaction. */
+export function stillHolds(
+  inspected: Inspected,
+  { state, verdicts }: Required<Pick<Catalogue, "state" | "verdicts">>,
+  options: GuardOptions,
+  kept: Kept,
+): void {
+  if (state !== undefined) verdicts.keep(key(inspected, options), { ...kept, ...state });
+}
+
+/** Whether it has passed before, and all that this stands on is as it was. */
+async function isKnown(inspected: Inspected, catalogue: Catalogue, options: GuardOptions): Promise<boolean> {
+  const { state, verdicts } = catalogue;
+  if (state === undefined || verdicts === undefined) return false;
+  const statement = key(inspected, options);
+  const kept = verdicts.get(state, statement);
+  if (kept === undefined) return false;
+  if (kept.snapshot === state.snapshot) return true;
+  if (await digestOf(catalogue, kept.reached) !== kept.digest) return false;
+  verdicts.keep(statement, { ...kept, ...state });
+  return true;
+}
+
+async function keep(
+  inspected: Inspected,
+  catalogue: Catalogue,
+  options: GuardOptions,
+  reached: Reached,
+): Promise<void> {
+  const { state, verdicts } = catalogue;
+  if (state === undefined || verdicts === undefined) return;
+  const digest = await digestOf(catalogue, reached);
+  if (digest !== undefined) verdicts.keep(key(inspected, options), { ...state, reached, digest });
 }

@@ -52,13 +52,11 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
     async run(args, { signal, budget }): Promise<Result> {
       const inspected = inspect(args.sql);
       const values = bindable(args.parameters);
-      const rows = await database.read({ signal }, async (transaction) => {
+      const limits = { maxRows: args.max_rows, cellBytes: budget, answerBytes: 2 * budget };
+      const foresight = { inspected, options, parameters: values, limits };
+      const rows = await database.read({ signal, foresight }, async (transaction) => {
         const statement = await authorize(inspected, transaction, options);
-        return await transaction.fetch(statement, values, {
-          maxRows: args.max_rows,
-          cellBytes: budget,
-          answerBytes: 2 * budget,
-        });
+        return await transaction.fetch(statement, values, limits);
       });
       return { ...shortenBytea(rows), format: args.format, maxRows: args.max_rows };
     },

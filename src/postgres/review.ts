@@ -6,6 +6,8 @@ import { CallError } from "../common/errors.ts";
 import { readBody, readExpression, readQuery } from "./body.ts";
 import { candidates, isColumn, isReachable } from "./candidates.ts";
 import { type Catalogue, type Found, type FoundFunction, resolve } from "./catalogue.ts";
+import type { Reached } from "./fingerprint.ts";
+import { Reach } from "./reach.ts";
 import { MAX_EXPRESSIONS } from "./resolve_columns_sql.ts";
 import { mergeReferences, type References } from "./references.ts";
 import { checkSession, refuseNames } from "./same_text.ts";
@@ -43,6 +45,7 @@ export class Review {
   readonly #schemas: readonly string[];
   readonly #pending: Text[] = [];
   readonly #seen = new Set<string>();
+  readonly #reach = new Reach();
   /** Something was asked that no snapshot holds still: what other sessions run, settings. */
   probed = false;
 
@@ -74,10 +77,16 @@ export class Review {
     }
   }
 
+  /** All that the verdict stands on. */
+  get reached(): Reached {
+    return this.#reach.reached;
+  }
+
   async #review(texts: readonly Text[], path: Path): Promise<void> {
     const together = mergeReferences(texts.map((each) => each.references));
     refuseNames(together);
     const found = await resolve(this.#catalogue, together, path ?? this.#schemas);
+    this.#reach.add(together, path ?? this.#schemas, found);
     checkSession(found, together);
     const functions: Functions = new Map(found.functions.map((each) => [each.oid, each]));
     let offset = 0;

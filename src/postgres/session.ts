@@ -17,24 +17,12 @@ import {
   describeSessionEnd,
   ServerError,
 } from "./database_errors.ts";
-import { Exchange, type ExchangeOptions } from "./exchange.ts";
+import { Exchange, type ExchangeOptions, type RunOptions, type Statement } from "./exchange.ts";
 import { FrontendMessages } from "./frontend_messages.ts";
 import { type LogIn, LogInCheck, unproven } from "./log_in.ts";
-import type { Cell, RowReader } from "./row_reader.ts";
+import type { Cell } from "./row_reader.ts";
 import { lost, notUnderstood, silent, tooLarge } from "./session_failures.ts";
 import { Verdicts } from "./verdicts.ts";
-
-/** How a statement is run. */
-export interface RunOptions {
-  /** Who takes the rows. */
-  readonly reader: RowReader;
-  /** Rows after which the server waits to be asked for more; without it all rows are sent. */
-  readonly portalRows?: number;
-  /** Our own, and asked again and again: the server keeps it, with its plan, where the session is {@linkcode Session.direct}. */
-  readonly keep?: boolean;
-  /** Milliseconds after which a server that is silent is given up. */
-  readonly timeoutMs: number;
-}
 
 /** Bytes that one statement may make the server send. */
 const maxAnswer = 64 << 20;
@@ -120,33 +108,60 @@ export class Session {
    * {@linkcode ConnectionError} after which the session is of no more use.
    */
   async run(sql: string, parameters: readonly Cell[], options: RunOptions): Promise<boolean> {
+    return await this.#exchange(options, {}, (out) => {
+      const begun = this.#write(out, { sql, parameters, options });
+      out.sync();
+      return begun;
+    });
+  }
+
+  /**
+   * Runs several statements in one go: the server passes over all that come after one that fails. For each, what
+   * {@linkcode run} gives; all of them must be waited for.
+   */
+  runTogether(statements: readonly Statement[]): Promise<boolean>[] {
+    return statements.map((statement, at) => {
+      const leads = at < statements.length - 1;
+      return this.#exchange(statement.options, { leads }, (out) => {
+        const begun = this.#write(out, statement);
+        if (!leads) out.sync();
+        // A caller's may take its time: what came of the others is told before.
+        else if (statements[at + 1]?.options.portalRows !== undefined) out.flush();
+        return begun;
+      });
+    });
+  }
+
+  #write(
+    out: FrontendMessages,
+    { sql, parameters, options }: Statement,
+  ): Pick<ExchangeOptions, "stage" | "parsed"> {
     const name = options.keep === true && this.direct ? this.kept.get(sql) : "";
     const kept = name === undefined ? `kept_${crypto.randomUUID()}` : undefined;
     const statement = kept ?? name ?? "";
     const parses = kept !== undefined || statement === "";
-    const parsed = kept === undefined ? undefined : () => void this.kept.set(sql, kept);
-    return await this.#exchange(options, { stage: parses ? "parse" : "bind", parsed }, (out) => {
-      if (parses) out.parse(statement, sql);
-      out.bind(statement, parameters).describe().execute(options.portalRows ?? 0).sync();
-    });
+    if (parses) out.parse(statement, sql);
+    out.bind(statement, parameters).describe().execute(options.portalRows ?? 0);
+    return {
+      stage: parses ? "parse" : "bind",
+      parsed: kept === undefined ? undefined : () => void this.kept.set(sql, kept),
+    };
   }
 
   /** Goes on with the statement that {@linkcode run} has stopped; nothing else may have been run since. */
   async more(options: RunOptions): Promise<boolean> {
-    return await this.#exchange(
-      options,
-      { stage: "execute" },
-      (out) => out.execute(options.portalRows ?? 0).sync(),
-    );
+    return await this.#exchange(options, {}, (out) => {
+      out.execute(options.portalRows ?? 0).sync();
+      return { stage: "execute" };
+    });
   }
 
   /** Runs fixed statements of our own, several in one text: the rows of all of them. Throws as {@linkcode run}. */
   async script(sql: string, options: Pick<RunOptions, "reader" | "timeoutMs">): Promise<void> {
-    await this.#exchange(
-      options,
-      { stage: "execute", simple: true },
-      (out) => out.query(sql),
-    );
+    await this.#exchange(options, { simple: true }, (out) => {
+      out.query(sql);
+      return { stage: "execute" };
+    });
   }
 
   /** Takes note whether the process that answers, whose number `pid` is, is the one that has logged us in. */
@@ -157,13 +172,13 @@ export class Session {
 
   async #exchange(
     { reader, portalRows, timeoutMs }: RunOptions,
-    expected: Omit<ExchangeOptions, "reader">,
-    write: (out: FrontendMessages) => unknown,
+    expected: Pick<ExchangeOptions, "simple" | "leads">,
+    write: (out: FrontendMessages) => Pick<ExchangeOptions, "stage" | "parsed">,
   ): Promise<boolean> {
     if (this.failure !== undefined) throw this.failure;
-    const exchange = new Exchange({ reader, portal: portalRows !== undefined, ...expected });
+    const begun = write(this.#out);
+    const exchange = new Exchange({ reader, portal: portalRows !== undefined, ...expected, ...begun });
     this.#exchanges.push(exchange);
-    write(this.#out);
     this.#send();
     const timer = setTimeout(() => this.fail(silent(this.identity, timeoutMs)), timeoutMs);
     try {
@@ -233,7 +248,12 @@ export class Session {
       case "Z":
         return this.#readyForQuery(body);
     }
-    this.#current(type).message(type, body);
+    const current = this.#current(type);
+    current.message(type, body);
+    if (current.passesOn) {
+      current.end();
+      this.#exchanges.shift();
+    }
   }
 
   #parameter(body: Uint8Array): void {
@@ -252,7 +272,14 @@ export class Session {
       this.#ready = true;
       return this.#send();
     }
-    const done = this.#current("Z");
+    let done = this.#current("Z");
+    // The server has passed over what came after a statement that failed.
+    for (const { error } = done; done.leads && error !== undefined; done = this.#current("Z")) {
+      done.end();
+      this.#exchanges.shift();
+      this.#current("Z").fail(error);
+    }
+    if (done.leads) throw new ProtocolError("an end in the middle");
     done.end();
     this.#exchanges.shift();
   }

@@ -2,11 +2,12 @@
 import { CallError } from "../common/errors.ts";
 import { ConnectionError, describeServerError, ServerError } from "./database_errors.ts";
 import type { SessionPath } from "./catalogue_session.ts";
+import { type Begun, firstPortion, isSame } from "./foresight.ts";
 import type { GuardedStatement } from "./guard.ts";
 import { type Cell, type ColumnDescription, type FetchLimits, RowReader } from "./row_reader.ts";
 import type { Session } from "./session.ts";
 import { type Beginning, graceMs } from "./transaction_bounds.ts";
-import type { Verdicts } from "./verdicts.ts";
+import type { State, Verdicts } from "./verdicts.ts";
 
 /** A column as RowDescription tells it: https://www.postgresql.org/docs/current/protocol-message-formats.html */
 export interface Column {
@@ -54,7 +55,7 @@ export interface Transaction {
   /** The search path that the session came with. */
   readonly path: SessionPath;
   /** All that a verdict of the guard depends on; undefined where it can't be told whether that has changed. */
-  readonly state: string | undefined;
+  readonly state: State | undefined;
   /** What the guard has let pass on this connection. */
   readonly verdicts: Verdicts;
 }
@@ -62,8 +63,6 @@ export interface Transaction {
 /** What our own queries may return: far more than a catalogue holds of one thing. */
 const catalogueLimits: FetchLimits = { maxRows: Infinity, cellBytes: 8 << 20, answerBytes: 32 << 20 };
 const maxParameters = 65_533;
-/** Rows of a caller's statement that are asked for at first. */
-const firstRows = 32;
 /** Bytes of rows after which no more are asked for; the answer was full long before. */
 const enoughBytes = 8 << 20;
 /** The first OID of what is not built in: https://www.postgresql.org/docs/current/system-catalog-initial-data.html */
@@ -75,11 +74,13 @@ export type Ending = "cancelled" | "otherwise";
 /** A {@linkcode Transaction} on a session that {@linkcode beginReading} prepared. */
 export class ReadTransaction implements Transaction {
   readonly path: SessionPath;
-  readonly state: string | undefined;
+  readonly state: State | undefined;
   readonly verdicts: Verdicts;
   readonly #session: Session;
   readonly #statementTimeoutMs: number;
   readonly #typeNames: Map<string, string>;
+  /** The statement that runs since the beginning, and its end. */
+  readonly #begun: (Begun & { readonly done: Promise<void> }) | undefined;
   #last: Promise<Ending> = Promise.resolve("otherwise");
   /** Of all that is in flight, something is not our own. */
   #callers = false;
@@ -89,7 +90,11 @@ export class ReadTransaction implements Transaction {
   constructor(
     session: Session,
     { path, state }: Beginning,
-    options: { readonly statementTimeoutMs: number; readonly typeNames: Map<string, string> },
+    options: {
+      readonly statementTimeoutMs: number;
+      readonly typeNames: Map<string, string>;
+      readonly begun?: Begun | undefined;
+    },
   ) {
     this.path = path;
     this.state = state;
@@ -97,6 +102,17 @@ export class ReadTransaction implements Transaction {
     this.#session = session;
     this.#statementTimeoutMs = options.statementTimeoutMs;
     this.#typeNames = options.typeNames;
+    const { begun } = options;
+    if (begun === undefined) return;
+    const { inspected, parameters, reader, limits } = begun;
+    const done = this.#run(inspected.sql, parameters, {
+      reader,
+      callers: true,
+      maxRows: limits.maxRows,
+      begun,
+    });
+    done.catch(() => {});
+    this.#begun = { ...begun, done };
   }
 
   async query(
@@ -114,8 +130,15 @@ export class ReadTransaction implements Transaction {
   }
 
   async fetch(statement: GuardedStatement, parameters: readonly Cell[], limits: FetchLimits): Promise<Rows> {
-    const reader = new RowReader(limits);
-    await this.#run(statement.sql, parameters, { reader, callers: true, maxRows: limits.maxRows });
+    const begun = this.#begun;
+    let reader: RowReader;
+    if (begun !== undefined && isSame(begun, statement, parameters, limits)) {
+      reader = begun.reader;
+      await begun.done;
+    } else {
+      reader = new RowReader(limits);
+      await this.#run(statement.sql, parameters, { reader, callers: true, maxRows: limits.maxRows });
+    }
     const types = await this.#types(reader.columns);
     return {
       columns: reader.columns.map(({ name, typeOid, typmod, tableOid, attribute }) => ({
@@ -176,11 +199,12 @@ export class ReadTransaction implements Transaction {
   async #run(
     sql: string,
     parameters: readonly Cell[],
-    { reader, keep = false, callers = false, maxRows }: {
+    { reader, keep = false, callers = false, maxRows, begun }: {
       readonly reader: RowReader;
       readonly keep?: boolean;
       readonly callers?: boolean;
       readonly maxRows?: number;
+      readonly begun?: Begun;
     },
   ): Promise<void> {
     checkText(sql, parameters);
@@ -194,15 +218,16 @@ export class ReadTransaction implements Transaction {
     let how: Ending = "otherwise";
     try {
       if (waits) await before;
-      if (this.#refused) {
+      if (this.#refused && begun === undefined) {
         throw new CallError("cancelled", "Cannot run a statement as the transaction is over");
       }
+      await begun?.running;
       if (this.#session.failure === undefined && this.#session.status === "I") {
         throw new CallError("refused", "Cannot run a statement outside of a read-only transaction");
       }
       const timeoutMs = this.#statementTimeoutMs + graceMs;
       if (maxRows === undefined) await this.#session.run(sql, parameters, { reader, timeoutMs, keep });
-      else await this.#portal(sql, parameters, { reader, timeoutMs, rows: maxRows + 1 });
+      else await this.#portal(sql, parameters, { reader, timeoutMs, rows: maxRows + 1, begun });
     } catch (error) {
       if (error instanceof ConnectionError) throw error.callError;
       if (!(error instanceof ServerError)) throw error;
@@ -225,14 +250,16 @@ export class ReadTransaction implements Transaction {
   async #portal(
     sql: string,
     parameters: readonly Cell[],
-    { reader, timeoutMs, rows }: {
+    { reader, timeoutMs, rows, begun }: {
       readonly reader: RowReader;
       readonly timeoutMs: number;
       readonly rows: number;
+      readonly begun: Begun | undefined;
     },
   ): Promise<void> {
-    let asked = Math.min(rows, firstRows);
-    let suspended = await this.#session.run(sql, parameters, { reader, timeoutMs, portalRows: asked });
+    let asked = begun?.portalRows ?? firstPortion(rows);
+    let suspended = await (begun?.running ??
+      this.#session.run(sql, parameters, { reader, timeoutMs, portalRows: asked }));
     while (suspended && asked < rows && !this.#refused) {
       if (reader.received > enoughBytes) {
         reader.more = true;
@@ -246,7 +273,7 @@ export class ReadTransaction implements Transaction {
 }
 
 /** A NUL would end the text in the middle of a message; half a surrogate pair would be sent as another character. */
-function checkText(sql: string, parameters: readonly Cell[]): void {
+export function checkText(sql: string, parameters: readonly Cell[]): void {
   const texts = [sql, ...parameters.filter((text) => text !== null)];
   if (texts.some((text) => text.includes("\0"))) {
     throw new CallError("invalid", "Cannot send the text as PostgreSQL has no NUL character", {

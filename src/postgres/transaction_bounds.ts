@@ -3,7 +3,10 @@ import { CallError } from "../common/errors.ts";
 import { pathColumns, readPath, type SessionPath } from "./catalogue_session.ts";
 import { describeServerError, ServerError } from "./database_errors.ts";
 import { type Cell, type FetchLimits, RowReader } from "./row_reader.ts";
+import { checkSql, sessionText, setKept, snapshotText, verdictIsOver } from "./fingerprint.ts";
+import type { Statement } from "./exchange.ts";
 import type { Session } from "./session.ts";
+import type { Kept, State } from "./verdicts.ts";
 
 /** Of our own statements: one row, and what it may hold. */
 const oneRow: FetchLimits = { maxRows: 1, cellBytes: 1 << 20, answerBytes: 4 << 20 };
@@ -15,7 +18,9 @@ const idleInTransactionMs = 60_000;
 /** How a transaction began. */
 export interface Beginning {
   readonly path: SessionPath;
-  readonly state: string | undefined;
+  readonly state: State | undefined;
+  /** The statement that was foreseen, which runs. */
+  readonly running: Promise<boolean> | undefined;
 }
 
 /** `15.18 (Debian 15.18-0+deb12u1)`; what only speaks like PostgreSQL (`15.2-YB-2.25`) may number its transactions otherwise. */
@@ -42,47 +47,68 @@ const beginSql = `select pg_catalog.current_setting('transaction_read_only') as 
   )
 },
   ${pathColumns},
-  pg_catalog.pg_backend_pid() as pid, current_user as role,
-  pg_catalog.pg_my_temp_schema() as temporary,
-  pg_catalog.pg_is_in_recovery() as in_recovery,
-  pg_catalog.pg_current_snapshot()::pg_catalog.text as snapshot`;
+  pg_catalog.pg_backend_pid() as pid, pg_catalog.pg_is_in_recovery() as in_recovery,
+  ${setKept("$3")} as kept, ${sessionText} as session, ${snapshotText} as snapshot`;
+
+/** A statement that the guard has let pass before, sent together with the question whether that still holds. */
+export interface Foreseen {
+  readonly statement: Statement;
+  readonly kept: Kept;
+}
 
 /**
  * Begins, and takes a snapshot: from then on the transaction can't be made a writing one. The formats are set so that
  * values print as documented whatever the role's settings, except for the time zone, which is the role's to choose.
+ *
  * `used`: the session has been idle, and may lead nowhere by now; a server that is there answers this at once, while
  * a pooler may have no connection free.
+ *
+ * What is foreseen goes in the same packet, behind a check that fails where its verdict holds no more: the server then
+ * passes over it, and the transaction begins anew without it.
  */
 export async function beginReading(
   session: Session,
   statementTimeoutMs: number,
-  { used = false }: { readonly used?: boolean } = {},
+  { used = false, foreseen }: { readonly used?: boolean; readonly foreseen?: Foreseen | undefined } = {},
 ): Promise<Beginning> {
   const timeout = Math.ceil(statementTimeoutMs);
   const reader = new RowReader(oneRow);
   const timeoutMs = used && session.direct ? graceMs : statementTimeoutMs + graceMs;
+  const options = () => ({ reader: new RowReader(oneRow), timeoutMs, keep: true });
+  const kept = foreseen === undefined ? "" : JSON.stringify(foreseen.kept);
+  const begin: Statement[] = [
+    { sql: "begin isolation level repeatable read read only", parameters: [], options: options() },
+    {
+      sql: beginSql,
+      parameters: [String(timeout), String(Math.min(lockTimeoutMs, timeout)), kept],
+      options: { ...options(), reader },
+    },
+  ];
+  let running: Promise<boolean> | undefined;
   try {
-    // Nothing of the caller's is sent before both have succeeded.
-    await Promise.all([
-      session.run("begin isolation level repeatable read read only", [], {
-        reader: new RowReader(oneRow),
-        timeoutMs,
-        keep: true,
-      }),
-      session.run(beginSql, [String(timeout), String(Math.min(lockTimeoutMs, timeout))], {
-        reader,
-        timeoutMs,
-        keep: true,
-      }),
-    ]);
+    if (foreseen === undefined) {
+      // Nothing of the caller's is sent before both have succeeded.
+      await Promise.all(session.runTogether(begin));
+    } else {
+      const check = { sql: checkSql, parameters: [], options: options() };
+      const all = session.runTogether([...begin, check, foreseen.statement]);
+      running = all.pop();
+      running?.catch(() => {});
+      await Promise.all(all);
+    }
   } catch (error) {
-    if (error instanceof ServerError) throw describeServerError(error, { statementTimeoutMs });
-    throw error;
+    if (!(error instanceof ServerError)) throw error;
+    if (foreseen !== undefined && error.sqlState === verdictIsOver) {
+      await session.run("rollback", [], options());
+      return await beginReading(session, statementTimeoutMs);
+    }
+    throw describeServerError(error, { statementTimeoutMs });
   }
   const row = firstRow(reader);
   const reported = (name: string, wanted: string) => (session.parameters.get(name) ?? wanted) === wanted;
   if (
-    session.status !== "T" || row["read_only"] !== "on" || row["standard_conforming_strings"] !== "on" ||
+    running === undefined && session.status !== "T" || row["read_only"] !== "on" ||
+    row["standard_conforming_strings"] !== "on" ||
     row["client_encoding"] !== "UTF8" ||
     !reported("standard_conforming_strings", "on") || !reported("client_encoding", "UTF8")
   ) {
@@ -92,13 +118,14 @@ export async function beginReading(
       { hint: "an operator must check for a proxy in between, and the server's settings" },
     );
   }
-  const { pid, role, temporary, snapshot } = row;
+  const { pid, session: own, snapshot } = row;
   const path = readPath(row);
   session.recognise(pid);
   // Of a standby's transactions in progress a snapshot says nothing; behind a pooler the next one is of another server.
   const comparable = session.direct && row["in_recovery"] === "f" &&
     plainVersion.test(session.parameters.get("server_version") ?? "");
-  return { path, state: comparable ? JSON.stringify([snapshot, path, pid, role, temporary]) : undefined };
+  const state = comparable ? { session: own ?? "", snapshot: snapshot ?? "" } : undefined;
+  return { path, state, running };
 }
 
 /** The only row, keyed by column name. */
