@@ -30,9 +30,6 @@ interface ListedTool {
   readonly annotations: {
     readonly title: string;
     readonly readOnlyHint: true;
-    readonly destructiveHint: false;
-    readonly idempotentHint: true;
-    readonly openWorldHint: true;
   };
 }
 
@@ -104,13 +101,8 @@ function listTool(tool: Tool): ListedTool {
     description: tool.description,
     inputSchema: { ...schemas.input, type: "object" },
     outputSchema: { ...schemas.output, type: "object" },
-    annotations: {
-      title: tool.title,
-      readOnlyHint: true,
-      destructiveHint: false,
-      idempotentHint: true,
-      openWorldHint: true,
-    },
+    // The other hints mean something only where this one is false.
+    annotations: { title: tool.title, readOnlyHint: true },
   };
 }
 
