@@ -73,7 +73,9 @@ export async function beginReading(
 ): Promise<Beginning> {
   const timeout = Math.ceil(statementTimeoutMs);
   const reader = new RowReader(oneRow);
-  const timeoutMs = used && session.direct ? graceMs : statementTimeoutMs + graceMs;
+  // The answers may come with that of what is foreseen, which takes its own time.
+  const isQuick = used && session.direct && foreseen === undefined;
+  const timeoutMs = isQuick ? graceMs : statementTimeoutMs + graceMs;
   const options = () => ({ reader: new RowReader(oneRow), timeoutMs, keep: true });
   const kept = foreseen === undefined ? "" : JSON.stringify(foreseen.kept);
   const begin: Statement[] = [
