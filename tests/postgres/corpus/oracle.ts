@@ -22,7 +22,7 @@ const SETUP = `
 /** Settings that differ from what the session began with, and what only the transaction holds. */
 const INSIDE = `select pg_stat_clear_snapshot(),
   (select string_agg(name || '=' || setting, ' ' order by name) from pg_settings
-    where setting is distinct from reset_val and name not like 'transaction\\_%') as settings,
+    where coalesce(setting, '') <> coalesce(reset_val, '') and name not like 'transaction\\_%') as settings,
   concat_ws(' ', session_user, current_user, current_setting('role'), current_setting('app.watched', true)) as session,
   (select string_agg(locktype || ' ' || mode, ' ') from pg_locks where pid = pg_backend_pid()
     and locktype <> 'virtualxid' and (mode <> 'AccessShareLock' or locktype = 'advisory')
@@ -160,7 +160,9 @@ export class Oracle implements AsyncDisposable {
       }
       let now = inside?.[name];
       // It opens what it is told to as if it were a sequence, and fails; the lock is the transaction's.
-      if (name === "locks" && /currval/i.test(text) && now === "relation RowExclusiveLock") now = null;
+      if (name === "locks" && /currval|sequence/i.test(text) && now === "relation RowExclusiveLock") {
+        now = null;
+      }
       return now === before || name === "pg_stat_clear_snapshot" ? [] : [`${name}: ${before} is ${now}`];
     });
   }
