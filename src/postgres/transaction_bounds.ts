@@ -3,7 +3,14 @@ import { CallError } from "../common/errors.ts";
 import { pathColumns, readPath, type SessionPath } from "./catalogue_session.ts";
 import { describeServerError, ServerError } from "./database_errors.ts";
 import { type Cell, type FetchLimits, RowReader } from "./row_reader.ts";
-import { checkSql, sessionText, setKept, snapshotText, verdictIsOver } from "./fingerprint.ts";
+import {
+  checkSql,
+  sessionText,
+  setKept,
+  snapshotCheckSql,
+  snapshotText,
+  verdictIsOver,
+} from "./fingerprint.ts";
 import type { Statement } from "./exchange.ts";
 import type { Session } from "./session.ts";
 import type { Kept, State } from "./verdicts.ts";
@@ -92,7 +99,8 @@ export async function beginReading(
       // Nothing of the caller's is sent before both have succeeded.
       await Promise.all(session.runTogether(begin));
     } else {
-      const check = { sql: checkSql, parameters: [], options: options() };
+      const sql = session.verdicts.quiet ? snapshotCheckSql : checkSql;
+      const check = { sql, parameters: [], options: options() };
       const all = session.runTogether([...begin, check, foreseen.statement]);
       running = all.pop();
       running?.catch(() => {});
@@ -101,6 +109,7 @@ export async function beginReading(
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     if (foreseen !== undefined && error.sqlState === verdictIsOver) {
+      session.verdicts.quiet = false;
       await session.run("rollback", [], options());
       return await beginReading(session, statementTimeoutMs);
     }
@@ -127,6 +136,7 @@ export async function beginReading(
   const comparable = session.direct && row["in_recovery"] === "f" &&
     plainVersion.test(session.parameters.get("server_version") ?? "");
   const state = comparable ? { session: own ?? "", snapshot: snapshot ?? "" } : undefined;
+  if (foreseen !== undefined) session.verdicts.quiet = foreseen.kept.snapshot === snapshot;
   return { path, state, running };
 }
 

@@ -30,6 +30,8 @@ const longest = 20_000;
 /** The statements that passed, those of late. */
 export class Verdicts {
   readonly #kept = new Map<string, Kept>();
+  /** The last verdict that was used again was of the same snapshot: nobody writes, or hardly. */
+  quiet = true;
 
   /** What is known of a statement in the same session. */
   get(state: State, statement: string): Kept | undefined {
