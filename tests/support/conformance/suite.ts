@@ -18,15 +18,33 @@ function command(version: string, args: readonly string[]): Deno.Command {
     ],
     cwd: "/",
     env: { NO_COLOR: "1" },
+    stdin: "null",
     stdout: "piped",
     stderr: "piped",
   });
 }
 
+/** What it prints; a process that has said all and does not end is ended. */
+async function printed(version: string, args: readonly string[], ms: number): Promise<string> {
+  const child = command(version, args).spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), ms);
+  try {
+    const { stdout, stderr } = await child.output();
+    const decoder = new TextDecoder();
+    return decoder.decode(stdout) + decoder.decode(stderr);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whether a release can be had. */
+async function isThere(version: string): Promise<boolean> {
+  return (await printed(version, ["--version"], 60_000)).includes(version);
+}
+
 /** Whether the suite is in the cache, or can be had; with `CI` set it has to be. */
 export const suiteAvailable: boolean = permitted && (
-  Deno.env.get("CI") === "true" ||
-  Object.values(suites).every((version) => command(version, ["--version"]).outputSync().success)
+  Deno.env.get("CI") === "true" || (await Promise.all(Object.values(suites).map(isThere))).every(Boolean)
 );
 
 /** How the scenarios ended, by name. */
@@ -43,8 +61,7 @@ export async function runSuite(
   url: string,
   args: readonly string[] = [],
 ): Promise<SuiteResult> {
-  const { stdout, stderr } = await command(version, ["server", "--url", url, ...args]).output();
-  const report = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const report = await printed(version, ["server", "--url", url, ...args], 150_000);
   const summary = report.slice(report.indexOf("=== SUMMARY ==="));
   const named = (mark: string) =>
     [...summary.matchAll(new RegExp(`^${mark} ([a-z0-9-]+): `, "gm"))].map(([, name]) => name ?? "");
