@@ -31,7 +31,7 @@ const setting = "postgres_mcp.kept";
 const longest = 50_000;
 
 /** The arrays that rows are looked up by: what was reached, and what follows from it. */
-type Field = keyof Reached | "families" | "composites";
+type Field = keyof Reached | "spaces" | "mates" | "families" | "composites";
 
 /** The rows `from` somewhere, each as a text. */
 function texts(from: string): string {
@@ -57,12 +57,16 @@ function all(catalogue: string, condition: string, id = "c.oid"): string {
 }
 
 const isOwn = "c.oid operator(pg_catalog.>=) 16384::pg_catalog.oid";
+/** Of a built-in operator, too, one of a user's own may be the negator. */
+const hasOwn = `(${isOwn} or c.oprcom operator(pg_catalog.>=) 16384::pg_catalog.oid
+  or c.oprnegate operator(pg_catalog.>=) 16384::pg_catalog.oid)`;
 
 const parts = [
-  found("pg_namespace", "nspname", "schemas", { more: ", pg_catalog.has_schema_privilege(c.oid, 'USAGE')" }),
+  found("pg_namespace", "nspname", "spaces", { more: ", pg_catalog.has_schema_privilege(c.oid, 'USAGE')" }),
   found("pg_proc", "proname", "functions"),
   found("pg_proc", "oid", "function_oids"),
-  found("pg_operator", "oprname", "operators", { and: `and ${isOwn}` }),
+  found("pg_operator", "oprname", "operators", { and: `and ${hasOwn}` }),
+  found("pg_operator", "oid", "mates"),
   found("pg_type", "typname", "types"),
   found("pg_type", "oid", "type_oids"),
   found("pg_range", "rngtypid", "type_oids", { id: "c.rngtypid" }),
@@ -86,7 +90,7 @@ const parts = [
   all(
     "pg_depend",
     `c.refclassid operator(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid
-      and c.deptype operator(pg_catalog.=) 'e'::"char"`,
+      and c.deptype operator(pg_catalog.=) 'e'::pg_catalog."char"`,
     "c.classid, c.objid",
   ),
 ];
@@ -107,8 +111,21 @@ const reachedItems = `${keptItem},
     select r.* from kept, pg_catalog.jsonb_to_record(pg_catalog.jsonb_extract_path(kept.kept, 'reached'))
       as r(${[...fields, ...oidFields]})
   ),
+  -- Commutators and negators, and theirs: one that is only a shell is filled without a change of the other's row.
+  mate(oid) as (
+    select o.oid from named, pg_catalog.unnest(named.operators) as w(v), lateral (
+      select c.oid from pg_catalog.pg_operator c where c.oprname operator(pg_catalog.=) w.v and ${hasOwn} offset 0) o
+    union
+    select x.oid from mate, lateral (
+      select c.oprcom, c.oprnegate from pg_catalog.pg_operator c where c.oid operator(pg_catalog.=) mate.oid offset 0) o,
+      lateral pg_catalog.unnest(array[o.oprcom, o.oprnegate]) as x(oid)
+    where x.oid operator(pg_catalog.<>) 0::pg_catalog.oid
+  ),
   reached as materialized (
     select named.*,
+      -- "$user" on a function's own path.
+      pg_catalog.array_append(named.schemas, current_user) as spaces,
+      (select pg_catalog.array_agg(mate.oid) from mate) as mates,
       -- Partitions and what they are parts of.
       (select pg_catalog.array_agg(a.relid::pg_catalog.oid)
         from pg_catalog.unnest(named.relation_oids) as o(oid), lateral pg_catalog.pg_partition_ancestors(o.oid) as a(relid)
@@ -127,7 +144,7 @@ export const setKept = (parameter: string): string =>
   `pg_catalog.set_config('${setting}', ${parameter}, true)`;
 
 const setSql = `select ${setKept("$1")} as kept`;
-const digestSql = `with ${reachedItems} select ${digest} as digest`;
+const digestSql = `with recursive ${reachedItems} select ${digest} as digest`;
 
 /** The digest of what a verdict stands on, as this transaction sees it; undefined where that is too much to keep. */
 export async function digestOf(catalogue: Catalogue, reached: Reached): Promise<string | undefined> {
@@ -143,7 +160,7 @@ export async function digestOf(catalogue: Catalogue, reached: Reached): Promise<
 const keptText = (name: string) => `pg_catalog.jsonb_extract_path_text(kept.kept, '${name}')`;
 
 const check = (items: string, otherwise: string) =>
-  `with ${items}
+  `with recursive ${items}
   select 1 operator(pg_catalog./) case
     when pg_catalog.current_setting('transaction_read_only') operator(pg_catalog.<>) 'on'
       or pg_catalog.current_setting('standard_conforming_strings') operator(pg_catalog.<>) 'on'

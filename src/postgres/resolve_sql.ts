@@ -46,7 +46,9 @@ operator as (
   from (select distinct schema, name, namespace from wanted where kind = 'operators') w
     join pg_catalog.pg_operator o on o.oprname = w.name::name
     left join path on path.oid = o.oprnamespace
-  where o.oid >= 16384 and case when w.schema is null then path.oid is not null else o.oprnamespace = w.namespace end
+  -- Of a built-in operator, too, one of a user's own may be the negator.
+  where (o.oid >= 16384 or o.oprcom >= 16384 or o.oprnegate >= 16384)
+    and case when w.schema is null then path.oid is not null else o.oprnamespace = w.namespace end
     and not ${isMember("pg_operator", "o.oid")}
 ),
 usercast as (
@@ -215,10 +217,18 @@ usedclass as (
 classfunction as (
   select distinct c.oid as class, c.opcname as name, c.function from userclass c where c.oid in (select oid from usedclass)
 ),
+-- What the planner may put in an operator's place: its commutator, its negator, and theirs.
+mate(operator, oid) as (
+  select oid, oid from operator
+  union
+  select m.operator, x.oid from mate m join pg_catalog.pg_operator o on o.oid = m.oid,
+    lateral unnest(array[o.oprcom, o.oprnegate]) as x(oid)
+  where x.oid <> 0
+),
 operatorfunction as (
-  select o.oid as operator, f.oid as function from operator o,
+  select distinct o.operator, f.oid as function from mate o,
     lateral (
-      select oprcode::oid as oid from pg_catalog.pg_operator x where x.oid in (o.oid, o.oprcom, o.oprnegate)
+      select oprcode::oid as oid from pg_catalog.pg_operator x where x.oid = o.oid
       union
       select p.amproc::oid from pg_catalog.pg_amop m join pg_catalog.pg_amproc p on p.amprocfamily = m.amopfamily where m.amopopr = o.oid
     ) f

@@ -281,6 +281,31 @@ const changes: readonly Change[] = [
     change: "alter domain d add check (w(value)) not valid",
   },
   {
+    name: "a schema takes the role's name, and $user on a function's own path finds it",
+    setup: `create schema early; create function early.f(int) returns int ${writes};
+      do $$ begin execute format('alter role %I in database %I set search_path = public', current_user, current_database()); end $$;
+      create function g() returns int language plpgsql set search_path = "$user", public as $$ begin return f(1); end $$`,
+    sql: "select g()",
+    change: "do $$ begin execute format('alter schema early rename to %I', current_user); end $$",
+  },
+  {
+    name: "an operator's negator, a shell until then",
+    setup: `create function same(int, int) returns boolean language sql as 'select true';
+      create function other(int, int) returns boolean ${writes};
+      create operator === (leftarg = int, rightarg = int, procedure = same, negator = !==)`,
+    sql: "select not (a === 1) from t",
+    change: "create operator !== (leftarg = int, rightarg = int, procedure = other, negator = ===)",
+  },
+  {
+    name: "an operator's negator's commutator",
+    setup: `create function same(int, int) returns boolean language sql as 'select true';
+      create function other(int, int) returns boolean ${writes};
+      create operator === (leftarg = int, rightarg = int, procedure = same, negator = !==);
+      create operator !== (leftarg = int, rightarg = int, procedure = same, negator = ===, commutator = =!=)`,
+    sql: "select not (a === 1) from t",
+    change: "create operator =!= (leftarg = int, rightarg = int, procedure = other, commutator = !==)",
+  },
+  {
     name: "an argument's default",
     setup: `create function w() returns int ${writes};
       create function g(x int default 1) returns int language sql as 'select $1'`,
@@ -303,6 +328,23 @@ for (const { name, setup = "", sql, change, says = /EXECUTE/ } of changes) {
     },
   });
 }
+
+Deno.test({
+  name: "nothing on a path before pg_catalog is found by the check of a verdict",
+  ignore,
+  async fn() {
+    await using test = await createDatabase(
+      `${prepare} create schema early;
+       create function early.w("char") returns boolean language plpgsql as $$ begin raise 'it was called'; end $$;
+       create domain early."char" as pg_catalog."char" check (early.w(value));
+       do $$ begin execute format('alter role %I in database %I set search_path = early, pg_catalog, public', current_user, current_database()); end $$`,
+      { poolSize: 1 },
+    );
+    await isKept(test.database, "select f(1)");
+    await test.execute("insert into called values ('x')");
+    assert.equal(await foreseen(test.database, "select f(1)"), undefined);
+  },
+});
 
 Deno.test({
   name: "a verdict ends with the rights that hid a schema",
