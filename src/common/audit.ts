@@ -87,7 +87,8 @@ function unwritable(cause: Error): AuditLog {
   const write = () => {
     throw new CallError("unavailable", "Cannot answer as the audit log can't be written", {
       hint:
-        "An operator must start or build this program with --allow-write for the file that AUDIT_LOG names",
+        "an operator must build this program with deno task compile:NAME --write=FILE, or start it from source with " +
+        "--allow-write=FILE, FILE as AUDIT_LOG names it",
       cause,
     });
   };

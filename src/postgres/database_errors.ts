@@ -139,8 +139,10 @@ export function describeSessionEnd(error: ServerError, identity: ConnectionIdent
   switch (error.sqlState) {
     case "28P01":
       return unavailable(
-        `Cannot log in to ${where} as the password of user ${JSON.stringify(user)} is wrong`,
-        "an operator must correct DB_PASSWORD, DB_PASSWORD_FILE or DATABASE_URL",
+        `Cannot log in to ${where} as the password of user ${
+          JSON.stringify(user)
+        } is wrong, or there is no such role`,
+        "an operator must correct DB_USER and DB_PASSWORD (or DB_PASSWORD_FILE), or DATABASE_URL",
       );
     case "28000":
       return unavailable(
@@ -237,9 +239,10 @@ export function describeConnectFailure(error: unknown, address: ServerAddress): 
   }
 }
 
-/** The flag of Deno that is missing. */
+/** The permission that is missing, by our own option for an executable and by Deno's flag for the source. */
 export function permissionHint(address: ServerAddress): string {
   return address.host.startsWith("/")
     ? "connect over TCP (DB_HOST=localhost), or use a build with --allow-read and --allow-write for the socket's folder alone: deno task compile:postgres --read=FOLDER --write=FOLDER"
-    : `an operator must start or build this program with --allow-net=${nameAddress(address)}`;
+    : `an operator must build this program with deno task compile:NAME --net=${nameAddress(address)}, ` +
+      `or start it from source with --allow-net=${nameAddress(address)}`;
 }

@@ -26,7 +26,8 @@ const refusals: readonly RefusalCase[] = [
   {
     name: "a wrong password",
     changes: { password: () => "not the one" },
-    message: /^Cannot log in to 127\.0\.0\.1:\d+ as the password of user "postgres" is wrong$/,
+    message:
+      /^Cannot log in to 127\.0\.0\.1:\d+ as the password of user "postgres" is wrong, or there is no such role$/,
   },
   {
     name: "no password",
@@ -45,7 +46,7 @@ const refusals: readonly RefusalCase[] = [
   {
     name: "an unknown user",
     changes: { user: "nobody_here" },
-    message: /the password of user "nobody_here" is wrong$/,
+    message: /the password of user "nobody_here" is wrong, or there is no such role$/,
   },
   {
     name: "an unknown database",
@@ -105,13 +106,13 @@ const permissionCases: readonly PermissionCase[] = [
     name: "no network",
     permissions: { net: false },
     host: "127.0.0.1",
-    hint: /--allow-net=127\.0\.0\.1:5432$/,
+    hint: /compile:NAME --net=127\.0\.0\.1:5432, .*--allow-net=127\.0\.0\.1:5432$/,
   },
   {
     name: "another host",
     permissions: { net: ["db:5432"] },
     host: "127.0.0.1",
-    hint: /--allow-net=127\.0\.0\.1:5432$/,
+    hint: /compile:NAME --net=127\.0\.0\.1:5432, .*--allow-net=127\.0\.0\.1:5432$/,
   },
   { name: "another port", permissions: { net: ["[::1]:1"] }, host: "::1", hint: /--allow-net=\[::1\]:5432$/ },
   {
