@@ -162,7 +162,10 @@ export class Environment {
     try {
       return this.#source.readFile(path);
     } catch (error) {
-      throw new StartError(`${name} names a file that cannot be read: ${reasonOf(error)}`, { cause: error });
+      const next = error instanceof Deno.errors.NotFound ? `; create it or correct ${name}` : "";
+      throw new StartError(`${name} names a file that cannot be read: ${reasonOf(error)}${next}`, {
+        cause: error,
+      });
     }
   }
 }

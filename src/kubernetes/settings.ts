@@ -186,7 +186,8 @@ function findKubeconfig(environment: Environment): Found {
       }
       : {
         reason: "there is no kubeconfig",
-        hint: "an operator must name one in KUBECONFIG, or run this program in a pod with a service account",
+        hint:
+          "an operator must name a kubeconfig in KUBECONFIG, or run this program in a pod with a service account",
       },
   };
 }

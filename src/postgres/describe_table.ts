@@ -65,7 +65,7 @@ async function find(
   const users = near("f");
   const close = (users.length > 0 ? users : near("t")).map((name) => visible(name));
   throw new CallError("not_found", `There is no table or view named ${JSON.stringify(visible(wanted))}`, {
-    hint: close.length > 0 ? `Did you mean ${close.join(", ")}` : "Call list_tables to see what there is",
+    hint: close.length > 0 ? `Did you mean ${close.join(", ")}?` : "Call list_tables to see what there is",
   });
 }
 

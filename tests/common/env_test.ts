@@ -79,7 +79,10 @@ Deno.test("only one line break is taken off a secret, and nothing else", () => {
 
 Deno.test("a secret's file that can't be read ends the start, without its path", () => {
   const message = startError(() => environment({ DB_PASSWORD_FILE: "/no/such" }).secret("DB_PASSWORD"));
-  assert.equal(message, "DB_PASSWORD_FILE names a file that cannot be read: there is no such file");
+  assert.equal(
+    message,
+    "DB_PASSWORD_FILE names a file that cannot be read: there is no such file; create it or correct DB_PASSWORD_FILE",
+  );
 });
 
 Deno.test("a list is cut at commas, but not within parentheses", () => {

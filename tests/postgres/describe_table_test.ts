@@ -135,9 +135,9 @@ Deno.test({
 
     const failures: readonly (readonly [string, CallError["kind"], RegExp])[] = [
       ["twins", "invalid", /Say which: one\.twins, two\.twins/],
-      ["usres", "not_found", /Did you mean .*public\.users/],
-      ["Users", "not_found", /Did you mean .*public\.users/],
-      ["audit.user", "not_found", /Did you mean audit\.users/],
+      ["usres", "not_found", /Did you mean .*public\.users.*\?$/],
+      ["Users", "not_found", /Did you mean .*public\.users.*\?$/],
+      ["audit.user", "not_found", /Did you mean audit\.users, .*\?$/],
       ["zzzzzzzzzz", "not_found", /list_tables/],
       ["users; drop table users", "not_found", /./],
       ["x'); drop table users; --", "not_found", /./],
