@@ -123,7 +123,7 @@ function indexWithin(text: string, wanted: string, from: number, to: number): nu
  * assignment (`password=…`, `DB_PASSWORD = …`, `?password=…`), and a key with a quoted value (`"password": "…"`).
  */
 const PASSWORD_KEY =
-  /(?:(?:passw(?:or)?d|passphrase|pwd|(?<![a-z])pass|secret|token|credentials?|(?:api|access|secret|private|account|shared|auth|signing|encryption)[_-]?key)(?:\\?["'])?[ \t]{0,8}(?:=[>=]?|:(?=[ \t]{0,8}\\{0,2}["']))[ \t]{0,8}|(?<sql>(?<!["'])\bpassword\s{0,16}(?!'s\b)(?=[eun]?&?['$])))/gi;
+  /(?:(?:passw(?:or)?d|passphrase|pwd|(?<![a-z])pass|secret|token|credentials?|(?:api|access|secret|private|account|shared|auth|signing|encryption)[_-]?key)(?:\[\])?(?:\\{0,7}["'])?\]?[ \t\u00a0]{0,64}(?:=[>=]?|:=|:(?=[ \t]{0,64}\\{0,7}["'`]))[ \t\u00a0]{0,64}|(?<sql>(?<!["'])\bpassword\s{0,16}(?!'s\b)(?=[eun]?&?['$])))/gi;
 
 /** Replaces what `endOf` says is a value after each match of `key`. */
 function maskValues(text: string, key: RegExp, endOf: typeof endOfPassword): string {
@@ -178,7 +178,7 @@ function closingQuote(text: string, quote: string, from: number, backslash: bool
 
 /** A value after `=` or `:`, quoted as libpq, JSON, SQL or a shell do, or bare. */
 function assignedValue(text: string, match: RegExpExecArray, start: number): Span | undefined {
-  const opening = /^(?:\\{1,3}["']|''(?!')|["'])/.exec(text.slice(start, start + 4))?.[0];
+  const opening = /^(?:\\{1,7}["']|''(?!')|["'`])/.exec(text.slice(start, start + 8))?.[0];
   if (opening === undefined) return bareValue(text, match, start);
   const inside = start + opening.length;
   if (opening.length === 1) return nonEmpty(inside, closingQuote(text, opening, inside, true));

@@ -18,7 +18,7 @@ import { SharedRequests } from "./shared_requests.ts";
 import { describePurpose, describeStatus, readStatus } from "./status_error.ts";
 import { ReadPath, type ReadPurpose } from "./paths.ts";
 import { redactObject, redactTable } from "./redact.ts";
-import { createLogRedactor } from "./redact_text.ts";
+import { createLogRedactor } from "./redact_log.ts";
 import { logLines } from "./log_lines.ts";
 
 /** A JSON object as the apiserver sent it, redacted. */

@@ -8,17 +8,22 @@
 import { maskSecrets } from "../common/secrets_mask.ts";
 import { isCredentialName } from "./credential_name.ts";
 import { isCredential } from "./credential_value.ts";
+import { maskDumps } from "./redact_dumps.ts";
 
 /** What stands in the place of a secret. */
 export const MASK = "***";
 
 /** Nothing that is masked lacks all of these; most texts of a cluster do, and cost one pass. */
 const SUSPECT =
-  /pass|pwd|secret|token|credential|api[ _.-]?key|access[ _.-]?key|[a-z]_?key|authorization|bearer|cookie|signature|[?&]sig=|masterauth|login|mysql|mariadb|mongo|redis-cli|curl|wget|:\/\/|\/\/[\w.~%-]{1,128}:|@(?:tcp|unix)\(|-----BEGIN|-key|eyJ|AKIA|ASIA|AIza|\bgh[opusr]_|github_pat|glpat-|npm_|hv[sb]\.|sk-|_live_|xox|xapp-|dop_v1_|SG\.|ya29\.|dckr_pat_|whsec_|hooks\.slack|webhooks\/|shp[acps]|\$2[aby]\$|\$apr1\$|\$argon2|\$[56]\$|SCRAM-SHA|md5|"?auth"?[ \t]*[:=]|[\w+/-]{20}/i;
+  /pass|pwd|secret|token|credential|api[ _.-]?key|access[ _.-]?key|[a-z][ _]?key|authorization|bearer|cookie|signature|[?&]sig=|masterauth|login|mysql|mariadb|mongo|redis-cli|curl|wget|:\/\/|\/\/[\w.~%-]{1,128}:|@(?:tcp|unix)\(|-----BEGIN|-key|eyJ|AKIA|ASIA|AIza|\bgh[opusr]_|github_pat|glpat-|npm_|hv[sb]\.|sk-|_live_|xox|xapp-|dop_v1_|SG\.|ya29\.|dckr_pat_|whsec_|hooks\.slack|webhooks\/|shp[acps]|\$2[aby]\$|\$apr1\$|\$argon2|\$[56]\$|SCRAM-SHA|md5|"?auth"?[ \t]*[:=]|[\w+/-]{20}/i;
 
-/** Colours, as loggers put them around names, and characters that take no room. */
-// deno-lint-ignore no-control-regex -- these are what is looked for
-const UNSEEN = /\x1b\[[0-9;:]{0,64}[A-Za-z]|[\0\u00ad\u200b-\u200f\u2060-\u2064\ufeff]/g;
+/**
+ * Colours, as loggers put them around names, links and other sequences of a terminal (ECMA-48), the same where a log in
+ * JSON or syslog has spelt them out, and characters that take no room.
+ */
+export const UNSEEN =
+  // deno-lint-ignore no-control-regex -- these are what is looked for
+  /(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,2048}(?:\x07|\x1b\\)|\x1b[ -/]{1,4}[0-~]|(?:\\{1,7}(?:u001b|x1b|033|e)|#033|\^\[|\u241b)\[[0-9;:]{0,64}[A-Za-z]|[\0\u00ad\u200b-\u200f\u2060-\u2064\ufeff]/gi;
 
 /** `text` with its secrets masked; those that only show once colours are taken out of it, too. */
 export function redactText(text: string): string {
@@ -30,12 +35,12 @@ export function redactText(text: string): string {
 }
 
 function redactVisible(text: string): string {
-  if (text.length < 6 || !SUSPECT.test(text)) return text;
-  return redactWithoutBase64(maskBase64(text));
+  if (text.length < 6) return text;
+  return SUSPECT.test(text) ? redactWithoutBase64(maskBase64(text)) : maskDumps(text);
 }
 
 function redactWithoutBase64(text: string): string {
-  let redacted = maskSecrets(text);
+  let redacted = maskSecrets(maskDumps(text));
   for (const [pattern, left] of SHAPES) redacted = redacted.replace(pattern, left);
   redacted = maskNamed(redacted);
   redacted = maskAssigned(redacted);
@@ -76,12 +81,13 @@ const SHAPES: readonly (readonly [pattern: RegExp, left: string])[] = [
 ];
 
 const STRONG =
-  "passw(?:or)?d|passphrase|(?<![a-z])pwd|client[_-]?secret|(?:api|access)[ _-]?key|(?:secret|private|account|shared|auth|signing|encryption)[_-]?key|(?:auth|access|refresh|id|session|bearer|bot|api)[_-]?token|client-key-data|secret[_-]?id";
+  "passw(?:or)?d|passphrase|(?<![a-z])pwd|client[_-]?secret|(?:api|access)[ _-]?key|(?:secret|private|account|shared|auth|signing|encryption)[_-]?key|(?:auth|access|refresh|id|session|bearer|bot|api)[_-]?token|client-?key-?data|secret[_-]?id|(?:unseal|recovery|hmac|license)[ _-]?key(?:[ _-]?\\d{1,2})?";
 const NAMED = new RegExp(
-  `(?:(?<strong>${STRONG})|token|secret|credentials?|(?<![a-z])pass)(?:\\\\?["'])?(?:(?<colon>[ \\t]{0,8}:[ \\t]{0,8})|(?<blank>[ \\t]{1,8}))(?![ \\t"'\\\\:=])`,
+  `(?:(?<strong>${STRONG})|token|secret|credentials?|(?<![a-z])pass)(?:[_-]?\\d{1,3})?(?:\\\\{0,7}["'])?(?:(?<colon>[ \\t\\u00a0.]{0,64}[:\\uff1a][ \\t\\u00a0]{0,64})|(?<blank>[ \\t]{1,8}))(?![ \\t\\u00a0"'\\\\:=])`,
   "gi",
 );
-const VALUE_END = /[\s"'`,;{}[\]\\]/g;
+/** A comma ends a value where another name or nothing follows; a password may hold one. */
+const VALUE_END = /[\s"'`{}[\]\\]|[,;](?=[\s"'`{}[\]\\]|$|[A-Za-z_][\w.-]{0,63}[:=])/g;
 /** What follows "password:" in prose and configuration and is no password. */
 const PROSE =
   /^(?:null|none|nil|true|false|yes|no|undefined|is|was|must|too|not|required|invalid|incorrect|missing|wrong|expired|empty|cannot|failed|error|unable|unauthorized|forbidden|denied|the|an?|please|should|unknown|authentication|and|or|for|in|\*{3,}.*|<.*|\||[>|][+-]?|\$.*|%[a-z]|~)[.,:;!)]*$/i;
@@ -220,56 +226,4 @@ function decodeBase64(run: string): string | undefined {
     return undefined;
   }
   return PRINTABLE.test(decoded.slice(0, 4096)) && /[\x20-\x7e]/.test(decoded) ? decoded : undefined;
-}
-
-const KEY_BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
-const KEY_END = /-----END [A-Z0-9 ]{0,40}-----/;
-const TIMESTAMP = /^\d{4}-\d\d-\d\dT[\d:.]{1,24}(?:Z|[+-]\d\d:\d\d) /;
-const KEY_HEADER = /^(?:Proc-Type|DEK-Info|Version|Comment|Hash): /;
-const KEY_BODY = /^[A-Za-z0-9+/]{1,16384}={0,2}$/;
-/** Some write a key on one line. */
-const longestKeyLine = 16_400;
-const HEXADECIMAL = /^[0-9a-f]*$/i;
-
-/** Redacts a log, line by line, with or without the kubelet's timestamps. */
-export interface LogRedactor {
-  /** One line without its line break; a private key that spans lines is masked in all of them. */
-  line(line: string): string;
-}
-
-/**
- * A redactor for the lines of one container, in their order. A private key is recognized by its first line, and, where
- * the log starts in its midst, by full lines of base64.
- */
-export function createLogRedactor(): LogRedactor {
-  let inKey = false;
-  return {
-    line(line) {
-      const stamp = TIMESTAMP.exec(line.slice(0, 48))?.[0] ?? "";
-      const text = line.slice(stamp.length);
-      const begin = KEY_BEGIN.exec(text);
-      if (begin !== null) {
-        inKey = !KEY_END.test(text.slice(begin.index));
-        return stamp + redactText(text);
-      }
-      const end = KEY_END.exec(text);
-      if (inKey && end !== null) {
-        inKey = false;
-        return stamp + MASK + redactText(text.slice(end.index + end[0].length));
-      }
-      const last = text.slice(-longestKeyLine).replace(/^.*[\s"'|:>]/, "").trimEnd();
-      // A logger's prefix may stand before each line of the key.
-      const body = KEY_BODY.test(last) && (last.length >= 24 || last.length === text.trim().length);
-      const full = (last.length === 64 || last.length === 76) && !HEXADECIMAL.test(last) &&
-        /[a-z]/.test(last) &&
-        /[A-Z]/.test(last) && last.length === text.trim().length;
-      if (inKey ? body : full && KEY_BODY.test(last)) {
-        inKey = true;
-        return stamp + text.slice(0, text.trimEnd().length - last.length) + MASK;
-      }
-      if (inKey && (text.trim() === "" || KEY_HEADER.test(text))) return stamp + redactText(text);
-      inKey = false;
-      return stamp + redactText(text);
-    },
-  };
 }

@@ -2,7 +2,8 @@ import assert from "@std/assert";
 import fc from "fast-check";
 import { redactCommand } from "../../src/kubernetes/redact_command.ts";
 import { redactConfiguration } from "../../src/kubernetes/redact_configuration.ts";
-import { createLogRedactor, redactText } from "../../src/kubernetes/redact_text.ts";
+import { createLogRedactor } from "../../src/kubernetes/redact_log.ts";
+import { redactText } from "../../src/kubernetes/redact_text.ts";
 
 // Put together here, so that no scanner takes this file for a leak.
 const secret = "Hunter2-" + "s3cr3t";
@@ -58,7 +59,79 @@ for (const [text, expected] of masked) {
   });
 }
 
+const dumped: readonly string[] = [
+  `"Authorization":["Basic ${btoa(`u:${secret}`)}"]`,
+  `map[Accept:[*/*] Authorization:[Bearer ${secret}] X:[y]]`,
+  `{"headers":{"authorization":["Token ${secret}"]}}`,
+  `Authorization: Digest username="x", response="${secret}"`,
+  `Authorization: AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=${secret}`,
+  `"set-cookie":["sid=${secret}; Path=/"]`,
+  `map[Cookie:[sid=${secret}; x=y]]`,
+  `GET /x;jsessionid=${secret}`,
+  `Config { user: "a", password: Some("${secret}") }`,
+  `{'user': 'a', 'password': b'${secret}'}`,
+  `Settings(password=SecretStr('${secret}'))`,
+  `config.DB{Password:(string)(len=3)"${secret}"}`,
+  `url.Values{"password":[]string{"${secret}"}}`,
+  `"password":["${secret}"]`,
+  `map[password:[${secret}] user:[x]]`,
+  `user[password]=${secret}`,
+  `[password] => ${secret}`,
+  `password := "${secret}"`,
+  `password: abc,${secret}`,
+  `Password                       : ${secret}`,
+  `password:\u00a0${secret}`,
+  `PASSWORD_2: ${secret}`,
+  `{"name":"DB_PASSWORD","value":"${secret}"}`,
+  `{"name":"DB_PASSWORD","value":"correct horse ${secret}"}`,
+  `{Name:DB_PASSWORD Value:${secret} ValueFrom:nil}`,
+  `<property name="password">${secret}</property>`,
+  `<add key="ApiKey" value="${secret}"/>`,
+  `<wsse:Password Type="x">${secret}</wsse:Password>`,
+  `run --token "${secret}"`,
+  `args: ["--password", "${secret}"]`,
+  `['--api-key', '${secret}']`,
+  String.raw`{"log":"{\"a\":\"{\\\"password\\\":\\\"${secret}\\\"}\"}"}`,
+  String.raw`{"log":"\u001b[34mpassword\u001b[0m=\u001b[32m${secret}\u001b[0m"}`,
+  `#033[36mpassword#033[0m=${secret}`,
+  `\x1b]8;;http://x\x1b\\password\x1b]8;;\x1b\\=${secret}`,
+  `pass\x1b(Bword=${secret}`,
+  `next=%2Flogin%3Fpassword%3D${secret}`,
+  `postgres%3A%2F%2Fapp%3A${secret}%40db`,
+  `&quot;password&quot;:&quot;${secret}&quot;`,
+  `CREATE USER x IDENTIFIED BY '${secret}'`,
+  `1339518083.1 [0 127.0.0.1:60866] "AUTH" "${secret}"`,
+  `C: AUTH PLAIN ${btoa(`\0user\0${secret}`)}`,
+  `A temporary password is generated for root@localhost: ${secret}`,
+  `Unseal Key 1: ${secret}`,
+  `jdbc:oracle:thin:scott/${secret}@//db:1521/x`,
+  `dial app:${secret}@db.example.com:5432`,
+  `nats://${secret}@nats:4222`,
+  `https://api.telegram.org/bot123456789:${secret}abcdef/sendMessage`,
+  `ldapsearch -D cn=admin -w ${secret}`,
+  `keytool -list -storepass ${secret}`,
+  `kubectl create secret generic x --from-literal=key=${secret}`,
+];
+for (const text of dumped) {
+  Deno.test(`redactText masks, as programs print it: ${text.slice(0, 60)}`, () => {
+    const redacted = redactText(text);
+    assert.ok(!redacted.includes(secret), redacted);
+    assert.ok(!redacted.includes(btoa(`\0user\0${secret}`).slice(4)), redacted);
+    assert.ok(!redacted.includes(btoa(`u:${secret}`)), redacted);
+    assert.equal(redactText(redacted), redacted);
+  });
+}
+
 const kept: readonly string[] = [
+  "Pulling image nginx:1.25@sha256:9fceb02d0ae598e95dc970b74767f19372d61af89fceb02d0ae598e95dc970b7",
+  "secrets: [db-credentials, tls]",
+  "authorization mode: [Node RBAC]",
+  "AUTH LOGIN failed",
+  'level=info key="user" value="bob" msg="cache set"',
+  '["--authorization-mode", "Node,RBAC"]',
+  '--secret-name "db"',
+  "connecting to db:5432 as app@db.example.com:5432",
+  "SyntaxError: Unexpected token '<' is not valid JSON",
   "\x1b[32mINFO\x1b[0m token bucket refilled in 3 s",
   'MountVolume.SetUp failed for volume "kube-api-access-x7x9z" : failed to fetch token: serviceaccounts "x" not found',
   "references non-existent secret key: tls.crt",
@@ -135,6 +208,17 @@ Deno.test("redactText is done after one time", () => {
 });
 
 const hostile = [
+  "password:[",
+  "password: Some(",
+  "name: password value ",
+  '--token "',
+  "authorization: digest a=",
+  "password%3D",
+  ":%2F%2F",
+  "a:b@c",
+  "password is a ",
+  "\\u001b[",
+  "\x1b]",
   "DB_PASSWORD_X=",
   '"password_admin":"',
   "//a:b@",
@@ -213,6 +297,65 @@ Deno.test("a log that starts in the midst of a private key, and a key that never
   assert.equal(redactor.line("a line of prose"), "a line of prose");
   assert.equal(redactor.line("0".repeat(64)), "0".repeat(64));
 });
+
+Deno.test("a private key whose lines are coloured, in JSON or in a language's quotes", () => {
+  const wrappers: readonly ((line: string) => string)[] = [
+    (line) => `\x1b[31m${line}\x1b[0m`,
+    (line) => `${line}\r`,
+    (line) => `    ${line}`,
+    (line) => JSON.stringify({ log: `${line}\n`, stream: "stdout" }),
+    (line) => `  "${line}\\n" +`,
+  ];
+  for (const wrap of wrappers) {
+    const redactor = createLogRedactor();
+    const lines = ["loading", keyBegin, keyLine, keyLine, "Qm9iQWxpY2VFdmVDYXJvbERhdmVRcw==", keyEnd, "done"];
+    const redacted = lines.map((line) => redactor.line(wrap(line)));
+    assert.ok(!/MIIE|Qm9i/.test(redacted.join("\n")), redacted.join("\n"));
+    assert.equal(redacted[0], wrap("loading"));
+    assert.equal(redacted[6], wrap("done"));
+  }
+  const cut = createLogRedactor();
+  assert.equal(cut.line(`${keyLine}abcdef`), "***", "OpenSSH's full lines have 70 characters");
+});
+
+const parted: readonly (readonly string[])[] = [
+  ["password:", `  ${secret}`],
+  ['  "password":', `    "${secret}",`],
+  ["password: |", `  ${secret}`, `  ${secret}`],
+  ["- name: DB_PASSWORD", `  value: ${secret}`],
+  ['"name": "DB_PASSWORD",', `"value": "${secret}"`],
+  ["app --password \\", `  ${secret}`],
+  ['    "--password",', `    "${secret}"`],
+  ["\x1b[36mpassword\x1b[0m:", `\x1b[32m${secret}\x1b[0m`],
+  ["Please use the following password to proceed to installation:", "", secret],
+];
+for (const lines of parted) {
+  Deno.test(`a value on the line after its name is masked: ${lines[0]}`, () => {
+    for (const stamp of ["", "2024-05-01T10:00:00.123456789Z "]) {
+      const redactor = createLogRedactor();
+      const redacted = [...lines, "listening"].map((line) => redactor.line(stamp + line));
+      assert.ok(!redacted.join("\n").includes(secret), redacted.join("\n"));
+      assert.equal(redacted[0], stamp + lines[0]);
+      assert.equal(redacted.at(-1), `${stamp}listening`);
+    }
+  });
+}
+
+for (
+  const lines of [
+    ["Failed to refresh token:", "java.net.SocketTimeoutException: connect timed out"],
+    ["could not read secret:", "timeout"],
+    ["password:", "username: app"],
+    ["  --token", "        The token to use for authentication"],
+    ["name: cache_key", "value: users"],
+    ["token:", "", "", "", "ready"],
+  ]
+) {
+  Deno.test(`what follows is no value: ${lines[0]}`, () => {
+    const redactor = createLogRedactor();
+    assert.deepEqual(lines.map((line) => redactor.line(line)), lines);
+  });
+}
 
 Deno.test("redactCommand", () => {
   assert.deepEqual(
