@@ -129,6 +129,24 @@ export async function isMissing(cluster: Cluster, namespace: string, signal: Abo
   return false;
 }
 
+/**
+ * Throws {@linkcode CallError} when there is no such namespace: of one the apiserver lists no objects as if it were
+ * empty. For lists of which nothing came; `noun` is what they are of.
+ */
+export async function refuseMissing(
+  cluster: Cluster,
+  namespace: string | undefined,
+  noun: string,
+  signal: AbortSignal,
+): Promise<void> {
+  if (namespace === undefined || !await isMissing(cluster, namespace, signal)) return;
+  throw new CallError(
+    "not_found",
+    `Cannot list ${noun} of namespace ${namespace} as there is no such namespace`,
+    { hint: "list_resources with kind namespaces shows those there are" },
+  );
+}
+
 /** The pods that a label selector selects, the sick first. */
 export async function podsBySelector(
   cluster: Cluster,
@@ -141,6 +159,7 @@ export async function podsBySelector(
     limit: comparedPods,
     labelSelector: selector,
   });
+  if (items.length === 0) await refuseMissing(cluster, namespace, "pods", signal);
   return { pods: sickFirst(items), note: undefined };
 }
 

@@ -8,6 +8,7 @@ import type { Cluster, Clusters, KubeObject } from "./api.ts";
 import { compositionLines, type Deployment, deploymentAnswer, deploymentShape } from "./deployment_text.ts";
 import { textField } from "./fields.ts";
 import { cutNotice, heading, totalOf } from "./extent.ts";
+import { refuseMissing } from "./find_pods.ts";
 import { namedObjects } from "./named_object.ts";
 import { readComposition } from "./replica_sets.ts";
 import { isSick, readRollout, type Rollout, rolloutVerdicts } from "./rollout.ts";
@@ -63,6 +64,7 @@ export function getDeployments(clusters: Clusters): Tool {
           ...(labelSelector === undefined ? {} : { labelSelector }),
         })
         : { items: await namedObjects(cluster, deploymentType, namespace, name, { signal }), more: 0 };
+      if (items.length === 0) await refuseMissing(cluster, namespace, "deployments", signal);
       const examined = name === undefined ? Math.min(maxExamined, limit) : "all";
       const deployments = await judge(cluster, items, examined, signal);
       return { context: cluster.context, namespace, deployments, limit, more, now: Date.now() };

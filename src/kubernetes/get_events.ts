@@ -8,6 +8,7 @@ import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters } from "./api.ts";
 import { eventAnswer, eventLine, eventShape } from "./event_text.ts";
 import { type EventGroup, foldEvents } from "./events.ts";
+import { refuseMissing } from "./find_pods.ts";
 import type { ResourceType } from "./paths.ts";
 import { readEvents } from "./read_events.ts";
 import { resolveScope, scopeInput, scopeText } from "./scope.ts";
@@ -60,6 +61,7 @@ export function getEvents(clusters: Clusters): Tool {
       const namespace = unscoped ? "default" : resolveScope(cluster, args);
       const object = { kind: kind?.kind, name };
       const { events, more } = await readEvents(cluster, namespace, { signal, type, ...object });
+      if (events.length === 0 && !unscoped) await refuseMissing(cluster, namespace, "events", signal);
       const groups = foldEvents(events);
       return {
         context: cluster.context,

@@ -1,13 +1,12 @@
 /** Tool `get_pods`: which pods there are, in what state, the sick first. */
 import { z } from "zod";
-import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { count, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters } from "./api.ts";
-import { isMissing } from "./find_pods.ts";
+import { refuseMissing } from "./find_pods.ts";
 import { withCauses } from "./pod_causes.ts";
 import {
   bySickness,
@@ -84,15 +83,7 @@ export function getPods(clusters: Clusters): Tool {
       const cluster = clusters.cluster(args.context);
       const namespace = resolveScope(cluster, args);
       const found = await readPods(cluster, namespace, args, signal, progress);
-      if (found.read === 0 && namespace !== undefined && await isMissing(cluster, namespace, signal)) {
-        throw new CallError(
-          "not_found",
-          `Cannot list pods of namespace ${namespace} as there is no such namespace`,
-          {
-            hint: "list_resources with kind namespaces shows those there are",
-          },
-        );
-      }
+      if (found.read === 0) await refuseMissing(cluster, namespace, "pods", signal);
       const causes = args.status === "unhealthy"
         ? await withCauses(cluster, namespace, found.pods, signal)
         : { note: undefined };

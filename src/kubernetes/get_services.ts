@@ -6,6 +6,7 @@ import { table } from "../common/table.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
+import { refuseMissing } from "./find_pods.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
 import type { Cluster, Clusters, KubeObject } from "./api.ts";
 import { type Endpoints, endpointsByService, serviceNameLabel } from "./endpoints.ts";
@@ -84,6 +85,7 @@ export function getServices(clusters: Clusters): Tool {
           ...(labelSelector === undefined ? {} : { labelSelector }),
         })
         : { items: await namedObjects(cluster, serviceType, namespace, name, { signal }), more: 0 };
+      if (items.length === 0) await refuseMissing(cluster, namespace, "services", signal);
       return { ...await withEndpoints(cluster, namespace, items, name, signal), limit, more };
     },
     present,

@@ -7,6 +7,7 @@ import { defineTool, type Tool } from "../common/tool.ts";
 import { visible } from "../common/visible.ts";
 import type { Clusters, TableAnswer } from "./api.ts";
 import { cutNotice, heading, totalOf } from "./extent.ts";
+import { refuseMissing } from "./find_pods.ts";
 import type { ResourceType } from "./paths.ts";
 import { resolveScope, scopeInput, selectorInput } from "./scope.ts";
 
@@ -67,6 +68,7 @@ export function listResources(clusters: Clusters): Tool {
         ...(label_selector === undefined ? {} : { labelSelector: label_selector }),
         ...(field_selector === undefined ? {} : { fieldSelector: field_selector }),
       });
+      if (answer.rows.length === 0) await refuseMissing(cluster, scope, qualified(type), signal);
       const unscoped = !type.namespaced && args.namespace !== undefined;
       return { context: cluster.context, type, namespace: scope, unscoped, answer, wide };
     },

@@ -8,6 +8,7 @@ import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters, ListAnswer } from "./api.ts";
 import { cutNotice, heading, totalOf } from "./extent.ts";
 import { field, listField, textField } from "./fields.ts";
+import { refuseMissing } from "./find_pods.ts";
 import { podResources, type Resources } from "./pod_requests.ts";
 import { addQuantities, bytesText, coresText, milli, type Nanos, percentOf, whole } from "./quantity.ts";
 import { resolveScope, scopeInput, selectorInput } from "./scope.ts";
@@ -74,6 +75,7 @@ export function topPods(clusters: Clusters): Tool {
       const namespace = resolveScope(cluster, args);
       const selector = labelSelector === undefined ? {} : { labelSelector };
       const { items, more } = await readMetrics(cluster, namespace, { signal, ...selector });
+      if (items.length === 0) await refuseMissing(cluster, namespace, "the usage of pods", signal);
       const limits = await readLimits(cluster, namespace, { signal, ...selector });
       const pods = items.map((metrics): Usage => {
         const name = textField(metrics, "metadata", "name") ?? "";

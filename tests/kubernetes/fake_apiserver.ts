@@ -7,7 +7,7 @@ import { readKubernetesSettings } from "../../src/kubernetes/settings.ts";
 /** An object is answered as JSON; a function is asked. */
 export type Answer = object | Response | ((request: Request) => Response | Promise<Response>);
 
-/** Answers by path, without the query; 404 for every other. */
+/** Answers by path, without the query; 404 for every other, but for namespaces, which there are. */
 export class FakeApiserver implements AsyncDisposable {
   readonly answers: Record<string, Answer>;
   readonly clusters: Clusters;
@@ -49,6 +49,10 @@ export class FakeApiserver implements AsyncDisposable {
     const { pathname, search } = new URL(request.url);
     this.asked.push(pathname + search);
     const answer = this.answers[pathname];
+    const [, namespace] = /^\/api\/v1\/namespaces\/([^/]+)$/.exec(pathname) ?? [];
+    if (answer === undefined && namespace !== undefined) {
+      return Response.json({ kind: "Namespace", metadata: { name: namespace } });
+    }
     if (answer === undefined) {
       return Response.json({
         kind: "Status",
