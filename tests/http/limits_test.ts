@@ -137,6 +137,19 @@ Deno.test({
         );
       }
     });
+    await t.step("what comes behind a body in chunks is no request", async () => {
+      // A proxy that went by the length would have taken it for a part of the body.
+      for (const headers of ["Content-Length: 300\r\n", ""]) {
+        const answer = await sendRaw(
+          program.port,
+          `POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${headers}Transfer-Encoding: chunked\r\n\r\n` +
+            "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+          1_000,
+        );
+        assert.equal(answer.match(/HTTP\/1\.1 \d{3}/g)?.length, 1, answer);
+        assert.ok(!answer.includes("alive"), answer);
+      }
+    });
     await t.step("and the next call is answered; what was refused is in the audit log", async () => {
       const [message] = await messagesOf(
         await program.send("tools/call", { name: "echo", arguments: { value: "still here" } }),

@@ -87,6 +87,11 @@ export class Connection {
     }
   }
 
+  /** Whether the last answer has been given. */
+  get isEnding(): boolean {
+    return this.#isEndAnnounced;
+  }
+
   /** A request that came by it begins to be answered. */
   beginAnswer(): void {
     this.#answering++;

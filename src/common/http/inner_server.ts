@@ -98,6 +98,11 @@ export class InnerServer {
     if (connection === undefined) {
       return new Response(null, { status: 403, headers: { connection: "close" } });
     }
+    // `Deno.serve` writes the header that says so, and goes on reading requests.
+    if (connection.isEnding) {
+      await connection.ended;
+      return new Response(null, { status: 503 });
+    }
     connection.beginAnswer();
     const end = () => connection.endAnswer();
     info.completed.then(end, end);

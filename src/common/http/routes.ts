@@ -45,8 +45,11 @@ export function routes(options: RouteOptions): (request: Request) => Promise<Res
       response = plain(500, "This request met a defect of the server, which its log describes");
     }
     metrics.answered(route, response.status);
-    // A client with a connection to a program that is stopping must find another.
-    if (drain.isDraining) response.headers.set("connection", "close");
+    // A client with a connection to a program that is stopping must find another. What follows a body in chunks was
+    // perhaps part of it to a proxy that reads by another length, https://www.rfc-editor.org/rfc/rfc9112#section-6.1.
+    if (drain.isDraining || request.headers.has("transfer-encoding")) {
+      response.headers.set("connection", "close");
+    }
     response.headers.set("x-content-type-options", "nosniff");
     return response;
   };
