@@ -90,7 +90,7 @@ export async function readServiceErrors(
       ...(found.length > counters.length
         ? [`${found.length - counters.length} more counters were not read`]
         : []),
-      ...new Set(answers.flatMap(({ warnings }) => warnings)),
+      ...new Set([present, ...answers].flatMap(({ warnings }) => warnings)),
     ],
   };
 }

@@ -1,6 +1,7 @@
 /** What went wrong between prometheus-mcp and Prometheus, each in a sentence of its own, and what to do about it. */
 import { exhaustedHint, TransportFault } from "../common/bounded_fetch.ts";
 import { CallError, type CallErrorKind } from "../common/errors.ts";
+import { maskSecrets } from "../common/secrets_mask.ts";
 import type { Credentials } from "./credentials.ts";
 import { withoutSecrets } from "./own_secrets.ts";
 import { type ReadingName, readings } from "./reading_paths.ts";
@@ -20,6 +21,9 @@ export interface Answered {
 const quotedLength = 300;
 /** A parse error repeats the query, and points into it. */
 const quotedErrorLength = 2_000;
+
+/** Characters of it that are looked at. */
+const longestQuotable = 65_536;
 
 /** There was no whole answer. */
 export function transportError(
@@ -206,8 +210,8 @@ function tellError(answered: Answered, body: string): { type: string; text: stri
 export function statedError(reading: ReadingName, type: string, text: string): CallError {
   return new CallError(
     type === "bad_data" ? "invalid" : "failed",
-    `Cannot ${readings[reading].purpose} as Prometheus refuses it: ${shortened(type, 60)}: ${
-      shortened(text, quotedErrorLength)
+    `Cannot ${readings[reading].purpose} as Prometheus refuses it: ${quotable(type, 60)}: ${
+      quotable(text, quotedErrorLength)
     }`,
   );
 }
@@ -241,7 +245,15 @@ function quoted(answered: Answered, body: string): string {
 
 /** Another's text: without the secrets that we sent, and no longer than is good. */
 function clean({ credentials }: Answered, text: string, most: number): string {
-  return shortened(withoutSecrets(text, credentials.secrets()), most);
+  return quotable(withoutSecrets(text, credentials.secrets()), most);
+}
+
+/**
+ * Another's text without what has the shape of a secret: a remote read that fails names the URL with its password. What
+ * is shortened is masked before, or half of a secret would be none.
+ */
+function quotable(text: string, most: number): string {
+  return shortened(maskSecrets(text.slice(0, longestQuotable)), most);
 }
 
 function shortened(text: string, most: number): string {

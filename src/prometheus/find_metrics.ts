@@ -197,16 +197,23 @@ function metricOf({ name, reason }: RankedName, found: Found, shown: number): Me
 
 function render(answer: Output, { service }: Found): string {
   const { metrics, total, of } = answer;
+  const notes = answer.notes.map((note) => `note: ${visible(note)}`);
   const where = service === undefined ? "" : ` of ${labelText(service)}`;
   if (of === 0) {
-    if (service === undefined) return "This Prometheus has no metrics with samples in the last hour.";
+    if (service === undefined) {
+      return ["This Prometheus has no metrics with samples in the last hour.", ...notes].join("\n");
+    }
     const near = answer.services?.join(", ");
-    return `No series has ${labelText(service)} as its job, service or app.${
-      near === undefined ? "" : ` Services there are: ${near}.`
-    }`;
+    const services = near === undefined ? "" : ` Services there are: ${near}.`;
+    return [`No series has ${labelText(service)} as its job, service or app.${services}`, ...notes].join(
+      "\n",
+    );
   }
   if (total === 0) {
-    return `None of ${count(of)} metrics${where} has a name like that. Try one word of it, or * for all.`;
+    return [
+      `None of ${count(of)} metrics${where} has a name like that. Try one word of it, or * for all.`,
+      ...notes,
+    ].join("\n");
   }
   const similar = metrics[0]?.match === "similar" ? ", by similarity: none has that name" : "";
   const least = answer.more ? "at least " : "";
@@ -234,7 +241,7 @@ function render(answer: Output, { service }: Found): string {
       } shown. Give more of the name, a service, or limit.]`,
     );
   }
-  return [...lines, ...answer.notes.map((note) => `note: ${visible(note)}`)].join("\n");
+  return [...lines, ...notes].join("\n");
 }
 
 /** Without what was asked to be cut, which the answer says itself. */

@@ -5,6 +5,7 @@ import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { Asking } from "./asking.ts";
 import { knownMetrics, requestCounters } from "./instrumentation.ts";
+import { oneLine } from "./one_line.ts";
 import { escapeRegex, type Matcher, selector } from "./promql.ts";
 import { serviceLabels } from "./service_labels.ts";
 import { durationSeconds } from "./time.ts";
@@ -178,12 +179,13 @@ function matches(labels: Readonly<Record<string, string>>, matchers: readonly Ma
   );
 }
 
-async function notFound({ api, time, signal }: Asking, name: string): Promise<CallError> {
+async function notFound({ api, time, signal, heard }: Asking, name: string): Promise<CallError> {
   const range = { start: time - 3600, end: time };
   const answers = await Promise.all(namingLabels.map(async (label) => {
     const { values } = await api.labelValues(label, [], range, { signal, limit: namesAskedFor });
     return values.filter((value) => value !== "").map((value) => [value, label] as const);
   }));
+  const { warnings } = heard();
   const labelOf = new Map(answers.flat().reverse());
   const shown = JSON.stringify(visible(name.length > 100 ? `${name.slice(0, 100)}…` : name));
   const like = nearest(name, labelOf.keys(), 5);
@@ -195,9 +197,14 @@ async function notFound({ api, time, signal }: Asking, name: string): Promise<Ca
     : jobs.length > 0
     ? `there are ${plural(jobs.length, "job")}: ${list(jobs.slice(0, 10))}${jobs.length > 10 ? " …" : ""}`
     : "no series has a job, service or app label now; list_targets says what is scraped";
-  return new CallError(
-    "not_found",
-    `Cannot find a service named ${shown}: no job, service, app or similar label has that value`,
-    { hint },
+  const missing =
+    `Cannot find a service named ${shown}: no job, service, app or similar label has that value`;
+  // An answer that is not whole does not show that there is none.
+  return warnings.length === 0 ? new CallError("not_found", missing, { hint }) : new CallError(
+    "unavailable",
+    `${missing} in what came, and not all may have come: Prometheus warns: ${
+      oneLine(warnings.join("; "), 300)
+    }`,
+    { hint: `try again later; ${hint}` },
   );
 }
