@@ -1,4 +1,5 @@
 /** `--check`: which clusters can be reached, as whom, what that identity may read, and whether it may do more. */
+import { checkHint } from "../common/check_hint.ts";
 import { CallError } from "../common/errors.ts";
 import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters } from "./api.ts";
@@ -97,6 +98,7 @@ async function checkCluster(cluster: Cluster, say: Say): Promise<void> {
 function sayError(error: unknown, say: Say): false {
   if (!(error instanceof CallError)) throw error;
   say(`${error.message}.`);
-  if (error.hint !== undefined) say(`${error.hint.charAt(0).toUpperCase()}${error.hint.slice(1)}.`);
+  const hint = checkHint(error);
+  if (hint !== undefined) say(hint);
   return false;
 }

@@ -1,4 +1,5 @@
 /** What postgres-mcp is made of: its variables, its tools and its check. */
+import { checkHint } from "../common/check_hint.ts";
 import type { Environment } from "../common/env.ts";
 import { CallError } from "../common/errors.ts";
 import type { Logger } from "../common/log.ts";
@@ -13,7 +14,7 @@ import { loadParser } from "./guard.ts";
 import { listTables } from "./list_tables.ts";
 import { queryDatabase } from "./query_database.ts";
 import { postgresResources } from "./resources.ts";
-import { missingGrantsSql, readerRoleSql, readRole, roleNotice } from "./role.ts";
+import { hiddenSequencesLine, missingGrantsSql, readerRoleSql, readRole, roleNotice } from "./role.ts";
 import { readDatabaseSettings } from "./settings.ts";
 import { topQueries } from "./top_queries.ts";
 
@@ -128,8 +129,11 @@ export async function openPostgres(environment: Environment, log: Logger): Promi
           for (const line of missing.split("\n")) say(line);
           say("");
         }
+        const hidden = hiddenSequencesLine(report);
+        if (hidden !== undefined) say(visible(hidden));
         if (report.excess.length === 0) {
-          say(`The role can read and nothing else.${missing === undefined ? " All is well." : ""}`);
+          const all = missing === undefined && hidden === undefined;
+          say(`The role can read and nothing else.${all ? " All is well." : ""}`);
           return true;
         }
         say("The role can do more than read:");
@@ -141,7 +145,8 @@ export async function openPostgres(environment: Environment, log: Logger): Promi
       } catch (error) {
         if (!(error instanceof CallError)) throw error;
         say(`Not connected to ${address}: ${error.message}.`);
-        if (error.hint !== undefined) say(`${error.hint.charAt(0).toUpperCase()}${error.hint.slice(1)}.`);
+        const hint = checkHint(error);
+        if (hint !== undefined) say(hint);
         return false;
       }
     },

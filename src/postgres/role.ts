@@ -21,6 +21,8 @@ export interface RoleReport {
   readonly schemas: readonly { readonly name: string; readonly owners: readonly string[] }[];
   /** The first of those that it may not read, by schema and name as SQL writes them. */
   readonly unreadable: readonly { readonly schema: string; readonly name: string }[];
+  /** Sequences whose value it may not see, and their schemas as SQL writes them. */
+  readonly hiddenSequences: { readonly count: number; readonly schemas: readonly string[] };
 }
 
 const sessionSql = `
@@ -59,6 +61,14 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname <> 'information_schem
   and not (has_table_privilege(c.oid, 'SELECT') and has_schema_privilege(n.oid, 'USAGE'))
 order by n.nspname, c.relname limit 1000`;
 
+// The planner may ask about what is no sequence first, which is an error: CASE keeps the order.
+const hiddenSequencesSql = `
+select quote_ident(n.nspname) as schema, count(*) as sequences
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+  and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'SELECT, USAGE') else false end
+group by n.nspname order by n.nspname limit 1000`;
+
 /** Asks the catalogue; needs no right beyond connecting. */
 export async function readRole(transaction: Transaction): Promise<RoleReport> {
   await useCatalogueAlone(transaction);
@@ -67,6 +77,7 @@ export async function readRole(transaction: Transaction): Promise<RoleReport> {
   const memberships = (await transaction.query(membershipsSql)).map((row) => row.rolname ?? "");
   const schemas = await transaction.query(schemasSql);
   const unreadable = await transaction.query(unreadableSql);
+  const hidden = await transaction.query(hiddenSequencesSql);
   const creatable = schemas.filter((row) => row.can_create === "t").length;
   const owned = Number(relations.owned ?? 0);
   const writable = Number(relations.writable ?? 0);
@@ -97,6 +108,10 @@ export async function readRole(transaction: Transaction): Promise<RoleReport> {
     excess,
     schemas: schemas.map((row) => ({ name: row.schema ?? "", owners: readNames(row.owners) })),
     unreadable: unreadable.map((row) => ({ schema: row.schema ?? "", name: row.name ?? "" })),
+    hiddenSequences: {
+      count: hidden.reduce((sum, row) => sum + Number(row.sequences ?? 0), 0),
+      schemas: hidden.map((row) => row.schema ?? ""),
+    },
   };
 }
 
@@ -120,8 +135,11 @@ export function readerRoleSql(report: RoleReport): string {
     `GRANT CONNECT ON DATABASE ${database} TO mcp_reader;`,
     ...schemas.flatMap(({ name, owners }) => [
       ...readGrants(name, "mcp_reader"),
-      ...owners.map((owner) =>
-        `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${name} GRANT SELECT ON TABLES TO mcp_reader;`
+      sequencesGrant(name, "mcp_reader"),
+      ...owners.flatMap((owner) =>
+        ["TABLES", "SEQUENCES"].map((kind) =>
+          `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${name} GRANT SELECT ON ${kind} TO mcp_reader;`
+        )
       ),
     ]),
     "GRANT pg_monitor TO mcp_reader; -- optional: statistics of the whole server",
@@ -133,6 +151,19 @@ export function missingGrantsSql(report: RoleReport): string | undefined {
   const schemas = new Set(report.unreadable.map(({ schema }) => schema));
   if (schemas.size === 0) return undefined;
   return [...schemas].flatMap((schema) => readGrants(schema, quoteIdentifier(report.role))).join("\n");
+}
+
+/** One line about sequences that can't be seen; undefined when all can. */
+export function hiddenSequencesLine({ role, hiddenSequences }: RoleReport): string | undefined {
+  const { count, schemas } = hiddenSequences;
+  if (count === 0) return undefined;
+  const grants = schemas.map((schema) => sequencesGrant(schema, quoteIdentifier(role)));
+  return `It can't see ${plural(count, "sequence")}, so that database_health can't say how full they are. ` +
+    `To let it: ${grants.join(" ")}`;
+}
+
+function sequencesGrant(schema: string, role: string): string {
+  return `GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${schema} TO ${role};`;
 }
 
 function readGrants(schema: string, role: string): readonly string[] {

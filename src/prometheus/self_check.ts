@@ -1,4 +1,5 @@
 /** `--check`: what is at PROMETHEUS_URL, and as whom it is asked. */
+import { checkHint } from "../common/check_hint.ts";
 import { CallError } from "../common/errors.ts";
 import { count, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
@@ -68,7 +69,8 @@ export async function checkPrometheus(
     }
     if (!(error instanceof CallError)) throw error;
     say(`Not connected: ${error.message}.`);
-    if (error.hint !== undefined) say(`${error.hint.charAt(0).toUpperCase()}${error.hint.slice(1)}.`);
+    const hint = checkHint(error);
+    if (hint !== undefined) say(hint);
     return false;
   }
 }

@@ -45,8 +45,23 @@ Deno.test({
       assert.match(stdout, /GRANT SELECT/);
       await database.execute(`grant select on users to ${variables.DB_USER}`);
     });
+    await t.step("a role that may not see a sequence", async () => {
+      await database.execute("create sequence invoices");
+      const { code, stdout } = await check(variables);
+      assert.equal(code, 0);
+      assert.match(
+        stdout,
+        /can't see 1 sequence, .* GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO "program_1_reader";/,
+      );
+      assert.doesNotMatch(stdout, /All is well/);
+      await database.execute("drop sequence invoices");
+    });
     const failing: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
-      ["a wrong password", { DB_PASSWORD: "wrong" }, /password of user .* is wrong[^]*DB_PASSWORD/],
+      [
+        "a wrong password",
+        { DB_PASSWORD: "wrong" },
+        /password of user .* is wrong, or .*\n *Correct DB_USER and DB_PASSWORD/,
+      ],
       ["an unknown database", { DB_NAME: "nothing" }, /no such database[^]*DB_NAME/],
       [
         "an unknown role",
@@ -77,12 +92,13 @@ Deno.test({
   async fn() {
     await using server = await startPostgres();
     await using database = await createProgramDatabase(server);
+    await database.execute("create sequence invoices");
     const { stdout } = await runProgramToEnd({
       args: ["--check"],
       plain: true,
       variables: database.superuserVariables,
     });
-    const sql = stdout.slice(stdout.indexOf("CREATE ROLE"));
+    const sql = stdout.slice(stdout.indexOf("CREATE ROLE"), stdout.indexOf("A client starts"));
     for (const statement of sql.split(/;.*\n/).filter((text) => text.trim() !== "")) {
       await database.execute(statement);
     }
