@@ -56,7 +56,21 @@ export async function buildProgram(build: Build): Promise<void> {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const megabytes = ((await Deno.stat(output)).size / 1e6).toFixed(1);
   say(`${output}  ${megabytes} MB  ${seconds} s`);
-  for (const flag of ["--no-prompt", ...build.flags]) say(`  ${flag.replaceAll(",", ", ")}`);
+  for (const flag of ["--no-prompt", ...build.flags]) flagLines(flag).forEach(say);
+}
+
+/** A flag as lines of at most 100 characters, indented, the further ones more. */
+export function flagLines(flag: string): readonly string[] {
+  const lines: string[] = [];
+  let line = " ";
+  for (const value of flag.replaceAll(",", ", ").split(" ")) {
+    if (line.trim() !== "" && line.length + 1 + value.length > 100) {
+      lines.push(line);
+      line = "   ";
+    }
+    line += ` ${value}`;
+  }
+  return [...lines, line];
 }
 
 /** Makes one JavaScript file of a program, beside a deno.json that knows the packages kept whole. */

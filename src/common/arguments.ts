@@ -1,6 +1,7 @@
 /** The command line that all programs share. */
 import { parseArgs } from "@std/cli";
 import { StartError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
 import { type ListenAddress, parseListenAddress } from "./listen_address.ts";
 
 /** Which clients `--print-config` knows. */
@@ -16,6 +17,21 @@ export type Command =
   | { readonly name: "new-token"; readonly client: string }
   | { readonly name: "print-config"; readonly form: ConfigurationForm };
 
+/** The options, and what each that has a value needs. */
+const options = {
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean", short: "V" },
+  check: { type: "boolean" },
+  demo: { type: "boolean" },
+  http: { type: "string" },
+  "new-token": { type: "string" },
+  "print-config": { type: "string" },
+} as const;
+const needs: Readonly<Record<string, string>> = {
+  "--new-token": "the name of a client",
+  "--print-config": configurationForms.join(" or "),
+};
+
 /** What the name of a token may be, as the token file has it. */
 const tokenName = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -27,15 +43,7 @@ export function parseCommand(args: readonly string[]): Command {
       args: withDefaultAddress(args),
       strict: true,
       allowPositionals: false,
-      options: {
-        help: { type: "boolean", short: "h" },
-        version: { type: "boolean", short: "V" },
-        check: { type: "boolean" },
-        demo: { type: "boolean" },
-        http: { type: "string" },
-        "new-token": { type: "string" },
-        "print-config": { type: "string" },
-      },
+      options,
     }));
   } catch (error) {
     // An argument that is none of ours may be a connection URL with its password: it is never repeated.
@@ -44,7 +52,7 @@ export function parseCommand(args: readonly string[]): Command {
     throw new StartError(
       option === undefined
         ? "Unexpected argument: what to connect to is named in the environment; --help lists all"
-        : `The option ${option} can't be used so: --help lists the arguments`,
+        : misuse(option),
     );
   }
   if (values.help === true) return { name: "help" };
@@ -69,6 +77,17 @@ export function parseCommand(args: readonly string[]): Command {
   }
   const http = values.http === undefined ? undefined : parseListenAddress(values.http);
   return { name: values.check === true ? "check" : "serve", http };
+}
+
+/** What is wrong with an option that can't be used as it was: it is unknown, or has a value too much or too little. */
+function misuse(option: string): string {
+  const names = Object.keys(options).map((name) => `--${name}`);
+  if (needs[option] !== undefined) return `${option} needs ${needs[option]}`;
+  if (names.includes(option)) return `${option} takes no value`;
+  const [near] = option.startsWith("--") ? nearest(option, names, 1) : [];
+  return `unknown option ${option}: ${
+    near === undefined ? "--help lists the arguments" : `did you mean ${near}?`
+  }`;
 }
 
 /** `parseArgs` knows no option whose value may be left out: a bare `--http` gets an empty one. */

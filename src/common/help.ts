@@ -3,6 +3,9 @@ import { httpVariables } from "./http/settings.ts";
 import { commonVariables, type Program, type Variable } from "./program.ts";
 import { version } from "./version.ts";
 
+/** Characters of a name. */
+const column = 34;
+
 /** The arguments and the variables of one program. */
 export function helpText(program: Program): string {
   return `${program.name} ${version}
@@ -29,6 +32,8 @@ function list(variables: readonly Variable[]): string {
   return variables.map((variable) => {
     const name = variable.secret === true ? `${variable.name}, or ${variable.name}_FILE` : variable.name;
     const shown = variable.default === "" ? "" : ` [${variable.default}]`;
-    return `  ${name.padEnd(34)} ${variable.purpose}${shown}`;
+    // A name that is wider than its column has the line to itself, as above.
+    const wide = name.length > column ? `${name}\n  ${" ".repeat(column)}` : name.padEnd(column);
+    return `  ${wide} ${variable.purpose}${shown}`;
   }).join("\n");
 }

@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
+import { parseCommand } from "../../src/common/arguments.ts";
 import { runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 
@@ -33,6 +34,21 @@ Deno.test({
     });
   },
 });
+
+const misused: readonly (readonly [readonly string[], string])[] = [
+  [["--chekc"], "unknown option --chekc: did you mean --check?"],
+  [["--bogus"], "unknown option --bogus: --help lists the arguments"],
+  [["-x"], "unknown option -x: --help lists the arguments"],
+  [["--print-config"], "--print-config needs claude-code or mcp-json"],
+  [["--print-config", "--check"], "--print-config needs claude-code or mcp-json"],
+  [["--new-token"], "--new-token needs the name of a client"],
+  [["--check=yes"], "--check takes no value"],
+];
+for (const [args, says] of misused) {
+  Deno.test(`an option that can't be used so says what is wrong: ${args.join(" ")}`, () => {
+    assert.throws(() => parseCommand(args), { name: "StartError", message: says });
+  });
+}
 
 const unknown = [
   ["--bogus"],

@@ -2,7 +2,7 @@ import assert from "@std/assert";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import manifest from "../../deno.json" with { type: "json" };
-import { explainCompile } from "../../scripts/build.ts";
+import { explainCompile, flagLines } from "../../scripts/build.ts";
 import { permitted } from "../support/permitted.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
@@ -47,6 +47,17 @@ for (const { args, says } of nonsense) {
     assert.equal(stderr.trimEnd().split("\n").length, 1);
   });
 }
+
+Deno.test("the flags that are built in are told in lines that can be read, and whole", () => {
+  const names = Array.from({ length: 40 }, (_, at) => `A_VARIABLE_OF_OURS_${at}`);
+  const lines = flagLines(`--allow-env=${names.join(",")}`);
+  assert.ok(lines.length > 1 && lines.every((line) => line.length <= 100 && /^ {2}\S| {4}\S/.test(line)));
+  assert.equal(
+    lines.map((line) => line.trim()).join("").replaceAll(" ", ""),
+    `--allow-env=${names.join(",")}`,
+  );
+  assert.deepEqual(flagLines("--allow-net"), ["  --allow-net"]);
+});
 
 const unreachable = [
   `    0: Setting up base binary.
