@@ -2,6 +2,7 @@
 import type { Environment } from "../common/env.ts";
 import { CallError, StartError } from "../common/errors.ts";
 import type { Database } from "../postgres/database.ts";
+import { ServerError } from "../postgres/database_errors.ts";
 import { authorize, inspect } from "../postgres/guard.ts";
 
 /** The table that records what services do, and its two columns. */
@@ -10,6 +11,8 @@ export interface EventsTable {
   readonly table: string;
   readonly service: string;
   readonly timestamp: string;
+  /** Whether DB_EVENTS named it; otherwise it is the default, which nobody promised. */
+  readonly isNamed: boolean;
 }
 
 /** Rows of one service in two windows of the same length, one after the other. */
@@ -31,7 +34,8 @@ export interface NoActivity {
 
 /** Reads `DB_EVENTS`, `[schema.]table(service column, time column)`. Throws {@linkcode StartError}. */
 export function readEventsTable(environment: Environment): EventsTable {
-  const text = environment.text("DB_EVENTS") ?? "events(service, timestamp)";
+  const named = environment.text("DB_EVENTS");
+  const text = named ?? "events(service, timestamp)";
   const name = String.raw`"(?:[^"]|"")+"|[A-Za-z_][\w$]*`;
   const match = new RegExp(
     String.raw`^\s*(?:(${name})\.)?(${name})\s*\(\s*(${name})\s*,\s*(${name})\s*\)\s*$`,
@@ -47,6 +51,7 @@ export function readEventsTable(environment: Environment): EventsTable {
     table: unquoted(table),
     service: unquoted(service),
     timestamp: unquoted(timestamp),
+    isNamed: named !== undefined,
   };
 }
 
@@ -62,11 +67,12 @@ function quoted(name: string): string {
 /** Counts a service's rows within the last `seconds`, and within those before. */
 export async function readActivity(
   database: Database,
-  { schema, table, service: serviceColumn, timestamp }: EventsTable,
+  events: EventsTable,
   service: string,
   seconds: number,
   signal: AbortSignal,
 ): Promise<Activity | NoActivity> {
+  const { schema, table, service: serviceColumn, timestamp } = events;
   const relation = [...(schema === undefined ? [] : [schema]), table].map(quoted).join(".");
   const shown = [...(schema === undefined ? [] : [schema]), table].join(".");
   const at = quoted(timestamp);
@@ -96,7 +102,38 @@ export async function readActivity(
   } catch (error) {
     // The server is there and the question can't be asked: that says nothing about the service.
     const kinds: readonly string[] = ["invalid", "not_found", "refused", "failed"];
-    if (error instanceof CallError && kinds.includes(error.kind)) return { table: shown, why: error.message };
-    throw error;
+    if (!(error instanceof CallError && kinds.includes(error.kind))) throw error;
+    const asked = `${shown}(${serviceColumn}, ${timestamp})`;
+    return { table: shown, why: whyNot(error, { events, asked, relation, role: database.user }) };
+  }
+}
+
+/** Why the table can't be asked, in words of what an operator can change: the statement is ours, and nobody's to read. */
+function whyNot(
+  error: CallError,
+  { events, asked, relation, role }: {
+    readonly events: EventsTable;
+    readonly asked: string;
+    readonly relation: string;
+    readonly role: string;
+  },
+): string {
+  const { cause } = error;
+  if (!(cause instanceof ServerError)) return `${error.message}; it is the table that DB_EVENTS names`;
+  const names = events.isNamed ? "which DB_EVENTS names" : "and DB_EVENTS names no other";
+  switch (cause.sqlState) {
+    case "42P01":
+    case "3F000":
+      return `there is no table ${asked}, ${names}`;
+    case "42703":
+      return `there is no table with the columns ${asked}, ${names}`;
+    case "42501": {
+      const right = / schema /.test(cause.message) && events.schema !== undefined
+        ? `USAGE ON SCHEMA ${quoted(events.schema)}`
+        : `SELECT ON ${relation}`;
+      return `the role may not read ${asked}: GRANT ${right} TO ${quoted(role)};`;
+    }
+    default:
+      return `${asked}, ${names}, can't be asked: ${cause.message} (SQLSTATE ${cause.sqlState})`;
   }
 }

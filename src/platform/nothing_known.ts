@@ -32,11 +32,26 @@ export function refuseNothing(evidence: Evidence, tools: ReadonlySet<string>): v
       hint: unseen.find(({ hint }) => hint !== undefined)?.hint ?? "try again later",
     });
   }
+  if (activityAlone(evidence, asked)) {
+    const why = noActivity(evidence);
+    const next = tools.has("database_health") ? "for the database itself, call database_health; " : "";
+    throw new CallError(
+      "unavailable",
+      `Cannot tell anything of ${service} as nothing could be asked about it: no cluster and no Prometheus is configured, and ${why}`,
+      { hint: `${next}an operator can configure the others, or name a table in DB_EVENTS` },
+    );
+  }
   const [near] = asked.flatMap(([, part]) => part.state === "not_found" ? part.near ?? [] : []);
   const [listing] = listings.filter(([tool]) => tools.has(tool));
   throw new CallError("not_found", `Cannot find a service named ${service}: ${reasons.join("; ")}`, {
     hint: near ?? (listing && `to list ${listing[1]}, call ${listing[0]}`),
   });
+}
+
+/** Whether all there is to ask is a table of events, and not even that can be asked. */
+function activityAlone({ activity }: Evidence, asked: readonly (readonly [string, unknown])[]): boolean {
+  const value = seen(activity);
+  return asked.length === 1 && value !== undefined && "why" in value;
 }
 
 /** Rows that the database has of it. */

@@ -8,12 +8,17 @@ import { readKubernetesSettings } from "../kubernetes/settings.ts";
 import { openPostgres, postgresVariables } from "../postgres/program.ts";
 import { openPrometheus, prometheusVariables } from "../prometheus/program.ts";
 import { readEventsTable } from "./activity.ts";
+import { checkActivity } from "./check_activity.ts";
 import type { Sources } from "./gather.ts";
 import { platformInstructions } from "./instructions.ts";
 import { platformPrompts } from "./prompts.ts";
 import { rankServicesByErrorRate } from "./rank_services_by_error_rate.ts";
 import { joinResources } from "./resources.ts";
 import { serviceHealthReport } from "./service_health_report.ts";
+
+/** Told at the start and by the check where no variable, kubeconfig or service account is found. */
+const nothingConfigured = "nothing is configured: trying all three where they usually are; " +
+  "set DB_HOST or DATABASE_URL, PROMETHEUS_URL, KUBECONFIG";
 
 const eventsVariable: Variable = {
   name: "DB_EVENTS",
@@ -37,6 +42,7 @@ interface Groups {
   readonly postgres: string | undefined;
   readonly prometheus: string | undefined;
   readonly kubernetes: string | undefined;
+  readonly isGuess: boolean;
 }
 
 /** Which groups are there: those that something is configured of; with nothing configured, all three. */
@@ -55,9 +61,9 @@ function groupsOf(environment: Environment): Groups {
     prometheus: because(prometheusVariables),
     kubernetes: because(kubernetesVariables) ?? found,
   };
-  if (Object.values(groups).some((why) => why !== undefined)) return groups;
+  if (Object.values(groups).some((why) => why !== undefined)) return { ...groups, isGuess: false };
   const all = "as nothing is configured, so that all three are";
-  return { postgres: all, prometheus: all, kubernetes: all };
+  return { postgres: all, prometheus: all, kubernetes: all, isGuess: true };
 }
 
 /** One group of tools, its backend where it is there. */
@@ -72,9 +78,11 @@ interface Group {
 /** Reads the settings and makes the tools; connects to nothing. */
 export async function openPlatform(environment: Environment, log: Logger): Promise<Backend> {
   const groups = groupsOf(environment);
+  if (groups.isGuess) log.warn(nothingConfigured);
   const postgres = groups.postgres === undefined ? undefined : await openPostgres(environment, log);
   const prometheus = groups.prometheus === undefined ? undefined : await openPrometheus(environment);
   const kubernetes = groups.kubernetes === undefined ? undefined : await openKubernetes(environment);
+  const events = readEventsTable(environment);
   const known: readonly Group[] = [
     { title: "PostgreSQL", scheme: "postgres", why: groups.postgres, backend: postgres },
     { title: "Prometheus", scheme: "prometheus", why: groups.prometheus, backend: prometheus },
@@ -87,7 +95,7 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
   const sources: Sources = {
     clusters: kubernetes?.clusters,
     prometheus: prometheus?.api,
-    database: postgres && { database: postgres.database, events: readEventsTable(environment) },
+    database: postgres && { database: postgres.database, events },
     log,
   };
   const single = backends.flatMap(({ tools }) => tools);
@@ -115,9 +123,15 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
     gauges: (): readonly BackendGauge[] => backends.flatMap(({ gauges }) => gauges?.() ?? []),
     async check(say) {
       let well = true;
+      if (groups.isGuess) say(`N${nothingConfigured.slice(1)}.`);
       for (const { title, backend } of present) {
         say(`${title}:`);
-        well = await backend.check((line) => say(line === "" ? "" : `  ${line}`)) && well;
+        const sayBelow = (line: string) => say(line === "" ? "" : `  ${line}`);
+        let isWell = await backend.check(sayBelow);
+        if (isWell && backend === postgres) {
+          isWell = await checkActivity(postgres.database, events, sayBelow);
+        }
+        well = isWell && well;
       }
       return well;
     },

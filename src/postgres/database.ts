@@ -86,6 +86,11 @@ export class Database implements AsyncDisposable {
     }
   }
 
+  /** The role that the connections log in as. */
+  get user(): string {
+    return this.#settings.user;
+  }
+
   /** What the pool's connections are doing. */
   get connections(): Pool["use"] {
     return this.#pool.use;

@@ -56,6 +56,9 @@ Deno.test({
         assert.deepEqual(present, expected);
         assert.ok(names.includes("service_health_report"));
         assert.equal(names.includes("rank_services_by_error_rate"), expected.includes("prometheus"));
+        const isTold = () => client.stderr.includes("nothing is configured: trying all three");
+        if (expected.length === 3) await eventually("the log says that it is a guess", isTold);
+        else assert.ok(!isTold());
         await Deno.remove(home);
       });
     }

@@ -156,6 +156,37 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "service_health_report: a table of events that can't be asked is told of without the statement, with what to do",
+  ignore: !postgresAvailable,
+  async fn() {
+    await using test = await createDatabase(
+      `create table log (who text); create table mine (service text, "timestamp" timestamptz);
+       create table texts (service text, "timestamp" text)`,
+    );
+    const cannot = 'unavailable: Cannot tell anything of "api" as nothing could be asked about it: ' +
+      "no cluster and no Prometheus is configured, and ";
+    const next = " | for the database itself, call database_health; " +
+      "an operator can configure the others, or name a table in DB_EVENTS";
+    const none = "there is no table events(service, timestamp), and DB_EVENTS names no other";
+    assert.equal(await refusal(report(withEvents(test))), cannot + none + next);
+    const cases: readonly (readonly [string, RegExp])[] = [
+      ["audit.events(who, at)", /there is no table audit\.events\(who, at\), which DB_EVENTS names \|/],
+      ["log(who, at)", /there is no table with the columns log\(who, at\), which DB_EVENTS names \|/],
+      [
+        "texts(service, timestamp)",
+        /which DB_EVENTS names, can't be asked: .*operator.* \(SQLSTATE 42883\) \|/,
+      ],
+    ];
+    for (const [table, says] of cases) {
+      const told = await refusal(report(withEvents(test, table)));
+      assert.match(told, says);
+      assert.doesNotMatch(told, /FILTER|FROM/);
+    }
+  },
+});
+
 Deno.test("service_health_report: where all that was asked is silent, nothing is called not found", async () => {
   await using down = new FakePrometheus({ play: faults.unavailable });
   using prometheus = apiOf(down.url);

@@ -48,6 +48,25 @@ Deno.test({
       assert.equal(code, 0, stdout);
       assertPath(stdout);
     });
+    await t.step("the default table of activity is not there: told, and no fault", async () => {
+      const { code, stdout } = await check("platform", variables);
+      assert.equal(code, 0, stdout);
+      assert.match(
+        stdout,
+        /can't be read: there is no table events\(service, timestamp\), and DB_EVENTS names/,
+      );
+    });
+    await t.step("one that DB_EVENTS names and nobody may read: 1, with the GRANT", async () => {
+      await database.execute("create table log (who text, at timestamptz)");
+      const given = { ...variables, DB_EVENTS: "log(who, at)" };
+      const { code, stdout } = await check("platform", given);
+      assert.equal(code, 1, stdout);
+      assert.ok(stdout.includes(`GRANT SELECT ON "log" TO "${variables.DB_USER}".`), stdout);
+      await database.execute(`grant select on log to ${variables.DB_USER}`);
+      const again = await check("platform", given);
+      assert.equal(again.code, 0, again.stdout);
+      assert.match(again.stdout, /activity of a service is read from log\./);
+    });
     await t.step("the first is down: 1, and the second is told of", async () => {
       const { code, stdout } = await check("platform", {
         ...variables,
