@@ -1,15 +1,15 @@
 /** Tool `describe_table`: what psql's `\d+` says of one relation, in the order a reader needs it. */
 import { z } from "zod";
 import { CallError } from "../common/errors.ts";
-import { nearest } from "../common/nearest.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { printAsSession, useCatalogueAlone } from "./catalogue_session.ts";
 import type { Cell, Database, Transaction } from "./database.ts";
+import { nearRelations } from "./near_relations.ts";
 import { readName, relationKind } from "./relation.ts";
 import { presentRelation, type RelationDescription, relationDescription } from "./relation_description.ts";
-import { columnsSql, constraintsSql, findSql, indexesSql, namesSql, relationSql } from "./relation_sql.ts";
+import { columnsSql, constraintsSql, findSql, indexesSql, relationSql } from "./relation_sql.ts";
 
 const input = z.strictObject({
   table_name: z.string().min(1).max(200).describe("todos, or sales.orders"),
@@ -58,12 +58,8 @@ async function find(
       });
     }
   }
-  const names = await transaction.query(namesSql);
   const wanted = args.schema === undefined ? args.table_name : `${args.schema}.${args.table_name}`;
-  const near = (system: string) =>
-    nearest(wanted, names.filter((row) => row.system === system).map((row) => row.full ?? ""));
-  const users = near("f");
-  const close = (users.length > 0 ? users : near("t")).map((name) => visible(name));
+  const close = await nearRelations(transaction, wanted);
   throw new CallError("not_found", `There is no table or view named ${JSON.stringify(visible(wanted))}`, {
     hint: close.length > 0 ? `Did you mean ${close.join(", ")}?` : "Call list_tables to see what there is",
   });

@@ -8,6 +8,7 @@ import { plural } from "../common/units.ts";
 import { utf8Length } from "../common/utf8.ts";
 import type { Database, Rows } from "./database.ts";
 import { authorize, inspect } from "./guard.ts";
+import { suggestingRelations } from "./near_relations.ts";
 import { bindable, parameters } from "./parameters.ts";
 
 /** What the tool needs to know of the settings. */
@@ -54,10 +55,15 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
       const values = bindable(args.parameters);
       const limits = { maxRows: args.max_rows, cellBytes: budget, answerBytes: 2 * budget };
       const foresight = { inspected, options, parameters: values, limits };
-      const rows = await database.read({ signal, foresight }, async (transaction) => {
-        const statement = await authorize(inspected, transaction, options);
-        return await transaction.fetch(statement, values, limits);
-      });
+      const rows = await suggestingRelations(
+        database,
+        signal,
+        () =>
+          database.read({ signal, foresight }, async (transaction) => {
+            const statement = await authorize(inspected, transaction, options);
+            return await transaction.fetch(statement, values, limits);
+          }),
+      );
       return { ...shortenBytea(rows), format: args.format, maxRows: args.max_rows };
     },
     present,

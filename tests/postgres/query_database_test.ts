@@ -36,6 +36,22 @@ Deno.test({
       assert.match(text, /^a \| a \| jsonb \| e\n.*\n1 \| x \| NULL {2}\| ''\n\n1 row$/);
     });
 
+    const misspelt: readonly (readonly [string, string | undefined])[] = [
+      ["select * from usres", "did you mean public.users?"],
+      ["select * from public.user_", "did you mean public.users?"],
+      ["select * from zzzzzzzzzz", "look for the table with list_tables"],
+      // The same SQLSTATE: the table is there, and FROM lacks it.
+      ["select users.id", "look for the table with list_tables"],
+    ];
+    for (const [sql, hint] of misspelt) {
+      await context.step(`names what is near a table that is not there: ${sql}`, async () => {
+        const error = await query(sql).then(() => undefined, (error) => error);
+        assert.ok(error instanceof CallError);
+        assert.equal(error.kind, "not_found");
+        assert.equal(error.hint, hint);
+      });
+    }
+
     await context.step("has no rows, and says so", async () => {
       const { structured, text } = await query("select id from users where false");
       assert.deepEqual(structured.rows, []);
