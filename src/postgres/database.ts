@@ -10,7 +10,7 @@ import { ConnectionError } from "./database_errors.ts";
 import { type Lease, Pool } from "./pool.ts";
 import type { Session } from "./session.ts";
 import type { DatabaseSettings } from "./settings.ts";
-import { stillHolds } from "./guard.ts";
+import { OutdatedSession, stillHolds } from "./guard.ts";
 import { type Begun, foresee, type Foresight } from "./foresight.ts";
 import { checkText, ReadTransaction, type Transaction } from "./transaction.ts";
 import { type Beginning, beginReading, leaveClean } from "./transaction_bounds.ts";
@@ -72,7 +72,7 @@ export class Database implements AsyncDisposable {
     const onAbort = () => cancelled.reject(cancellation(signal));
     if (signal.aborted) throw cancellation(signal);
     signal.addEventListener("abort", onAbort);
-    const running = this.#run(signal, options, work);
+    const running = this.#runInSession(signal, options, work);
     const settled = running.then(() => {}, () => {});
     this.#running.add(settled);
     settled.finally(() => this.#running.delete(settled));
@@ -115,6 +115,21 @@ export class Database implements AsyncDisposable {
     return this.close();
   }
 
+  /** In another session where the guard wants one: nothing of the caller's has run in the first, which is closed. */
+  async #runInSession<T>(
+    signal: AbortSignal,
+    options: Omit<ReadOptions, "signal">,
+    work: (transaction: Transaction) => Promise<T>,
+  ): Promise<T> {
+    for (;;) {
+      try {
+        return await this.#run(signal, options, work);
+      } catch (error) {
+        if (!(error instanceof OutdatedSession)) throw error;
+      }
+    }
+  }
+
   async #run<T>(
     signal: AbortSignal,
     { timeoutMs = this.#settings.statementTimeoutMs, foresight }: Omit<ReadOptions, "signal">,
@@ -141,6 +156,9 @@ export class Database implements AsyncDisposable {
     if (signal.aborted) onAbort();
     try {
       return await Promise.race([work(transaction), interrupted.promise]);
+    } catch (error) {
+      if (error instanceof OutdatedSession) certain = false;
+      throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);
       await interruption;

@@ -28,6 +28,12 @@ const issued = Symbol("issued by the guard");
 /** What {@linkcode inspect} gave: an object that only looks like it has passed nothing. */
 const passed = new WeakSet<Inspected>();
 
+/**
+ * The session has compiled a function that the statement calls, and something has changed since: it would go on with what
+ * the names in the body stood for then. Another session has to be asked.
+ */
+export class OutdatedSession extends Error {}
+
 /** A statement that passed both layers; only {@linkcode authorize} makes one. */
 export class GuardedStatement {
   readonly sql: string;
@@ -68,7 +74,7 @@ export function inspect(sql: string): Inspected {
   return inspected;
 }
 
-/** Layer 2: what the names stand for. Throws `CallError` `refused`. */
+/** Layer 2: what the names stand for. Throws `CallError` `refused`, and {@linkcode OutdatedSession}. */
 export async function authorize(
   inspected: Inspected,
   catalogue: Catalogue,
@@ -83,7 +89,10 @@ export async function authorize(
       path.schemas,
     );
     await review.run(inspected.references);
-    if (!review.probed) await keep(inspected, catalogue, options, review.reached);
+    await refuseOutdated(catalogue, review.bodies);
+    const kept = await keptOf(catalogue, review.reached);
+    if (kept !== undefined && !review.probed) catalogue.verdicts?.keep(key(inspected, options), kept);
+    for (const oid of review.bodies) catalogue.verdicts?.compiled.set(oid, kept);
   }
   return new GuardedStatement(issued, inspected.sql, inspected.kind);
 }
@@ -128,14 +137,28 @@ async function isKnown(inspected: Inspected, catalogue: Catalogue, options: Guar
   return true;
 }
 
-async function keep(
-  inspected: Inspected,
+/** Throws {@linkcode OutdatedSession} where a function was compiled when something that it stands on was another. */
+async function refuseOutdated(
   catalogue: Catalogue,
-  options: GuardOptions,
-  reached: Reached,
+  functions: ReadonlySet<string>,
 ): Promise<void> {
   const { state, verdicts } = catalogue;
-  if (state === undefined || verdicts === undefined) return;
+  if (verdicts === undefined || !verdicts.lasting) return;
+  const before = new Set(
+    [...functions].filter((oid) => verdicts.compiled.has(oid))
+      .map((oid) => verdicts.compiled.get(oid)),
+  );
+  for (const kept of before) {
+    const isSame = kept !== undefined && kept.session === state?.session &&
+      (kept.snapshot === state.snapshot || await digestOf(catalogue, kept.reached) === kept.digest);
+    if (!isSame) throw new OutdatedSession("Cannot ask in a session that has compiled a function before");
+  }
+}
+
+/** All that a verdict stands on; undefined where that can't be told, or is too much. */
+async function keptOf(catalogue: Catalogue, reached: Reached): Promise<Kept | undefined> {
+  const { state, verdicts } = catalogue;
+  if (state === undefined || verdicts === undefined) return undefined;
   const digest = await digestOf(catalogue, reached);
-  if (digest !== undefined) verdicts.keep(key(inspected, options), { ...state, reached, digest });
+  return digest === undefined ? undefined : { ...state, reached, digest };
 }

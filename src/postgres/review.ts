@@ -46,6 +46,8 @@ export class Review {
   readonly #pending: Text[] = [];
   readonly #seen = new Set<string>();
   readonly #reach = new Reach();
+  /** Functions whose bodies were read, by oid. */
+  readonly bodies = new Set<string>();
   /** Something was asked that no snapshot holds still: what other sessions run, settings. */
   probed = false;
 
@@ -195,6 +197,7 @@ export class Review {
       this.#expression(found.defaultValues, `defaults:${found.oid}`, `the arguments of the function ${name}`);
     }
     if (judge(found, this.#allowed, count) === "read") {
+      this.bodies.add(found.oid);
       // A standard body is stored by identity, and printed; a string is read anew.
       const own = found.language === "sql" && found.definition !== null
         ? PRINTED

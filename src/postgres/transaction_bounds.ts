@@ -132,6 +132,7 @@ export async function beginReading(
   const { pid, session: own, snapshot } = row;
   const path = readPath(row);
   session.recognise(pid);
+  session.verdicts.lasting = session.direct;
   // Of a standby's transactions in progress a snapshot says nothing; behind a pooler the next one is of another server.
   const comparable = session.direct && row["in_recovery"] === "f" &&
     plainVersion.test(session.parameters.get("server_version") ?? "");

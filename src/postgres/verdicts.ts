@@ -33,6 +33,14 @@ export class Verdicts {
   /** The last verdict that was used again was of the same snapshot: nobody writes, or hardly. */
   quiet = true;
 
+  /** Whether the next transaction is of the same process at the server. */
+  lasting = false;
+  /**
+   * Functions with a body, by oid, that the server may have compiled for this session, each with what it stood on then:
+   * it goes on with the types and functions that were found at first, whatever their names stand for by now.
+   */
+  readonly compiled = new Map<string, Kept | undefined>();
+
   /** What is known of a statement in the same session. */
   get(state: State, statement: string): Kept | undefined {
     const kept = this.#kept.get(statement);
