@@ -19,6 +19,9 @@ const column = z.object({
 
 const constraint = z.object({ name: z.string(), definition: z.string() });
 
+/** Characters of a type's name that a table pads its column for. */
+const padded = 32;
+
 /** What describe_table says of one relation. */
 export const relationDescription = z.object({
   schema: z.string(),
@@ -117,6 +120,7 @@ function render(kept: RelationDescription, whole: RelationDescription): string {
       kept.primary_key === null ? [] : [kept.primary_key.replace(/^PRIMARY KEY /, "")],
       1,
     ),
+    section("Labels", kept.columns.flatMap(labelsBelow), 0),
     section("Unique", kept.unique.map(named), whole.unique.length),
     section("Foreign keys", kept.foreign_keys.map(named), whole.foreign_keys.length),
     section(
@@ -146,9 +150,20 @@ function render(kept: RelationDescription, whole: RelationDescription): string {
   return [title, ...comment, "", columns, ...missing, ...sections.flat()].join("\n");
 }
 
-function typeText({ type, base_type, labels }: RelationDescription["columns"][number]): string {
+type Column = RelationDescription["columns"][number];
+
+/** An enum's labels stand behind its name where the table has room for them, and below it where not. */
+function typeText({ type, base_type, labels }: Column): string {
   if (base_type !== undefined) return `${type} (${base_type})`;
-  return labels === undefined ? type : `${type} (${labels.join(", ")})`;
+  if (labels === undefined) return type;
+  const whole = `${type} (${labels.join(", ")})`;
+  return whole.length <= padded ? whole : `${type} (see below)`;
+}
+
+function labelsBelow(column: Column): readonly string[] {
+  const { name, base_type, labels } = column;
+  const isBelow = base_type === undefined && labels !== undefined && typeText(column).endsWith("(see below)");
+  return isBelow ? [`${name}: ${labels.join(", ")}`] : [];
 }
 
 function named({ name, definition }: { readonly name: string; readonly definition: string }): string {

@@ -8,6 +8,8 @@ import { callTool } from "../support/tools.ts";
 const schema = `
   create schema audit;
   create type mood as enum ('sad', 'ok');
+  create type stage as enum ('ordered', 'packed', 'handed over', 'delivered');
+  create table parcels (state stage);
   create domain email as text check (value like '%@%');
   create table users (
     id bigint generated always as identity primary key,
@@ -126,6 +128,12 @@ Deno.test({
         assert.equal(`${found.schema}.${found.name}`, expected);
       });
     }
+
+    await context.step("an enum with much to tell has its labels below the table", async () => {
+      const long = await callTool(tool, { table_name: "parcels" });
+      assert.match(long.text, /^state +\| stage \(see below\) \| yes/m);
+      assert.match(long.text, /^Labels:\n {2}state: ordered, packed, handed over, delivered$/m);
+    });
 
     await context.step("names the others when the search path decides", async () => {
       const answer = await callTool(tool, { table_name: "users" });
