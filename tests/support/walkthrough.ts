@@ -51,6 +51,8 @@ export function lasting(page: string): ReadonlySet<string> {
       .replace(/user-service-[a-z0-9]+-[a-z0-9]{5}/g, "POD")
       .replace(/(order|payment)-service-[a-z0-9]+-[a-z0-9]{5}/g, "POD")
       .replace(/CrashLoopBackOff|\bError\b(?! \()|\bRunning\b/g, "STATE")
+      .replace(/rollout (degraded|progressing)/, "rollout STATE")
+      .replace(", while a rollout is going on", "")
       .replace(/,? ?(back-off [^,;]*restarting failed container|containers with unready status)/g, "")
       .replace(/[▁-█]+/g, "#")
       .replace(/[+-]?\d[\d.,:TZ-]*\s?(ms|min|s|m|h|d|kB|MB|bytes)?\b/g, "#")
