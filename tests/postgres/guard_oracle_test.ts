@@ -5,11 +5,13 @@ import { CallError } from "../../src/common/errors.ts";
 import { until } from "../support/own_server.ts";
 import { SEEN_INSIDE, SEEN_OUTSIDE, UNSEEN } from "./corpus/hostile.ts";
 import { Oracle } from "./corpus/oracle.ts";
-import { catalogueOf, connect, onServer, reading, server, step } from "./corpus/server.ts";
+import { catalogueOf, connect, onServer, reading, step } from "./corpus/server.ts";
+import { isKnownTo, isSeenOn } from "./corpus/since.ts";
 
 onServer("the session that runs a statement that acts tells of it", async (t, postgres) => {
   await using oracle = await Oracle.start(postgres);
   for (const text of SEEN_INSIDE) {
+    if (!isKnownTo(postgres.version, text)) continue;
     await step(t, text, async () => {
       await oracle.begin();
       const { seen } = await oracle.run(text);
@@ -22,6 +24,7 @@ onServer("the session that runs a statement that acts tells of it", async (t, po
 onServer("what a statement does to others is seen, too", async (t, postgres) => {
   await using oracle = await Oracle.start(postgres);
   for (const text of SEEN_OUTSIDE) {
+    if (!isKnownTo(postgres.version, text) || !isSeenOn(postgres.version, text)) continue;
     await step(t, text, async () => {
       await oracle.recover();
       const before = await oracle.look();
@@ -54,10 +57,11 @@ onServer("the fuzz's oracle sees nothing in what only reads", async (t, postgres
   });
 });
 
-onServer("what the oracle can't see is refused by the guard", async (t) => {
-  const sql = connect(await server(), "postgres");
+onServer("what the oracle can't see is refused by the guard", async (t, postgres) => {
+  const sql = connect(postgres, "postgres");
   try {
     for (const [text, why] of Object.entries(UNSEEN)) {
+      if (!isKnownTo(postgres.version, text)) continue;
       await t.step(`${text}: ${why}`, async () => {
         await assert.rejects(
           reading(

@@ -144,7 +144,8 @@ export async function state(server: TestPostgres): Promise<string> {
     const sums = relations.map(({ name }) =>
       `select '${name}' as name, count(*), md5(coalesce(string_agg(md5(x::text), '' order by md5(x::text)), '')) from (select * from ${name}) x`
     );
-    rows.push(await sql.unsafe(sums.join(" union all ")));
+    // Newer servers gather the parts in parallel, in whatever order they come.
+    rows.push(await sql.unsafe(`select * from (${sums.join(" union all ")}) s order by name`));
     rows.push(
       await sql`select name, setting from pg_settings where name not in ('application_name', 'transaction_read_only') order by 1`,
     );
