@@ -1,5 +1,5 @@
 /** What every program does around its tools: arguments, settings, start, serving, shutdown. */
-import { parseCommand } from "./arguments.ts";
+import type { Command } from "./arguments.ts";
 import { openAuditLog } from "./audit.ts";
 import { commandLine, printConfiguration } from "./client_configuration.ts";
 import { Environment } from "./env.ts";
@@ -139,8 +139,14 @@ export async function runProgram(
   Deno.exit(code);
 }
 
+/** Most starts have no argument, and reading some takes a module of Node's that a client would wait for. */
+async function commandOf(args: readonly string[]): Promise<Command> {
+  if (args.length === 0) return { name: "serve", http: undefined };
+  return (await import("./arguments.ts")).parseCommand(args);
+}
+
 async function run(program: Program, args: readonly string[], limits: HttpLimits): Promise<number> {
-  const command = parseCommand(args);
+  const command = await commandOf(args);
   if (command.name === "help") return print(helpText(program));
   if (command.name === "version") return print(`${program.name} ${version}`);
   if (command.name === "new-token") return await printNewToken(command.client);
