@@ -6,7 +6,7 @@
  */
 import { stringify } from "yaml";
 import { alignedSeconds } from "./openmetrics.ts";
-import { available, findProgram, freePort, listens, until } from "./real_program.ts";
+import { available, findProgram, freePort, until } from "./real_program.ts";
 import { sharedSeries } from "./shared_series.ts";
 
 export { until } from "./real_program.ts";
@@ -35,7 +35,7 @@ export interface TestPrometheusOptions {
   readonly args?: readonly string[];
   /**
    * Text of a `--web.config.file`: TLS (`tls_server_config`) or passwords (`basic_auth_users`, bcrypt). What it asks
-   * for, a test has to bring: the start waits only until it listens, and `ask` does not work.
+   * for, a test has to bring: the start waits only until its log says that it is ready, and `ask` does not work.
    */
   readonly webConfig?: string;
   /** Default `1s`. */
@@ -112,7 +112,7 @@ export async function startPrometheus(options: TestPrometheusOptions = {}): Prom
         "--web.enable-lifecycle",
         "--scrape.discovery-reload-interval=200ms",
         "--storage.tsdb.retention.time=2y",
-        "--log.level=warn",
+        `--log.level=${guarded ? "info" : "warn"}`,
         ...(prometheusMajor === 2 ? ["--enable-feature=native-histograms"] : []),
         ...(guarded ? [`--web.config.file=${folder}/web.yml`] : []),
         ...(options.args ?? []),
@@ -121,9 +121,17 @@ export async function startPrometheus(options: TestPrometheusOptions = {}): Prom
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const errors = new Response(child.stderr).text();
-    const ended = child.status.then(async () => new Error(`Prometheus ended: ${await errors}`));
-    const ready = guarded ? until("it listens", () => listens(port)) : untilReady(url);
+    let log = "";
+    const logged = child.stderr.pipeThrough(new TextDecoderStream())
+      .pipeTo(new WritableStream({ write: (text) => void (log += text) }));
+    const ended = child.status.then(async () => {
+      await logged;
+      return new Error(`Prometheus ended: ${log}`);
+    });
+    // It listens before it is ready, and answers 503 until then.
+    const ready = guarded
+      ? until("its log says that it is ready", () => log.includes("ready to receive web requests"))
+      : untilReady(url);
     const failed = await Promise.race([ready.then(() => undefined), ended]);
     if (failed !== undefined) throw failed;
     if (!guarded && options.settle !== false) await settle(ask, scrape, options.scrapeItself ?? [], rules);

@@ -22,10 +22,20 @@ export function available(part: string | undefined, sentence: string): boolean {
   return part !== undefined;
 }
 
-/** A port of the loopback interface that nobody listens on. */
+/**
+ * A port of the loopback interface that nobody listens on, from below those that the kernel gives to outgoing connections
+ * (32768 and up on Linux, ip(7)): one of these could be taken again before the program that is meant to listen has it.
+ */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  for (;;) {
+    const port = 15_000 + Math.floor(Math.random() * 17_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 /** Resolves when `condition` holds; throws after 30 s. */
