@@ -9,6 +9,7 @@ import type { StartResults } from "./benchmarks/start.ts";
 import type { TokenResults } from "./benchmarks/tokens.ts";
 import { project } from "./context.ts";
 import {
+  aimSection,
   callSection,
   manySection,
   promiseSection,
@@ -43,6 +44,12 @@ export async function writeReport(): Promise<void> {
     parts.push(await write(kept.result));
   };
   await section<readonly Attempt[]>("promises", promiseSection);
+  parts.push(aimSection({
+    start: (await read<StartResults>("start"))?.result,
+    call: (await read<Readonly<Record<string, readonly CallResult[]>>>("call"))?.result,
+    many: (await read<ManyResults>("many"))?.result,
+    tokens: (await read<TokenResults>("tokens"))?.result,
+  }));
   await section<StartResults>("start", startSection);
   await section<Readonly<Record<string, readonly CallResult[]>>>("call", callSection);
   await section<ManyResults>("many", manySection);

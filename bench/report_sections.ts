@@ -7,6 +7,7 @@ import type { Grown } from "./benchmarks/size.ts";
 import type { Held } from "./benchmarks/soak.ts";
 import type { StartResults } from "./benchmarks/start.ts";
 import type { TokenResults } from "./benchmarks/tokens.ts";
+import { aims, isReached, type Measured, told } from "./aims.ts";
 import { barChart } from "./chart.ts";
 import { project, say } from "./context.ts";
 import { three } from "./statistics.ts";
@@ -42,6 +43,19 @@ export function promiseSection(attempts: readonly Attempt[]): string {
         { attack, name, outcome },
       ) => [`\`${attack}\``, name, outcome === "held" ? outcome : `**${outcome}**`]),
     ).replace("| ---: | ---: |", "| --- | --- |"),
+    "",
+  ].join("\n");
+}
+
+export function aimSection(measured: Measured): string {
+  const rows = aims(measured).map((aim) => {
+    const { limit, values } = told(aim);
+    return [aim.aim, limit, values, isReached(aim) ? "reached" : "**missed**"];
+  });
+  return [
+    "## Aims, and what came of them",
+    "",
+    table(["aim", "", "this run", ""], rows).replace("| ---: | ---: | ---: |", "| --- | --- | --- |"),
     "",
   ].join("\n");
 }
@@ -188,11 +202,15 @@ export function sizeSection(results: readonly Grown[]): string {
 }
 
 export async function tokenSection({ lists, answers, shortest, compared }: TokenResults): Promise<string> {
-  const rows = answers.flatMap(({ group, question, answers }) =>
-    Object.entries(answers).map(([name, cost]) => {
-      return [name, `${group}: ${question}`, typeof cost === "number" ? cost.toLocaleString("en") : cost];
-    })
-  );
+  const tables = [...new Set(answers.map(({ group }) => group))].map((group) => {
+    const own = answers.filter((answered) => answered.group === group);
+    const subjects = [...new Set(own.flatMap(({ answers }) => Object.keys(answers)))];
+    const rows = own.map(({ question, answers }) => [
+      question,
+      ...subjects.map((name) => answers[name]?.toLocaleString("en") ?? ""),
+    ]);
+    return `${table([group, ...subjects], rows)}\n`;
+  });
   const all = ["prometheus: everything there is", "postgres: all rows of a table of 100,000"];
   await write(
     "docs/charts/tokens.svg",
@@ -201,14 +219,12 @@ export async function tokenSection({ lists, answers, shortest, compared }: Token
       answers.filter(({ group, question }) => all.includes(`${group}: ${question}`)).flatMap((
         { question, answers },
       ) =>
-        Object.entries(answers).flatMap(([name, cost]) =>
-          typeof cost !== "number" ? [] : [{
-            name: `${name.split(/[@,]/).find((word) => word !== "") ?? name}: ${question}`.slice(0, 46),
-            value: cost,
-            label: cost.toLocaleString("en"),
-            ours: isOurs(name) && !name.includes("@"),
-          }]
-        )
+        Object.entries(answers).map(([name, cost]) => ({
+          name: `${name.split(/[@,]/).find((word) => word !== "") ?? name}: ${question}`.slice(0, 46),
+          value: cost,
+          label: cost.toLocaleString("en"),
+          ours: isOurs(name) && !name.includes("@"),
+        }))
       ),
       true,
     ),
@@ -234,8 +250,7 @@ export async function tokenSection({ lists, answers, shortest, compared }: Token
     "",
     "![Tokens of an answer](charts/tokens.svg)",
     "",
-    table(["subject", "question", "tokens"], rows),
-    "",
+    ...tables,
   ].join("\n");
 }
 

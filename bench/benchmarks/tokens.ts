@@ -18,8 +18,8 @@ import { type ListCost, listCost, tokens } from "../tokens.ts";
 interface Answered {
   readonly question: string;
   readonly group: string;
-  /** By subject: tokens of the text, or why there is none. */
-  readonly answers: Readonly<Record<string, number | string>>;
+  /** By subject, ours first: tokens of the text, be it an answer or why there is none. */
+  readonly answers: Readonly<Record<string, number>>;
 }
 
 /** What came of it. */
@@ -44,14 +44,15 @@ export async function costs(bench: Bench): Promise<TokenResults> {
     for (const { name, client } of sessions) lists.push(await listCost(name, client));
     if (!isThere(group, bench.parts)) continue;
     for (const { question, asked } of questions.filter((question) => question.group === group)) {
-      const costs: Record<string, number | string> = {};
+      const costs: Record<string, number> = {};
       for (const { name, key, client } of sessions) {
         const [tool, args] = asked[key] ?? [];
         if (tool === undefined || args === undefined) continue;
         try {
           costs[name] = tokens(await client.told(tool, args));
         } catch (error) {
-          costs[name] = messageOf(error);
+          // A JSON-RPC error is read by the model, too.
+          costs[name] = tokens(messageOf(error));
         }
       }
       answers.push({ group, question, answers: costs });
@@ -69,10 +70,9 @@ export async function costs(bench: Bench): Promise<TokenResults> {
   let [shortest, compared] = [0, 0];
   for (const { group, question, answers: costs } of answers) {
     const [mine, ...others] = Object.values(costs);
-    const numbers = others.filter((cost) => typeof cost === "number");
-    if (numbers.length === 0 || typeof mine !== "number") continue;
+    if (mine === undefined || others.length === 0) continue;
     compared++;
-    if (numbers.every((cost) => mine <= cost)) shortest++;
+    if (others.every((cost) => mine <= cost)) shortest++;
     say(`\n${group}: ${question}`);
     print(["subject", "tokens"], Object.entries(costs).map(([name, cost]) => [name, String(cost)]));
   }
