@@ -111,6 +111,7 @@ export async function floors(): Promise<{ readonly empty: Launch; readonly oneTo
       target: undefined,
       output,
       say: () => {},
+      plain: true,
     });
     return { command: output, args: [], env: {} };
   };

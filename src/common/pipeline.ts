@@ -65,6 +65,8 @@ export interface PipelineOptions {
   readonly maxOutputBytes: number;
   /** Milliseconds after which a call is given up, whatever its backend does. */
   readonly deadlineMs: number;
+  /** Loads what every call takes. */
+  readonly prepare?: () => Promise<void>;
   /** What each client should hear once, with its first answer. */
   readonly notice?: (signal: AbortSignal) => Promise<string | undefined>;
   readonly observer?: CallObserver;
@@ -192,6 +194,7 @@ export class Pipeline {
       progress: (message) => progress.say(message),
     };
     try {
+      await this.#options.prepare?.();
       const value = await abortable(tool.run(parsed.data, context), signal);
       const { text, structured, rows } = tool.present(value, context.budget);
       const answer = { text, structured: visibleStrings(structured) };

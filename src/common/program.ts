@@ -1,10 +1,8 @@
 /** What every program does around its tools: arguments, settings, start, serving, shutdown. */
 import type { Command } from "./arguments.ts";
 import { openAuditLog } from "./audit.ts";
-import { commandLine, printConfiguration } from "./client_configuration.ts";
 import { Environment } from "./env.ts";
 import { StartError } from "./errors.ts";
-import { helpText } from "./help.ts";
 import { readHttpSettings } from "./http/settings.ts";
 import type { HttpFront, HttpLimits, HttpOptions } from "./http/serve.ts";
 import { createLogger, describeError, flushStderr, type Logger, logLevels, writeStderr } from "./log.ts";
@@ -34,7 +32,7 @@ export interface Program {
   /** The variables that only this program reads, for `--help` and `--print-config`. */
   readonly variables: readonly Variable[];
   /** Reads the program's own variables, and makes its tools; connects to nothing. */
-  readonly open: (environment: Environment, log: Logger) => Promise<Backend>;
+  readonly open: (environment: Environment, log: Logger) => Promise<Backend> | Backend;
 }
 
 /** A variable as `--help` shows it. */
@@ -58,6 +56,8 @@ export interface Backend {
   readonly prompts?: Prompts;
   /** Which groups of tools there are, and why; a line each. */
   readonly groups?: readonly string[];
+  /** Loads what a call takes and a start does not; the same promise each time. */
+  readonly prepare?: () => Promise<void>;
   /** Milliseconds after which a call is given up. */
   readonly deadlineMs: number;
   /** It is behind a Unix socket, so that every new connection takes permission to read and write. */
@@ -147,11 +147,12 @@ async function commandOf(args: readonly string[]): Promise<Command> {
 
 async function run(program: Program, args: readonly string[], limits: HttpLimits): Promise<number> {
   const command = await commandOf(args);
-  if (command.name === "help") return print(helpText(program));
+  if (command.name === "help") return print((await import("./help.ts")).helpText(program));
   if (command.name === "version") return print(`${program.name} ${version}`);
   if (command.name === "new-token") return await printNewToken(command.client);
   const environment = new Environment();
   if (command.name === "print-config") {
+    const { printConfiguration } = await import("./client_configuration.ts");
     return print(printConfiguration(program, command.form, environment));
   }
 
@@ -178,6 +179,11 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   // A check opens no audit log, as it answers nobody's call; otherwise it runs as the server will.
   const audit = command.name === "check" ? undefined : openAuditLog(auditDestination);
   const backend = await program.open(environment, log);
+  // From source, what is loaded later could not be read any more; over HTTP nobody waits for a start.
+  if (!Deno.build.standalone || command.name === "check" || command.http !== undefined) {
+    await backend.prepare?.();
+  }
+  const configuration = audit === undefined ? await import("./client_configuration.ts") : undefined;
   const { usesUnixSocket = false, startsPlugins = false } = backend;
   const http = command.http === undefined ? undefined : await openHttp({
     program: program.name,
@@ -189,13 +195,14 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   });
   const files = environment.usesFiles || http?.usesFiles === true;
   const givenUp = giveUpPermissions({ files, socket: usesUnixSocket, plugins: startsPlugins }, log);
-  if (audit === undefined) {
+  if (audit === undefined || configuration !== undefined) {
     const say = (line: string) => writeLine(Deno.stdout, visible(line));
     const isBackendWell = await backend.check(say);
     const isHttpWell = await http?.check(say) ?? true;
     await backend.close();
     // A client starts programs in a folder of its own: with another path than this it finds none.
-    say(`A client starts it as ${commandLine(program)}; --print-config prints what to paste.`);
+    const line = configuration?.commandLine(program);
+    say(`A client starts it as ${line}; --print-config prints what to paste.`);
     return isBackendWell && isHttpWell ? 0 : 1;
   }
   const pipeline = new Pipeline({
@@ -206,6 +213,7 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
     answerCacheSeconds,
     maxOutputBytes,
     deadlineMs: backend.deadlineMs,
+    ...(backend.prepare === undefined ? {} : { prepare: backend.prepare }),
     ...(backend.notice === undefined ? {} : { notice: backend.notice }),
     ...(http === undefined ? {} : { observer: http.observer }),
   });
@@ -226,7 +234,9 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   const makeServer = serverFactory({ ...program, instructions, version }, offered, pipeline);
   let endedInOrder = true;
   if (http === undefined) {
-    await serveOverStdio({ program: program.name, makeServer, pipeline, log, stopSignals });
+    // A failure is told by the call that waits for it.
+    const answered = () => void backend.prepare?.().catch(() => {});
+    await serveOverStdio({ program: program.name, makeServer, pipeline, log, stopSignals, answered });
   } else {
     endedInOrder = await http.serve({ makeServer, pipeline, stopSignals });
   }

@@ -14,6 +14,8 @@ export interface StdioServing {
   readonly pipeline: Pipeline;
   readonly log: Logger;
   readonly stopSignals: readonly Deno.Signal[];
+  /** Called once, when the first answer has been given. */
+  readonly answered: () => void;
 }
 
 /** Milliseconds that calls in flight get after the end of input. */
@@ -24,10 +26,14 @@ const client = "stdio";
 /** Serves until the end of input, or until a signal says stop. */
 export async function serveOverStdio(serving: StdioServing): Promise<void> {
   const { program, makeServer, pipeline, log, stopSignals } = serving;
-  const output = Deno.stdout.writable.getWriter();
+  let answered: (() => void) | undefined = serving.answered;
   const transport = new StdioTransport({
-    input: Deno.stdin.readable,
-    write: (bytes) => output.write(bytes),
+    input: chunksOf(Deno.stdin),
+    async write(bytes) {
+      await writeAll(Deno.stdout, bytes);
+      answered?.();
+      answered = undefined;
+    },
     log,
     graceMs,
     refuse: (message) => refuseMalformedRequest(message, pipeline, client),
@@ -47,4 +53,25 @@ export async function serveOverStdio(serving: StdioServing): Promise<void> {
   }
   log.info("serving over stdio", { program });
   await transport.closed;
+}
+
+const chunkBytes = 65_536;
+
+/** What comes, to the end: without the stream objects of the web, whose loading a client would wait for. */
+async function* chunksOf(
+  input: { read(buffer: Uint8Array): Promise<number | null> },
+): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const buffer = new Uint8Array(chunkBytes);
+    const size = await input.read(buffer);
+    if (size === null) return;
+    yield buffer.subarray(0, size);
+  }
+}
+
+async function writeAll(
+  output: { write(bytes: Uint8Array): Promise<number> },
+  bytes: Uint8Array,
+): Promise<void> {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await output.write(rest));
 }

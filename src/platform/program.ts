@@ -80,7 +80,7 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
   const groups = groupsOf(environment);
   if (groups.isGuess) log.warn(nothingConfigured);
   const postgres = groups.postgres === undefined ? undefined : await openPostgres(environment, log);
-  const prometheus = groups.prometheus === undefined ? undefined : await openPrometheus(environment);
+  const prometheus = groups.prometheus === undefined ? undefined : openPrometheus(environment);
   const kubernetes = groups.kubernetes === undefined ? undefined : await openKubernetes(environment);
   const events = readEventsTable(environment);
   const known: readonly Group[] = [
@@ -117,6 +117,9 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
         : `${title}: ${plural(backend.tools.length, "tool")}, there ${why}`
     ),
     prompts: platformPrompts(sources, new Set(tools.map(({ name }) => name))),
+    async prepare() {
+      await Promise.all(backends.map(({ prepare }) => prepare?.()));
+    },
     deadlineMs: Math.max(reportDeadlineMs, ...backends.map(({ deadlineMs }) => deadlineMs)),
     usesUnixSocket: backends.some(({ usesUnixSocket }) => usesUnixSocket === true),
     startsPlugins: backends.some(({ startsPlugins }) => startsPlugins === true),

@@ -14,7 +14,7 @@ import { Review } from "./review.ts";
 import { readStatement, type StatementKind } from "./statement.ts";
 import { allowedNames } from "./verdict.ts";
 import type { Kept, Verdicts } from "./verdicts.ts";
-export { loadParser } from "./parser.ts";
+export { loadParser, readParser } from "./parser.ts";
 export type { Catalogue } from "./catalogue.ts";
 
 /** What an operator has allowed. */

@@ -26,17 +26,30 @@ const ENDS_EXPRESSION = new Set([",", "and", "or", "when", "then", "else", "sele
 /** Of these, the ones that also end a CASE or a join without parentheses around it. */
 const ENDS_OPERAND = new Set([",", "select"]);
 
-/** Importing the package loads its WebAssembly, which needs read permission from source: not before it is wanted. */
-let library: typeof import("libpg-query") | undefined;
+/** Importing the package reads its WebAssembly, which needs read permission: not before it is wanted. */
+let library: Library | undefined;
 
-/** Loads the parser's WebAssembly; must be awaited once, before read permission is given up. */
-export async function loadParser(): Promise<void> {
-  const imported = await import("libpg-query");
+type Library = typeof import("libpg-query");
+let importing: Promise<Library> | undefined;
+let loading: Promise<void> | undefined;
+
+/** Reads the parser's WebAssembly, which it does on being imported: before read permission is given up. */
+export async function readParser(): Promise<void> {
+  await (importing ??= import("libpg-query"));
+}
+
+/** Loads the parser; must be awaited before it is used. */
+export function loadParser(): Promise<void> {
+  return loading ??= load();
+}
+
+async function load(): Promise<void> {
+  const imported = await (importing ??= import("libpg-query"));
   await imported.loadModule();
   library = imported;
 }
 
-function loaded(): typeof import("libpg-query") {
+function loaded(): Library {
   if (library === undefined) throw new Error("Cannot parse before loadParser has been awaited");
   return library;
 }

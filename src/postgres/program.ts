@@ -10,7 +10,7 @@ import { Database } from "./database.ts";
 import { databaseHealth } from "./database_health.ts";
 import { describeTable } from "./describe_table.ts";
 import { explainQuery } from "./explain_query.ts";
-import { loadParser } from "./guard.ts";
+import { loadParser, readParser } from "./guard.ts";
 import { listTables } from "./list_tables.ts";
 import { queryDatabase } from "./query_database.ts";
 import { postgresResources } from "./resources.ts";
@@ -68,7 +68,7 @@ export interface PostgresBackend extends Backend {
 /** Reads the settings and makes the tools; connects to nothing. */
 export async function openPostgres(environment: Environment, log: Logger): Promise<PostgresBackend> {
   const settings = readDatabaseSettings(environment);
-  await loadParser();
+  await readParser();
   const database = new Database(settings, log);
   const address = settings.hosts.map(({ host, port }) => `${host}:${port}`).join(", ");
   const describe = describeTable(database);
@@ -83,6 +83,7 @@ export async function openPostgres(environment: Environment, log: Logger): Promi
       topQueries(database),
     ],
     resources: postgresResources(database, describe),
+    prepare: loadParser,
     deadlineMs: settings.statementTimeoutMs + callOverheadMs,
     usesUnixSocket: settings.hosts.some(({ host }) => host.startsWith("/")),
     async ready(signal) {

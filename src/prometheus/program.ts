@@ -64,9 +64,8 @@ export interface PrometheusBackend extends Backend {
 }
 
 /** Reads the settings and makes the tools; connects to nothing. */
-export async function openPrometheus(environment: Environment): Promise<PrometheusBackend> {
+export function openPrometheus(environment: Environment): PrometheusBackend {
   const settings = readPrometheusSettings(environment);
-  await loadPromql();
   const api = new PrometheusApi(settings);
   const catalogue = new MetricCatalogue(api, settings.cacheSeconds);
   return {
@@ -82,6 +81,7 @@ export async function openPrometheus(environment: Environment): Promise<Promethe
       listTargets(api),
     ],
     resources: prometheusResources(api),
+    prepare: loadPromql,
     deadlineMs: settings.timeoutMs + callOverheadMs,
     check: (say) => checkPrometheus(api, settings, say),
     async ready(signal) {
