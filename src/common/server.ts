@@ -27,10 +27,7 @@ interface ListedTool {
   readonly description: string;
   readonly inputSchema: { readonly type: "object" };
   readonly outputSchema: { readonly type: "object" };
-  readonly annotations: {
-    readonly title: string;
-    readonly readOnlyHint: true;
-  };
+  readonly annotations: { readonly readOnlyHint: true };
 }
 
 /** Lists that change with a new version of the program alone, https://modelcontextprotocol.io/specification (caching). */
@@ -99,11 +96,18 @@ function listTool(tool: Tool): ListedTool {
     name: tool.name,
     title: tool.title,
     description: tool.description,
-    inputSchema: { ...schemas.input, type: "object" },
+    inputSchema: { ...withoutLengths(schemas.input), type: "object" },
     outputSchema: { ...schemas.output, type: "object" },
     // The other hints mean something only where this one is false.
-    annotations: { title: tool.title, readOnlyHint: true },
+    annotations: { readOnlyHint: true },
   };
+}
+
+/** How long a text may be is told to whoever oversteps it: a model reads each schema in every session. */
+function withoutLengths<Value>(value: Value): Value {
+  return JSON.parse(JSON.stringify(value, (key, part) => {
+    return (key === "minLength" || key === "maxLength") && typeof part === "number" ? undefined : part;
+  }));
 }
 
 /** The requests that reach the backend, and the parameters that each must have. */

@@ -74,8 +74,7 @@ for (const [program, count, bytes] of programs) {
           assert.match(tool.name, /^[a-z][a-z0-9_]{0,39}$/);
           assert.ok(tool.title.length > 0);
           assert.ok(tool.description.length > 0 && tool.description.length <= 1000);
-          assert.equal(tool.annotations.readOnlyHint, true);
-          assert.equal(tool.annotations.title, tool.title);
+          assert.deepEqual(tool.annotations, { readOnlyHint: true });
           const { inputSchema, outputSchema } = tool;
           assert.equal(inputSchema.type, "object");
           assert.equal(inputSchema.additionalProperties, false);
