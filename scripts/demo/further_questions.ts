@@ -36,7 +36,8 @@ export const clusterQuestions: readonly Step[] = [
     question: "Are there any failing pods, and why?",
     tool: "get_pods",
     arguments: { status: "unhealthy", all_namespaces: true },
-    expect: "CrashLoopBackOff",
+    // Between two crashes a pod is Running.
+    expect: "Error (1)",
   },
   {
     question: "Describe the user-service deployment.",

@@ -5,14 +5,14 @@ import type { Cluster } from "./api.ts";
 import type { ClusterEvent } from "./events.ts";
 import { missingObjects } from "./evidence.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
-import type { PodSummary } from "./pod_summary.ts";
+import { endingText, type PodSummary } from "./pod_summary.ts";
 import { readEvents } from "./read_events.ts";
 
 /** Probes, volumes and networks: of all else a pod's own status has the reason. */
 const telling =
   /^(?:Unhealthy|ProbeWarning|NetworkNotReady|Failed(?:Mount|AttachVolume|MapVolume|CreatePodSandBox|PostStartHook|KillPod))$/;
 /** What a condition says of every pod that is not ready, whatever the reason. */
-const general = /^containers with (?:unready|incomplete) status: \[/;
+const general = /^containers with (?:unready|incomplete) status\b/;
 
 /** Characters of an event's message. */
 const maxMessage = 250;
@@ -37,10 +37,12 @@ export async function withCauses(
     const now = Date.now();
     return {
       pods: pods.map((pod) => {
-        const event = needsCause(pod) ? causes.get(key(pod)) : undefined;
+        if (!needsCause(pod)) return pod;
+        const event = causes.get(key(pod));
         // One before its creation was about another pod of that name.
-        if (event === undefined || (event.last ?? now) < (pod.created ?? 0)) return pod;
-        return { ...pod, message: causeText(event, now) };
+        const isOfIt = event !== undefined && (event.last ?? now) >= (pod.created ?? 0);
+        const message = isOfIt ? causeText(event, now) : crashText(pod) ?? pod.message;
+        return { ...pod, message };
       }),
       note: more === 0
         ? undefined
@@ -75,6 +77,14 @@ function causesByPod(events: readonly ClusterEvent[]): ReadonlyMap<string, Clust
     }
   }
   return causes;
+}
+
+/** Between two crashes a pod runs, and only how its last run ended tells of them; undefined where that ended well. */
+function crashText({ restarts, lastEnding }: PodSummary): string | undefined {
+  if (lastEnding === undefined || restarts === 0 || lastEnding.exitCode === 0) return undefined;
+  return `not ready again after ${plural(restarts, "restart")}, the last run ended with ${
+    endingText(lastEnding)
+  }; get_pod_logs with previous: true has its last words`;
 }
 
 /** `Readiness probe failed: … (x12, 3s ago)`. */

@@ -217,6 +217,14 @@ Deno.test({
         pod("probe", "default", unready),
         pod("volume", "default", creating),
         pod("renewed", "default", unready),
+        pod("between", "default", {
+          ...unready,
+          containerStatuses: [container("app", running, {
+            ready: false,
+            restartCount: 2,
+            lastState: { terminated: { reason: "Error", exitCode: 1 } },
+          })],
+        }),
         pod("crash", "default", sick()),
         pod("well", "default", well),
       ]),
@@ -243,6 +251,8 @@ Deno.test({
       ]),
     );
     assert.deepEqual(messages, {
+      between: "not ready again after 2 restarts, the last run ended with Error (1); " +
+        "get_pod_logs with previous: true has its last words",
       crash: "no database: password=***",
       probe: "Readiness probe failed: password=*** status 503 (x12, lately)",
       renewed: "containers with unready status: [app]",
