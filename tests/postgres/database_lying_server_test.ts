@@ -5,6 +5,7 @@ import net from "node:net";
 import { Database } from "../../src/postgres/database.ts";
 import { ServerError } from "../../src/postgres/database_errors.ts";
 import type { SslMode } from "../../src/postgres/settings.ts";
+import { heldBytes } from "../support/held_bytes.ts";
 import { fetchOnce, mayListen, quiet, rejection, settingsFor } from "../support/unguarded.ts";
 
 /** A message of the backend. */
@@ -211,7 +212,7 @@ Deno.test("a server that lies", { ignore: !mayListen }, async (t) => {
       });
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       const { port } = server.address() as net.AddressInfo;
-      const before = Deno.memoryUsage().rss;
+      const before = heldBytes();
       {
         await using database = new Database(
           settingsFor({ host: "127.0.0.1", port, superuser: "u", password: "p" }, {
@@ -223,7 +224,7 @@ Deno.test("a server that lies", { ignore: !mayListen }, async (t) => {
         const error = await rejection(fetchOnce(database, "select 1"));
         assert.match(error.message, lie.says ?? noProtocol);
       }
-      assert.ok(Deno.memoryUsage().rss - before < 150e6);
+      assert.ok(heldBytes() - before < 150e6);
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     });
