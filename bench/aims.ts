@@ -110,17 +110,6 @@ function callAims(call: Measured["call"]): readonly Aim[] {
       limit: 1.3,
       values: { kubernetes: p50("kubernetes", "kubernetes-mcp,") / p50("kubernetes", "floor") },
     },
-    {
-      aim: "Pods, times as fast as the alternatives",
-      limit: 10,
-      atLeast: true,
-      values: Object.fromEntries(
-        (call["kubernetes"] ?? []).filter(({ name }) => name.includes("@")).map(({ name, time }) => [
-          name,
-          time.median / p50("kubernetes", "kubernetes-mcp,"),
-        ]),
-      ),
-    },
   ];
 }
 
@@ -128,12 +117,23 @@ function manyAims(many: ManyResults | undefined): readonly Aim[] {
   if (many === undefined) return [];
   const perSecond = (begins: string) =>
     many.loads.find(({ name, clients }) => name.startsWith(begins) && clients === 8)?.perSecond ?? NaN;
-  return [{
-    aim: "Calls a second over HTTP (8 clients), times one empty tool of the same SDK",
-    limit: 0.8,
-    atLeast: true,
-    values: Object.fromEntries(backends.map((name) => [name, perSecond(`${name}-mcp`) / perSecond(oneTool)])),
-  }];
+  const inARow = (begins: string) => many.row.find(({ name }) => name.startsWith(begins))?.perSecond ?? NaN;
+  return [
+    {
+      aim: "Pods in a row, times the calls a second of the Go server, which its client library throttles",
+      limit: 10,
+      atLeast: true,
+      values: { kubernetes: inARow("kubernetes-mcp,") / inARow("kubernetes-mcp-server@") },
+    },
+    {
+      aim: "Calls a second over HTTP (8 clients), times one empty tool of the same SDK",
+      limit: 0.8,
+      atLeast: true,
+      values: Object.fromEntries(
+        backends.map((name) => [name, perSecond(`${name}-mcp`) / perSecond(oneTool)]),
+      ),
+    },
+  ];
 }
 
 function tokenAims(tokens: TokenResults | undefined): readonly Aim[] {

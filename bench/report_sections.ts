@@ -151,7 +151,7 @@ export function callSection(results: Readonly<Record<string, readonly CallResult
     .join("\n");
 }
 
-export function manySection({ loads, replicas, bursts }: ManyResults): string {
+export function manySection({ loads, replicas, bursts, row }: ManyResults): string {
   const names = ["subject", "clients", "calls/s", "p50, ms", "p99, ms", "failed", "processor, ms a call"];
   const rows = (all: ManyResults["loads"]) =>
     all.map(({ name, clients, perSecond, p50, p99, failures, processor }) => [
@@ -171,6 +171,12 @@ export function manySection({ loads, replicas, bursts }: ManyResults): string {
     table(names, rows(loads)),
     "",
     ...(replicas.length === 0 ? [] : ["Replicas, asked in turn:", "", table(names, rows(replicas)), ""]),
+    ...(row.length === 0 ? [] : [
+      "The pods of a namespace over stdio, one call after the other:",
+      "",
+      table(["subject", "calls/s"], row.map(({ name, perSecond }) => [name, three(perSecond)])),
+      "",
+    ]),
     "500 calls at once over stdio:",
     "",
     table(

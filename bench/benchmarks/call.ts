@@ -5,6 +5,7 @@ import {
   alternatives,
   type Bench,
   compiled,
+  floors,
   freePort,
   type Group,
   groups,
@@ -18,7 +19,7 @@ import {
 import { callOnce } from "../many.ts";
 import { type Asked, firstOf } from "../questions.ts";
 import { three } from "../statistics.ts";
-import type { StdioClient } from "../stdio_client.ts";
+import { StdioClient } from "../stdio_client.ts";
 
 const ten = "SELECT * FROM items ORDER BY id LIMIT 10";
 let fresh = 0;
@@ -50,11 +51,16 @@ const further: Readonly<Record<Group, readonly Asked[]>> = {
 
 export async function call(bench: Bench): Promise<Readonly<Record<string, readonly CallResult[]>>> {
   const all: Record<string, readonly CallResult[]> = {};
+  const { oneTool } = await floors();
   for (const group of groups) {
     if (!isThere(group, bench.parts)) continue;
     await using stack = new AsyncDisposableStack();
     const { question, asked } = firstOf(group);
     const works: Work[] = [...floorsOf(group, bench, stack)];
+    const empty = new StdioClient(oneTool);
+    stack.defer(() => empty.close());
+    await empty.initialize();
+    works.push({ name: "floor: one empty tool of the same SDK", once: () => empty.call("empty", {}) });
     const own = compiled(group, bench.backends);
     const sessions = await openSessions([own, ...alternatives(group, bench)], stack);
     for (const { name, key, client } of sessions) {

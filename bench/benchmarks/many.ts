@@ -1,5 +1,6 @@
 /** Many calls at once: over HTTP by the number of clients and of replicas, and a burst over stdio. */
 import {
+  alternatives,
   type Bench,
   compiled,
   floors,
@@ -36,6 +37,8 @@ export interface ManyResults {
   readonly loads: readonly Load[];
   readonly replicas: readonly Load[];
   readonly bursts: readonly { readonly name: string; readonly ms: number }[];
+  /** Pods of a namespace over stdio, one call after the other. */
+  readonly row: readonly { readonly name: string; readonly perSecond: number }[];
 }
 
 type Served = Target & { readonly pids: readonly number[] };
@@ -71,7 +74,7 @@ export async function many(bench: Bench): Promise<ManyResults> {
     scaled.push(...await interleaved(sets, 16));
     report("HTTP: replicas of prometheus-mcp, asked in turn", scaled);
   }
-  return { loads, replicas: scaled, bursts: await bursts(bench) };
+  return { loads, replicas: scaled, bursts: await bursts(bench), row: await inARow(bench) };
 }
 
 async function replicas(
@@ -143,6 +146,26 @@ async function bursts(bench: Bench): Promise<ManyResults["bursts"]> {
   }
   say("\nstdio: 500 calls at once, milliseconds until the last answer");
   print(["subject", "ms", "calls/s"], results.map(({ name, ms }) => [name, three(ms), three(500_000 / ms)]));
+  return results;
+}
+
+const callsInARow = 60;
+
+/** As fast as each answers: some alternatives' client library lets through only so many requests a second. */
+async function inARow(bench: Bench): Promise<ManyResults["row"]> {
+  if (!isThere("kubernetes", bench.parts)) return [];
+  await using stack = new AsyncDisposableStack();
+  const subjects = [compiled("kubernetes", bench.backends), ...alternatives("kubernetes", bench)];
+  const results = [];
+  for (const { name, key, client } of await openSessions(subjects, stack)) {
+    const [tool, args] = firstOf("kubernetes").asked[key] ?? [];
+    if (tool === undefined || args === undefined) continue;
+    const begun = performance.now();
+    for (let call = 0; call < callsInARow; call++) await client.call(tool, args);
+    results.push({ name, perSecond: callsInARow * 1000 / (performance.now() - begun) });
+  }
+  say(`\nstdio: the pods of a namespace, ${callsInARow} calls one after the other`);
+  print(["subject", "calls/s"], results.map(({ name, perSecond }) => [name, three(perSecond)]));
   return results;
 }
 
