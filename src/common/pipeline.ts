@@ -194,7 +194,11 @@ export class Pipeline {
       progress: (message) => progress.say(message),
     };
     try {
-      await this.#options.prepare?.();
+      const { prepare } = this.#options;
+      if (prepare !== undefined) {
+        await abortable(prepare(), signal);
+        signal.throwIfAborted();
+      }
       const value = await abortable(tool.run(parsed.data, context), signal);
       const { text, structured, rows } = tool.present(value, context.budget);
       const answer = { text, structured: visibleStrings(structured) };

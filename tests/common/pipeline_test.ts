@@ -143,6 +143,25 @@ Deno.test("the client's cancellation reaches the tool, and does not wait for it"
   assert.equal(records[0]?.outcome, "cancelled");
 });
 
+Deno.test("what calls take is loaded before the first, and a call that is cancelled meanwhile never runs", async () => {
+  const loading = Promise.withResolvers<void>();
+  const ran: string[] = [];
+  const { call, records } = bench(({ text }) => {
+    ran.push(text);
+    return Promise.resolve(text);
+  }, { prepare: () => loading.promise });
+  const abort = new AbortController();
+  const cancelled = call({ text: "cancelled" }, { signal: abort.signal });
+  const answered = call({ text: "answered" });
+  abort.abort();
+  assert.notEqual((await cancelled).kind, undefined);
+  assert.deepEqual(ran, []);
+  loading.resolve();
+  assert.equal((await answered).kind, undefined);
+  assert.deepEqual(ran, ["answered"]);
+  assert.deepEqual(records.map(({ outcome }) => outcome), ["cancelled", "ok"]);
+});
+
 Deno.test("a call that takes too long is given up", async () => {
   const { call, records } = bench(() => new Promise(() => {}), { deadlineMs: 20 });
   const answer = await call({ text: "" });
