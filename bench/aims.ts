@@ -31,9 +31,15 @@ export function aims({ start, call, many, tokens }: Measured): readonly Aim[] {
   return [...startAims(start), ...callAims(call), ...manyAims(many), ...tokenAims(tokens)];
 }
 
-/** Whether every value is within the limit. */
-export function isReached({ limit, atLeast = false, values }: Aim): boolean {
-  return Object.values(values).every((value) => atLeast ? value >= limit : value <= limit);
+/** `reached`, or by which it was missed. */
+export function verdict({ limit, atLeast = false, values }: Aim): string {
+  const names = Object.keys(values);
+  const missed = names.filter((name) => {
+    const value = values[name] ?? NaN;
+    return !(atLeast ? value >= limit : value <= limit);
+  });
+  if (missed.length === 0) return "reached";
+  return missed.length === names.length ? "**missed**" : `**missed** by ${missed.join(", ")}`;
 }
 
 /** `at most 2.2`, and what it came to: `postgres 4.42, prometheus 3.9`. */

@@ -7,7 +7,7 @@ import type { Grown } from "./benchmarks/size.ts";
 import type { Held } from "./benchmarks/soak.ts";
 import type { StartResults } from "./benchmarks/start.ts";
 import type { TokenResults } from "./benchmarks/tokens.ts";
-import { aims, isReached, type Measured, told } from "./aims.ts";
+import { aims, type Measured, told, verdict } from "./aims.ts";
 import { barChart } from "./chart.ts";
 import { project, say } from "./context.ts";
 import { three } from "./statistics.ts";
@@ -50,7 +50,7 @@ export function promiseSection(attempts: readonly Attempt[]): string {
 export function aimSection(measured: Measured): string {
   const rows = aims(measured).map((aim) => {
     const { limit, values } = told(aim);
-    return [aim.aim, limit, values, isReached(aim) ? "reached" : "**missed**"];
+    return [aim.aim, limit, values, verdict(aim)];
   });
   return [
     "## Aims, and what came of them",

@@ -195,7 +195,7 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   });
   const files = environment.usesFiles || http?.usesFiles === true;
   const givenUp = giveUpPermissions({ files, socket: usesUnixSocket, plugins: startsPlugins }, log);
-  if (audit === undefined || configuration !== undefined) {
+  if (audit === undefined) {
     const say = (line: string) => writeLine(Deno.stdout, visible(line));
     const isBackendWell = await backend.check(say);
     const isHttpWell = await http?.check(say) ?? true;

@@ -61,11 +61,9 @@ const chunkBytes = 65_536;
 async function* chunksOf(
   input: { read(buffer: Uint8Array): Promise<number | null> },
 ): AsyncGenerator<Uint8Array> {
-  for (;;) {
-    const buffer = new Uint8Array(chunkBytes);
-    const size = await input.read(buffer);
-    if (size === null) return;
-    yield buffer.subarray(0, size);
+  const buffer = new Uint8Array(chunkBytes);
+  for (let size = await input.read(buffer); size !== null; size = await input.read(buffer)) {
+    yield buffer.slice(0, size);
   }
 }
 
