@@ -52,11 +52,29 @@ export function openAuditLog(destination: string, now: () => Date = () => new Da
     if (error instanceof StartError) throw error;
     // A missing permission never ends the process: each call says which one.
     if (error instanceof Deno.errors.NotCapable) return unwritable(error);
-    throw new StartError(`AUDIT_LOG names a file that cannot be opened for appending: ${reasonOf(error)}`, {
+    const why = error instanceof Deno.errors.NotFound ? "its folder does not exist" : reasonOf(error);
+    throw new StartError(`AUDIT_LOG names a file that cannot be opened for appending: ${why}`, {
       cause: error,
     });
   }
   return appendTo(file, now, !endsInLine);
+}
+
+/** Whether the audit log could be opened; leaves no file behind that was not there. Throws {@linkcode StartError}. */
+export function checkAuditLog(destination: string): void {
+  if (destination === "stderr") return;
+  let isThere = true;
+  try {
+    Deno.lstatSync(destination);
+  } catch (error) {
+    isThere = !(error instanceof Deno.errors.NotFound);
+  }
+  openAuditLog(destination).close();
+  try {
+    if (!isThere) Deno.removeSync(destination);
+  } catch {
+    // It could not be made either, which each call will say.
+  }
 }
 
 /** Whether the next record can begin at once; looks at what is there before it is opened, as a pipe would block. */

@@ -127,7 +127,11 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
     async check(say) {
       let well = true;
       if (groups.isGuess) say(`N${nothingConfigured.slice(1)}.`);
-      for (const { title, backend } of present) {
+      for (const { title, backend } of known) {
+        if (backend === undefined) {
+          say(`${title}: nothing of it is configured, so its tools are left out.`);
+          continue;
+        }
         say(`${title}:`);
         const sayBelow = (line: string) => say(line === "" ? "" : `  ${line}`);
         let isWell = await backend.check(sayBelow);

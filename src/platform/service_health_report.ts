@@ -149,7 +149,9 @@ function notSeen(part: PartName, value: Part<unknown>): Report["not_seen"] {
       : [];
     return Array.isArray(unseen) ? unseen.slice(0, 5).map((why) => ({ part, why: String(why) })) : [];
   }
-  if (value.state === "not_needed") return [];
+  if (value.state === "not_needed") {
+    return [{ part, why: "nothing pointed at it, so its health was not looked at; database_health does" }];
+  }
   const more = value.state === "not_found" ? value.near : value.state === "unseen" ? value.hint : undefined;
   return [{ part, why: `${value.why}${more === undefined ? "" : `; ${more}`}` }];
 }

@@ -90,9 +90,10 @@ Deno.test({
     const { text, structured } = await report(given, "steady");
     assert.match(text, /^steady: HEALTHY, 99\.9% of its requests succeed/);
     assert.match(text, /^activity: recent activity is not known: .*events/m);
-    // What nothing called for is not told.
-    assert.doesNotMatch(text, /database: |symptom/);
-    assert.deepEqual(structured.not_seen.map(({ part }: { part: string }) => part), ["cluster"]);
+    // What nothing called for is not judged, and that is said.
+    assert.doesNotMatch(text, /^database: |symptom/m);
+    assert.match(text, /^not seen, database: nothing pointed at it, so its health was not looked at/m);
+    assert.deepEqual(structured.not_seen.map(({ part }: { part: string }) => part), ["cluster", "database"]);
     assert.ok(text.split("\n").length <= 40);
   },
 });

@@ -36,6 +36,28 @@ Deno.test({
 });
 
 Deno.test({
+  name: "--check exits 2 where the audit log can't be opened, and leaves no file behind where it can",
+  ignore: !permitted,
+  async fn() {
+    await using server = new FakePrometheus();
+    const folder = await Deno.makeTempDir();
+    const audited = (path: string) => check("prometheus", { PROMETHEUS_URL: server.url, AUDIT_LOG: path });
+    try {
+      const ill = await audited(`${folder}/none/audit.jsonl`);
+      assert.equal(ill.code, 2, ill.stdout);
+      assert.match(ill.stderr, /AUDIT_LOG names a file that cannot be opened for appending: its folder/);
+      assert.equal((await audited(`${folder}/audit.jsonl`)).code, 0);
+      assert.deepEqual([...Deno.readDirSync(folder)], []);
+      await Deno.writeTextFile(`${folder}/kept.jsonl`, "{}\n");
+      assert.equal((await audited(`${folder}/kept.jsonl`)).code, 0);
+      assert.equal(await Deno.readTextFile(`${folder}/kept.jsonl`), "{}\n");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
   name: "platform: --check tells of each backend under its name, and exits 1 where one of them is down",
   ignore: !postgresAvailable,
   async fn(t) {
@@ -45,6 +67,7 @@ Deno.test({
     await t.step("both are well: 0", async () => {
       const { code, stdout } = await check("platform", { ...variables, PROMETHEUS_URL: server.url });
       assert.match(stdout, /^PostgreSQL:\n {2}Connected to [^]*^Prometheus:\n {2}\S/m);
+      assert.match(stdout, /^Kubernetes: nothing of it is configured, so its tools are left out\.$/m);
       assert.equal(code, 0, stdout);
       assertPath(stdout);
     });

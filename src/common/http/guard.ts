@@ -79,7 +79,7 @@ export function refuseByName(request: Request, allowed: AllowedNames): GuardRefu
     return {
       status: 403,
       reason: "host",
-      message: "This Host is not allowed: an operator can name it in MCP_ALLOWED_HOSTS",
+      message: `The Host ${hostname} is not allowed: an operator can name it in MCP_ALLOWED_HOSTS`,
     };
   }
   const origin = request.headers.get("origin");
