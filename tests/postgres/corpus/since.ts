@@ -7,7 +7,7 @@ const SINCE: Readonly<Record<string, number>> = {
 
 /** Since when pg_walinspect tells what is in the log, and with it what was written there outside of a transaction. */
 const logIsReadable = 150_000;
-const WRITES_LOG = /pg_switch_wal|pg_logical_emit_message\(false/;
+const WRITES_LOG = /pg_switch_wal|pg_create_restore_point|pg_logical_emit_message\(false/;
 
 /** Whether the oracle can see on a server of that version what the statement does to others. */
 export function isSeenOn(version: number, text: string): boolean {
