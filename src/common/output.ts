@@ -29,6 +29,8 @@ export interface FitRowsOptions {
   readonly cut?: ReadonlyMap<string, number> | undefined;
   /** What stands for null in a table: `NULL` unless given. */
   readonly nullText?: string | undefined;
+  /** `false`: cells of a table stand as they are, as in {@linkcode TableOptions}. */
+  readonly quotes?: boolean | undefined;
 }
 
 /** Rows as text within a budget. */

@@ -32,7 +32,9 @@ export function indexAdvice(
   const unfit = {
     advice: options.inUse === true
       ? "No index answers the filter as it is written; a narrower index condition would probably help"
-      : "No index answers the condition as it is written: one could if it compared a column with a value, ANDed with the rest",
+      : "No index answers the condition as it is written, by what this tool understands of it. One could if it compared " +
+        "a column with a value, ANDed with the rest; each side of an OR wants an index of its own, and an expression one on " +
+        "that expression",
   };
   if (relation === undefined) return unfit;
   const { comparisons } = readCondition(condition);

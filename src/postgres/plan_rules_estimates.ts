@@ -124,6 +124,14 @@ function remedy(node: PlanNode, relation: PlanRelation | undefined): Advice {
 
 function scanRemedy(node: PlanNode, relation: PlanRelation): Advice {
   const analyze = `ANALYZE ${relation.own}`;
+  // A SubPlan as a condition is given a selectivity of 0.5: clause_selectivity_ext in clausesel.c of PostgreSQL.
+  if (/\bSubPlan\b/.test(node.text("Filter") ?? "")) {
+    return {
+      advice:
+        "The planner takes half of the rows for IN or NOT IN with a sub-select that it can't make a join of, " +
+        "whatever the statistics: NOT EXISTS can be one, and differs where the sub-select gives NULL",
+    };
+  }
   if (!relation.analyzed) {
     return { advice: "The table was never analyzed: ANALYZE would probably help", statement: analyze };
   }

@@ -64,7 +64,8 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
             return await transaction.fetch(statement, values, limits);
           }),
       );
-      return { ...shortenBytea(rows), format: args.format, maxRows: args.max_rows };
+      const isPlan = inspected.kind === "explain";
+      return { ...shortenBytea(rows), isPlan, format: args.format, maxRows: args.max_rows };
     },
     present,
   });
@@ -72,6 +73,8 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
 
 /** Rows on their way to the reader. */
 interface Result extends Rows {
+  /** The rows are lines of a plan, which are indented. */
+  readonly isPlan: boolean;
   readonly format: "table" | "csv";
   readonly maxRows: number;
 }
@@ -85,6 +88,7 @@ function present(result: Result, budget: number): Presentation<z.output<typeof o
       budget: room,
       format: result.format,
       cut: result.cut,
+      quotes: !result.isPlan,
       total: more ? { moreThan: atLeast } : atLeast,
       less: "Ask for fewer columns, aggregate, filter, or shorten values with left(column, n).",
     });

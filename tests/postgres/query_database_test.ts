@@ -36,6 +36,14 @@ Deno.test({
       assert.match(text, /^a \| a \| jsonb \| e\n.*\n1 \| x \| NULL {2}\| ''\n\n1 row$/);
     });
 
+    await context.step("shows a plan's lines as they are", async () => {
+      const { text } = await query("explain (costs off) select * from users where id = 1 and name = 'a'");
+      assert.match(text, /\n {2}Index Cond: \(id = 1\)\n/);
+      assert.match(text, /\n {2}Filter: \(name = 'a'::text\)\n/);
+      // A column of that name is no plan.
+      assert.match((await query(`select '  a' as "QUERY PLAN"`)).text, /\n' {2}a'\n/);
+    });
+
     const misspelt: readonly (readonly [string, string | undefined])[] = [
       ["select * from usres", "did you mean public.users?"],
       ["select * from public.user_", "did you mean public.users?"],
