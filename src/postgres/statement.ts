@@ -3,6 +3,7 @@
  * through every field and every nested list.
  */
 import { CallError } from "../common/errors.ts";
+import { commandName } from "./command_name.ts";
 import { NODES } from "./grammar.ts";
 import { MAX_DEPTH, parseStatements } from "./parser.ts";
 
@@ -111,7 +112,7 @@ export function readStatement(sql: string): { readonly kind: StatementKind; read
     checkExplain(node);
     return { kind: "explain", node };
   }
-  throw refusal(node.type);
+  throw nodeRefusal(node);
 }
 
 /** The statements of a text as nodes, not yet checked. */
@@ -128,7 +129,7 @@ function checkExplain(node: ParseNode): void {
   checkNode(node, 0);
   for (const child of children(node)) {
     if (child.field === "query" && child.node.type !== "SelectStmt") {
-      throw refusal(child.node.type, "EXPLAIN of it");
+      throw nodeRefusal(child.node, "EXPLAIN of it");
     }
     if (child.field === "options") {
       const name = String(child.node.fields["defname"]).toLowerCase();
@@ -151,22 +152,33 @@ export function checkNode(node: ParseNode, depth: number): void {
     throw new CallError("refused", `Cannot run the statement as it nests more than ${MAX_DEPTH} levels deep`);
   }
   const known = NODES.get(node.type);
-  if (known === undefined) throw refusal(node.type);
+  if (known === undefined) throw nodeRefusal(node);
   for (const [name, value] of Object.entries(node.fields)) {
     const spec = known.get(name);
-    if (spec === undefined) throw refusal(`${node.type}.${name}`);
-    if (spec.holds === "value" && !isPlain(value)) throw refusal(`${node.type}.${name}`);
+    if (spec === undefined) throw refusal(fieldReason(`${node.type}.${name}`));
+    if (spec.holds === "value" && !isPlain(value)) throw refusal(fieldReason(`${node.type}.${name}`));
   }
   for (const child of children(node)) {
     if (child.field === "ctequery" && child.node.type !== "SelectStmt") {
-      throw refusal(child.node.type, "WITH");
+      throw nodeRefusal(child.node, "WITH");
     }
     checkNode(child.node, depth + 1);
   }
 }
 
-function refusal(what: string, where?: string): CallError {
-  const reason = REASONS[what] ?? `${words(what)} is not on the list of what only reads`;
+function nodeRefusal(node: ParseNode, where?: string): CallError {
+  return refusal(REASONS[node.type] ?? unlisted(commandName(node)), where);
+}
+
+function fieldReason(what: string): string {
+  return REASONS[what] ?? unlisted(`a parse node ${what}`);
+}
+
+function unlisted(what: string): string {
+  return `${what} is not on the list of what only reads`;
+}
+
+function refusal(reason: string, where?: string): CallError {
   return new CallError(
     "refused",
     `Cannot run the statement as ${reason}${where === undefined ? "" : ` (in ${where})`}`,
@@ -174,13 +186,6 @@ function refusal(what: string, where?: string): CallError {
       hint: POSSIBLE,
     },
   );
-}
-
-/** `CreateTableAsStmt` as `CREATE TABLE AS`; a field is named as it is. */
-function words(type: string): string {
-  return type.endsWith("Stmt")
-    ? type.slice(0, -4).replace(/([a-z])([A-Z])/g, "$1 $2").toUpperCase()
-    : `a parse node ${type}`;
 }
 
 function isPlain(value: unknown): boolean {

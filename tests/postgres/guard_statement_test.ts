@@ -31,6 +31,50 @@ function refusal(sql: string): CallError | undefined {
   return undefined;
 }
 
+const commands: readonly (readonly [sql: string, name: string])[] = [
+  ["create index on t (a)", "CREATE INDEX"],
+  ["create or replace view v as select 1", "CREATE VIEW"],
+  ["create table t (a int)", "CREATE TABLE"],
+  ["create table t as select 1", "CREATE TABLE"],
+  ["create materialized view v as select 1", "CREATE MATERIALIZED VIEW"],
+  ["create sequence s", "CREATE SEQUENCE"],
+  ["create type t as enum ('a')", "CREATE TYPE"],
+  ["create aggregate a(int) (sfunc = f, stype = int)", "CREATE AGGREGATE"],
+  ["create procedure p() language sql as 'select 1'", "CREATE PROCEDURE"],
+  ["create function f() returns int language sql as 'select 1'", "CREATE FUNCTION"],
+  ["create database d", "CREATE DATABASE"],
+  ["alter table t add x int", "ALTER TABLE"],
+  ["alter table t rename a to b", "ALTER TABLE"],
+  ["alter table t rename to u", "ALTER TABLE"],
+  ["alter table t rename constraint a to b", "ALTER TABLE"],
+  ["alter view v set schema s", "ALTER VIEW"],
+  ["alter function f() owner to x", "ALTER FUNCTION"],
+  ["alter index i set (fillfactor = 9)", "ALTER INDEX"],
+  ["alter system set work_mem = 1", "ALTER SYSTEM"],
+  ["drop table t", "DROP TABLE"],
+  ["drop foreign table t", "DROP FOREIGN TABLE"],
+  ["drop materialized view v", "DROP MATERIALIZED VIEW"],
+  ["drop database d", "DROP DATABASE"],
+  ["truncate t", "TRUNCATE"],
+  ["grant select on t to x", "GRANT"],
+  ["revoke select on t from x", "REVOKE"],
+  ["grant a to b", "GRANT"],
+  ["revoke a from b", "REVOKE"],
+  ["vacuum t", "VACUUM"],
+  ["analyze t", "ANALYZE"],
+  ["checkpoint", "CHECKPOINT"],
+  ["refresh materialized view v", "REFRESH MATERIALIZED VIEW"],
+  ["reindex table t", "REINDEX"],
+];
+for (const [sql, name] of commands) {
+  test(`a refused command has the name that the user gave it: ${sql}`, () => {
+    assert.equal(
+      refusal(sql)?.message,
+      `Cannot run the statement as ${name} is not on the list of what only reads`,
+    );
+  });
+}
+
 for (const sql of REFUSED_BY_PARSE) {
   test(`refused: ${sql}`, () => {
     const error = refusal(sql);
