@@ -9,7 +9,14 @@ import type { Cell, Database, Transaction } from "./database.ts";
 import { nearRelations } from "./near_relations.ts";
 import { readName, relationKind } from "./relation.ts";
 import { presentRelation, type RelationDescription, relationDescription } from "./relation_description.ts";
-import { columnsSql, constraintsSql, findSql, indexesSql, relationSql } from "./relation_sql.ts";
+import {
+  columnsSql,
+  constraintsSql,
+  findSql,
+  indexesSql,
+  otherKindsSql,
+  relationSql,
+} from "./relation_sql.ts";
 
 const input = z.strictObject({
   table_name: z.string().min(1).max(200).describe("todos, or sales.orders"),
@@ -58,11 +65,47 @@ async function find(
       });
     }
   }
+  await refuseOtherKind(transaction, args, path);
   const wanted = args.schema === undefined ? args.table_name : `${args.schema}.${args.table_name}`;
   const close = await nearRelations(transaction, wanted);
   throw new CallError("not_found", `There is no table or view named ${JSON.stringify(visible(wanted))}`, {
     hint: close.length > 0 ? `Did you mean ${close.join(", ")}?` : "Call list_tables to see what there is",
   });
+}
+
+/** Throws {@linkcode CallError} where the name is that of something else: what it is, and how to read it. */
+async function refuseOtherKind(
+  transaction: Transaction,
+  args: z.output<typeof input>,
+  path: readonly string[],
+): Promise<void> {
+  for (const { schema, name } of readName(args.table_name, args.schema)) {
+    const rows = await transaction.query(otherKindsSql, [name, schema ?? null]);
+    const found = path.flatMap((schema) => rows.filter((row) => row.schema === schema))[0] ?? rows[0];
+    if (found === undefined) continue;
+    const full = visible(found.full ?? "");
+    const { what, hint } = otherKind(found.kind ?? "", full, visible(found.of ?? ""));
+    throw new CallError("not_found", `${full} is ${what}, and no table or view`, { hint });
+  }
+}
+
+function otherKind(kind: string, full: string, of: string): { what: string; hint: string } {
+  const query = (sql: string) => `Call query_database with ${sql}`;
+  switch (kind) {
+    case "S":
+      return { what: "a sequence", hint: query(`SELECT last_value FROM ${full}`) };
+    case "i":
+    case "I":
+      return { what: `an index of ${of}`, hint: `Describe ${of}` };
+    case "c":
+      return { what: "a composite type", hint: query(`SELECT (NULL::${full}).* for its columns`) };
+    case "type e":
+      return { what: "an enum type", hint: query(`SELECT enum_range(NULL::${full}) for its labels`) };
+    case "type d":
+      return { what: `a domain over ${of}`, hint: "Describe a table that has a column of it" };
+    default:
+      return { what: "a type", hint: "Describe a table that has a column of it" };
+  }
 }
 
 async function read(transaction: Transaction, oid: string, others: string[]): Promise<RelationDescription> {

@@ -14,6 +14,27 @@ where c.relname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f')
   and case when $2::text is null then n.nspname !~ '^pg_(toast|temp)' else n.nspname = $2 end
 order by n.nspname limit 100`;
 
+/** What else may bear a name, `$1`, in a schema, `$2`: sequences and indexes, composite types, other types but arrays. */
+export const otherKindsSql = `
+with named as (
+  select c.relnamespace as namespace, c.relname as name, c.relkind::text as kind, (
+      select quote_ident(tn.nspname) || '.' || quote_ident(t.relname)
+      from pg_catalog.pg_index i join pg_catalog.pg_class t on t.oid = i.indrelid
+        join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
+      where i.indexrelid = c.oid) as of
+  from pg_catalog.pg_class c where c.relname = $1 and c.relkind in ('S', 'i', 'I', 'c')
+  union all
+  select t.typnamespace, t.typname, 'type ' || t.typtype::text,
+    case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) end
+  from pg_catalog.pg_type t
+  where t.typname = $1 and t.typrelid = 0
+    and not exists (select from pg_catalog.pg_type e where e.typarray = t.oid)
+)
+select n.nspname as schema, quote_ident(n.nspname) || '.' || quote_ident(o.name) as full, o.kind, o.of
+from named o join pg_catalog.pg_namespace n on n.oid = o.namespace
+where case when $2::text is null then n.nspname !~ '^pg_(toast|temp)' else n.nspname = $2 end
+order by n.nspname, o.kind limit 100`;
+
 /** Names to guess from, and whether they are the system's. */
 export const namesSql = `
 select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as full,

@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
+import { queryDatabase } from "../../src/postgres/query_database.ts";
 import { describeTable } from "../../src/postgres/describe_table.ts";
 import { readName } from "../../src/postgres/relation.ts";
 import { createDatabase, databaseAvailable } from "../support/test_database.ts";
@@ -10,6 +11,8 @@ const schema = `
   create type mood as enum ('sad', 'ok');
   create type stage as enum ('ordered', 'packed', 'handed over', 'delivered');
   create table parcels (state stage);
+  create type "Size" as (width int, height int);
+  create sequence audit.tickets start 7;
   create domain email as text check (value like '%@%');
   create table users (
     id bigint generated always as identity primary key,
@@ -158,6 +161,29 @@ Deno.test({
           assert.match(error.hint ?? "", hint);
           return true;
         });
+      });
+    }
+
+    const others: readonly (readonly [string, string, RegExp, string?])[] = [
+      ["audit.tickets", "audit.tickets is a sequence", /SELECT last_value FROM audit\.tickets$/, "7"],
+      ["users_id_seq", "public.users_id_seq is a sequence", /FROM public\.users_id_seq$/, "40"],
+      ["todos_open", "public.todos_open is an index of public.todos", /^Describe public\.todos$/],
+      ["mood", "public.mood is an enum type", /SELECT enum_range\(NULL::public\.mood\)/, "{sad,ok}"],
+      ["Size", 'public."Size" is a composite type', /\(NULL::public\."Size"\)\.\* for its columns$/, ""],
+      ["email", "public.email is a domain over text", /^Describe a table/],
+      ["int4", "pg_catalog.int4 is a type", /^Describe a table/],
+    ];
+    const query = queryDatabase(test.database, { maxRows: 10, allowFunctions: [] });
+    for (const [name, message, hint, first] of others) {
+      await context.step(`says what ${name} is, and how to read it`, async () => {
+        const error = await describe(name).then(() => undefined, (error) => error);
+        assert.ok(error instanceof CallError);
+        assert.equal(error.message, `${message}, and no table or view`);
+        assert.match(error.hint ?? "", hint);
+        if (first === undefined) return;
+        // What it says must pass the guard.
+        const sql = /SELECT .*?(?= for its|$)/.exec(error.hint ?? "")?.[0];
+        assert.equal((await callTool(query, { sql })).structured.rows[0][0] ?? "", first);
       });
     }
 
