@@ -8,8 +8,7 @@ import { visible } from "../common/visible.ts";
 import type { Cell, Database, Transaction } from "./database.ts";
 import { describeServerError, ServerError } from "./database_errors.ts";
 import { authorize, type GuardedStatement, inspect } from "./guard.ts";
-import { bindable, parameters } from "./parameters.ts";
-import { tokens } from "./parser.ts";
+import { bindable, parameters, parametersIn } from "./parameters.ts";
 import { type Plan, readPlan } from "./plan.ts";
 import { type Finding, findingsOf, isFast, rulesFor } from "./plan_findings.ts";
 import { readFacts } from "./plan_relations.ts";
@@ -127,10 +126,7 @@ function checkIsQuery(sql: string): void {
  * bound, and plans for the values it gets.
  */
 function checkParameters(sql: string, given: number): void {
-  const needed = tokens(sql).reduce((most, { text }) => {
-    const [, number] = text.match(/^\$(\d+)$/) ?? [];
-    return Math.max(most, Number(number ?? 0));
-  }, 0);
+  const needed = parametersIn(sql);
   if (needed === given) return;
   throw new CallError(
     "invalid",

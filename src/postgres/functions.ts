@@ -93,7 +93,7 @@ const REFUSED: readonly Family[] = [
       "binary_upgrade_* brin_summarize_* brin_desummarize_* gin_clean_pending_list pg_stop_making_pinned_objects " +
       "heap_force_* pg_truncate_visibility_map pg_buffercache_evict* pg_buffercache_mark_dirty* pg_prewarm autoprewarm_*",
     instead:
-      "currval, lastval and the view pg_sequences read sequences; pg_current_xact_id_if_assigned reads the transaction",
+      "SELECT last_value FROM the sequence, or the view pg_sequences, reads a sequence; pg_current_xact_id_if_assigned reads the transaction",
   },
   {
     because: "it reads raw pages of tables or of the log, past every right and every mask",

@@ -1,6 +1,9 @@
 /** Values that a caller binds to `$1`, `$2` … of a statement. */
 import { z } from "zod";
+import { CallError } from "../common/errors.ts";
+import { plural } from "../common/units.ts";
 import type { Cell } from "./database.ts";
+import { tokens } from "./parser.ts";
 
 /** The values as a tool's input: JSON's scalars, everything else in PostgreSQL's text format. */
 export const parameters = z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).max(1000)
@@ -10,4 +13,30 @@ export const parameters = z.array(z.union([z.string(), z.number(), z.boolean(), 
 /** The values as text, which the server reads by the type that each parameter has in the statement. */
 export function bindable(values: z.output<typeof parameters>): readonly Cell[] {
   return (values ?? []).map((value) => value === null ? null : String(value));
+}
+
+/** How many values a statement wants: the highest n of its `$n`, as the server counts. */
+export function parametersIn(sql: string): number {
+  if (!sql.includes("$")) return 0;
+  return tokens(sql).reduce((most, { text }) => {
+    const [, number] = text.match(/^\$(\d+)$/) ?? [];
+    return Math.max(most, Number(number ?? 0));
+  }, 0);
+}
+
+/** Throws {@linkcode CallError} `invalid` unless there is a value for each parameter: the server only speaks of "bind". */
+export function checkValues(sql: string, given: number): void {
+  const needed = parametersIn(sql);
+  if (needed === given) return;
+  throw new CallError(
+    "invalid",
+    `Cannot run the statement as it has ${plural(needed, "parameter")} and ${
+      plural(given, "value")
+    } came with it`,
+    {
+      hint: needed === 0
+        ? "Leave parameters out, or use them in the statement as $1, $2 …"
+        : "Pass a value for each of $1, $2 … in parameters",
+    },
+  );
 }

@@ -9,7 +9,7 @@ import { utf8Length } from "../common/utf8.ts";
 import type { Database, Rows } from "./database.ts";
 import { authorize, inspect } from "./guard.ts";
 import { suggestingRelations } from "./near_relations.ts";
-import { bindable, parameters } from "./parameters.ts";
+import { bindable, checkValues, parameters } from "./parameters.ts";
 
 /** What the tool needs to know of the settings. */
 export interface QueryDatabaseOptions {
@@ -53,6 +53,7 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
     async run(args, { signal, budget }): Promise<Result> {
       const inspected = inspect(args.sql);
       const values = bindable(args.parameters);
+      checkValues(args.sql, values.length);
       const limits = { maxRows: args.max_rows, cellBytes: budget, answerBytes: 2 * budget };
       const foresight = { inspected, options, parameters: values, limits };
       const rows = await suggestingRelations(

@@ -92,11 +92,36 @@ Deno.test({
         ]),
         [["[1]", "{1,2}", "2024-05-06 07:08:09"]],
       );
-      await assert.rejects(query("select $1::int", { parameters: [] }), CallError);
       await assert.rejects(
         query("select $1::int", { parameters: ["x"] }),
         /invalid input syntax for type integer/,
       );
+    });
+
+    const counts: readonly (readonly [string, readonly unknown[], string, RegExp])[] = [
+      ["select $1::int", [], "it has 1 parameter and 0 values came with it", /Pass a value for each of \$1/],
+      ["explain select $2::int + $1", [1], "it has 2 parameters and 1 value came", /Pass a value/],
+      ["select '$1'", [1], "it has 0 parameters and 1 value came", /Leave parameters out/],
+    ];
+    for (const [sql, parameters, message, hint] of counts) {
+      await context.step(`says how many values a statement wants: ${sql}`, async () => {
+        const error = await query(sql, { parameters }).then(() => undefined, (error) => error);
+        assert.ok(error instanceof CallError);
+        assert.equal(error.kind, "invalid");
+        assert.ok(error.message.includes(message), error.message);
+        assert.match(error.hint ?? "", hint);
+      });
+    }
+
+    await context.step("tells how to read a sequence where nextval is refused", async () => {
+      await test.execute("create sequence ticket start 7");
+      const error = await query("select nextval('ticket')").then(() => undefined, (error) => error);
+      assert.ok(error instanceof CallError);
+      assert.match(error.hint ?? "", /^SELECT last_value FROM the sequence, or the view pg_sequences, /);
+      assert.deepEqual(await rows("select last_value from ticket"), [["7"]]);
+      assert.deepEqual(await rows("select start_value from pg_sequences where sequencename = 'ticket'"), [[
+        "7",
+      ]]);
     });
 
     await context.step("gives a bytea as its first bytes and its length", async () => {
