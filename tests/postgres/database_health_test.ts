@@ -1,11 +1,17 @@
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import { databaseHealth } from "../../src/postgres/database_health.ts";
-import type { Database } from "../../src/postgres/database.ts";
+import type { Database, Transaction } from "../../src/postgres/database.ts";
+import { connections } from "../../src/postgres/health/connections.ts";
 import type { ExaminationOptions } from "../../src/postgres/health/examination.ts";
 import { sections } from "../../src/postgres/health/examination.ts";
-import { type Assessment, type Verdict, verdictOf } from "../../src/postgres/health/section.ts";
-import type { Thresholds } from "../../src/postgres/health/thresholds.ts";
+import {
+  type Assessment,
+  type ServerFacts,
+  type Verdict,
+  verdictOf,
+} from "../../src/postgres/health/section.ts";
+import { type Thresholds, thresholds } from "../../src/postgres/health/thresholds.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { type OwnServer, startOwnServer, until } from "../support/own_server.ts";
 import { startStandby } from "../support/standby.ts";
@@ -68,6 +74,13 @@ const verdictCases: readonly (readonly [name: string, assessment: Partial<Assess
 ];
 Deno.test.each(verdictCases)("the verdict follows from what was found: %s", (_, assessment, wanted) => {
   assert.equal(verdictOf({ summary: "", findings: [], ...assessment }), wanted);
+});
+
+Deno.test("connections: where no session can be counted, nothing is announced", async () => {
+  const replies: Record<string, string>[][] = [[{ maximum: "100", reserved: "3" }], [], []];
+  const transaction = { query: () => Promise.resolve(replies.shift() ?? []) } as unknown as Transaction;
+  const { summary } = await connections.assess((work) => work(transaction), {} as ServerFacts, thresholds);
+  assert.equal(summary, "0 of 97 taken (0%; max_connections 100, 3 reserved)");
 });
 
 Deno.test({
@@ -338,6 +351,7 @@ Deno.test({
         /^public\.todos has 30,000 dead beside 10,000 live rows \(75%\), where autovacuum starts at 8,050/,
       );
       assert.match(found.text, /last vacuum never, autovacuum never, analyze .* ago$/);
+      assert.match(section("vacuum").summary, /, none of them was ever vacuumed$/);
       assert.deepEqual(found.statements, ["VACUUM (ANALYZE) public.todos;"]);
       await own.execute(String(found.statements[0]));
       await counted("vacuum_count = 1 and analyze_count = 2");

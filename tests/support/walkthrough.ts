@@ -57,7 +57,7 @@ export function lasting(page: string): ReadonlySet<string> {
       .replace(/[▁-█]+/g, "#")
       .replace(/[+-]?\d[\d.,:TZ-]*\s?(ms|min|s|m|h|d|kB|MB|bytes)?\b/g, "#")
       .replace(/(<?# ?)+/g, "#")
-      .replace(/last vacuum of any of them (never|# ?ago)/, "last vacuum")
+      .replace(/last vacuum of any of them # ?ago|none of them was ever vacuumed/, "last vacuum")
       .replace(/restarts?\b/g, "restart")
       .replace(/[-+ ]+$/, "")
       .replace(/\s+/g, " ")

@@ -108,7 +108,7 @@ export const connections: Section = {
     return {
       summary: `${count(used)} of ${count(available)} taken (${percent(share)}; max_connections ${
         count(maximum)
-      }, ${count(maximum - available)} reserved): ${byState.join(", ")}`,
+      }, ${count(maximum - available)} reserved)${byState.length === 0 ? "" : `: ${byState.join(", ")}`}`,
       findings,
       details: largest.slice(0, 5).map((item) => `${item.name}: ${statesOf(item)}`),
     };

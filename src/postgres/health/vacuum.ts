@@ -93,7 +93,7 @@ export const vacuum: Section = {
         ? `no data: no rows of ${tables} were counted`
         : `${count(dead)} dead beside ${count(live)} live rows (${
           percent(dead / (live + dead))
-        }) in ${tables}, last vacuum of any of them ${ago(totals.vacuum_ms)}`,
+        }) in ${tables}, ${lastOfAll(totals.vacuum_ms)}`,
       findings,
       noData: live + dead === 0,
     };
@@ -129,6 +129,12 @@ function stale(row: Readonly<Record<string, Cell>>): Omit<Finding, "verdict"> {
     statements: [`ANALYZE ${name};`],
     caution: "blocks nobody; until then plans rest on old numbers",
   };
+}
+
+function lastOfAll(cell: Cell | undefined): string {
+  return numberOf(cell) === null
+    ? "none of them was ever vacuumed"
+    : `last vacuum of any of them ${ago(cell)}`;
 }
 
 function ago(cell: Cell | undefined): string {
