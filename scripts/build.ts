@@ -37,8 +37,7 @@ const madeRequire =
 
 /**
  * What the SDK takes by the kind of runtime: Node's `process` for a transport that is not used here, and the JSON Schema
- * library that checks what a user fills in for a server that asks. Ours ask nothing, and loading it would be a tenth of a
- * start and of the bundle.
+ * library that checks what a user fills in for a server that asks. Ours ask nothing, and a client would wait for it to load.
  */
 const sdkShims = "@modelcontextprotocol/server/_shims";
 const ownShims = `export class DefaultJsonSchemaValidator {

@@ -60,23 +60,6 @@ export function openAuditLog(destination: string, now: () => Date = () => new Da
   return appendTo(file, now, !endsInLine);
 }
 
-/** Whether the audit log could be opened; leaves no file behind that was not there. Throws {@linkcode StartError}. */
-export function checkAuditLog(destination: string): void {
-  if (destination === "stderr") return;
-  let isThere = true;
-  try {
-    Deno.lstatSync(destination);
-  } catch (error) {
-    isThere = !(error instanceof Deno.errors.NotFound);
-  }
-  openAuditLog(destination).close();
-  try {
-    if (!isThere) Deno.removeSync(destination);
-  } catch {
-    // It could not be made either, which each call will say.
-  }
-}
-
 /** Whether the next record can begin at once; looks at what is there before it is opened, as a pipe would block. */
 function endsWithNewline(path: string): boolean {
   let existing: Deno.FileInfo;

@@ -1,6 +1,6 @@
 /** What every program does around its tools: arguments, settings, start, serving, shutdown. */
 import type { Command } from "./arguments.ts";
-import { checkAuditLog, openAuditLog } from "./audit.ts";
+import { openAuditLog } from "./audit.ts";
 import { Environment } from "./env.ts";
 import { StartError } from "./errors.ts";
 import { readHttpSettings } from "./http/settings.ts";
@@ -176,9 +176,10 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   const auditDestination = environment.text("AUDIT_LOG") ?? "stderr";
   const httpSettings = readHttpSettings(environment, command.http);
 
-  // A check keeps no audit log, as it answers nobody's call; otherwise it runs as the server will.
-  if (command.name === "check") checkAuditLog(auditDestination);
-  const audit = command.name === "check" ? undefined : openAuditLog(auditDestination);
+  const opened = openAuditLog(auditDestination);
+  // A check answers nobody's call, but an audit log that can't be opened would end the start.
+  if (command.name === "check") opened.close();
+  const audit = command.name === "check" ? undefined : opened;
   const backend = await program.open(environment, log);
   // From source, what is loaded later could not be read any more; over HTTP nobody waits for a start.
   if (!Deno.build.standalone || command.name === "check" || command.http !== undefined) {

@@ -5,6 +5,7 @@ import { describeError, type Logger, writeStderr } from "./log.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { refuseLine, refuseMalformedRequest } from "./server.ts";
 import { StdioTransport } from "./stdio.ts";
+import { writeAll } from "./write_all.ts";
 
 /** What is served. */
 export interface StdioServing {
@@ -65,11 +66,4 @@ async function* chunksOf(
   for (let size = await input.read(buffer); size !== null; size = await input.read(buffer)) {
     yield buffer.slice(0, size);
   }
-}
-
-async function writeAll(
-  output: { write(bytes: Uint8Array): Promise<number> },
-  bytes: Uint8Array,
-): Promise<void> {
-  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await output.write(rest));
 }

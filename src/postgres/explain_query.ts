@@ -8,7 +8,7 @@ import { visible } from "../common/visible.ts";
 import type { Cell, Database, Transaction } from "./database.ts";
 import { describeServerError, ServerError } from "./database_errors.ts";
 import { authorize, type GuardedStatement, inspect } from "./guard.ts";
-import { bindable, parameters, parametersIn } from "./parameters.ts";
+import { bindable, checkValues, parameters } from "./parameters.ts";
 import { type Plan, readPlan } from "./plan.ts";
 import { type Finding, findingsOf, isFast, rulesFor } from "./plan_findings.ts";
 import { readFacts } from "./plan_relations.ts";
@@ -73,7 +73,11 @@ export function explainQuery(database: Database, options: ExplainQueryOptions): 
     async run({ sql, analyze, parameters }, { signal }): Promise<Explanation> {
       checkIsQuery(sql);
       const values = bindable(parameters);
-      checkParameters(sql, values.length);
+      // GENERIC_PLAN would do without, but not over the extended protocol: the server wants every parameter bound.
+      checkValues(sql, values.length, {
+        verb: "plan",
+        hint: "Give a value for each of $1, $2 …, one it usually runs with: the plan depends on them",
+      });
       const prefix = explainPrefix(analyze);
       // The text that runs is what the guard passes, EXPLAIN included.
       const inspected = inspect(prefix + sql);
@@ -118,22 +122,6 @@ function checkIsQuery(sql: string): void {
         ? "Send the statement without EXPLAIN; analyze: true stands for EXPLAIN ANALYZE"
         : "Run it with query_database",
     },
-  );
-}
-
-/**
- * GENERIC_PLAN would plan without values, but not over the extended protocol: the server then wants every parameter
- * bound, and plans for the values it gets.
- */
-function checkParameters(sql: string, given: number): void {
-  const needed = parametersIn(sql);
-  if (needed === given) return;
-  throw new CallError(
-    "invalid",
-    `Cannot plan the statement as it has ${plural(needed, "parameter")} and ${
-      plural(given, "value")
-    } came with it`,
-    { hint: "Give a value for each of $1, $2 …, one it usually runs with: the plan depends on them" },
   );
 }
 

@@ -16,7 +16,7 @@ export function bindable(values: z.output<typeof parameters>): readonly Cell[] {
 }
 
 /** How many values a statement wants: the highest n of its `$n`, as the server counts. */
-export function parametersIn(sql: string): number {
+function parametersIn(sql: string): number {
   if (!sql.includes("$")) return 0;
   return tokens(sql).reduce((most, { text }) => {
     const [, number] = text.match(/^\$(\d+)$/) ?? [];
@@ -24,19 +24,22 @@ export function parametersIn(sql: string): number {
   }, 0);
 }
 
-/** Throws {@linkcode CallError} `invalid` unless there is a value for each parameter: the server only speaks of "bind". */
-export function checkValues(sql: string, given: number): void {
+/**
+ * Throws {@linkcode CallError} `invalid` unless there is a value for each parameter: the server only speaks of "bind".
+ * `hint` is what to do where some are missing, in place of the usual.
+ */
+export function checkValues(
+  sql: string,
+  given: number,
+  { verb = "run", hint = "Pass a value for each of $1, $2 … in parameters" } = {},
+): void {
   const needed = parametersIn(sql);
   if (needed === given) return;
   throw new CallError(
     "invalid",
-    `Cannot run the statement as it has ${plural(needed, "parameter")} and ${
+    `Cannot ${verb} the statement as it has ${plural(needed, "parameter")} and ${
       plural(given, "value")
     } came with it`,
-    {
-      hint: needed === 0
-        ? "Leave parameters out, or use them in the statement as $1, $2 …"
-        : "Pass a value for each of $1, $2 … in parameters",
-    },
+    { hint: needed === 0 ? "Leave parameters out, or use them in the statement as $1, $2 …" : hint },
   );
 }

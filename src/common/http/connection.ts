@@ -2,6 +2,7 @@
  * One TCP connection of a client, and the one behind it to the HTTP server of this process: what comes is passed on byte
  * by byte, once the head of the first request is there, and whoever takes too long is let go.
  */
+import { writeAll } from "../write_all.ts";
 import { judgeHead, refusals } from "./request_head.ts";
 
 /** What a client may take of a connection. */
@@ -185,10 +186,6 @@ export class Connection {
     this.#isLast = true;
     await this.#client.closeWrite();
   }
-}
-
-async function writeAll(side: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
-  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await side.write(rest));
 }
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
