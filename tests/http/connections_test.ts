@@ -272,6 +272,43 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "on the port behind the connections nobody else is answered, from another loopback address of that port either",
+  ignore: !permitted,
+  async fn() {
+    let handle: Deno.ServeHandler<Deno.NetAddr> | undefined;
+    let answered = 0;
+    const connection = {
+      isEnding: false,
+      ended: Promise.resolve(),
+      beginAnswer: () => void answered++,
+      endAnswer() {},
+      announceEnd() {},
+    };
+    const inner = new InnerServer({
+      handler: () => Promise.resolve(new Response("inside")),
+      // deno-lint-ignore no-explicit-any
+      connections: () => ({ at: () => connection as any, ranOut: () => {} }),
+      log: silent,
+      serve(handler) {
+        handle = handler;
+        return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response());
+      },
+    });
+    const from = async (hostname: string) => {
+      const remoteAddr = { transport: "tcp", hostname, port: 12_345 } as const;
+      const request = new Request("http://127.0.0.1/");
+      return (await handle?.(request, { remoteAddr, completed: Promise.resolve() }))?.status;
+    };
+    assert.equal(await from("127.0.0.2"), 403);
+    assert.equal(answered, 0);
+    assert.equal(await from("127.0.0.1"), 200);
+    assert.equal(answered, 1);
+    await inner.shutdown();
+  },
+});
+
+Deno.test({
   name: "a server that no longer listens is started anew, and given up after as many attempts as there are",
   ignore: !permitted,
   async fn() {

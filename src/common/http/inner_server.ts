@@ -93,8 +93,9 @@ export class InnerServer {
   }
 
   async #answer(request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>): Promise<Response> {
-    const connection = this.#options.connections().at(info.remoteAddr.port);
-    // Another process of this machine, past all limits.
+    const { hostname, port } = info.remoteAddr;
+    // The same port of another loopback address is another process of this machine, past all limits.
+    const connection = hostname === this.address.hostname ? this.#options.connections().at(port) : undefined;
     if (connection === undefined) {
       return new Response(null, { status: 403, headers: { connection: "close" } });
     }
