@@ -5,6 +5,8 @@ import type { Session } from "./session.ts";
 
 /** How long a connection may wait for its next call: a restarted server or a new password needs no restart of ours. */
 const idleMs = 60_000;
+/** How long one that is on its way back is waited for where there is room for another: its server may have gone silent. */
+const returnMs = 250;
 
 interface Idle {
   readonly session: Session;
@@ -142,6 +144,13 @@ export class Pool {
       reject(reason);
     };
     const onAbort = () => leave(signal.reason);
+    const another = setTimeout(() => {
+      const at = this.#waiters.indexOf(waiter);
+      if (at === -1 || this.isFull) return;
+      this.#waiters.splice(at, 1);
+      this.#taken++;
+      resolve();
+    }, returnMs);
     const timer = setTimeout(() => {
       const { size } = this.#options;
       const busy = size === 1 ? "the only one is" : `all ${size} are`;
@@ -156,6 +165,7 @@ export class Pool {
     signal.addEventListener("abort", onAbort);
     this.#waiters.push(waiter);
     return promise.finally(() => {
+      clearTimeout(another);
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
     });
