@@ -178,6 +178,27 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a client that does not read its answer goes first, when there is no room for another",
+  ignore: !permitted,
+  async fn() {
+    const endless = () =>
+      new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.enqueue(new Uint8Array(1024 * 1024)),
+      });
+    await using subject = serve(
+      { maxConnections: 2 },
+      (request) => Promise.resolve(new Response(request.url.endsWith("/endless") ? endless() : "here")),
+    );
+    for (let number = 0; number < 2; number++) await subject.connect(get.replace("/", "/endless"));
+    await eventually("a newcomer is answered", async () => {
+      const newcomer = await subject.connect();
+      await newcomer.write(new TextEncoder().encode(get)).catch(() => {});
+      return /here$/.test(await some(newcomer).catch(() => ""));
+    });
+  },
+});
+
+Deno.test({
   name: "a client that goes away ends its answer",
   ignore: !permitted,
   async fn() {
@@ -304,6 +325,48 @@ Deno.test({
     assert.equal(answered, 0);
     assert.equal(await from("127.0.0.1"), 200);
     assert.equal(answered, 1);
+    await inner.shutdown();
+  },
+});
+
+Deno.test({
+  name:
+    "out of handles, another server takes the place of the one that strangers hold; what it answers goes on",
+  ignore: !permitted,
+  async fn() {
+    const answer = Promise.withResolvers<Response>();
+    const known = {
+      isEnding: false,
+      ended: Promise.resolve(),
+      beginAnswer() {},
+      endAnswer() {},
+      announceEnd() {},
+    };
+    let friend = 0;
+    let begun = 0;
+    const inner = new InnerServer({
+      handler: () => (begun++, answer.promise),
+      // deno-lint-ignore no-explicit-any
+      connections: () => ({ at: (port) => port === friend ? known as any : undefined, ranOut: () => {} }),
+      log: silent,
+      leaveMs: 1,
+    });
+    const { address } = inner;
+    using stranger = await Deno.connect({ hostname: "127.0.0.1", port: address.port });
+    using caller = await Deno.connect({ hostname: "127.0.0.1", port: address.port });
+    friend = caller.localAddr.port;
+    await caller.write(new TextEncoder().encode(get));
+    await eventually("the call has begun", () => begun === 1);
+    inner.ranOut();
+    inner.ranOut();
+    assert.notEqual(inner.address.port, address.port);
+    const second = inner.address.port;
+    answer.resolve(new Response("at last"));
+    assert.match(await rest(caller), /connection: close[^]*at last$/);
+    let isCut = false;
+    rest(stranger).then(() => isCut = true);
+    await eventually("the stranger is cut", () => isCut);
+    assert.equal(inner.address.port, second);
     await inner.shutdown();
   },
 });

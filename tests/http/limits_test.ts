@@ -9,6 +9,8 @@ import {
 } from "../support/http_program.ts";
 import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { newToken } from "../../src/common/http/tokens.ts";
+import { tokenFile } from "../support/token_file.ts";
 
 const ignore = !permitted;
 
@@ -50,6 +52,36 @@ const head = (headers: string) =>
   `POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
   `Accept: application/json, text/event-stream\r\n${headers}\r\n`;
 const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
+
+Deno.test({
+  name: "a client that takes all the places it can get leaves some to the others",
+  ignore,
+  async fn() {
+    const [alice, bob] = [newToken("alice"), newToken("bob")];
+    await using file = await tokenFile(`${alice.line}\n${bob.line}\n`);
+    await using program = await HttpProgram.start({
+      command: patientProgramWith({ bodyMs: 60_000 }),
+      variables: { MCP_TOKENS_FILE: file.path },
+    });
+    const bearer = (token: string) => `Authorization: Bearer ${token}\r\n`;
+    const connections: Deno.TcpConn[] = [];
+    let turnedAway = 0;
+    for (let number = 0; number < 140; number++) {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port: program.port });
+      connections.push(connection);
+      await connection.write(
+        new TextEncoder().encode(`${head(`${bearer(alice.token)}Content-Length: 100\r\n`)}{"jsonrpc"`),
+      );
+      connection.read(new Uint8Array(1_024)).then(() => turnedAway++, () => {});
+    }
+    await eventually("what is over her share is refused", () => turnedAway === 140 - 64);
+    const answer = await program.ask("tools/call", { name: "echo", arguments: { value: "me too" } }, {
+      headers: { authorization: `Bearer ${bob.token}` },
+    });
+    assert.match(JSON.stringify(answer.result), /me too/);
+    for (const connection of connections) connection.close();
+  },
+});
 
 Deno.test({
   name: "a body that does not come is waited for, but not for ever",
@@ -137,6 +169,26 @@ Deno.test({
         );
       }
     });
+    await t.step(
+      "a coding that nobody here undoes is refused, as is a second way to tell the length",
+      async () => {
+        for (
+          const [headers, status] of [
+            ["Transfer-Encoding: gzip, chunked\r\n", /^501$/],
+            ["Transfer-Encoding: identity, chunked\r\n", /^(400|501)$/],
+            ["Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", /^(400|501)$/],
+            [`Content-Length: ${ping.length}\r\nTransfer-Encoding: chunked\r\n`, /^400$/],
+          ] as const
+        ) {
+          const answer = await sendRaw(
+            program.port,
+            `${head(headers)}${ping.length.toString(16)}\r\n${ping}\r\n0\r\n\r\n`,
+          );
+          assert.match(String(statusOf(answer)), status, `${headers}${answer}`);
+          assert.match(answer, /\r\nconnection: close\r\n|\r\n\r\n$/i);
+        }
+      },
+    );
     await t.step("what comes behind a body in chunks is no request", async () => {
       // A proxy that went by the length would have taken it for a part of the body.
       for (const headers of ["Content-Length: 300\r\n", ""]) {

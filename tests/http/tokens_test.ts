@@ -1,19 +1,11 @@
 import assert from "@std/assert";
-import { join } from "node:path";
 import { HttpProgram } from "../support/http_program.ts";
 import { eventually, runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
-import { newToken } from "../../src/common/http/tokens.ts";
-
-/** A token file of the test's own. */
-async function tokenFile(text: string): Promise<{ path: string } & AsyncDisposable> {
-  const folder = await Deno.makeTempDir({ prefix: "tokens-" });
-  const path = join(folder, "tokens");
-  await Deno.writeTextFile(path, text, { mode: 0o600 });
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
-}
+import { newToken, TokenFile } from "../../src/common/http/tokens.ts";
+import { tokenFile } from "../support/token_file.ts";
 
 const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
 
@@ -203,5 +195,32 @@ Deno.test({
     assert.equal(await database.running("of_bob"), 1);
     assert.equal(program.auditLines.find((line) => line.client === "alice")?.outcome, "cancelled");
     await kept.body?.cancel();
+  },
+});
+
+Deno.test({
+  name: "a file that can't be opened for want of handles is the one that was read, unless it has changed",
+  ignore: !permitted,
+  async fn() {
+    const { token, line } = newToken("alice");
+    await using file = await tokenFile(`${line}\n`);
+    const tokens = await TokenFile.open(file.path, { debug() {}, info() {}, warn() {}, error() {} });
+    const readFile = Deno.readFile;
+    let refused = 0;
+    Deno.readFile = () => {
+      refused++;
+      return Promise.reject(
+        Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" }),
+      );
+    };
+    try {
+      await eventually("it was looked at three times", () => refused >= 3);
+      assert.equal(tokens.holder(token)?.name, "alice");
+      await Deno.writeTextFile(file.path, "# nobody, any more\n");
+      await eventually("it lets nobody in", () => tokens.holder(token) === undefined);
+    } finally {
+      Deno.readFile = readFile;
+      tokens.close();
+    }
   },
 });

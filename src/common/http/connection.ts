@@ -38,8 +38,8 @@ export class Connection {
   #answering = 0;
   /** Bytes have come since the last answer. */
   #hasBegun = false;
-  /** Bytes for the client wait for it to take them. */
-  #isPassingBack = false;
+  /** Since when bytes wait for the client to take them. */
+  #passingBackSince: number | undefined;
   #idleSince = performance.now();
   #isRefused = false;
   #isEndAnnounced = false;
@@ -57,7 +57,12 @@ export class Connection {
 
   /** Since when it could be closed without cutting an answer, in milliseconds; undefined while one is under way. */
   get idleSince(): number | undefined {
-    return this.#answering > 0 || this.#isPassingBack ? undefined : this.#idleSince;
+    return this.#answering > 0 || this.#passingBackSince !== undefined ? undefined : this.#idleSince;
+  }
+
+  /** Since when bytes of an answer wait for the client to take them, in milliseconds; undefined while none do. */
+  get stuckSince(): number | undefined {
+    return this.#passingBackSince;
   }
 
   /** Whether no whole head has come yet. */
@@ -121,7 +126,7 @@ export class Connection {
   /** Waits for the next request, unless there is something to do. */
   #rest(): void {
     this.#idleSince = performance.now();
-    if (this.#answering > 0 || this.#isPassingBack) return;
+    if (this.#answering > 0 || this.#passingBackSince !== undefined) return;
     if (this.#isEndAnnounced) this.#arm(lingerMs);
     else if (!this.#hasBegun) this.#arm(this.#options.limits.idleMs);
   }
@@ -176,10 +181,10 @@ export class Connection {
   async #passBack(server: Deno.TcpConn): Promise<void> {
     const buffer = new Uint8Array(bufferBytes);
     for (let size = await server.read(buffer); size !== null; size = await server.read(buffer)) {
-      this.#isPassingBack = true;
+      this.#passingBackSince = performance.now();
       const late = setTimeout(() => this.close(), this.#options.limits.writeMs);
       await writeAll(this.#client, buffer.subarray(0, size)).finally(() => clearTimeout(late));
-      this.#isPassingBack = false;
+      this.#passingBackSince = undefined;
       this.#rest();
     }
     this.#arm(lingerMs);

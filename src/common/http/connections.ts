@@ -14,8 +14,8 @@ export interface ConnectionsOptions {
     /** Connections that may be open at once. */
     readonly maxConnections: number;
   };
-  /** The server that they lead to, and what to call when nobody listens there. */
-  readonly server: Pick<InnerServer, "address" | "renew">;
+  /** The server that they lead to, and what to call when nobody listens there, or no handles are left. */
+  readonly server: Pick<InnerServer, "address" | "renew" | "ranOut">;
   /** Called for a connection that was turned away. */
   readonly turnedAway: () => void;
   readonly log: Logger;
@@ -31,6 +31,8 @@ const prudentMs = 60_000;
 const fewestConnections = 4;
 /** After an answer, or the beginning, nobody is sent away for so long: its last bytes may be on their way. */
 const settledMs = 20;
+/** Whoever has taken nothing of an answer for so long goes, when there is no room otherwise. */
+const stuckMs = 1_000;
 /** How often a connection to the server behind is tried, a pause between each. */
 const dialAttempts = 5;
 
@@ -96,6 +98,7 @@ export class Connections {
       });
     }
     while (this.#open.size > this.#most && this.#makeRoom(except));
+    this.#options.server.ranOut();
   }
 
   /** Takes no new connection. */
@@ -156,17 +159,25 @@ export class Connections {
     }
   }
 
-  /** Closes the connection that has been idle the longest: one between two requests, else one that still owes one. */
+  /**
+   * Closes the connection that has been idle the longest: one between two requests, else one that still owes one; else
+   * the one whose client has not taken its answer for the longest.
+   */
   #makeRoom(except?: Connection): boolean {
-    const candidates = [...this.#open].filter((connection) =>
-      connection !== except && (connection.idleSince ?? Infinity) <= performance.now() - settledMs
-    );
-    const longest = (from: readonly Connection[]) =>
-      from.reduce<Connection | undefined>(
-        (oldest, one) => (one.idleSince ?? Infinity) < (oldest?.idleSince ?? Infinity) ? one : oldest,
-        undefined,
-      );
-    const leaver = longest(candidates.filter((one) => one.isBetweenRequests)) ?? longest(candidates);
+    const others = [...this.#open].filter((connection) => connection !== except);
+    const oldest = (
+      from: readonly Connection[],
+      since: (one: Connection) => number | undefined,
+      ms: number,
+    ) => {
+      const latest = performance.now() - ms;
+      const age = (one: Connection) => since(one) ?? Infinity;
+      return from.filter((one) => age(one) <= latest).sort((one, other) => age(one) - age(other)).at(0);
+    };
+    const idleSince = (one: Connection) => one.idleSince;
+    const leaver = oldest(others.filter((one) => one.isBetweenRequests), idleSince, settledMs) ??
+      oldest(others, idleSince, settledMs) ??
+      oldest(others, (one) => one.stuckSince, stuckMs);
     leaver?.close();
     if (leaver !== undefined) this.#open.delete(leaver);
     return leaver !== undefined;

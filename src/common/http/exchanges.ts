@@ -1,4 +1,4 @@
-/** The requests that are being answered: how many there may be, and when the last has ended. */
+/** The requests that are being answered: how many there may be, whose, and when the last has ended. */
 
 /** One request that is being answered. */
 export interface Exchange {
@@ -8,10 +8,15 @@ export interface Exchange {
   readonly end: () => void;
 }
 
-/** Counts exchanges. */
+/**
+ * Counts exchanges. A client may hold as many places as it leaves free, so that one alone takes half of them, and there
+ * is always one for somebody else: the dynamic thresholds of shared-memory switches
+ * (Choudhury and Hahne, https://doi.org/10.1109/90.664262, with α = 1).
+ */
 export class Exchanges {
   readonly #limit: number;
   readonly #open = new Set<AbortController>();
+  readonly #held = new Map<string, number>();
   #whenIdle: (() => void)[] = [];
 
   /** `limit` is how many may be under way at once. */
@@ -23,15 +28,19 @@ export class Exchanges {
     return this.#open.size;
   }
 
-  /** Begins one, unless there are as many as there may be. */
-  begin(): Exchange | undefined {
-    if (this.#open.size >= this.#limit) return undefined;
+  /** Begins one of that client's, unless it has its share. */
+  begin(client: string): Exchange | undefined {
+    const held = this.#held.get(client) ?? 0;
+    if (held >= this.#limit - this.#open.size) return undefined;
     const controller = new AbortController();
     this.#open.add(controller);
+    this.#held.set(client, held + 1);
     return {
       signal: controller.signal,
       end: () => {
-        if (!this.#open.delete(controller) || this.#open.size > 0) return;
+        if (!this.#open.delete(controller)) return;
+        this.#release(client);
+        if (this.#open.size > 0) return;
         for (const wake of this.#whenIdle.splice(0)) wake();
       },
     };
@@ -48,6 +57,12 @@ export class Exchanges {
   /** Aborts all that are under way. */
   abort(): void {
     for (const controller of this.#open) controller.abort();
+  }
+
+  #release(client: string): void {
+    const left = (this.#held.get(client) ?? 0) - 1;
+    if (left > 0) this.#held.set(client, left);
+    else this.#held.delete(client);
   }
 }
 

@@ -12,7 +12,7 @@ import type { Pipeline } from "../pipeline.ts";
 import { refuseLine, refuseMalformedRequest } from "../server.ts";
 import type { Admitted } from "./admission.ts";
 import { idOf, rpcCodes, rpcError } from "./answers.ts";
-import { type Exchange, type Exchanges, watched } from "./exchanges.ts";
+import { type Exchange, Exchanges, watched } from "./exchanges.ts";
 import { streamedWhenLate } from "./late_answer.ts";
 import { BodyError, readMessage } from "./message_body.ts";
 
@@ -37,7 +37,7 @@ const usualKeepAliveMs = 15_000;
 /** Milliseconds after which an answer becomes a stream. */
 const patienceMs = 100;
 /** Streams on which nothing is ever sent, as no list of ours changes: a client may want a few all the same. */
-const maxSubscriptions = 64;
+const maxSubscriptions = 128;
 const longestTimerMs = 2 ** 31 - 1;
 const subscribe = "subscriptions/listen";
 
@@ -45,7 +45,7 @@ const subscribe = "subscriptions/listen";
 export class McpEndpoint {
   readonly #options: EndpointOptions;
   readonly #handler: McpHttpHandler;
-  readonly #subscriptionsEnd = new AbortController();
+  readonly #subscriptions = new Exchanges(maxSubscriptions);
   readonly #bodyLimits: { readonly maxBytes: number; readonly timeoutMs: number };
 
   constructor(options: EndpointOptions) {
@@ -73,12 +73,9 @@ export class McpEndpoint {
         headers: { allow: "POST" },
       });
     }
-    const exchange = this.#options.exchanges.begin();
-    if (exchange === undefined) {
-      return rpcError(503, rpcCodes.server, "Too many calls are under way: try again in a moment", {
-        headers: { "retry-after": String(retrySeconds) },
-      });
-    }
+    const exchange = this.#options.exchanges.begin(caller.client);
+    // The rest of its body is not waited for.
+    if (exchange === undefined) return tooMany("calls", { connection: "close" });
     try {
       return await this.#answer(request, caller, exchange);
     } catch (error) {
@@ -89,7 +86,7 @@ export class McpEndpoint {
 
   /** Ends the streams that would otherwise stay open for ever. */
   endSubscriptions(): void {
-    this.#subscriptionsEnd.abort();
+    this.#subscriptions.abort();
   }
 
   async #answer(request: Request, caller: Admitted, exchange: Exchange): Promise<Response> {
@@ -121,6 +118,10 @@ export class McpEndpoint {
     if (refusal !== undefined) return refuse(200, rpcCodes.invalidParams, refusal, value);
 
     const isSubscription = "method" in message && message.method === subscribe;
+    // It waits for nothing of ours: it takes no place from a call, and a stop does not wait for it.
+    const place = isSubscription ? this.#subscriptions.begin(caller.client) : exchange;
+    if (isSubscription) exchange.end();
+    if (place === undefined) return tooMany("subscriptions");
     const late = new AbortController();
     // A call ends by itself soon enough; a subscription must not outlive what let its caller in.
     const timeMs = isSubscription ? timeLeft(caller) : longestMs;
@@ -129,14 +130,12 @@ export class McpEndpoint {
     const signal = AbortSignal.any([
       late.signal,
       gone.signal,
-      isSubscription ? this.#subscriptionsEnd.signal : exchange.signal,
+      place.signal,
       ...(caller.revoked === undefined ? [] : [caller.revoked]),
     ]);
-    // A subscription waits for nothing of ours: it takes no place from a call, and a stop does not wait for it.
-    if (isSubscription) exchange.end();
     const ended = () => {
       clearTimeout(timer);
-      exchange.end();
+      place.end();
     };
     try {
       const answering = this.#handler.fetch(
@@ -155,6 +154,12 @@ export class McpEndpoint {
       throw error;
     }
   }
+}
+
+function tooMany(what: string, headers: Readonly<Record<string, string>> = {}): Response {
+  return rpcError(503, rpcCodes.server, `Too many ${what} are under way: try again in a moment`, {
+    headers: { "retry-after": String(retrySeconds), ...headers },
+  });
 }
 
 /** Milliseconds until the caller's token expires; no longer than a timer can wait. */

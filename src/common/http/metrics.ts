@@ -11,6 +11,7 @@ const httpRefusals = [
   "unverified",
   "overload",
   "draining",
+  "framing",
   /** A connection, not a request: all that there may be are open and in use. */
   "connections",
 ] as const;

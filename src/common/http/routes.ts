@@ -2,6 +2,7 @@
 import { describeError, type Logger } from "../log.ts";
 import type { Admission } from "./admission.ts";
 import { plain, rpcCodes, rpcError } from "./answers.ts";
+import { refuseByFraming } from "./framing.ts";
 import { type AllowedNames, refuseByName } from "./guard.ts";
 import type { McpEndpoint } from "./mcp_endpoint.ts";
 import type { HttpMetrics, HttpRefusal } from "./metrics.ts";
@@ -30,7 +31,7 @@ export function routes(options: RouteOptions): (request: Request) => Promise<Res
     let response: Response;
     let route = "other";
     try {
-      const refusal = refuseByName(request, options.names);
+      const refusal = refuseByName(request, options.names) ?? refuseByFraming(request);
       if (refusal === undefined) {
         const url = new URL(request.url);
         route = known(url.pathname, options.documents);

@@ -47,8 +47,8 @@ export interface HttpServing {
   readonly stopSignals: readonly Deno.Signal[];
 }
 
-/** Calls under way at once; each may hold a message of 1 MB and its answer. */
-const maxExchanges = 64;
+/** Calls under way at once, half of them one client's at most; each may hold a message of 1 MB and its answer. */
+const maxExchanges = 128;
 /** Milliseconds that calls in flight get after SIGTERM, and for how long of that new ones are still taken. */
 const usualDrainMs = 30_000;
 const newcomersMs = 10_000;

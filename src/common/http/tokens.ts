@@ -72,6 +72,8 @@ export class TokenFile {
   #tokens: readonly AcceptedToken[] = [];
   /** What the file held when it was last looked at; undefined when it could not be read. */
   #lastText: string | undefined;
+  /** Which file, of which size and time, that was. */
+  #lastState: string | undefined;
   /** Why nobody is accepted, while nobody is. */
   #complaint: string | undefined;
   #warnedOfMode: number | undefined;
@@ -119,16 +121,29 @@ export class TokenFile {
   }
 
   async #read(): Promise<string> {
-    const { isFile, size, mode } = await Deno.stat(this.#path);
-    if (!isFile) throw new TokenFileError("it is not a regular file");
-    if (size > maxFileBytes) throw new TokenFileError("it is larger than 1 MB");
-    this.#warnOfMode(mode);
+    const info = await Deno.stat(this.#path);
+    if (!info.isFile) throw new TokenFileError("it is not a regular file");
+    if (info.size > maxFileBytes) throw new TokenFileError("it is larger than 1 MB");
+    this.#warnOfMode(info.mode);
     const bytes = await Deno.readFile(this.#path);
+    // As it was before: a change in between is seen as one.
+    this.#lastState = stateOf(info);
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch {
       throw new TokenFileError("it is not UTF-8");
     }
+  }
+
+  /** Whether the file could not be opened for want of handles, and is the one that was read last. */
+  async #isOutOfReach(error: unknown): Promise<boolean> {
+    if (
+      !(error instanceof Error && "code" in error && (error.code === "EMFILE" || error.code === "ENFILE"))
+    ) {
+      return false;
+    }
+    const info = await Deno.stat(this.#path).catch(() => undefined);
+    return info !== undefined && stateOf(info) === this.#lastState;
   }
 
   #warnOfMode(mode: number | null): void {
@@ -156,6 +171,7 @@ export class TokenFile {
       this.#watch(pollMs);
     } catch (error) {
       if (this.#isClosed) return;
+      if (this.#complaint === undefined && await this.#isOutOfReach(error)) return this.#watch(pollMs);
       if (!isSecond && this.#complaint === undefined) {
         this.#timer = setTimeout(() => void this.#look(true), secondLookMs);
         return;
@@ -194,6 +210,10 @@ export class TokenFile {
     this.#complaint = complaint;
     for (const token of before) token.revocation.abort();
   }
+}
+
+function stateOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): string {
+  return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join();
 }
 
 function explain(error: unknown): string {
