@@ -85,6 +85,13 @@ export class PlanNode {
     return this.children.find((child) => child.role === "Inner");
   }
 
+  /** The scan of a table that it is, or that a chain of nodes with one input below it reads from. */
+  get scanBelow(): PlanNode | undefined {
+    if (this.text("Relation Name") !== undefined) return this;
+    const [only, ...more] = this.children;
+    return only === undefined || more.length > 0 ? undefined : only.scanBelow;
+  }
+
   /** Rows of all loops and processes; undefined when it was not run. */
   get totalRows(): number | undefined {
     return this.rows === undefined ? undefined : this.rows * (this.loops ?? 0);

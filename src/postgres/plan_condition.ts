@@ -17,6 +17,8 @@ export interface Comparison {
   readonly cast: string | undefined;
   /** What an index is asked: a value, a range, a beginning (`LIKE 'a%'`), a part (`LIKE '%a%'`). */
   readonly how: "equal" | "range" | "prefix" | "part";
+  /** The one value that it is equal to, the same text for the same value; undefined for a list and for another column. */
+  readonly value: string | undefined;
 }
 
 /** A condition, as far as it is understood. */
@@ -57,13 +59,13 @@ function conjuncts(node: ParseNode): ParseNode[] {
 /** None for what no plain index answers: OR, `<>`, arithmetic; two where one column is compared with another. */
 function comparisonsOf(node: ParseNode): Comparison[] {
   if (node.type === "NullTest" && node.fields["nulltesttype"] === "IS_NULL") {
-    return nodesOf([node.fields["arg"]]).flatMap((side) => compared(side, "equal") ?? []);
+    return nodesOf([node.fields["arg"]]).flatMap((side) => compared(side, "equal", "null") ?? []);
   }
   // A boolean column stands for itself, and `NOT done` for done = false.
-  if (node.type === "ColumnRef") return [compared(node, "equal") ?? []].flat();
+  if (node.type === "ColumnRef") return [compared(node, "equal", "true") ?? []].flat();
   if (node.type === "BoolExpr" && node.fields["boolop"] === "NOT_EXPR") {
     const [side] = nodesOf(node.fields["args"]);
-    return side?.type === "ColumnRef" ? [compared(side, "equal") ?? []].flat() : [];
+    return side?.type === "ColumnRef" ? [compared(side, "equal", "false") ?? []].flat() : [];
   }
   const isAny = node.fields["kind"] === "AEXPR_OP_ANY";
   if (node.type !== "A_Expr" || !isAny && node.fields["kind"] !== "AEXPR_OP") return [];
@@ -80,7 +82,7 @@ function comparisonsOf(node: ParseNode): Comparison[] {
   const how = operator === "=" ? "equal" : ranges.has(operator) ? "range" : undefined;
   if (how === undefined) return [];
   const own = (side: ParseNode, other: ParseNode) => {
-    const found = compared(side, how);
+    const found = compared(side, how, how === "equal" && !isAny ? constantValue(other) : undefined);
     // Two columns of one row compared with each other: no index helps.
     const isApart = [...columnsIn(other)].every(({ alias }) => alias !== found?.alias);
     return found !== undefined && isApart ? [found] : [];
@@ -89,14 +91,14 @@ function comparisonsOf(node: ParseNode): Comparison[] {
 }
 
 /** The column that a side of a comparison consists of. */
-function compared(side: ParseNode, how: Comparison["how"]): Comparison | undefined {
+function compared(side: ParseNode, how: Comparison["how"], value?: string): Comparison | undefined {
   if (side.type === "ColumnRef") {
     const [found] = columnsIn(side);
-    return found === undefined ? undefined : { ...found, wrapper: undefined, cast: undefined, how };
+    return found === undefined ? undefined : { ...found, wrapper: undefined, cast: undefined, how, value };
   }
   if (side.type === "TypeCast") {
     const [inner] = nodesOf([side.fields["arg"]]);
-    const found = inner === undefined ? undefined : compared(inner, how);
+    const found = inner === undefined ? undefined : compared(inner, how, value);
     if (found === undefined) return undefined;
     return found.wrapper === undefined ? { ...found, cast: typeName(side.fields["typeName"]) } : found;
   }
@@ -105,12 +107,22 @@ function compared(side: ParseNode, how: Comparison["how"]): Comparison | undefin
     const [argument, ...more] = nodesOf(side.fields["args"]);
     const name = names.at(-1);
     if (argument === undefined || more.length > 0 || name === undefined) return undefined;
-    const found = compared(argument, how);
+    const found = compared(argument, how, value);
     return found === undefined || found.wrapper !== undefined
       ? undefined
       : { ...found, wrapper: name, cast: undefined };
   }
   return undefined;
+}
+
+/** A constant or a parameter, whatever type it is cast to. */
+function constantValue(node: ParseNode): string | undefined {
+  if (node.type === "TypeCast") {
+    const [inner] = nodesOf([node.fields["arg"]]);
+    return inner === undefined ? undefined : constantValue(inner);
+  }
+  if (node.type !== "A_Const" && node.type !== "ParamRef") return undefined;
+  return JSON.stringify({ ...node.fields, location: undefined });
 }
 
 function constantText(node: ParseNode): string | undefined {

@@ -3,7 +3,8 @@ import { count, duration, percent, plural } from "../common/units.ts";
 import type { PlanNode } from "./plan.ts";
 import type { Rule } from "./plan_findings.ts";
 import { indexAdvice } from "./plan_index.ts";
-import { nodeName, relationName, shorten } from "./plan_names.ts";
+import { nodeName, shorten } from "./plan_names.ts";
+import { productOf } from "./plan_rules_products.ts";
 import { ofWhole, quoted } from "./plan_rules_scans.ts";
 
 /** Runs of an inner side that are many. */
@@ -11,8 +12,6 @@ const manyRuns = 1_000;
 /** The least share of the whole that they take together. */
 const largeShare = 0.3;
 const manyRows = 100_000;
-/** A product of so many rows is worth a word before it is run. */
-const hugeProduct = 1_000_000;
 
 const repeated: Rule = {
   looksAt: "nested loops and subqueries that run many times",
@@ -27,7 +26,7 @@ const repeated: Rule = {
     }
     // A filter that an index should answer, and a join filter, have rules of their own that say more.
     if (node.type === "Seq Scan" && node.text("Filter") !== undefined) return undefined;
-    if (parent.text("Join Filter") !== undefined) return undefined;
+    if (parent.text("Join Filter") !== undefined || productOf(parent) !== undefined) return undefined;
     const together = duration((node.number("Actual Total Time") ?? 0) * runs);
     const title = `${nodeName(node)} runs ${count(Math.round(runs))} times and takes ${
       ofWhole(share, about)
@@ -65,7 +64,7 @@ const joinFilter: Rule = {
       (isJoin(node) ? node.total("Rows Removed by Filter") : 0);
     const kept = node.totalRows ?? 0;
     if (filter === undefined || removed < manyRows || removed < 10 * kept) return undefined;
-    const inner = node.inner === undefined ? undefined : scanBelow(node.inner);
+    const inner = node.inner?.scanBelow;
     // The comparison itself, and the inner side that is read again for it.
     const share = Math.min(1, node.share + (node.inner?.sharedBelow ?? 0));
     const advice = node.type === "Nested Loop" && inner !== undefined
@@ -89,55 +88,6 @@ const joinFilter: Rule = {
 
 function isJoin(node: PlanNode): boolean {
   return node.type === "Nested Loop" || / Join$/.test(node.type);
-}
-
-/** The scan that a chain of nodes with one input reads from. */
-function scanBelow(node: PlanNode): PlanNode | undefined {
-  if (node.text("Relation Name") !== undefined) return node;
-  const [only, ...more] = node.children;
-  return only === undefined || more.length > 0 ? undefined : scanBelow(only);
-}
-
-const product: Rule = {
-  looksAt: "joins without a condition",
-  when: "always",
-  examine(node, about) {
-    const { outer, inner } = node;
-    if (node.type !== "Nested Loop" || outer === undefined || inner === undefined) return undefined;
-    if (node.text("Join Filter") !== undefined || (node.text("Join Type") ?? "Inner") !== "Inner") {
-      return undefined;
-    }
-    const [left, right] = [outer, inner].map((side) => side.rows ?? side.estimatedRows);
-    if (left === undefined || right === undefined || left < 2 || right < 2) return undefined;
-    if (left * right < hugeProduct || refersTo(inner, outer)) return undefined;
-    const share = node.sharedBelow;
-    return {
-      title: `${nodeName(node)} takes ${ofWhole(share, about)}: it joins every row with every other`,
-      evidence: `${plural(left, "row")} of ${sourceName(outer)} with ${plural(right, "row")} of ${
-        sourceName(inner)
-      }, and no condition between them`,
-      advice: "A condition that joins the two is probably missing from the query",
-      share,
-    };
-  },
-};
-
-function sourceName(node: PlanNode): string {
-  const scan = scanBelow(node) ?? node;
-  return relationName(scan) ?? nodeName(scan);
-}
-
-/** Whether the inner side is looked up by what the outer side gives. */
-function refersTo(inner: PlanNode, outer: PlanNode): boolean {
-  const aliases = [...outer.all()].flatMap((node) => node.text("Alias") ?? []);
-  const names = aliases.map((alias) => alias.replace(/[^\w]/g, "\\$&"));
-  if (names.length === 0) return false;
-  const pattern = new RegExp(`(^|[^\\w])"?(${names.join("|")})"?\\.`);
-  const own = new Set([...inner.all()].flatMap((node) => node.text("Alias") ?? []));
-  return aliases.some((alias) => !own.has(alias)) &&
-    [...inner.all()].some((node) =>
-      node.mentions(pattern) || node.list("Cache Key").length > 0 || node.text("Cache Key") !== undefined
-    );
 }
 
 const cte: Rule = {
@@ -186,5 +136,5 @@ const offset: Rule = {
   },
 };
 
-/** Nested loops, subqueries, join filters, products, CTEs and OFFSET. */
-export const joinRules: readonly Rule[] = [repeated, joinFilter, product, cte, offset];
+/** Nested loops, subqueries, join filters, CTEs and OFFSET. */
+export const joinRules: readonly Rule[] = [repeated, joinFilter, cte, offset];

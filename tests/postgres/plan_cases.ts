@@ -284,7 +284,49 @@ export const cases: readonly Expected[] = [
     name: "a join without a condition, before it is run",
     sql: "select count(*) from users a, todos b",
     analyze: false,
-    evidence: /^100,000 rows of todos b with 20,000 rows of users a/,
+    evidence:
+      /^100,000 rows of todos b with 20,000 rows of users a, as the planner expects, and no condition/,
+  },
+  {
+    name: "a join without a condition that is no giant, and what the statement suffers from",
+    sql: "select * from small a, small b where a.n <= 300 and b.n <= 100",
+    title: /it joins every row with every other$/,
+    evidence: /^300 rows of small a with 100 rows of small b, and no condition between them$/,
+    advice: /^A condition that joins the two is probably missing/,
+  },
+  {
+    name: "a join without a condition that is a small part of the cost: no more than a question",
+    sql: "select * from todos a, small b where a.city = 7 and b.n <= 20",
+    analyze: false,
+    title: /it joins every row with every other$/,
+    advice: /^If not every combination is wanted, a condition that joins the two is missing/,
+  },
+  {
+    name: "a join without a condition with a calendar, which is often meant",
+    sql: "select count(*) from users a, generate_series(1, 100) day",
+    advice: /^If not every combination is wanted/,
+  },
+  {
+    name: "a join whose condition the planner put on both sides",
+    sql: "select count(*) from todos a join todos b on a.city = b.city where a.city = 7",
+    advice: /^Both sides are held to the same value/,
+  },
+  {
+    name: "no product where the inner side is asked for each row",
+    sql:
+      "select * from users u, lateral (select * from todos t where t.id > u.id limit 20) x where u.id <= 2000",
+    absent: /every row with every other/,
+  },
+  {
+    name: "no product where what the inner side is asked for has no name",
+    sql: `select * from (select generate_series(1, 2000) g) s,
+      lateral (select u.id from users u where u.id between s.g and s.g + 20 offset 0) x`,
+    absent: /every row with every other/,
+  },
+  {
+    name: "no product of a handful of rows",
+    sql: "select count(*) from users u, (values (1), (2), (3)) v",
+    absent: /every row with every other/,
   },
   {
     name: "a CTE that is computed whole",
