@@ -23,12 +23,14 @@ export interface Comparison {
 
 /** A condition, as far as it is understood. */
 export interface Condition {
+  /** How many conditions are ANDed. */
+  readonly parts: number;
   readonly comparisons: readonly Comparison[];
   /** Every column named anywhere in it. */
   readonly columns: readonly string[];
 }
 
-const nothing: Condition = { comparisons: [], columns: [] };
+const nothing: Condition = { parts: 0, comparisons: [], columns: [] };
 const ranges = new Set(["<", "<=", ">", ">="]);
 const likes = new Set(["~~", "~~*"]);
 
@@ -46,6 +48,7 @@ export function readCondition(text: string): Condition {
   if (top === undefined) return nothing;
   const parts = conjuncts(top);
   return {
+    parts: parts.length,
     comparisons: parts.flatMap(comparisonsOf),
     columns: [...new Set([...columnsIn(top)].map(({ column }) => column))],
   };
@@ -91,7 +94,7 @@ function comparisonsOf(node: ParseNode): Comparison[] {
 }
 
 /** The column that a side of a comparison consists of. */
-function compared(side: ParseNode, how: Comparison["how"], value?: string): Comparison | undefined {
+export function compared(side: ParseNode, how: Comparison["how"], value?: string): Comparison | undefined {
   if (side.type === "ColumnRef") {
     const [found] = columnsIn(side);
     return found === undefined ? undefined : { ...found, wrapper: undefined, cast: undefined, how, value };
@@ -150,7 +153,8 @@ function typeName(value: unknown): string {
   return String(names.at(-1)?.fields["sval"] ?? "");
 }
 
-function nodesOf(value: unknown): ParseNode[] {
+/** The nodes of a list, without its NULLs. */
+export function nodesOf(value: unknown): ParseNode[] {
   return (Array.isArray(value) ? value : []).flatMap((item) =>
     item === undefined ? [] : parseNode(item) ?? []
   );

@@ -1,6 +1,7 @@
 /** Which index would answer a condition of a plan, and whether there is one already. */
 import { visible } from "../common/visible.ts";
 import { type Comparison, readCondition } from "./plan_condition.ts";
+import { readSortKey } from "./plan_sort_key.ts";
 import type { PlanColumn, PlanRelation } from "./plan_relations.ts";
 
 /** What could be done, and the statement for it if there is one. */
@@ -36,7 +37,7 @@ export function indexAdvice(
         "a column with a value, ANDed with the rest; each side of an OR wants an index of its own, and an expression one on " +
         "that expression",
   };
-  if (relation === undefined) return unfit;
+  if (relation === undefined || relation.isSystem) return unfit;
   const { comparisons } = readCondition(condition);
   const own = comparisons.filter(({ alias }) => alias === undefined || alias === options.alias);
   const keys: Key[] = [];
@@ -69,21 +70,72 @@ export function indexAdvice(
   if (existing !== undefined && chosen[0]?.operatorClass === "") {
     return options.inUse === true ? unfit : unused(existing, relation);
   }
-  const concurrently = relation.isPartition ? "" : "CONCURRENTLY ";
   if (isPart) {
     return {
       advice: `A trigram index on ${
         visible(list)
       } would probably find the rows; it needs the extension pg_trgm, and patterns of three characters or more`,
-      statement: `CREATE INDEX ${concurrently}ON ${relation.sql} USING gin (${list} gin_trgm_ops)`,
+      statement: createIndex(relation, `${list} gin_trgm_ops`, "gin"),
     };
   }
   const parts = chosen.map(({ sql, operatorClass }) => sql + operatorClass).join(", ");
   const what = names.length === 1 ? `An index on ${list}` : `One index on ${list} together`;
   return {
     advice: `${visible(what)} would probably let it read only the rows that it keeps`,
-    statement: `CREATE INDEX ${concurrently}ON ${relation.sql} (${parts})`,
+    statement: createIndex(relation, parts),
   };
+}
+
+/** The statement; a partitioned table takes no CONCURRENTLY. */
+export function createIndex(relation: PlanRelation, columns: string, method?: string): string {
+  const how = method === undefined ? "" : ` USING ${method}`;
+  return `CREATE INDEX ${relation.isPartition ? "" : "CONCURRENTLY "}ON ${relation.sql}${how} (${columns})`;
+}
+
+/** Columns and expressions that an index can sort by as `keys` of a Sort want it; undefined where it can't. */
+export function sortColumns(
+  keys: readonly string[],
+  relation: PlanRelation,
+): readonly { readonly sql: string; readonly suffix: string }[] | undefined {
+  const found = keys.slice(0, mostColumns).map((text) => {
+    const key = readSortKey(text);
+    const column = relation.columns.get(key?.column ?? "");
+    if (key === undefined || column === undefined) return undefined;
+    if (key.wrapper !== undefined && !indexable.has(key.wrapper)) return undefined;
+    if (key.cast !== undefined && !sameStorage(key.cast, column.type)) return undefined;
+    return { sql: expressionOf(key, column), suffix: key.suffix };
+  });
+  const known = found.filter((key) => key !== undefined);
+  return known.length === found.length && known.length > 0 ? known : undefined;
+}
+
+/** Columns that a condition holds to one value each; `whole` when it says nothing else. Undefined when there is none. */
+export function equalityColumns(
+  condition: string,
+  relation: PlanRelation,
+  alias: string | undefined,
+): { readonly columns: readonly string[]; readonly whole: boolean } | undefined {
+  const { parts, comparisons } = readCondition(condition);
+  const columns = comparisons.flatMap((each) => {
+    const column = relation.columns.get(each.column);
+    const isOwn = each.alias === undefined || each.alias === alias;
+    return isOwn && column !== undefined && each.value !== undefined && each.cast === undefined &&
+        (each.wrapper === undefined || indexable.has(each.wrapper))
+      ? [expressionOf(each, column)]
+      : [];
+  }).slice(0, mostColumns);
+  return columns.length === 0 ? undefined : { columns, whole: columns.length === parts };
+}
+
+/** Whether there is an index whose order begins with these columns. */
+export function hasOrder(relation: PlanRelation, columns: readonly string[]): boolean {
+  return relation.indexes.some(({ keys, method, partial }) =>
+    method === "btree" && !partial && columns.every((column, at) => normal(keys[at] ?? "") === normal(column))
+  );
+}
+
+function expressionOf({ wrapper }: { readonly wrapper: string | undefined }, column: PlanColumn): string {
+  return wrapper === undefined ? column.sql : `${wrapper}(${column.sql})`;
 }
 
 /** Equality first, the most selective leading, then one range; a pattern only where there is nothing else. */
@@ -98,10 +150,11 @@ function choose(keys: readonly Key[]): readonly Key[] {
   return prefix.length > 0 ? prefix : unique.filter(({ how }) => how === "part").slice(0, 1);
 }
 
-function keyOf({ wrapper, how }: Comparison, column: PlanColumn): Key {
+function keyOf(comparison: Comparison, column: PlanColumn): Key {
+  const { how } = comparison;
   const patterns = column.type === "character varying" ? " varchar_pattern_ops" : " text_pattern_ops";
   return {
-    sql: wrapper === undefined ? column.sql : `${wrapper}(${column.sql})`,
+    sql: expressionOf(comparison, column),
     operatorClass: how === "prefix" ? patterns : "",
     how,
     distinct: column.distinct ?? Infinity,

@@ -19,6 +19,8 @@ export interface PlanRelation {
   /** As SQL writes the table itself. */
   readonly own: string;
   readonly isPartition: boolean;
+  /** A table of the system, which takes no index of a user's. */
+  readonly isSystem: boolean;
   /** Rows by the last ANALYZE or VACUUM; undefined when never counted. */
   readonly rows: number | undefined;
   readonly columns: ReadonlyMap<string, PlanColumn>;
@@ -88,6 +90,7 @@ export async function readFacts(
     return [JSON.stringify([row.schema, row.name]), {
       sql: row.root ?? "",
       own: row.own ?? "",
+      isSystem: row.schema === "pg_catalog" || row.schema === "information_schema",
       isPartition: row.partition === "t",
       rows: tuples < 0 ? undefined : tuples,
       changed: Number(row.changed ?? 0),

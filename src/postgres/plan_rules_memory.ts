@@ -127,7 +127,10 @@ const expectedSpill: Rule = {
   looksAt: "sorts larger than work_mem",
   when: "estimated",
   examine(node, about) {
-    if (node.type !== "Sort" || node.parent?.type === "Limit") return undefined;
+    if (node.type !== "Sort") return undefined;
+    // Under a LIMIT only the first rows are held, of each process.
+    const above = node.parent?.type === "Gather Merge" ? node.parent.parent : node.parent;
+    if (above?.type === "Limit") return undefined;
     const bytes = node.estimatedRows * ((node.number("Plan Width") ?? 0) + rowOverhead);
     if (bytes <= about.facts.workMem || bytes < leastBytes) return undefined;
     const needed = wholeMegabytes(bytes);

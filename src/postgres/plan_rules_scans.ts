@@ -1,17 +1,16 @@
 /** Rules on how a plan reads tables. */
 import { count, percent, plural, size } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
 import type { PlanNode } from "./plan.ts";
 import type { Case, Finding, Rule } from "./plan_findings.ts";
-import { indexAdvice } from "./plan_index.ts";
-import { nodeName, shorten } from "./plan_names.ts";
+import { createIndex, indexAdvice } from "./plan_index.ts";
+import { firstRows, limitOver } from "./plan_first_rows.ts";
+import { nodeName, relationName, shorten } from "./plan_names.ts";
+import { manyRows, rowsRead, selective } from "./plan_rows.ts";
 
-/** Rows that one scan must read before an index is worth its upkeep. */
-const manyRows = 10_000;
 /** Or that many in all, by scans of at least `someRows`. */
 const manyRowsInAll = 100_000;
 const someRows = 1_000;
-/** A filter that keeps less than this part is one that an index should answer. */
-const selective = 0.05;
 /** Characters of a condition that a finding quotes. */
 export const quoted = 120;
 
@@ -30,7 +29,7 @@ const sequential: Rule = {
     const { kept, read, runs } = rowsRead(node, relation?.rows);
     const perRun = read / runs;
     const many = perRun >= manyRows || read >= manyRowsInAll && perRun >= someRows;
-    if (!many || kept > read * selective) return undefined;
+    if (!many || kept > read * selective || limitOver(node, about.facts) !== undefined) return undefined;
     const again = runs > 1.5 ? ` in ${count(Math.round(runs))} runs` : "";
     const expected = about.plan.measured ? "" : ", as the planner expects";
     return {
@@ -47,23 +46,6 @@ const sequential: Rule = {
 /** Before PostgreSQL 18 rows are rounded in each loop. */
 export function roughly(node: PlanNode): string {
   return (node.loops ?? 1) > 1 || node.loops === undefined ? "about " : "";
-}
-
-/** Rows that a sequential scan keeps and reads, of all processes, and how often it ran. */
-function rowsRead(
-  node: PlanNode,
-  tableRows: number | undefined,
-): { readonly kept: number; readonly read: number; readonly runs: number } {
-  if (node.totalRows !== undefined) {
-    return {
-      kept: node.totalRows,
-      read: node.totalRows + node.total("Rows Removed by Filter"),
-      runs: Math.max(1, node.runs),
-    };
-  }
-  const outer = node.role === "Inner" && node.parent?.type === "Nested Loop" ? node.parent.outer : undefined;
-  const runs = Math.max(1, outer?.estimatedRows ?? 1);
-  return { kept: node.estimatedRows * runs, read: (tableRows ?? 0) * runs, runs };
 }
 
 const indexFilter: Rule = {
@@ -147,11 +129,42 @@ const heapFetches: Rule = {
   },
 };
 
+const sortedForFew: Rule = {
+  looksAt: "tables that are sorted for their first rows",
+  when: "always",
+  examine(node, about): Finding | undefined {
+    const found = firstRows(node, about.facts);
+    const [scan] = found?.scans ?? [];
+    if (found === undefined || scan === undefined || node.outer === undefined) return undefined;
+    const { sort, relation, index, read, kept, wanted, decides } = found;
+    const share = node.outer.sharedBelow;
+    const name = relation.isPartition ? relation.sql : relationName(scan) ?? relation.sql;
+    const list = index.join(", ");
+    const rows = wanted === 1 ? "row" : plural(wanted, "row");
+    return {
+      title: `ORDER BY with LIMIT takes ${ofWhole(share, about)}: it reads ${roughly(scan)}${
+        plural(Math.round(read), "row")
+      } of ${visible(name)} for the first ${rows}`,
+      evidence: `${roughly(scan)}${plural(Math.round(kept), "row")} sorted by ${
+        shorten(sort.list("Sort Key").join(", "), quoted)
+      }${about.plan.measured ? "" : ", as the planner expects"}`,
+      advice: visible(
+        decides
+          ? `An index on ${list} would probably give the first ${rows} in order, without the rest`
+          : `An index on ${list} would probably give the rows in order, so that reading ends with the ` +
+            `first ${rows} that the filter keeps`,
+      ),
+      statement: createIndex(relation, list),
+      share,
+    };
+  },
+};
+
 /** Bytes as PostgreSQL's settings take them, rounded up to a power of two: `64MB`. */
 export function wholeMegabytes(bytes: number): string {
   const megabytes = Math.max(1, bytes / (1 << 20));
   return `${2 ** Math.ceil(Math.log2(megabytes))}MB`;
 }
 
-/** Sequential scans, filters behind an index, rechecks, heap fetches. */
-export const scanRules: readonly Rule[] = [sequential, indexFilter, recheck, heapFetches];
+/** Sequential scans, sorts for few rows, filters behind an index, rechecks, heap fetches. */
+export const scanRules: readonly Rule[] = [sequential, sortedForFew, indexFilter, recheck, heapFetches];
