@@ -11,6 +11,8 @@ export interface Comparison {
   readonly column: string;
   /** Its table's, where the condition says it. */
   readonly alias: string | undefined;
+  /** What is taken out of it, step by step: `-> 'a'`, `->> 'b'` of JSON. */
+  readonly path: readonly string[];
   /** A function of that one argument around the column, e.g. `lower`. */
   readonly wrapper: string | undefined;
   /** The type that the column is cast to before it is compared. */
@@ -26,11 +28,13 @@ export interface Condition {
   /** How many conditions are ANDed. */
   readonly parts: number;
   readonly comparisons: readonly Comparison[];
+  /** The sides of the first OR among them, and what each compares. */
+  readonly sides: readonly (readonly Comparison[])[];
   /** Every column named anywhere in it. */
   readonly columns: readonly string[];
 }
 
-const nothing: Condition = { parts: 0, comparisons: [], columns: [] };
+const nothing: Condition = { parts: 0, comparisons: [], sides: [], columns: [] };
 const ranges = new Set(["<", "<=", ">", ">="]);
 const likes = new Set(["~~", "~~*"]);
 
@@ -50,6 +54,7 @@ export function readCondition(text: string): Condition {
   return {
     parts: parts.length,
     comparisons: parts.flatMap(comparisonsOf),
+    sides: sidesOf(parts.find(isOr)),
     columns: [...new Set([...columnsIn(top)].map(({ column }) => column))],
   };
 }
@@ -57,6 +62,17 @@ export function readCondition(text: string): Condition {
 function conjuncts(node: ParseNode): ParseNode[] {
   if (node.type !== "BoolExpr" || node.fields["boolop"] !== "AND_EXPR") return [node];
   return nodesOf(node.fields["args"]).flatMap(conjuncts);
+}
+
+function isOr(node: ParseNode): boolean {
+  return node.type === "BoolExpr" && node.fields["boolop"] === "OR_EXPR";
+}
+
+function sidesOf(either: ParseNode | undefined): (readonly Comparison[])[] {
+  if (either === undefined) return [];
+  return nodesOf(either.fields["args"]).flatMap((side) =>
+    isOr(side) ? sidesOf(side) : [conjuncts(side).flatMap(comparisonsOf)]
+  );
 }
 
 /** None for what no plain index answers: OR, `<>`, arithmetic; two where one column is compared with another. */
@@ -97,13 +113,27 @@ function comparisonsOf(node: ParseNode): Comparison[] {
 export function compared(side: ParseNode, how: Comparison["how"], value?: string): Comparison | undefined {
   if (side.type === "ColumnRef") {
     const [found] = columnsIn(side);
-    return found === undefined ? undefined : { ...found, wrapper: undefined, cast: undefined, how, value };
+    return found === undefined
+      ? undefined
+      : { ...found, path: [], wrapper: undefined, cast: undefined, how, value };
   }
   if (side.type === "TypeCast") {
     const [inner] = nodesOf([side.fields["arg"]]);
     const found = inner === undefined ? undefined : compared(inner, how, value);
     if (found === undefined) return undefined;
     return found.wrapper === undefined ? { ...found, cast: typeName(side.fields["typeName"]) } : found;
+  }
+  if (side.type === "A_Expr") {
+    const [left] = nodesOf([side.fields["lexpr"]]);
+    const [right] = nodesOf([side.fields["rexpr"]]);
+    const step = nodesOf(side.fields["name"]).map((part) => String(part.fields["sval"])).at(-1) ?? "";
+    if (left === undefined || right === undefined || !/^(->>?|#>>?)$/.test(step)) return undefined;
+    const found = compared(left, how, value);
+    const key = constantLiteral(right);
+    if (found === undefined || key === undefined || found.wrapper !== undefined || found.cast !== undefined) {
+      return undefined;
+    }
+    return { ...found, path: [...found.path, `${step} ${key}`] };
   }
   if (side.type === "FuncCall") {
     const names = nodesOf(side.fields["funcname"]).map((part) => String(part.fields["sval"]));
@@ -126,6 +156,14 @@ function constantValue(node: ParseNode): string | undefined {
   }
   if (node.type !== "A_Const" && node.type !== "ParamRef") return undefined;
   return JSON.stringify({ ...node.fields, location: undefined });
+}
+
+/** A key or a place as SQL writes it; undefined for what a plain literal can't hold. */
+function constantLiteral(node: ParseNode): string | undefined {
+  const text = constantText(node);
+  if (text !== undefined) return text.includes("\\") ? undefined : `'${text.replaceAll("'", "''")}'`;
+  const value = node.type === "A_Const" ? node.fields["ival"] : undefined;
+  return isRecord(value) ? String(value["ival"] ?? 0) : undefined;
 }
 
 function constantText(node: ParseNode): string | undefined {

@@ -15,6 +15,18 @@ const indexable = new Set(["lower", "upper", "length", "abs", "md5", "btrim"]);
 /** A column with fewer distinct values is left out where another one has more. */
 const fewDistinct = 10;
 const mostColumns = 3;
+/** What the planner takes an expression to have, of which nothing is known: DEFAULT_NUM_DISTINCT of PostgreSQL. */
+const expressionDistinct = 200;
+/** Types that the text in JSON can be cast to whatever the session's settings, as an index wants it. */
+const fixedCasts: Readonly<Record<string, string>> = {
+  bool: "boolean",
+  float8: "double precision",
+  int2: "smallint",
+  int4: "integer",
+  int8: "bigint",
+  numeric: "numeric",
+  uuid: "uuid",
+};
 
 interface Key {
   /** The column or expression as SQL writes it. */
@@ -38,24 +50,24 @@ export function indexAdvice(
         "that expression",
   };
   if (relation === undefined || relation.isSystem) return unfit;
-  const { comparisons } = readCondition(condition);
+  const { comparisons, sides } = readCondition(condition);
   const own = comparisons.filter(({ alias }) => alias === undefined || alias === options.alias);
   const keys: Key[] = [];
   for (const each of own) {
     const column = relation.columns.get(each.column);
     if (column === undefined) continue;
-    if (each.wrapper !== undefined && !indexable.has(each.wrapper)) {
-      if (own.length === 1) return wrapped(each, column);
-      continue;
+    const key = keyOf(each, column);
+    if (key !== undefined) keys.push(key);
+    else if (own.length === 1) {
+      return each.wrapper !== undefined && !indexable.has(each.wrapper)
+        ? wrapped(each, column)
+        : converted(each, column);
     }
-    if (each.cast !== undefined && !sameStorage(each.cast, column.type)) {
-      if (own.length === 1) return converted(column, each.cast);
-      continue;
-    }
-    keys.push(keyOf(each, column));
   }
   const chosen = choose(keys);
-  if (chosen.length === 0) return unfit;
+  if (chosen.length === 0) {
+    return options.inUse === true ? unfit : eitherAdvice(sides, relation, options.alias) ?? unfit;
+  }
   const names = chosen.map(({ sql }) => sql);
   const list = names.join(", ");
   const isPart = chosen[0]?.how === "part";
@@ -101,9 +113,8 @@ export function sortColumns(
     const key = readSortKey(text);
     const column = relation.columns.get(key?.column ?? "");
     if (key === undefined || column === undefined) return undefined;
-    if (key.wrapper !== undefined && !indexable.has(key.wrapper)) return undefined;
-    if (key.cast !== undefined && !sameStorage(key.cast, column.type)) return undefined;
-    return { sql: expressionOf(key, column), suffix: key.suffix };
+    const sql = expressionOf(key, column);
+    return sql === undefined ? undefined : { sql, suffix: key.suffix };
   });
   const known = found.filter((key) => key !== undefined);
   return known.length === found.length && known.length > 0 ? known : undefined;
@@ -119,10 +130,7 @@ export function equalityColumns(
   const columns = comparisons.flatMap((each) => {
     const column = relation.columns.get(each.column);
     const isOwn = each.alias === undefined || each.alias === alias;
-    return isOwn && column !== undefined && each.value !== undefined && each.cast === undefined &&
-        (each.wrapper === undefined || indexable.has(each.wrapper))
-      ? [expressionOf(each, column)]
-      : [];
+    return isOwn && column !== undefined && each.value !== undefined ? expressionOf(each, column) ?? [] : [];
   }).slice(0, mostColumns);
   return columns.length === 0 ? undefined : { columns, whole: columns.length === parts };
 }
@@ -134,8 +142,53 @@ export function hasOrder(relation: PlanRelation, columns: readonly string[]): bo
   );
 }
 
-function expressionOf({ wrapper }: { readonly wrapper: string | undefined }, column: PlanColumn): string {
-  return wrapper === undefined ? column.sql : `${wrapper}(${column.sql})`;
+/** What an index holds for a comparison; undefined for what it can't, or is not known to. */
+export function expressionOf(
+  { path, wrapper, cast }: Pick<Comparison, "path" | "wrapper" | "cast">,
+  column: PlanColumn,
+): string | undefined {
+  const taken = path.reduce((sql, step) => `(${sql} ${step})`, column.sql);
+  if (wrapper !== undefined) return indexable.has(wrapper) ? `${wrapper}(${taken})` : undefined;
+  if (cast === undefined) return taken;
+  if (path.length === 0) return sameStorage(cast, column.type) ? taken : undefined;
+  if (cast === "text") return taken;
+  const type = Object.hasOwn(fixedCasts, cast) ? fixedCasts[cast] : undefined;
+  return type === undefined ? undefined : `(${taken}::${type})`;
+}
+
+/** An index for each side of an OR that has none; undefined where a side could not use one. */
+function eitherAdvice(
+  sides: readonly (readonly Comparison[])[],
+  relation: PlanRelation,
+  alias: string | undefined,
+): Advice | undefined {
+  const wanted = new Map<string, Key>();
+  for (const side of sides) {
+    const [key] = choose(side.flatMap((each) => {
+      const column = relation.columns.get(each.column);
+      const isOwn = each.alias === undefined || each.alias === alias;
+      return isOwn && column !== undefined ? keyOf(each, column) ?? [] : [];
+    }));
+    if (key === undefined || key.how === "part") return undefined;
+    wanted.set(key.sql, key);
+  }
+  const missing = [...wanted.values()].filter(({ sql }) => !hasOrder(relation, [sql]));
+  if (wanted.size === 0) return undefined;
+  if (missing.length === 0) {
+    return {
+      advice:
+        "Each side of the OR has an index, and the planner chose none: perhaps the statistics are old, " +
+        "or a side keeps too many rows",
+      statement: `ANALYZE ${relation.own}`,
+    };
+  }
+  const names = visible(missing.map(({ sql }) => sql).join(" and "));
+  return {
+    advice: wanted.size === 1
+      ? `An index on ${names} would probably find the rows of each side of the OR`
+      : `Each side of the OR wants an index of its own, and the planner can then combine them: there is none on ${names}`,
+    statement: missing.map(({ sql, operatorClass }) => createIndex(relation, sql + operatorClass)).join("; "),
+  };
 }
 
 /** Equality first, the most selective leading, then one range; a pattern only where there is nothing else. */
@@ -150,14 +203,16 @@ function choose(keys: readonly Key[]): readonly Key[] {
   return prefix.length > 0 ? prefix : unique.filter(({ how }) => how === "part").slice(0, 1);
 }
 
-function keyOf(comparison: Comparison, column: PlanColumn): Key {
-  const { how } = comparison;
+function keyOf(comparison: Comparison, column: PlanColumn): Key | undefined {
+  const { how, path } = comparison;
+  const sql = expressionOf(comparison, column);
+  if (sql === undefined) return undefined;
   const patterns = column.type === "character varying" ? " varchar_pattern_ops" : " text_pattern_ops";
   return {
-    sql: expressionOf(comparison, column),
+    sql,
     operatorClass: how === "prefix" ? patterns : "",
     how,
-    distinct: column.distinct ?? Infinity,
+    distinct: path.length > 0 ? expressionDistinct : column.distinct ?? Infinity,
   };
 }
 
@@ -176,7 +231,15 @@ function wrapped({ wrapper }: Comparison, column: PlanColumn): Advice {
   };
 }
 
-function converted(column: PlanColumn, cast: string): Advice {
+function converted({ path, cast = "" }: Comparison, column: PlanColumn): Advice {
+  if (path.length > 0) {
+    return {
+      advice: visible(
+        `The condition converts a value in ${column.sql} to ${cast}, which depends on the session's settings, so that ` +
+          "no index can hold it: compare the text, or keep it in a column of its own",
+      ),
+    };
+  }
   return {
     advice: visible(
       `The condition converts ${column.sql} from ${column.type} to ${cast}, so that no index on the column fits: ` +
@@ -203,5 +266,8 @@ function unused(index: PlanRelation["indexes"][number], relation: PlanRelation):
 
 /** `lower((name)::text)` as `lower(name)`. */
 function normal(key: string): string {
-  return key.replace(/::[a-z ]+/g, "").replace(/\(\(([^()]*)\)\)/g, "($1)").replace(/^\(([^()]*)\)$/, "$1");
+  return key.replace(/::(text(\[\])?|character varying|bpchar)(?![a-z])/g, "").replace(
+    /\(\(([^()]*)\)\)/g,
+    "($1)",
+  ).replace(/^\(([^()]*)\)$/, "$1");
 }

@@ -1,17 +1,11 @@
 /** What a plan sorts by, as far as an index could give the rows in that order. */
 import { CallError } from "../common/errors.ts";
-import { compared, nodesOf } from "./plan_condition.ts";
+import { compared, type Comparison, nodesOf } from "./plan_condition.ts";
 import { parseStatements } from "./parser.ts";
 import { asList, type ParseNode, parseNode, rawStatements } from "./statement.ts";
 
 /** One key of a sort. */
-export interface SortKey {
-  readonly column: string;
-  readonly alias: string | undefined;
-  /** A function of that one argument around the column, e.g. `lower`. */
-  readonly wrapper: string | undefined;
-  /** The type that the column is cast to. */
-  readonly cast: string | undefined;
+export interface SortKey extends Pick<Comparison, "column" | "alias" | "path" | "wrapper" | "cast"> {
   /** What follows the column in the definition of an index: ` COLLATE "C" DESC NULLS LAST`, or nothing. */
   readonly suffix: string;
 }

@@ -18,6 +18,10 @@ export const schema = `
   insert into notes select n, 'x:2B'::tsvector, n % 1000 from generate_series(1, 100000) n;
   create index notes_words on notes using gin (words) with (fastupdate = off);
   create index notes_flag on notes (flag) where id > 1000000;
+  create table papers (paper jsonb) with (autovacuum_enabled = false);
+  insert into papers select jsonb_build_object('id', n, 'it''s', 'v' || n, 'at', timestamptz '2024-01-01',
+    'deep', jsonb_build_array(jsonb_build_object('n', n % 5000))) from generate_series(1, 20000) n;
+  create index papers_id on papers ((paper ->> 'id'));
   create table skewed (n int) with (autovacuum_enabled = false);
   alter table skewed alter n set statistics 0;
   insert into skewed select n from generate_series(1, 50000) n;
@@ -50,7 +54,7 @@ export function counted(rows: number): string {
 
 /** A statement of its own, for the statistics to be older. */
 export const analyzed =
-  `analyze users, mails, todos, notes, skewed, pairs, small, changed, "Mixed Case"."Odd";
+  `analyze users, mails, todos, notes, papers, skewed, pairs, small, changed, "Mixed Case"."Odd";
   insert into changed select 1 from generate_series(1, 50000);`;
 
 /** A statement, and what stands out in its plan: one finding that matches all that is given. */
@@ -140,8 +144,45 @@ export const cases: readonly Expected[] = [
   {
     name: "OR, which no single index answers",
     sql: "select * from todos where user_id = 7 or title = 'x'",
+    advice: /^Each side of the OR wants an index of its own.*: there is none on user_id and title$/,
+    statement:
+      "CREATE INDEX CONCURRENTLY ON public.todos (user_id); CREATE INDEX CONCURRENTLY ON public.todos (title)",
+  },
+  {
+    name: "OR, of which one side has its index",
+    sql: "select * from todos where id = 7 or user_id = 8 and done or user_id = 9",
+    advice: /: there is none on user_id$/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos (user_id)",
+  },
+  {
+    name: "OR with a side that no index answers",
+    sql: "select * from todos where user_id = 7 or title <> 'x' and user_id % 7 = 9",
     advice: /^No index answers the condition as it is written.*each side of an OR wants an index of its own/,
     statement: null,
+  },
+  {
+    name: "a missing index on a value in JSON",
+    sql: "select * from papers where paper->>'it''s' = 'v7'",
+    advice: /^An index on \(paper ->> 'it''s'\) would probably/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.papers ((paper ->> 'it''s'))",
+  },
+  {
+    name: "a missing index on a number deep in JSON",
+    sql: "select * from papers where (paper->'deep'->0->>'n')::int = 7",
+    statement: "CREATE INDEX CONCURRENTLY ON public.papers (((((paper -> 'deep') -> 0) ->> 'n')::integer))",
+  },
+  {
+    name: "a time in JSON, which no index holds",
+    sql: "select * from papers where (paper->>'at')::timestamptz = '2031-01-01'",
+    advice:
+      /^The condition converts a value in paper to timestamptz, which depends on the session's settings/,
+    statement: null,
+  },
+  {
+    name: "an index on a value in JSON that is there and not used",
+    sql: "select * from papers where paper->>'id' = '7'",
+    settings: { enable_indexscan: "off", enable_bitmapscan: "off" },
+    advice: /^There is the index papers_id, which the planner did not choose/,
   },
   {
     name: "a partial index that the query does not imply",
