@@ -55,6 +55,13 @@ export function relationName(node: PlanNode): string | undefined {
   return alias === undefined || alias === name ? full : `${full} ${alias}`;
 }
 
+/** What the rows of a side of a join come from. Safe to show. */
+export function sourceName(node: PlanNode): string {
+  const scan = node.scanBelow ?? node;
+  const name = relationName(scan);
+  return name === undefined ? nodeName(scan) : visible(name);
+}
+
 /** Fields with conditions and keys, and the words for them. */
 const expressions: readonly (readonly [string, string])[] = [
   ["Index Cond", "index condition"],

@@ -32,6 +32,8 @@ export interface PlanRelation {
     /** The access method, such as `btree` or `gin`. */
     readonly method: string;
   }[];
+  /** Its foreign keys: the name, and the referencing columns in order. */
+  readonly foreignKeys: readonly { readonly name: string; readonly columns: readonly string[] }[];
   /** Rows changed since the last ANALYZE. */
   readonly changed: number;
   /** Whether ANALYZE was ever run, as far as the statistics know. */
@@ -64,7 +66,11 @@ select wanted.schema, wanted.name, c.reltuples,
   (select json_agg(json_build_array(ic.relname, i.indpred is not null, am.amname,
       (select json_agg(pg_get_indexdef(i.indexrelid, k, true) order by k) from generate_series(1, i.indnkeyatts) k)))
     from pg_index i join pg_class ic on ic.oid = i.indexrelid join pg_am am on am.oid = ic.relam
-    where i.indrelid = c.oid and i.indisvalid and i.indisready) as indexes
+    where i.indrelid = c.oid and i.indisvalid and i.indisready) as indexes,
+  (select json_agg(json_build_array(f.conname, (select json_agg(a.attname order by k.at)
+      from unnest(f.conkey) with ordinality k(number, at)
+      join pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.number)))
+    from pg_constraint f where f.conrelid = c.oid and f.contype = 'f') as foreign_keys
 from json_to_recordset($1::json) as wanted(schema text, name text)
 join pg_namespace n on n.nspname = wanted.schema
 join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
@@ -102,6 +108,10 @@ export async function readFacts(
           distinct: typeof distinct === "number" && distinct > 0 ? distinct : undefined,
         }]),
       ),
+      foreignKeys: lists(row.foreign_keys).map(([name, columns]) => ({
+        name: String(name),
+        columns: Array.isArray(columns) ? columns.map(String) : [],
+      })),
       indexes: lists(row.indexes).map(([name, partial, method, keys]) => ({
         name: String(name),
         partial: partial === true,

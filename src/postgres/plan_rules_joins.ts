@@ -1,11 +1,15 @@
 /** Rules on what a plan does again and again: nested loops, subqueries for each row, join filters, CTEs. */
 import { count, duration, percent, plural } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
 import type { PlanNode } from "./plan.ts";
 import type { Rule } from "./plan_findings.ts";
-import { indexAdvice } from "./plan_index.ts";
-import { nodeName, shorten } from "./plan_names.ts";
+import { readCondition } from "./plan_condition.ts";
+import { createIndex, expressionOf, hasOrder, indexAdvice } from "./plan_index.ts";
+import { nodeName, shorten, sourceName } from "./plan_names.ts";
+import type { PlanRelation } from "./plan_relations.ts";
+import { manyRows as manyScanned, rowsRead, selective } from "./plan_rows.ts";
 import { productOf } from "./plan_rules_products.ts";
-import { ofWhole, quoted } from "./plan_rules_scans.ts";
+import { ofWhole, quoted, roughly } from "./plan_rules_scans.ts";
 
 /** Runs of an inner side that are many. */
 const manyRuns = 1_000;
@@ -90,6 +94,80 @@ function isJoin(node: PlanNode): boolean {
   return node.type === "Nested Loop" || / Join$/.test(node.type);
 }
 
+/** Nodes between a join and the scan of a table that it reads whole. */
+const passing = new Set(["Hash", "Sort", "Materialize", "Gather", "Gather Merge"]);
+
+const readWhole: Rule = {
+  looksAt: "tables that are read whole for a join that keeps few rows",
+  when: "always",
+  examine(node, about) {
+    const relation = about.facts.relation(node);
+    const found = joinOver(node);
+    if (node.type !== "Seq Scan" || node.loops === 0 || relation === undefined || found === undefined) {
+      return undefined;
+    }
+    const { join, other } = found;
+    const { read, kept: scanned, runs } = rowsRead(node, relation.rows);
+    // A filter that an index should answer has a rule of its own, and so has a join that drops most pairs.
+    if (relation.isSystem || read / runs < manyScanned || scanned <= read * selective) return undefined;
+    if (about.plan.measured && joinFilter.examine(join, about) !== undefined) return undefined;
+    const kept = join.totalRows ?? read * Math.min(1, join.estimatedRows / Math.max(1, node.estimatedRows));
+    const asked = other.totalRows ?? other.estimatedRows;
+    if (kept > read * selective || asked > read * selective) return undefined;
+    const condition = join.text("Hash Cond") ?? join.text("Merge Cond") ?? join.text("Join Filter") ?? "";
+    const columns = joinedColumns(condition, relation, node.text("Alias"));
+    if (columns.length === 0) return undefined;
+    const names = columns.map(({ sql }) => sql);
+    if (names.some((name) => hasOrder(relation, [name]))) return undefined;
+    const isKey = relation.foreignKeys.some((key) => columns.every(({ name }) => key.columns.includes(name)));
+    const list = visible(names.join(", "));
+    return {
+      title: `${nodeName(node)} takes ${ofWhole(node.share, about)}: it reads ${roughly(node)}${
+        plural(Math.round(read), "row")
+      } for a join that keeps ${roughly(node)}${count(Math.round(kept))}`,
+      evidence: `joined on ${shorten(condition, quoted)} with ${plural(Math.round(asked), "row")} of ${
+        sourceName(other)
+      }${about.plan.measured ? "" : ", as the planner expects"}${
+        isKey ? `; ${list} is a foreign key without an index` : ""
+      }`,
+      advice: `An index on ${list} would probably let it look up only the rows that join`,
+      statement: createIndex(relation, names.join(", ")),
+      share: node.share,
+    };
+  },
+};
+
+/** The join that a scan's rows go into as they are, and its other side. */
+function joinOver(scan: PlanNode): { readonly join: PlanNode; readonly other: PlanNode } | undefined {
+  let side = scan;
+  for (const above of scan.ancestors()) {
+    if (isJoin(above)) {
+      const other = side.role === "Outer" ? above.inner : above.outer;
+      const fits = /^(Inner|Left|Right|Semi)$/.test(above.text("Join Type") ?? "Inner");
+      return fits && other !== undefined ? { join: above, other } : undefined;
+    }
+    if (!passing.has(above.type)) return undefined;
+    side = above;
+  }
+  return undefined;
+}
+
+/** Columns of a table that a join compares with the other side's. */
+function joinedColumns(
+  condition: string,
+  relation: PlanRelation,
+  alias: string | undefined,
+): readonly { readonly name: string; readonly sql: string }[] {
+  const found = readCondition(condition).comparisons.flatMap((each) => {
+    const column = relation.columns.get(each.column);
+    const sql = column === undefined ? undefined : expressionOf(each, column);
+    return sql !== undefined && each.alias === alias && each.how === "equal" && each.value === undefined
+      ? [{ name: each.column, sql }]
+      : [];
+  });
+  return [...new Map(found.map((each) => [each.sql, each])).values()].slice(0, 3);
+}
+
 const cte: Rule = {
   looksAt: "CTEs that are computed whole for few of their rows",
   when: "always",
@@ -136,5 +214,5 @@ const offset: Rule = {
   },
 };
 
-/** Nested loops, subqueries, join filters, CTEs and OFFSET. */
-export const joinRules: readonly Rule[] = [repeated, joinFilter, cte, offset];
+/** Nested loops, subqueries, join filters, tables read whole, CTEs and OFFSET. */
+export const joinRules: readonly Rule[] = [repeated, joinFilter, readWhole, cte, offset];

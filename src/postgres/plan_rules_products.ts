@@ -3,7 +3,7 @@ import { plural } from "../common/units.ts";
 import type { PlanNode } from "./plan.ts";
 import { readCondition } from "./plan_condition.ts";
 import type { Case, Rule } from "./plan_findings.ts";
-import { nodeName, relationName } from "./plan_names.ts";
+import { nodeName, sourceName } from "./plan_names.ts";
 import { ofWhole } from "./plan_rules_scans.ts";
 
 /** A side with fewer rows is joined with all of the other on purpose as often as not. */
@@ -86,11 +86,6 @@ function valuesIn(side: PlanNode): readonly string[] {
         : readCondition(condition).comparisons.flatMap(({ value }) => value ?? []);
     })
   );
-}
-
-function sourceName(node: PlanNode): string {
-  const scan = node.scanBelow ?? node;
-  return relationName(scan) ?? nodeName(scan);
 }
 
 /** Whether the inner side is looked up by what the outer side gives. */

@@ -22,6 +22,8 @@ export const schema = `
   insert into papers select jsonb_build_object('id', n, 'it''s', 'v' || n, 'at', timestamptz '2024-01-01',
     'deep', jsonb_build_array(jsonb_build_object('n', n % 5000))) from generate_series(1, 20000) n;
   create index papers_id on papers ((paper ->> 'id'));
+  create table visits (id int primary key, user_id int references users) with (autovacuum_enabled = false);
+  insert into visits select n, 1 + n % 20000 from generate_series(1, 50000) n;
   create table skewed (n int) with (autovacuum_enabled = false);
   alter table skewed alter n set statistics 0;
   insert into skewed select n from generate_series(1, 50000) n;
@@ -54,7 +56,7 @@ export function counted(rows: number): string {
 
 /** A statement of its own, for the statistics to be older. */
 export const analyzed =
-  `analyze users, mails, todos, notes, papers, skewed, pairs, small, changed, "Mixed Case"."Odd";
+  `analyze users, mails, visits, todos, notes, papers, skewed, pairs, small, changed, "Mixed Case"."Odd";
   insert into changed select 1 from generate_series(1, 50000);`;
 
 /** A statement, and what stands out in its plan: one finding that matches all that is given. */
@@ -368,6 +370,34 @@ export const cases: readonly Expected[] = [
     name: "no product of a handful of rows",
     sql: "select count(*) from users u, (values (1), (2), (3)) v",
     absent: /every row with every other/,
+  },
+  {
+    name: "a foreign key without an index that a join reads whole",
+    sql: "select * from users u join visits v on v.user_id = u.id where u.name = 'User 7'",
+    title: /^Seq Scan on visits v takes .*: it reads 50,000 rows for a join that keeps [23]$/,
+    evidence:
+      /^joined on \(v\.user_id = u\.id\) with 1 row of users u; user_id is a foreign key without an index$/,
+    advice: /^An index on user_id would probably let it look up only the rows that join$/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.visits (user_id)",
+  },
+  {
+    name: "a table that a join reads whole, by the estimates alone and without a foreign key",
+    sql: "select * from users u join todos t on t.user_id = u.id where u.name = 'User 7'",
+    analyze: false,
+    title: /^Seq Scan on todos t .*: it reads about 100,000 rows for a join that keeps about 5$/,
+    evidence: /with 1 row of users u, as the planner expects$/,
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos (user_id)",
+  },
+  {
+    name: "no index for a join that has one",
+    sql: "select * from visits v join users u on u.id = v.user_id where v.id = 7",
+    settings: { enable_indexscan: "off", enable_bitmapscan: "off" },
+    absent: /for a join/,
+  },
+  {
+    name: "no index for a join that keeps most rows",
+    sql: "select * from users u join visits v on v.user_id = u.id",
+    absent: /for a join/,
   },
   {
     name: "a CTE that is computed whole",
