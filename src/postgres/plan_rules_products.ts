@@ -64,7 +64,7 @@ const product: Rule = {
 /** How sure it is that a condition is missing: a plan shows that there is none, and not what was meant. */
 function adviceOn({ outer, inner, outerRows, innerRows }: Product, share: number, about: Case): string {
   const values = valuesIn(outer);
-  if (valuesIn(inner).some((value) => values.includes(value))) {
+  if (values.length > 0 && valuesIn(inner).some((value) => values.includes(value))) {
     return "Both sides are held to the same value: a condition between them that follows from it is not in the plan; " +
       "if the query has none, one is probably missing";
   }
