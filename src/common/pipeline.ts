@@ -175,7 +175,7 @@ export class Pipeline {
 
   async #run(tool: Tool, args: unknown, caller: Caller, withNotice: boolean): Promise<Outcome> {
     const parsed = tool.input.safeParse(args ?? {});
-    if (!parsed.success) throw new CallError("invalid", explainIssues(tool, parsed.error));
+    if (!parsed.success) throw new CallError("invalid", explainIssues(tool, parsed.error, args ?? {}));
     const key = JSON.stringify([tool.name, parsed.data]);
     const cached = this.#answers.get(key);
     if (cached !== undefined) {
@@ -292,8 +292,9 @@ export class Pipeline {
   }
 }
 
+/** With a capital, but for the name of a tool, which is called as it is written. */
 function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return /^[a-z]+_/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** A tool's schemas as `tools/list` shows them. */

@@ -1,6 +1,7 @@
 /** The SDK's server object for one connection or request: cheap to make, as all that costs is made once per process. */
 import { type JSONRPCMessage, ProtocolError, ProtocolErrorCode, Server } from "@modelcontextprotocol/server";
 import { z } from "zod";
+import { issueWords } from "./argument_issues.ts";
 import { callerOf } from "./caller.ts";
 import { type Caller, type Pipeline, toolSchemas, UnknownToolError } from "./pipeline.ts";
 import { performer } from "./performer.ts";
@@ -67,13 +68,9 @@ export function serverFactory(
     if (prompts !== undefined) servePrompts(server, prompts);
     if (hasCompletions({ resources, prompts })) serveCompletions(server, { resources, prompts }, perform);
     server.setRequestHandler("tools/list", () => ({ tools: listed ??= tools.map(listTool) }));
-    server.setRequestHandler("tools/call", async (request, context) => {
+    server.setRequestHandler("tools/call", { params: calledTool }, async (params, context) => {
       try {
-        const answer = await pipeline.call(
-          request.params.name,
-          request.params.arguments,
-          callerOf(server, context, client),
-        );
+        const answer = await pipeline.call(params.name, params.arguments, callerOf(server, context, client));
         return {
           content: [{ type: "text", text: answer.text }],
           ...(answer.structured === undefined ? {} : { structuredContent: answer.structured }),
@@ -110,16 +107,17 @@ function withoutLengths<Value>(value: Value): Value {
   }));
 }
 
+/** The arguments as they came: the SDK's own schema drops one named `__proto__`, which no tool would then refuse. */
+const calledTool = z.looseObject({ name: z.string(), arguments: z.unknown() });
+
 /** The requests that reach the backend, and the parameters that each must have. */
 const parameterShapes: Readonly<Record<string, z.ZodType>> = {
   "tools/call": z.looseObject({
-    name: z.string("must be a string"),
-    arguments: z.record(z.string(), z.unknown(), "must be an object").optional(),
+    name: z.string(),
+    arguments: z.record(z.string(), z.unknown()).optional(),
   }),
-  "resources/list": z.looseObject({ cursor: z.string("must be a string").optional() }).optional(),
-  "resources/read": z.looseObject({
-    uri: z.string("must be a string").max(2_000, "must have at most 2,000 characters"),
-  }),
+  "resources/list": z.looseObject({ cursor: z.string().optional() }).optional(),
+  "resources/read": z.looseObject({ uri: z.string().max(2_000) }),
   "completion/complete": z.looseObject({
     ref: z.looseObject({ type: z.enum(["ref/resource", "ref/prompt"]) }),
     argument: z.looseObject({ name: z.string(), value: z.string() }),
@@ -144,11 +142,14 @@ export function refuseMalformedRequest(
   const shape = Object.hasOwn(parameterShapes, message.method) ? parameterShapes[message.method] : undefined;
   if (shape === undefined) return undefined;
   const params: unknown = message.params;
-  const issue = shape.safeParse(params).error?.issues[0] ?? metaShape.safeParse(params).error?.issues[0];
-  if (issue === undefined) return undefined;
-  const where = issue.path.length === 0 ? "params" : issue.path.map(String).join(".");
-  const asked = message.method === "tools/call" ? toolName(params) : message.method;
-  return refuseLine(`Invalid ${message.method}: ${where}: ${issue.message}`, pipeline, client, asked, params);
+  for (const wanted of [shape, metaShape]) {
+    const { error } = wanted.safeParse(params);
+    if (error === undefined) continue;
+    const asked = message.method === "tools/call" ? toolName(params) : message.method;
+    const reason = `Invalid ${message.method}: ${issueWords(wanted, error, params, "params")}`;
+    return refuseLine(reason, pipeline, client, asked, params);
+  }
+  return undefined;
 }
 
 /** Limits and audits what is no request that could be answered; the sentence to answer. */

@@ -76,9 +76,9 @@ Deno.test("a call is answered in both forms, and audited", async () => {
 });
 
 const badArguments: readonly (readonly [string, unknown, RegExp])[] = [
-  ["a missing argument", {}, /text: /],
-  ["no arguments at all", undefined, /text: /],
-  ["a wrong type", { text: 5 }, /text: /],
+  ["a missing argument", {}, /: text is missing: it must be a string\.$/],
+  ["no arguments at all", undefined, /: text is missing: it must be a string\.$/],
+  ["a wrong type", { text: 5 }, /: text must be a string, not the number 5\.$/],
   ["an unknown key", { text: "a", txt: 1 }, /unknown argument "txt"; the arguments are text/],
   ["an unknown key with hidden characters", { text: "a", "\u202e": 1 }, /\\u\{202e\}/],
 ];
@@ -116,6 +116,13 @@ Deno.test("a refusal says what to do next", async () => {
     kind: "refused",
   });
   assert.equal(records[0]?.outcome, "refused");
+});
+
+Deno.test("a hint that begins with a tool's name leaves it as it is called", async () => {
+  const { call } = bench(() => {
+    throw new CallError("not_found", "Cannot find it", { hint: "list_contexts shows their names" });
+  });
+  assert.equal((await call({ text: "" })).text, "Cannot find it. list_contexts shows their names.");
 });
 
 Deno.test("a defect is logged with its cause and answered with one neutral sentence", async () => {
