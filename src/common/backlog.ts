@@ -45,11 +45,13 @@ export class Backlog {
     return this.#room.promise;
   }
 
-  /** Forgets all of them. */
-  clear(): void {
+  /** All of them, in order. */
+  takeAll(): readonly WaitingRequest[] {
+    const all = this.#waiting;
     this.#waiting = [];
     this.#bytes = 0;
     this.#noteRoom();
+    return all;
   }
 
   #left(request: WaitingRequest | undefined): WaitingRequest | undefined {

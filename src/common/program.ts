@@ -237,8 +237,17 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   let endedInOrder = true;
   if (http === undefined) {
     // A failure is told by the call that waits for it.
+    const { prepare } = backend;
     const answered = () => void backend.prepare?.().catch(() => {});
-    await serveOverStdio({ program: program.name, makeServer, pipeline, log, stopSignals, answered });
+    await serveOverStdio({
+      program: program.name,
+      makeServer,
+      pipeline,
+      log,
+      stopSignals,
+      answered,
+      prepare,
+    });
   } else {
     endedInOrder = await http.serve({ makeServer, pipeline, stopSignals });
   }

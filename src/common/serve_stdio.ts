@@ -17,16 +17,21 @@ export interface StdioServing {
   readonly stopSignals: readonly Deno.Signal[];
   /** Called once, when the first answer has been given. */
   readonly answered: () => void;
+  /** Loads what every call takes. */
+  readonly prepare?: (() => Promise<void>) | undefined;
 }
 
-/** Milliseconds that calls in flight get after the end of input. */
+/**
+ * Milliseconds that calls in flight get after the end of input, once what calls take is loaded. The client waits for the
+ * exit and sends SIGTERM when it has waited long enough, https://modelcontextprotocol.io/specification (shutdown).
+ */
 const graceMs = 3_000;
 /** The client's name in the audit log and the rate limit. */
 const client = "stdio";
 
 /** Serves until the end of input, or until a signal says stop. */
 export async function serveOverStdio(serving: StdioServing): Promise<void> {
-  const { program, makeServer, pipeline, log, stopSignals } = serving;
+  const { program, makeServer, pipeline, log, stopSignals, prepare = () => Promise.resolve() } = serving;
   let answered: (() => void) | undefined = serving.answered;
   const transport = new StdioTransport({
     input: chunksOf(Deno.stdin),
@@ -37,15 +42,17 @@ export async function serveOverStdio(serving: StdioServing): Promise<void> {
     },
     log,
     graceMs,
+    ready: prepare,
+    end: () => handle.close(),
     refuse: (message) => refuseMalformedRequest(message, pipeline, client),
     refuseLine: (reason) => refuseLine(reason, pipeline, client),
   });
-  const stop = () => void transport.close();
-  for (const signal of stopSignals) Deno.addSignalListener(signal, stop);
-  serveStdio(() => makeServer(client), {
+  const handle = serveStdio(() => makeServer(client), {
     transport,
     onerror: (error) => log.info("the protocol layer reports an error", { error: describeError(error) }),
   });
+  const stop = () => void handle.close();
+  for (const signal of stopSignals) Deno.addSignalListener(signal, stop);
   if (Deno.stdin.isTerminal()) {
     writeStderr(
       `${program} serves MCP on standard input, for a client to start. ` +

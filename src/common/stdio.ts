@@ -2,7 +2,7 @@
  * MCP's stdio transport: one JSON-RPC message a line, https://modelcontextprotocol.io/specification (stdio).
  *
  * Unlike the SDK's own it answers a line it can't read instead of dropping it, survives lines of any size and
- * depth, and at the end of input lets calls in flight finish for a while.
+ * depth, and at the end of input lets calls in flight finish for a while; those that do not are answered with an error.
  */
 import {
   isJSONRPCErrorResponse,
@@ -17,7 +17,7 @@ import { Backlog, type WaitingRequest } from "./backlog.ts";
 import { readLines } from "./line_reader.ts";
 import { describeError, type Logger } from "./log.ts";
 import { excessOf } from "./message_limits.ts";
-import { count, size } from "./units.ts";
+import { count, duration, size } from "./units.ts";
 
 /** Bytes of the longest line that is read: above the 10 MB of SQL that a tool still refuses by name. */
 const maxLineBytes = 16 * 1024 * 1024;
@@ -33,25 +33,42 @@ const maxWaiting = 16 * 1024 * 1024;
 /** Milliseconds that a client may leave its answers unread, when so many wait, and at the end. */
 const unreadMs = 60_000;
 const flushMs = 1_000;
+/** Milliseconds that loading what calls take may hold up the end. */
+const readyMs = 10_000;
 
 const parseError = -32700;
 const invalidRequest = -32600;
 const invalidParams = -32602;
+/** The first of those that JSON-RPC leaves to servers. */
+const cut = -32000;
+
+/** A request that lasts as long as the connection; its answer comes at the end, and nobody waits for it. */
+const subscription = "subscriptions/listen";
 
 /** What the transport reads, writes and reports to. */
 export interface StdioOptions {
   readonly input: AsyncIterable<Uint8Array>;
   readonly write: (bytes: Uint8Array) => Promise<void>;
   readonly log: Logger;
-  /** Milliseconds that calls in flight get after the end of input. */
+  /** Milliseconds that calls in flight get after the end of input, once what calls take is there. */
   readonly graceMs: number;
+  /** Settles when what calls take has been loaded. */
+  readonly ready?: () => Promise<void>;
+  /** Ends the protocol layer when all is read, which closes this transport; that alone unless given. */
+  readonly end?: () => Promise<void>;
   /** Why a message must not reach the server, if it must not; it has been audited then. */
   readonly refuse: (message: JSONRPCMessage) => string | undefined;
   /** Audits a line that is no message at all; what is to be answered, the reason or that it came too often. */
   readonly refuseLine: (reason: string) => string;
 }
 
-/** The transport. `closed` settles when the end of input was read and the calls in flight were answered or given up. */
+/** One that is worked on. */
+interface Pending {
+  readonly bytes: number;
+  readonly isSubscription: boolean;
+}
+
+/** The transport. `closed` settles when the end of input was read and each request has its answer. */
 export class StdioTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
@@ -60,14 +77,18 @@ export class StdioTransport implements Transport {
   readonly #options: StdioOptions;
   readonly #encoder = new TextEncoder();
   readonly #resolveClosed: () => void;
-  /** The sizes of requests without an answer so far, several of one id, as a careless client may use it twice. */
-  readonly #pending = new Map<RequestId, number[]>();
+  /** The requests without an answer so far, several of one id, as a careless client may use it twice. */
+  readonly #pending = new Map<RequestId, Pending[]>();
   #inFlight = 0;
+  #subscriptions = 0;
   #inFlightBytes = 0;
   readonly #backlog = new Backlog(maxWaiting);
   #isReleasing = false;
   #whenIdle: (() => void) | undefined;
+  #isClosing = false;
   #isClosed = false;
+  /** Why requests go without a result, in a half-sentence. */
+  #cause = "the program was told to stop";
   #lastWrite: Promise<void> = Promise.resolve();
   #unwritten = 0;
 
@@ -81,24 +102,46 @@ export class StdioTransport implements Transport {
   start(): Promise<void> {
     this.#read().catch((error) => {
       this.#options.log.error("stdin can't be read", { error: describeError(error) });
-    }).finally(() => this.close());
+    }).finally(() => this.#options.end?.() ?? this.close());
     return Promise.resolve();
   }
 
   async send(message: JSONRPCMessage): Promise<void> {
-    if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) this.#settle(message.id);
+    if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) {
+      // It has had its answer.
+      if (this.#isClosing) return;
+      this.#settle(message.id);
+    }
     await this.#write(message);
     this.#noteIdle();
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#backlog.clear();
+    if (this.#isClosing || this.#isClosed) return;
+    this.#isClosing = true;
+    this.#cut();
     // A client that has stopped reading must not keep the program alive.
     await settles(this.#lastWrite, flushMs);
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.onclose?.();
     this.#resolveClosed();
+  }
+
+  /** Answers whatever has none: each request that was read gets one. */
+  #cut(): void {
+    const begun = [...this.#pending].flatMap(([id, requests]) => requests.map(() => id));
+    const waiting = this.#backlog.takeAll().map(({ message }) => message.id);
+    this.#pending.clear();
+    const requests = begun.length + waiting.length;
+    if (requests === 0) return;
+    this.#options.log.warn("requests were cut as the program ends", {
+      requests,
+      not_begun: waiting.length,
+      cause: this.#cause,
+    });
+    const error = { code: cut, message: `Not answered: ${this.#cause}` };
+    for (const id of [...begun, ...waiting]) this.#write({ jsonrpc: "2.0", id, error }).catch(() => {});
   }
 
   async #read(): Promise<void> {
@@ -109,7 +152,7 @@ export class StdioTransport implements Transport {
         });
       }
       await this.#backlog.room();
-      if (this.#isClosed) return;
+      if (this.#isClosing || this.#isClosed) return;
       if (line.kind === "line") {
         this.#receive(line.bytes);
         continue;
@@ -120,7 +163,18 @@ export class StdioTransport implements Transport {
         `The message has ${count(line.size)} bytes, and a message may have ${count(maxLineBytes)}`,
       );
     }
-    await this.#idle(this.#options.graceMs);
+    await this.#finish();
+  }
+
+  /** Waits for the answers to all requests, as long as the grace lasts. */
+  async #finish(): Promise<void> {
+    const { graceMs, ready = () => Promise.resolve() } = this.#options;
+    const idle = this.#idle();
+    if (!this.#isIdle) await settles(Promise.race([idle, ready()]), readyMs);
+    if (await settles(idle, graceMs)) return;
+    this.#cause = `the input has ended, and this took longer than the ${
+      duration(graceMs)
+    } that are left then`;
   }
 
   #receive(bytes: Uint8Array): void {
@@ -181,17 +235,21 @@ export class StdioTransport implements Transport {
   #begin({ message, bytes }: WaitingRequest): void {
     this.#inFlight++;
     this.#inFlightBytes += bytes;
+    const isSubscription = message.method === subscription;
+    if (isSubscription) this.#subscriptions++;
     const ofThatId = this.#pending.get(message.id);
-    if (ofThatId === undefined) this.#pending.set(message.id, [bytes]);
-    else ofThatId.push(bytes);
+    if (ofThatId === undefined) this.#pending.set(message.id, [{ bytes, isSubscription }]);
+    else ofThatId.push({ bytes, isSubscription });
     this.onmessage?.(message);
   }
 
   #settle(id: RequestId | undefined): void {
     const pending = id === undefined ? undefined : this.#pending.get(id);
-    if (id === undefined || pending === undefined) return;
+    const settled = pending?.shift();
+    if (id === undefined || pending === undefined || settled === undefined) return;
     this.#inFlight--;
-    this.#inFlightBytes -= pending.shift() ?? 0;
+    this.#inFlightBytes -= settled.bytes;
+    if (settled.isSubscription) this.#subscriptions--;
     if (pending.length === 0) this.#pending.delete(id);
     this.#release();
   }
@@ -200,7 +258,7 @@ export class StdioTransport implements Transport {
   #release(): void {
     if (this.#isReleasing) return;
     this.#isReleasing = true;
-    while (!this.#isClosed && this.#hasRoom) {
+    while (!this.#isClosing && !this.#isClosed && this.#hasRoom) {
       const next = this.#backlog.take();
       if (next === undefined) break;
       this.#begin(next);
@@ -213,17 +271,15 @@ export class StdioTransport implements Transport {
   }
 
   get #isIdle(): boolean {
-    return this.#pending.size === 0 && this.#backlog.isEmpty;
+    return this.#inFlight === this.#subscriptions && this.#backlog.isEmpty;
   }
 
-  /** Waits until every request has its answer, or the time is up. */
-  async #idle(ms: number): Promise<void> {
-    if (this.#isIdle) return;
+  /** Resolves when every request has its answer, but for those that last. */
+  #idle(): Promise<void> {
+    if (this.#isIdle) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
     this.#whenIdle = resolve;
-    await promise;
-    clearTimeout(timer);
+    return promise;
   }
 
   #reject(id: RequestId | undefined, code: number, reason: string): void {
@@ -249,7 +305,7 @@ export class StdioTransport implements Transport {
       this.#options.log.info("stdout can't be written", { error: describeError(error) });
       this.#whenIdle?.();
       this.#isClosed = true;
-      this.#backlog.clear();
+      this.#backlog.takeAll();
       this.onclose?.();
       this.#resolveClosed();
     });

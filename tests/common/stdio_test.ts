@@ -8,25 +8,28 @@ interface Line {
   readonly end: () => void;
   readonly received: JSONRPCMessage[];
   readonly sent: Record<string, unknown>[];
+  readonly logged: Record<string, unknown>[];
   readonly transport: StdioTransport;
 }
 
 /** A transport on streams in memory. */
-async function open(graceMs = 50): Promise<Line> {
+async function open(graceMs = 50, ready?: () => Promise<void>): Promise<Line> {
   const input = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: Infinity }, {
     highWaterMark: Infinity,
   });
   const writer = input.writable.getWriter();
   const received: JSONRPCMessage[] = [];
   const sent: Record<string, unknown>[] = [];
+  const logged: Record<string, unknown>[] = [];
   const transport = new StdioTransport({
     input: input.readable,
     write: (bytes) => {
       sent.push(JSON.parse(new TextDecoder().decode(bytes)));
       return Promise.resolve();
     },
-    log: createLogger("off"),
+    log: createLogger("warn", (line) => logged.push(JSON.parse(line))),
     graceMs,
+    ...(ready === undefined ? {} : { ready }),
     refuseLine: (reason) => reason,
     refuse: (message) => "method" in message && message.method === "refused" ? "not this one" : undefined,
   });
@@ -37,6 +40,7 @@ async function open(graceMs = 50): Promise<Line> {
     end: () => void writer.close(),
     received,
     sent,
+    logged,
     transport,
   };
 }
@@ -116,15 +120,72 @@ Deno.test("at the end of input a call in flight is waited for, and its answer st
   assert.deepEqual(sent, [{ jsonrpc: "2.0", id: 1, result: {} }]);
 });
 
-Deno.test("a call that does not end is given up after the grace", async () => {
-  const { write, end, sent, transport } = await open(10);
+Deno.test("a call that does not end is given up after the grace: it gets an error, and a line says how many", async () => {
+  const { write, end, sent, logged, transport } = await open(10);
   let closed = false;
   transport.onclose = () => closed = true;
-  write(`${ping(1)}\n`);
+  write(`${ping(1)}\n${ping("two")}\n`);
   end();
   await transport.closed;
   assert.equal(closed, true);
+  const cause = "the input has ended, and this took longer than the 10 ms that are left then";
+  const error = { code: -32000, message: `Not answered: ${cause}` };
+  assert.deepEqual(sent, [{ jsonrpc: "2.0", id: 1, error }, { jsonrpc: "2.0", id: "two", error }]);
+  assert.equal(logged.length, 1);
+  const { level, message, requests, not_begun } = logged[0] ?? {};
+  assert.deepEqual({ level, message, requests, not_begun }, {
+    level: "warn",
+    message: "requests were cut as the program ends",
+    requests: 2,
+    not_begun: 0,
+  });
+  // It was answered: what the server says after that is too late.
+  await transport.send({ jsonrpc: "2.0", id: 1, result: {} });
+  assert.equal(sent.length, 2);
+});
+
+Deno.test("requests that never had their turn, and two of one id, get an answer each as well", async () => {
+  const { write, end, sent, logged, transport } = await open(10);
+  for (const id of [...numbers(1, 299), 299]) write(call(id));
+  end();
+  await transport.closed;
+  assert.deepEqual(sent.map(({ id }) => id), [...numbers(1, 299), 299]);
+  assert.ok(sent.every(({ error }) => error !== undefined));
+  assert.equal(logged[0]?.requests, 300);
+  assert.equal(logged[0]?.not_begun, 44);
+});
+
+Deno.test("to be told to stop answers what is in flight as well", async () => {
+  const { write, received, sent, transport } = await open(60_000);
+  write(call(1));
+  while (received.length === 0) await turn();
+  await transport.close();
+  assert.deepEqual(sent, [{
+    jsonrpc: "2.0",
+    id: 1,
+    error: { code: -32000, message: "Not answered: the program was told to stop" },
+  }]);
+});
+
+Deno.test("the time that loading takes is not the calls'", async () => {
+  const loaded = Promise.withResolvers<void>();
+  const { write, end, received, sent, transport } = await open(20, () => loaded.promise);
+  write(call(1));
+  end();
+  while (received.length === 0) await turn();
+  await new Promise((resolve) => setTimeout(resolve, 100)); // five times the grace
   assert.deepEqual(sent, []);
+  loaded.resolve();
+  await transport.send({ jsonrpc: "2.0", id: 1, result: {} });
+  await transport.closed;
+  assert.deepEqual(sent, [{ jsonrpc: "2.0", id: 1, result: {} }]);
+});
+
+Deno.test("a subscription, which lasts as long as the connection, does not hold up its end", async () => {
+  const { write, end, transport } = await open(60_000);
+  write('{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{}}\n');
+  end();
+  await transport.closed;
 });
 
 Deno.test("a cancelled call is not waited for", async () => {

@@ -28,12 +28,44 @@ Deno.test({
   async fn() {
     await using database = await createProgramDatabase();
     await using client = await RawClient.connect({ variables: database.variables });
-    client.post("tools/call", { name: "query_database", arguments: { sql: endless("at_the_end") } });
+    const id = client.post("tools/call", {
+      name: "query_database",
+      arguments: { sql: endless("at_the_end") },
+    });
     await eventually("the statement runs", async () => await database.running("at_the_end") === 1);
     await client.endInput();
-    assert.equal((await client.ended).code, 0);
+    const { code, stderr } = await client.ended;
+    assert.equal(code, 0);
     await eventually("the statement is gone", async () => await database.running("at_the_end") === 0);
     assert.equal(client.auditLines.at(-1)?.outcome, "cancelled");
+    assert.match((await client.answer(id)).error?.message ?? "", /^Not answered: .*longer than the 3 s/);
+    assert.match(stderr, /"level":"warn","message":"requests were cut as the program ends","requests":1,/);
+  },
+});
+
+Deno.test({
+  name: "each request that was read gets one answer before the program ends, however many there are",
+  ignore,
+  async fn() {
+    await using database = await createProgramDatabase();
+    const variables = { ...database.variables, RATE_LIMIT_PER_MINUTE: "0" };
+    await using client = RawClient.launch({ variables });
+    const sqls = Array.from({ length: 300 }, (_, i) => i % 10 === 0 ? "SELECT 1" : endless("crowd"));
+    const ids = [
+      client.post("initialize", {
+        protocolVersion: "2025-11-25",
+        capabilities: {},
+        clientInfo: { name: "raw", version: "1" },
+      }),
+      ...sqls.map((sql) => client.post("tools/call", { name: "query_database", arguments: { sql } })),
+      client.post("ping"),
+    ];
+    await client.endInput();
+    const { code } = await client.ended;
+    assert.equal(code, 0);
+    const answered = client.messages.map(({ id }) => Number(id)).sort((a, b) => a - b);
+    assert.deepEqual(answered, ids);
+    await eventually("no statement is left", async () => await database.running("crowd") === 0);
   },
 });
 
@@ -44,11 +76,15 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     async fn() {
       await using database = await createProgramDatabase();
       await using client = await RawClient.connect({ variables: database.variables });
-      client.post("tools/call", { name: "query_database", arguments: { sql: endless("by_signal") } });
+      const id = client.post("tools/call", {
+        name: "query_database",
+        arguments: { sql: endless("by_signal") },
+      });
       await eventually("the statement runs", async () => await database.running("by_signal") === 1);
       client.kill(signal);
       const { code, signal: by } = await client.ended;
       assert.deepEqual({ code, by }, { code: 0, by: null });
+      assert.match((await client.answer(id)).error?.message ?? "", /^Not answered: .*told to stop/);
       await eventually("the statement is gone", async () => await database.running("by_signal") === 0);
     },
   });
