@@ -108,7 +108,7 @@ function withoutLengths<Value>(value: Value): Value {
 }
 
 /** The arguments as they came: the SDK's own schema drops one named `__proto__`, which no tool would then refuse. */
-const calledTool = z.looseObject({ name: z.string(), arguments: z.unknown() });
+const calledTool = z.looseObject({ name: z.string(), arguments: z.unknown().optional() });
 
 /** The requests that reach the backend, and the parameters that each must have. */
 const parameterShapes: Readonly<Record<string, z.ZodType>> = {

@@ -43,6 +43,8 @@ Deno.test({
       assert.ok(isError, `${tool} ${args}: ${text}`);
       return text;
     };
+    const bare = await client.request("tools/call", { name: "query_database" });
+    assert.match(toolAnswer(bare).text, /sql is missing/, "no arguments at all are none");
     for (const { name, inputSchema: { properties, required = [] } } of tools) {
       await t.step(name, async () => {
         const beginning = `Cannot call ${name} with these arguments: `;
