@@ -34,8 +34,12 @@ const stderrMs = 250;
 /** Characters of one call's arguments that are kept; the rest is counted. */
 const argumentLimit = 16_384;
 
-/** Opens the audit log that `AUDIT_LOG` names: `stderr`, or a file to append to. */
-export function openAuditLog(destination: string, now: () => Date = () => new Date()): AuditLog {
+/** Opens the audit log that `AUDIT_LOG` names: `stderr`, or a file to append to; `program` is its short name. */
+export function openAuditLog(
+  destination: string,
+  program: string,
+  now: () => Date = () => new Date(),
+): AuditLog {
   if (destination === "stderr") {
     return {
       write: (record) => writeStderr(auditLine(record, now())),
@@ -51,7 +55,7 @@ export function openAuditLog(destination: string, now: () => Date = () => new Da
   } catch (error) {
     if (error instanceof StartError) throw error;
     // A missing permission never ends the process: each call says which one.
-    if (error instanceof Deno.errors.NotCapable) return unwritable(error);
+    if (error instanceof Deno.errors.NotCapable) return unwritable(program, error);
     const why = error instanceof Deno.errors.NotFound ? "its folder does not exist" : reasonOf(error);
     throw new StartError(`AUDIT_LOG names a file that cannot be opened for appending: ${why}`, {
       cause: error,
@@ -84,12 +88,12 @@ function endsWithNewline(path: string): boolean {
 }
 
 /** An audit log that this program may not write. */
-function unwritable(cause: Error): AuditLog {
+function unwritable(program: string, cause: Error): AuditLog {
   const write = () => {
     throw new CallError("unavailable", "Cannot answer as the audit log can't be written", {
       hint:
-        "an operator must build this program with deno task compile:NAME --write=FILE, or start it from source with " +
-        "--allow-write=FILE, FILE as AUDIT_LOG names it",
+        `an operator must build this program with deno task compile:${program} --write=FILE, or start it from source ` +
+        "with --allow-write=FILE, FILE as AUDIT_LOG names it",
       cause,
     });
   };

@@ -58,16 +58,34 @@ export function printConfiguration(
     [command, ...args].map(shellQuote).join(" ");
 }
 
+/** What is to be done before the configuration works, in a line: the files of secrets that are in no file yet. */
+export function secretFilesToMake(program: Program, environment: Environment): string | undefined {
+  const names = secretVariables(program.variables, environment).filter(({ isThere }) => !isThere)
+    .map(({ name }) => name);
+  return names.length === 0
+    ? undefined
+    : `Secrets are left out: write each into a file that only you can read, and put its path at ${
+      names.join(", ")
+    }`;
+}
+
+/** The variable that names a secret's file; what stands for its path where there is no file yet. */
+interface SecretFile {
+  readonly name: string;
+  readonly path: string;
+  readonly isThere: boolean;
+}
+
 /** The file variables of the secrets that are set; a secret without a file becomes the advice to use one. */
 function secretVariables(
   variables: readonly Variable[],
   environment: Environment,
-): readonly { name: string; path: string }[] {
-  return variables.filter((variable) => variable.secret === true).flatMap(({ name }) => {
+): readonly SecretFile[] {
+  return variables.filter((variable) => variable.secret === true).flatMap(({ name }): SecretFile[] => {
     const path = environment.text(`${name}_FILE`);
-    if (path !== undefined) return [{ name: `${name}_FILE`, path: absolute(path) }];
+    if (path !== undefined) return [{ name: `${name}_FILE`, path: absolute(path), isThere: true }];
     return environment.isSet(name)
-      ? [{ name: `${name}_FILE`, path: `/path/to/a/file/with/${name.toLowerCase()}` }]
+      ? [{ name: `${name}_FILE`, path: `/path/to/a/file/with/${name.toLowerCase()}`, isThere: false }]
       : [];
   });
 }

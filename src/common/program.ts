@@ -152,7 +152,9 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   if (command.name === "new-token") return await printNewToken(command.client);
   const environment = new Environment();
   if (command.name === "print-config") {
-    const { printConfiguration } = await import("./client_configuration.ts");
+    const { printConfiguration, secretFilesToMake } = await import("./client_configuration.ts");
+    const toMake = secretFilesToMake(program, environment);
+    if (toMake !== undefined) writeStderr(toMake);
     return print(printConfiguration(program, command.form, environment));
   }
 
@@ -176,7 +178,7 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   const auditDestination = environment.text("AUDIT_LOG") ?? "stderr";
   const httpSettings = readHttpSettings(environment, command.http);
 
-  const opened = openAuditLog(auditDestination);
+  const opened = openAuditLog(auditDestination, program.shortName);
   // A check answers nobody's call, but an audit log that can't be opened would end the start.
   if (command.name === "check") opened.close();
   const audit = command.name === "check" ? undefined : opened;

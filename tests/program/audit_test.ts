@@ -243,6 +243,6 @@ Deno.test({
     await using client = await RawClient.connect({ variables: { AUDIT_LOG: "/dev/full", DB_PORT: "1" } });
     const { text, isError } = await client.query("SELECT 'what nobody may see'");
     assert.equal(isError, true);
-    assert.match(text, /audit log can't be written.*compile:NAME --write=FILE.*--allow-write=FILE/);
+    assert.match(text, /audit log can't be written.*compile:postgres --write=FILE.*--allow-write=FILE/);
   },
 });

@@ -123,6 +123,10 @@ for (const form of ["claude-code", "mcp-json"]) {
         });
         assert.ok(!(stdout + stderr).includes("MARKER-77"));
         assert.ok(stdout.includes(`${Object.keys(variables)[0]}_FILE`));
+        // The file is not there: that is said beside what is to be pasted.
+        assert.match(stderr, /^Secrets are left out: [^\n]+_FILE\n$/);
+        assert.ok(stderr.trim().endsWith(`${Object.keys(variables)[0]}_FILE`));
+        if (form === "mcp-json") JSON.parse(stdout);
       }
     },
   });

@@ -35,7 +35,7 @@ const front = await HttpFront.open({
 });
 const pipeline = new Pipeline({
   tools: [],
-  audit: openAuditLog("stderr"),
+  audit: openAuditLog("stderr", "conformance"),
   log,
   rateLimiter: new RateLimiter(0),
   answerCacheSeconds: 0,
