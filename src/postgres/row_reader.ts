@@ -22,6 +22,7 @@ export interface ColumnDescription {
 }
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const empty = new Uint8Array(0);
 
 /** The bytes of `cell` up to the last whole UTF-8 character. */
 export function wholeCharacters(cell: Uint8Array): Uint8Array {
@@ -52,8 +53,10 @@ export class RowReader {
   readonly #limits: FetchLimits;
   #kept = 0;
   #row: Cell[] | undefined;
-  #cell = new Uint8Array(0);
+  /** What is kept of the cell; a view of what came, where that was all of it. */
+  #cell: Uint8Array = empty;
   #cellKept = 0;
+  #cellRoom = 0;
   #cellLength = 0;
   #rowCuts: [string, number][] = [];
 
@@ -83,12 +86,20 @@ export class RowReader {
     }
     this.#cellLength = length;
     this.#cellKept = 0;
-    this.#cell = new Uint8Array(Math.min(length, this.#limits.cellBytes));
+    this.#cellRoom = Math.min(length, this.#limits.cellBytes);
+    this.#cell = empty;
   }
 
+  /** Bytes of the cell; those that end it must stay as they are until {@linkcode endCell}. */
   bytes(chunk: Uint8Array): void {
     if (this.#row === undefined) return;
-    const part = chunk.subarray(0, this.#cell.length - this.#cellKept);
+    // Most cells come whole and are small: a copy would cost as much as all the rest.
+    if (chunk.length === this.#cellLength && chunk.length === this.#cellRoom) {
+      this.#cell = chunk;
+      return;
+    }
+    if (this.#cellKept === 0) this.#cell = new Uint8Array(this.#cellRoom);
+    const part = chunk.subarray(0, this.#cellRoom - this.#cellKept);
     this.#cell.set(part, this.#cellKept);
     this.#cellKept += part.length;
   }
@@ -97,12 +108,12 @@ export class RowReader {
     if (this.#row === undefined) return;
     let cell = this.#cell;
     if (cell.length < this.#cellLength) {
-      cell = wholeCharacters(cell) as typeof cell;
+      cell = wholeCharacters(cell);
       this.#rowCuts.push([`${this.rows.length}:${this.#row.length}`, this.#cellLength]);
     }
     this.#kept += cell.length;
     this.#row.push(decoder.decode(cell));
-    this.#cell = new Uint8Array(0);
+    this.#cell = empty;
   }
 
   endRow(): void {

@@ -42,7 +42,10 @@ function read(
   });
   for (let at = 0, turn = 0; at < bytes.length; turn++) {
     const size = sizes[turn % sizes.length] ?? 1;
-    messages.push(bytes.subarray(at, at + size));
+    const chunk = Uint8Array.from(bytes.subarray(at, at + size));
+    messages.push(chunk);
+    // A socket may use its buffer again.
+    chunk.fill(0x2a);
     at += size;
   }
   return { reader, seen, errors };
