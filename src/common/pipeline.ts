@@ -272,7 +272,7 @@ export class Pipeline {
         arguments: args ?? {},
         outcome: result.outcome,
         rows: result.rows,
-        bytes: new TextEncoder().encode(result.answer.text).length,
+        bytes: utf8Length(result.answer.text),
         durationMs: performance.now() - started,
       });
       return undefined;
