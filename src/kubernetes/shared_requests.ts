@@ -12,6 +12,8 @@ interface Flight<Value> {
   /** Lets nobody join it any more. */
   readonly close: () => void;
   waiting: number;
+  /** The work has settled: there is nothing left to call off. */
+  isOver: boolean;
 }
 
 /** How much is shared. */
@@ -93,7 +95,7 @@ export class SharedRequests {
     } finally {
       signal.removeEventListener("abort", giveUp);
       flight.waiting--;
-      if (flight.waiting === 0) flight.stop.abort(signal.reason);
+      if (flight.waiting === 0 && !flight.isOver) flight.stop.abort(signal.reason);
     }
   }
 
@@ -116,10 +118,15 @@ export class SharedRequests {
       answered: promise,
       close,
       waiting: 0,
+      isOver: false,
     };
     stop.signal.addEventListener("abort", answered, { once: true });
     // Who waits hears of a failure; when nobody does any more, nobody has to.
-    flight.work.catch(() => {}).finally(answered);
+    const over = () => {
+      flight.isOver = true;
+      answered();
+    };
+    flight.work.then(over, over);
     flights.add(flight);
     return flight;
   }

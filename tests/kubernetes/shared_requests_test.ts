@@ -24,6 +24,8 @@ Deno.test("the same question at the same time is one request", async () => {
   one.resolve("said");
   assert.deepEqual(await Promise.all(answers), ["said", "said"]);
   assert.equal(one.seen.started, 1);
+  // What has ended is not called off.
+  assert.equal(one.seen.signal?.aborted, false);
 });
 
 Deno.test("another question, and the same one later, are requests of their own", async () => {
