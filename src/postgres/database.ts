@@ -187,12 +187,21 @@ export class Database implements AsyncDisposable {
         throw error;
       }
       const { session, used } = lease;
-      const onAbort = () => session.fail(silence());
-      signal.addEventListener("abort", onAbort);
+      let onAbort = () => session.fail(silence());
       try {
         if (signal.aborted) onAbort();
         const foreseen = foresight === undefined ? undefined : foresee(session, foresight, timeoutMs);
-        const beginning = await beginReading(session, timeoutMs, { used, foreseen });
+        const reading = beginReading(session, timeoutMs, { used, foreseen });
+        let abandoned: Promise<void> | undefined;
+        // What is foreseen may run already.
+        if (foreseen !== undefined) onAbort = () => void (abandoned = this.#abandon(session, reading));
+        signal.addEventListener("abort", onAbort);
+        const beginning = await reading.catch(async (error) => {
+          await abandoned;
+          throw abandoned === undefined ? error : cancellation(signal);
+        });
+        await abandoned;
+        if (abandoned !== undefined) throw cancellation(signal);
         const { state, running } = beginning;
         if (foresight === undefined || foreseen === undefined || running === undefined) {
           return { session, beginning, begun: undefined };
@@ -208,6 +217,21 @@ export class Database implements AsyncDisposable {
         signal.removeEventListener("abort", onAbort);
       }
     }
+  }
+
+  /** Cancels the statement that was sent with the beginning, and closes the session: a cancel may still be on its way. */
+  async #abandon(session: Session, reading: Promise<Beginning>): Promise<void> {
+    const ended = reading.then(({ running }) => running).catch(() => {});
+    const statement: CancelledStatement = { session, ended, state: "running" };
+    const timeout = setTimeout(() => {
+      if (statement.state === "running") statement.state = "given up";
+      session.fail(silence());
+    }, cancelMs);
+    void this.#canceller.cancel(statement);
+    await ended;
+    clearTimeout(timeout);
+    if (statement.state === "running") statement.state = "over";
+    session.fail(silence());
   }
 
   /** Cancels the statement in flight. Whether it is certain that the cancel hit it, and not what comes next. */

@@ -2,6 +2,7 @@ import assert from "@std/assert";
 import { eventually, RawClient, toolAnswer } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
+import { FaultProxy } from "../support/fault_proxy.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
 
 const ignore = !postgresAvailable;
@@ -141,5 +142,40 @@ Deno.test({
       await eventually("the statement is gone", async () => await database.running("at_once") === 0);
     }
     assert.ok(client.auditLines.every((line) => line.outcome === "cancelled"));
+  },
+});
+
+Deno.test({
+  name: "a call that is cancelled before a word of its statement has come back ends at the server",
+  ignore,
+  async fn() {
+    await using database = await createProgramDatabase();
+    const { host, port } = database.server;
+    await using proxy = await FaultProxy.start({ host, port });
+    const variables = {
+      ...database.variables,
+      DB_HOST: "127.0.0.1",
+      DB_PORT: String(proxy.port),
+    };
+    await using client = await RawClient.connect({ variables });
+    const times = (last: number) => ({
+      sql: "SELECT count(*) AS held FROM generate_series(1, $1) a, generate_series(1, 1000) b",
+      parameters: [last],
+    });
+    // What has passed the guard is sent together with the beginning of its transaction.
+    for (let i = 0; i < 3; i++) assert.equal((await client.call("query_database", times(1))).isError, false);
+    await eventually("the session is as it was", async () => {
+      const idle = await database.execute(
+        "select from pg_stat_activity where state = 'idle' and query like '%pg_prepared_statements' and pid <> pg_backend_pid()",
+      );
+      return idle.length === 1;
+    });
+    proxy.arm("stall");
+    const id = client.post("tools/call", { name: "query_database", arguments: times(2_000_000_000) });
+    await eventually("the statement is seen", async () => await database.running("held") === 1);
+    client.notify("notifications/cancelled", { requestId: id });
+    await eventually("the statement is gone", async () => await database.running("held") === 0);
+    proxy.disarm();
+    assert.equal((await client.call("query_database", { sql: "SELECT 1" })).isError, false);
   },
 });

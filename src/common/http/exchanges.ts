@@ -72,7 +72,8 @@ export class Exchanges {
  */
 export function watched(response: Response, signal: AbortSignal, ended: () => void): Response {
   const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
-  if (response.body === null || !isStream) {
+  // Asking for the body makes a stream of any.
+  if (!isStream || response.body === null) {
     ended();
     return response;
   }
