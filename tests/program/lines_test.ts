@@ -61,15 +61,15 @@ const bad: readonly BadLine[] = [
     line: toolCall(83, null),
     id: 83,
     code: -32602,
-    says: /name: must be/,
+    says: /: name must be/,
   },
-  { what: "a call of the number 5", line: toolCall(84, 5), id: 84, code: -32602, says: /name: must be/ },
+  { what: "a call of the number 5", line: toolCall(84, 5), id: 84, code: -32602, says: /: name must be/ },
   {
     what: "arguments that are a list",
     line: toolCall(85, "query_database", ["SELECT 1"]),
     id: 85,
     code: -32602,
-    says: /arguments: must be/,
+    says: /: arguments must be/,
   },
   {
     what: "a tool that does not exist",
