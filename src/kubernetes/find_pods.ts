@@ -11,7 +11,7 @@ import { deploymentType, namespaceType, podType } from "./well_known.ts";
 /** Pods, those most likely to be meant first. */
 export interface FoundPods {
   readonly pods: readonly KubeObject[];
-  /** How they were found, when their name is not the one that was given. */
+  /** How they were found, when their name is not the one that was given; why there may be none. */
   readonly note: string | undefined;
 }
 
@@ -73,7 +73,7 @@ async function podsLike(
     : nearest(name, names);
   const hints = [
     ...(near.length === 0 ? [] : [`did you mean ${near.slice(0, 5).join(", ")}?`]),
-    ...await elsewhere(cluster, namespace, name, signal),
+    ...await elsewhere(cluster, namespace, name, items.length === 0, signal),
     ...(more === 0 || near.length > 0 ? [] : ["the namespace has more pods than were compared"]),
     ...(near.length === 0 ? ["get_pods lists the pods there are"] : []),
   ];
@@ -95,15 +95,18 @@ function ownerOf(pod: KubeObject): string {
   }`;
 }
 
-/** In which other namespaces there is a pod of that name, or that this namespace does not exist. */
+/** In which other namespaces there is a pod of that name, or that this namespace, if it is empty, may not exist. */
 async function elsewhere(
   cluster: Cluster,
   namespace: string,
   name: string,
+  isEmpty: boolean,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const hints: string[] = [];
-  if (await isMissing(cluster, namespace, signal)) hints.push(`there is no namespace ${namespace}`);
+  const existence = isEmpty ? await existenceOf(cluster, namespace, signal) : "exists";
+  if (existence === "missing") hints.push(`there is no namespace ${namespace}`);
+  else if (existence !== "exists") hints.push(notTold(namespace, existence.unseen));
   try {
     const { items } = await cluster.list(podType, undefined, {
       signal,
@@ -118,28 +121,41 @@ async function elsewhere(
   return hints;
 }
 
-/** Whether a namespace does not exist; false where that can't be seen. */
-export async function isMissing(cluster: Cluster, namespace: string, signal: AbortSignal): Promise<boolean> {
+/** Whether a namespace exists, or why that can't be told. */
+type Existence = "exists" | "missing" | { readonly unseen: string };
+
+async function existenceOf(cluster: Cluster, namespace: string, signal: AbortSignal): Promise<Existence> {
   try {
     await cluster.get(namespaceType, undefined, namespace, { signal });
   } catch (error) {
     if (!(error instanceof CallError) || signal.aborted) throw error;
-    return error.kind === "not_found";
+    if (error.kind === "not_found") return "missing";
+    return {
+      unseen: error.kind === "refused" ? "this identity may not read namespaces" : "it could not be read",
+    };
   }
-  return false;
+  return "exists";
+}
+
+function notTold(namespace: string, why: string): string {
+  return `can't tell whether namespace ${namespace} exists: ${why}`;
 }
 
 /**
  * Throws {@linkcode CallError} when there is no such namespace: of one the apiserver lists no objects as if it were
- * empty. For lists of which nothing came; `noun` is what they are of.
+ * empty. For lists of which nothing came; `noun` is what they are of. Where that can't be told, the answer is a
+ * sentence that says so.
  */
 export async function refuseMissing(
   cluster: Cluster,
   namespace: string | undefined,
   noun: string,
   signal: AbortSignal,
-): Promise<void> {
-  if (namespace === undefined || !await isMissing(cluster, namespace, signal)) return;
+): Promise<string | undefined> {
+  if (namespace === undefined) return undefined;
+  const existence = await existenceOf(cluster, namespace, signal);
+  if (existence === "exists") return undefined;
+  if (existence !== "missing") return `C${notTold(namespace, existence.unseen).slice(1)}.`;
   throw new CallError(
     "not_found",
     `Cannot list ${noun} of namespace ${namespace} as there is no such namespace`,
@@ -159,8 +175,8 @@ export async function podsBySelector(
     limit: comparedPods,
     labelSelector: selector,
   });
-  if (items.length === 0) await refuseMissing(cluster, namespace, "pods", signal);
-  return { pods: sickFirst(items), note: undefined };
+  const note = items.length === 0 ? await refuseMissing(cluster, namespace, "pods", signal) : undefined;
+  return { pods: sickFirst(items), note };
 }
 
 /** The pods of a deployment, the sick first. Throws {@linkcode CallError} `not_found`. */

@@ -33,6 +33,7 @@ const output = z.object({
   deployments: z.array(deploymentShape).describe("Those in trouble first"),
   shown: z.number(),
   total: z.number().nullable().describe("null: more than were read"),
+  note: z.string().optional(),
 });
 
 interface Found {
@@ -41,6 +42,7 @@ interface Found {
   readonly deployments: readonly Deployment[];
   readonly limit: number;
   readonly more: number | "unknown";
+  readonly note: string | undefined;
   readonly now: number;
 }
 
@@ -64,10 +66,12 @@ export function getDeployments(clusters: Clusters): Tool {
           ...(labelSelector === undefined ? {} : { labelSelector }),
         })
         : { items: await namedObjects(cluster, deploymentType, namespace, name, { signal }), more: 0 };
-      if (items.length === 0) await refuseMissing(cluster, namespace, "deployments", signal);
+      const note = items.length === 0
+        ? await refuseMissing(cluster, namespace, "deployments", signal)
+        : undefined;
       const examined = name === undefined ? Math.min(maxExamined, limit) : "all";
       const deployments = await judge(cluster, items, examined, signal);
-      return { context: cluster.context, namespace, deployments, limit, more, now: Date.now() };
+      return { context: cluster.context, namespace, deployments, limit, more, note, now: Date.now() };
     },
     present,
   });
@@ -85,6 +89,7 @@ export async function tellDeployment(
     deployments: await judge(cluster, [object], "all", signal),
     limit: 1,
     more: 0,
+    note: undefined,
     now: Date.now(),
   };
   return (budget) => present(found, budget).text;
@@ -114,6 +119,7 @@ function present(found: Found, budget: number): Presentation<z.output<typeof out
       deployments: found.deployments.slice(0, shown).map((one) => deploymentAnswer(one, found.now)),
       shown,
       total: total ?? null,
+      ...(found.note === undefined ? {} : { note: found.note }),
     };
     return { text: render(found, shown), structured, rows: shown };
   }, budget);
@@ -136,6 +142,7 @@ function render(found: Found, shown: number): string {
   const title = ({ rollout }: Deployment) =>
     namespace === undefined ? `${rollout.namespace}/${rollout.name}` : rollout.name;
   const lines = [heading(shown, all, ["deployment", "deployments"], found)];
+  if (found.note !== undefined) lines.push(visible(found.note));
   for (const deployment of deployments) {
     const { rollout, composition } = deployment;
     if (!isSick(rollout) && composition === undefined) continue;

@@ -30,6 +30,7 @@ const output = z.object({
   total: z.number().describe("After folding"),
   events_read: z.number(),
   unread: z.boolean().describe("There are more events than were read"),
+  note: z.string().optional(),
 });
 
 interface Found {
@@ -40,6 +41,7 @@ interface Found {
   readonly limit: number;
   readonly read: number;
   readonly more: number | "unknown";
+  readonly note: string | undefined;
   readonly now: number;
 }
 
@@ -61,7 +63,9 @@ export function getEvents(clusters: Clusters): Tool {
       const namespace = unscoped ? "default" : resolveScope(cluster, args);
       const object = { kind: kind?.kind, name };
       const { events, more } = await readEvents(cluster, namespace, { signal, type, ...object });
-      if (events.length === 0 && !unscoped) await refuseMissing(cluster, namespace, "events", signal);
+      const note = events.length === 0 && !unscoped
+        ? await refuseMissing(cluster, namespace, "events", signal)
+        : undefined;
       const groups = foldEvents(events);
       return {
         context: cluster.context,
@@ -71,6 +75,7 @@ export function getEvents(clusters: Clusters): Tool {
         limit,
         read: events.length,
         more,
+        note,
         now: Date.now(),
       };
     },
@@ -85,6 +90,7 @@ export function getEvents(clusters: Clusters): Tool {
           total: found.groups.length,
           events_read: found.read,
           unread: found.more !== 0,
+          ...(found.note === undefined ? {} : { note: found.note }),
         },
         rows: shown,
       }), budget);
@@ -118,7 +124,7 @@ function render(found: Found, shown: number): string {
   if (groups.length === 0) {
     return `No events${place}. The apiserver forgets events after a while, by default an hour.${
       namespace === undefined ? "" : " all_namespaces: true looks everywhere."
-    }`;
+    }${found.note === undefined ? "" : `\n${visible(found.note)}`}`;
   }
   const warnings = groups.filter(({ type }) => type !== "Normal").length;
   const folded = read === groups.length ? "" : `, folded from ${count(read)}`;

@@ -83,10 +83,10 @@ export function getPods(clusters: Clusters): Tool {
       const cluster = clusters.cluster(args.context);
       const namespace = resolveScope(cluster, args);
       const found = await readPods(cluster, namespace, args, signal, progress);
-      if (found.read === 0) await refuseMissing(cluster, namespace, "pods", signal);
-      const causes = args.status === "unhealthy"
+      const unsure = found.read === 0 ? await refuseMissing(cluster, namespace, "pods", signal) : undefined;
+      const causes = args.status === "unhealthy" && found.read > 0
         ? await withCauses(cluster, namespace, found.pods, signal)
-        : { note: undefined };
+        : { note: unsure };
       return {
         ...found,
         ...causes,
@@ -171,11 +171,12 @@ function render(found: Found, { shown, total }: z.output<typeof output>): string
   const place = `in ${scopeText(found.namespace)}, context ${found.context}`;
   const selected = found.narrowed ? " selected" : "";
   if (found.read === 0) {
-    return found.started === undefined
+    const none = found.started === undefined
       ? `No pods${selected} ${place}. ${
         found.namespace === undefined ? "" : "all_namespaces: true looks everywhere."
       }`.trim()
       : `No more pods ${place}.`;
+    return found.note === undefined ? none : `${none}\n${visible(found.note)}`;
   }
   const counts = statuses(found).map(([status, pods]) => `${count(pods)} ${visible(status)}`).join(", ");
   const whole = found.continue === undefined && found.started === undefined;

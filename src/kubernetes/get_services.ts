@@ -85,7 +85,10 @@ export function getServices(clusters: Clusters): Tool {
           ...(labelSelector === undefined ? {} : { labelSelector }),
         })
         : { items: await namedObjects(cluster, serviceType, namespace, name, { signal }), more: 0 };
-      if (items.length === 0) await refuseMissing(cluster, namespace, "services", signal);
+      if (items.length === 0) {
+        const note = await refuseMissing(cluster, namespace, "services", signal);
+        return { context: cluster.context, namespace, services: [], limit, more, note, now: Date.now() };
+      }
       return { ...await withEndpoints(cluster, namespace, items, name, signal), limit, more };
     },
     present,

@@ -33,6 +33,7 @@ const output = z.object({
   rows: z.array(z.array(z.string().nullable())),
   shown: z.number(),
   total: z.number().nullable().describe("null: more than were read"),
+  note: z.string().optional(),
 });
 
 interface Found {
@@ -43,6 +44,7 @@ interface Found {
   readonly unscoped: boolean;
   readonly answer: TableAnswer;
   readonly wide: boolean;
+  readonly note: string | undefined;
 }
 
 /** Lists objects. */
@@ -68,9 +70,11 @@ export function listResources(clusters: Clusters): Tool {
         ...(label_selector === undefined ? {} : { labelSelector: label_selector }),
         ...(field_selector === undefined ? {} : { fieldSelector: field_selector }),
       });
-      if (answer.rows.length === 0) await refuseMissing(cluster, scope, qualified(type), signal);
+      const note = answer.rows.length === 0
+        ? await refuseMissing(cluster, scope, qualified(type), signal)
+        : undefined;
       const unscoped = !type.namespaced && args.namespace !== undefined;
-      return { context: cluster.context, type, namespace: scope, unscoped, answer, wide };
+      return { context: cluster.context, type, namespace: scope, unscoped, answer, wide, note };
     },
     present(found, budget) {
       const { columns, rows } = cellsOf(found);
@@ -85,6 +89,7 @@ export function listResources(clusters: Clusters): Tool {
           rows: rows.slice(0, shown).map((row) => [...row]),
           shown,
           total: totalOf({ read: rows.length, more: found.answer.more }) ?? null,
+          ...(found.note === undefined ? {} : { note: found.note }),
         },
         rows: shown,
       }), budget);
@@ -129,6 +134,7 @@ function render(found: Found, columns: readonly string[], rows: readonly Row[]):
   const all = { read: answer.rows.length, more: answer.more };
   const name = qualified(type);
   const lines = [heading(rows.length, all, [type.kind, name], { ...found, namespaced: type.namespaced })];
+  if (found.note !== undefined) lines.push(visible(found.note));
   if (unscoped) lines.push(`${type.kind} is a kind without namespaces: these are all there are.`);
   if (rows.length > 0) {
     lines.push("", table(columns.map((name) => ({ name })), rows, { nullText: "-", quotes: false }));

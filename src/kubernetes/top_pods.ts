@@ -39,6 +39,7 @@ const output = z.object({
   })).describe("The greatest first"),
   shown: z.number(),
   total: z.number().nullable(),
+  note: z.string().optional(),
 });
 
 interface Usage {
@@ -56,6 +57,7 @@ interface Found {
   readonly limit: number;
   readonly more: number | "unknown";
   readonly sortBy: "cpu" | "memory";
+  readonly note: string | undefined;
 }
 
 /** Shows usage. */
@@ -75,7 +77,9 @@ export function topPods(clusters: Clusters): Tool {
       const namespace = resolveScope(cluster, args);
       const selector = labelSelector === undefined ? {} : { labelSelector };
       const { items, more } = await readMetrics(cluster, namespace, { signal, ...selector });
-      if (items.length === 0) await refuseMissing(cluster, namespace, "the usage of pods", signal);
+      const note = items.length === 0
+        ? await refuseMissing(cluster, namespace, "the usage of pods", signal)
+        : undefined;
       const limits = await readLimits(cluster, namespace, { signal, ...selector });
       const pods = items.map((metrics): Usage => {
         const name = textField(metrics, "metadata", "name") ?? "";
@@ -89,7 +93,7 @@ export function topPods(clusters: Clusters): Tool {
           limits: limits.get(`${namespace}/${name}`),
         };
       }).sort((a, b) => a[sortBy] > b[sortBy] ? -1 : a[sortBy] < b[sortBy] ? 1 : a.name < b.name ? -1 : 1);
-      return { context: cluster.context, namespace, pods, limit, more, sortBy };
+      return { context: cluster.context, namespace, pods, limit, more, sortBy, note };
     },
     present(found, budget) {
       return largestThatFits(Math.min(found.limit, found.pods.length), (shown) => ({
@@ -107,6 +111,7 @@ export function topPods(clusters: Clusters): Tool {
           })),
           shown,
           total: totalOf({ read: found.pods.length, more: found.more }) ?? null,
+          ...(found.note === undefined ? {} : { note: found.note }),
         },
         rows: shown,
       }), budget);
@@ -194,6 +199,7 @@ function render(found: Found, shown: number): string {
       ),
     );
   }
+  if (found.note !== undefined) lines.push(visible(found.note));
   const notice = cutNotice(shown, all, "Narrow it with namespace or label_selector, or raise limit.");
   if (notice !== undefined) lines.push("", notice);
   return lines.join("\n");

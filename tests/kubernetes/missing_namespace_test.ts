@@ -7,7 +7,7 @@ import { getPodLogs } from "../../src/kubernetes/get_pod_logs.ts";
 import { getPods } from "../../src/kubernetes/get_pods.ts";
 import { getServices } from "../../src/kubernetes/get_services.ts";
 import { listResources } from "../../src/kubernetes/list_resources.ts";
-import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
 import { callTool } from "../support/tools.ts";
 
 const asked: readonly (readonly [tool: (clusters: Clusters) => Tool, args: Record<string, unknown>])[] = [
@@ -41,5 +41,51 @@ Deno.test({
     }
     await clusters.close();
     await kubernetes.kubectl("delete", "namespace", empty, "--wait=false");
+  },
+});
+
+Deno.test({
+  name: "one who may not read namespaces is told that an empty one may not exist",
+  ignore: !kubernetesAvailable,
+  async fn(t) {
+    const kubernetes = await sharedKubernetes();
+    const user = `lister-${crypto.randomUUID().slice(0, 8)}`;
+    const resources = "pods,services,events,configmaps,endpointslices.discovery.k8s.io,deployments.apps";
+    await kubernetes.kubectl("create", "clusterrole", user, "--verb=get,list", `--resource=${resources}`);
+    await kubernetes.kubectl("create", "clusterrolebinding", user, `--clusterrole=${user}`, `--user=${user}`);
+    const { cert, key } = await kubernetes.clientCertificate(user);
+    const kubeconfig = await kubernetes.kubeconfigFor({
+      "client-certificate-data": btoa(cert),
+      "client-key-data": btoa(key),
+    });
+    const clusters = kubernetes.clusters({ KUBECONFIG: kubeconfig });
+    await until("the binding", async () => {
+      try {
+        await callTool(getPods(clusters), {});
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    const namespace = `lost-${user}`;
+    const says = `an't tell whether namespace ${namespace} exists: this identity may not read namespaces`;
+    for (const [make, args] of [...asked, [getPods, { status: "unhealthy" }] as const]) {
+      const tool = make(clusters);
+      await t.step(`${tool.name} ${JSON.stringify(args)}`, async () => {
+        const { text, structured } = await callTool(tool, { ...args, namespace });
+        assert.equal(text.split(`\nC${says}.`).length, 2, text);
+        assert.ok(JSON.stringify(structured).includes(says));
+        const everywhere = "selector" in args ? {} : await callTool(tool, { ...args, all_namespaces: true });
+        assert.ok(!JSON.stringify(everywhere).includes(says.slice(0, 20)));
+      });
+    }
+    await t.step("a pod that is not there", async () => {
+      await assert.rejects(callTool(getPodLogs(clusters), { pod_name: "web", namespace }), {
+        hint: new RegExp(`\\bc${says}`),
+      });
+    });
+    clusters.close();
+    await kubernetes.kubectl("delete", "clusterrolebinding", user);
+    await kubernetes.kubectl("delete", "clusterrole", user);
   },
 });

@@ -88,6 +88,16 @@ Deno.test({
       };
       assert.match((await callTool(tool, { namespace: "shop" })).text, /^No pods in namespace shop/);
     });
+    await t.step("an empty answer of a namespace that can't be read", async () => {
+      apiserver.answers["/api/v1/namespaces/shop"] = () =>
+        Response.json({ kind: "Status", code: 403, reason: "Forbidden", message: "no" }, { status: 403 });
+      const { text, structured } = await callTool(tool, { namespace: "shop" });
+      assert.equal(
+        structured.note,
+        "Can't tell whether namespace shop exists: this identity may not read namespaces.",
+      );
+      assert.ok(text.endsWith(`\n${structured.note}`), text);
+    });
     await t.step("usage without limits where pods can't be listed", async () => {
       apiserver.answers["/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods"] = {
         kind: "PodMetricsList",
