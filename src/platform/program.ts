@@ -110,6 +110,7 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
     instructions: platformInstructions(new Set(tools.map(({ name }) => name))),
     resources: joinResources(
       present.flatMap(({ scheme, backend: { resources } }) => resources ? [{ scheme, resources }] : []),
+      log,
     ),
     groups: known.map(({ title, why, backend }) =>
       backend === undefined

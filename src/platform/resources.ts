@@ -1,5 +1,6 @@
 /** The resources of several programs as those of one: a URI's scheme says whose it is. */
 import { CallError } from "../common/errors.ts";
+import type { Logger } from "../common/log.ts";
 import {
   completeInput,
   completion,
@@ -22,11 +23,11 @@ export interface ResourceGroup {
   readonly resources: Resources;
 }
 
-/** Joins them; at least one. */
-export function joinResources(groups: readonly ResourceGroup[]): Resources {
+/** Joins them; at least one. The log hears of those that can't be listed. */
+export function joinResources(groups: readonly ResourceGroup[], log: Logger): Resources {
   return {
     templates: groups.flatMap(({ resources }) => resources.templates),
-    list: list(groups),
+    list: list(groups, log),
     read: read(groups),
     complete: complete(groups),
   };
@@ -46,21 +47,26 @@ function groupOf(groups: readonly ResourceGroup[], uri: string): ResourceGroup |
   return groups.find(({ scheme }) => uri.startsWith(`${scheme}://`));
 }
 
-/** One group after the other; a cursor is the group's place and the group's own cursor. */
-function list(groups: readonly ResourceGroup[]): Tool {
+/**
+ * One group after the other; a cursor is the group's place and the group's own cursor. A group whose backend is down is
+ * left out: it must not hide what the others have, nor the resources that ask no backend.
+ */
+function list(groups: readonly ResourceGroup[], log: Logger): Tool {
   return resourceList({
     async run({ cursor = "0" }, context) {
       const [, place, inner] = /^(\d{1,2})(?:\.(.{1,17}))?$/.exec(cursor) ?? [];
       const rest = groups.slice(Number(place));
       if (place === undefined || rest.length === 0) throw strangeCursor();
-      for (const [offset, { resources }] of rest.entries()) {
+      for (const [offset, { scheme, resources }] of rest.entries()) {
         const args = offset === 0 && inner !== undefined ? { cursor: inner } : {};
         try {
           const delegated = await delegate(resources.list, args, context);
           return { ...delegated, place: Number(place) + offset };
         } catch (error) {
-          // One backend that is down must not hide what the others have.
-          if (!(error instanceof CallError) || (place === "0" && offset === rest.length - 1)) throw error;
+          if (!(error instanceof CallError) || error.kind === "invalid" || context.signal.aborted) {
+            throw error;
+          }
+          log.warn("resources of a backend are left out of their list", { scheme, reason: error.message });
         }
       }
       return undefined;

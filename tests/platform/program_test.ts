@@ -167,6 +167,37 @@ Deno.test({
   },
 });
 
+/** What is configured beside a database that is down, and what is listed then. */
+const listedThen: readonly (readonly [string, Readonly<Record<string, string>>, readonly string[]])[] = [
+  ["the database alone", { DB_HOST: "127.0.0.1", DB_PORT: "2" }, ["platform://limits"]],
+  ["the database and Prometheus", nobody, ["platform://limits", "prometheus://overview"]],
+];
+
+for (const [what, variables, expected] of listedThen) {
+  Deno.test({
+    name: `${what}: resources are listed without a database that is down, and the log says so`,
+    ignore,
+    async fn() {
+      const home = await Deno.makeTempDir();
+      await using client = await RawClient.connect({
+        program: "platform",
+        variables: { ...variables, HOME: home, DENO_DIR: denoFolder },
+      });
+      const { result, error } = await client.request("resources/list");
+      assert.equal(error, undefined);
+      // The assertion below finds out whether it has this shape.
+      const resources = result?.resources as { uri: string }[];
+      assert.deepEqual(resources.map(({ uri }) => uri), expected);
+      const isWarned = () =>
+        client.errorLines.some(({ level, scheme, reason }) =>
+          level === "warn" && scheme === "postgres" && /nothing accepts connections/.test(String(reason))
+        );
+      await eventually("the log says what is left out", isWarned);
+      await Deno.remove(home);
+    },
+  });
+}
+
 Deno.test({
   name: "a DB_EVENTS that names no table and columns ends the start with one line",
   ignore,
