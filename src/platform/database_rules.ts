@@ -1,5 +1,6 @@
 /** The rules that look at the database, and at what the service itself says of it. */
 import { count } from "../common/units.ts";
+import { timesText } from "./error_lines.ts";
 import type { Evidence } from "./evidence.ts";
 import { seen } from "./evidence.ts";
 import type { NextCall, Rule } from "./rule.ts";
@@ -133,7 +134,7 @@ function names(text: string, service: string): boolean {
 function logged(evidence: Evidence, pattern: RegExp): string | undefined {
   for (const { lines } of seen(evidence.cluster)?.errors ?? []) {
     const line = lines.findLast(({ text }) => pattern.test(text));
-    if (line !== undefined) return line.count > 1 ? `${line.text} (${count(line.count)} times)` : line.text;
+    if (line !== undefined) return `${line.text}${timesText(line.count, line.last, evidence.now)}`;
   }
   return undefined;
 }

@@ -1,10 +1,15 @@
 /** The lines of a log that tell of trouble, repeated ones folded. */
+import { count } from "../common/units.ts";
+import { humanDuration } from "../kubernetes/kubernetes_age.ts";
+import type { LogLine } from "../kubernetes/log_window.ts";
 
 /** A line, and how often it came but for numbers and times. */
 export interface ErrorLine {
   /** As it came last. */
   readonly text: string;
   readonly count: number;
+  /** When it came last, milliseconds since 1970; undefined where the log has no times. */
+  readonly last: number | undefined;
 }
 
 /** Words that a line of trouble has. */
@@ -16,16 +21,29 @@ const noTrouble = /\berrors?["']?\s*[:=]\s*(0|null|""|''|none|false)\b/i;
 const longest = 300;
 
 /** The last `limit` different lines of trouble, the latest last. */
-export function errorLines(lines: readonly string[], limit = 5): readonly ErrorLine[] {
+export function errorLines(
+  lines: readonly Pick<LogLine, "text" | "seconds">[],
+  limit = 5,
+): readonly ErrorLine[] {
   const found = new Map<string, ErrorLine>();
-  for (const line of lines) {
+  for (const { text: line, seconds } of lines) {
     const text = line.slice(0, longest).trim();
     if (!trouble.test(text) || noTrouble.test(text)) continue;
     const key = text.replace(/[0-9a-f]{8,}|\d+/gi, "#");
     const count = (found.get(key)?.count ?? 0) + 1;
     // Deleted first, so that the latest stands last.
     found.delete(key);
-    found.set(key, { text, count });
+    found.set(key, { text, count, last: seconds === undefined ? undefined : seconds * 1000 });
   }
   return [...found.values()].slice(-limit);
+}
+
+/**
+ * ` (6 times, last 2m ago)`, behind a line that came `times` times, or empty where there is nothing to tell. `now` is
+ * milliseconds since 1970; a node's clock that is ahead of ours makes no age below zero.
+ */
+export function timesText(times: number, last: number | undefined, now: number): string {
+  const age = last === undefined ? undefined : `${humanDuration(Math.max(0, now - last))} ago`;
+  if (times <= 1) return age === undefined ? "" : ` (${age})`;
+  return ` (${count(times)} times${age === undefined ? "" : `, last ${age}`})`;
 }

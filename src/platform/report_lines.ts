@@ -5,6 +5,7 @@ import { restartsText } from "../kubernetes/pod_status.ts";
 import { durationText } from "../prometheus/latency.ts";
 import { rate } from "../prometheus/requests.ts";
 import { formatDuration } from "../prometheus/time.ts";
+import { timesText } from "./error_lines.ts";
 import { type Evidence, type PartName, seen } from "./evidence.ts";
 import { namespacesOf, type PodErrors } from "./workload.ts";
 
@@ -46,22 +47,24 @@ function clusterLines({ cluster, now }: Evidence, shown: number): string[] {
     ...(sick.length > Math.min(5, shown)
       ? [`[Cut: ${count(sick.length)} sick pods in all; get_pods lists them]`]
       : []),
-    ...saidLines(errors).slice(-Math.max(1, Math.min(5, shown))),
+    ...saidLines(errors, now).slice(-Math.max(1, Math.min(5, shown))),
     ...notes,
   ];
 }
 
 /** What the pods said last; the same line of several pods stands once. */
-function saidLines(errors: readonly PodErrors[]): string[] {
+function saidLines(errors: readonly PodErrors[], now: number): string[] {
   const lines = errors.flatMap(({ pod, previous, lines }) =>
     lines.map((line) => ({ ...line, pod, previous }))
   );
   return [...Map.groupBy(lines, ({ text }) => text)].map(([text, same]) => {
     const pods = new Set(same.map(({ pod }) => pod));
     const times = same.reduce((sum, { count }) => sum + count, 0);
+    const moments = same.flatMap(({ last }) => last ?? []);
+    const last = moments.length === 0 ? undefined : Math.max(...moments);
     return `${pods.size === 1 ? [...pods].join("") : plural(pods.size, "pod")}${
       same.every(({ previous }) => previous) ? " (before the restart)" : ""
-    } said: ${text}${times > pods.size ? ` (${count(times)} times)` : ""}`;
+    } said: ${text}${timesText(times, last, now)}`;
   });
 }
 

@@ -3,6 +3,7 @@ import { CallError } from "../common/errors.ts";
 import type { Cluster, Clusters, KubeObject } from "../kubernetes/api.ts";
 import { field, listField, numberField, textField, timeField } from "../kubernetes/fields.ts";
 import { selectorText } from "../kubernetes/label_selector.ts";
+import { type LogLine, readLogLine } from "../kubernetes/log_window.ts";
 import type { ResourceType } from "../kubernetes/paths.ts";
 import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
 import { readComposition } from "../kubernetes/replica_sets.ts";
@@ -248,17 +249,18 @@ async function readErrors(
   const chosen = [...sick].sort((a, b) => b.status.restarts - a.status.restarts).slice(0, maxLogs);
   const read = await Promise.all(chosen.map(async (pod): Promise<PodErrors | undefined> => {
     for (const previous of pod.status.restarts > 0 ? [false, true] : [false]) {
-      const lines: string[] = [];
+      const lines: LogLine[] = [];
       try {
         for await (
           const line of cluster.logs(pod.namespace, pod.name, {
             signal,
             timeoutMs: logTimeoutMs,
             tailLines: logTail,
+            timestamps: true,
             previous,
             ...(pod.container === undefined ? {} : { container: pod.container }),
           })
-        ) lines.push(line);
+        ) lines.push(readLogLine(line));
       } catch (error) {
         if (signal.aborted || !(error instanceof CallError)) throw error;
         if (!previous) unseen.push(`the log of ${pod.name}: ${sentenceOf(error)}`);

@@ -137,7 +137,7 @@ const crashing = pod("api-1", {
 const exhausted = {
   pod: "api-1",
   previous: true,
-  lines: [{ text: "FATAL: remaining connection slots are reserved", count: 42 }],
+  lines: [{ text: "FATAL: remaining connection slots are reserved", count: 42, last: undefined }],
 };
 
 /** What was seen, what must be found in that order, and the verdict. */

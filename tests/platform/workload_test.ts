@@ -136,3 +136,44 @@ Deno.test({
     clusters.close();
   },
 });
+
+Deno.test({
+  name: "workload: a line of a log comes with the age of the last time",
+  ignore: !kubernetesAvailable,
+  async fn() {
+    const kubernetes = await sharedKubernetes();
+    const namespace = await kubernetes.namespace("said");
+    const name = `said-${crypto.randomUUID().slice(0, 8)}`;
+    await deploy(kubernetes, namespace, name, { "test/crash": "true" });
+    const pods = (await kubernetes.kubectl("get", "pods", "-n", namespace, "-l", `app=${name}`, "-o", "name"))
+      .trim().split("\n").map((line) => line.replace("pod/", ""));
+    const line = (minutes: number, text: string) => ({
+      time: new Date(Date.now() - minutes * 60_000).toISOString(),
+      text,
+    });
+    for (const [index, pod] of pods.entries()) {
+      await kubernetes.setPodLogs(namespace, pod, [{
+        container: "app",
+        lines: [line(1, "INFO started")],
+        previous: [
+          line(300, "ERROR too many connections"),
+          line(200 + 60 * index, "ERROR too many connections"),
+          ...(index === 0 ? [line(190, "FATAL giving up")] : []),
+        ],
+      }]);
+    }
+    const clusters = kubernetes.clusters();
+    const text = (await report(clusters, { service: name, namespace })).replace(/\n +/g, " ");
+    // Older than three hours, ages are told in hours and minutes; the run of the test takes some.
+    assert.match(
+      text,
+      /2 pods \(before the restart\) said: ERROR too many connections \(4 times, last 3h2\dm ago\)/,
+    );
+    assert.match(text, / \(before the restart\) said: FATAL giving up \(3h1\dm ago\)/);
+    assert.match(
+      text,
+      /the service's log says: ERROR too many connections \(2 times, last (3h2|4h2)\dm ago\)/,
+    );
+    clusters.close();
+  },
+});
