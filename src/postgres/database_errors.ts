@@ -243,6 +243,6 @@ export function describeConnectFailure(error: unknown, address: ServerAddress): 
 export function permissionHint(address: ServerAddress): string {
   return address.host.startsWith("/")
     ? "connect over TCP (DB_HOST=localhost), or use a build with --allow-read and --allow-write for the socket's folder alone: deno task compile:postgres --read=FOLDER --write=FOLDER"
-    : `an operator must build this program with deno task compile:NAME --net=${nameAddress(address)}, ` +
+    : `an operator must build this program with deno task compile:postgres --net=${nameAddress(address)}, ` +
       `or start it from source with --allow-net=${nameAddress(address)}`;
 }

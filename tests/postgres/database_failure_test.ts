@@ -106,13 +106,13 @@ const permissionCases: readonly PermissionCase[] = [
     name: "no network",
     permissions: { net: false },
     host: "127.0.0.1",
-    hint: /compile:NAME --net=127\.0\.0\.1:5432, .*--allow-net=127\.0\.0\.1:5432$/,
+    hint: /compile:postgres --net=127\.0\.0\.1:5432, .*--allow-net=127\.0\.0\.1:5432$/,
   },
   {
     name: "another host",
     permissions: { net: ["db:5432"] },
     host: "127.0.0.1",
-    hint: /compile:NAME --net=127\.0\.0\.1:5432, .*--allow-net=127\.0\.0\.1:5432$/,
+    hint: /compile:postgres --net=127\.0\.0\.1:5432, .*--allow-net=127\.0\.0\.1:5432$/,
   },
   { name: "another port", permissions: { net: ["[::1]:1"] }, host: "::1", hint: /--allow-net=\[::1\]:5432$/ },
   {
