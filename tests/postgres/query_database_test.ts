@@ -5,7 +5,8 @@ import { createDatabase, databaseAvailable } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
 
 const schema = `create table users (id bigint primary key, name text, photo bytea);
-  insert into users select n, 'user ' || n, decode(repeat('ab', n::int), 'hex') from generate_series(1, 500) n;`;
+  insert into users select n, 'user ' || n, decode(repeat('ab', n::int), 'hex') from generate_series(1, 500) n;
+  create table "order" as select 7 as id;`;
 
 Deno.test({
   name: "query_database",
@@ -59,6 +60,38 @@ Deno.test({
         assert.equal(error.hint, hint);
       });
     }
+
+    const reserved: readonly (readonly [string, string | undefined])[] = [
+      ["select * from order", "order"],
+      ["select 'é😀' from users u join Order o on o.id = u.id where o.id > 0 order by 1", "order"],
+      ["select * from order o where o.id = 1", "order"],
+      ["update table set id = 1", "table"],
+      // The name was forgotten, or there is another error.
+      ["select name from where id = 1", undefined],
+      ["select name from where", undefined],
+      ["select name from order by id", undefined],
+      ["select name from limit 1", undefined],
+      ["select * from users for update order by id", undefined],
+      ["select name, from users", undefined],
+      ["select 1 as order by id from users select", undefined],
+    ];
+    for (const [sql, word] of reserved) {
+      await context.step(
+        `says of a reserved word how it is a name, where it can only be one: ${sql}`,
+        async () => {
+          const error = await query(sql).then(() => undefined, (error) => error);
+          assert.ok(error instanceof CallError);
+          assert.equal(error.kind, "invalid");
+          assert.match(error.hint ?? "", /^At character \d+: /);
+          const said = /; (\S+ is a reserved word: .*)$/.exec(error.hint ?? "")?.[1];
+          assert.equal(said, word && `${word} is a reserved word: as a name it is written "${word}"`);
+        },
+      );
+    }
+
+    await context.step("reads the reserved word when it is quoted as the error says", async () => {
+      assert.deepEqual(await rows('select id from "order"'), [["7"]]);
+    });
 
     await context.step("has no rows, and says so", async () => {
       const { structured, text } = await query("select id from users where false");
