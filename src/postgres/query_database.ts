@@ -8,8 +8,8 @@ import { plural } from "../common/units.ts";
 import { utf8Length } from "../common/utf8.ts";
 import type { Database, Rows } from "./database.ts";
 import { authorize, inspect } from "./guard.ts";
-import { suggestingRelations } from "./near_relations.ts";
 import { bindable, checkValues, parameters } from "./parameters.ts";
+import { suggesting } from "./suggestions.ts";
 
 /** What the tool needs to know of the settings. */
 export interface QueryDatabaseOptions {
@@ -56,7 +56,7 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
       checkValues(args.sql, values.length);
       const limits = { maxRows: args.max_rows, cellBytes: budget, answerBytes: 2 * budget };
       const foresight = { inspected, options, parameters: values, limits };
-      const rows = await suggestingRelations(
+      const rows = await suggesting(
         database,
         signal,
         () =>

@@ -43,6 +43,18 @@ from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamesp
 where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_(toast|temp)'
 order by system, c.relispartition, c.oid desc limit 20000`;
 
+/** Labels of the enum that is printed as `$1`, along a path of schemas, `$2`, a JSON list. */
+export const labelsSql = `
+select e.enumlabel as label
+from pg_catalog.pg_enum e
+where e.enumtypid = (
+  select t.oid from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+    left join json_array_elements_text($2::json) with ordinality as path (schema, at) on path.schema = n.nspname
+  where t.typtype = 'e' and (quote_ident(n.nspname) || '.' || quote_ident(t.typname) = $1
+    or path.at is not null and quote_ident(t.typname) = $1)
+  order by path.at limit 1)
+order by e.enumsortorder`;
+
 /** One row: what stands in pg_class and beside it. */
 export const relationSql = `
 select n.nspname as schema, c.relname as name, c.relkind, c.relrowsecurity as row_security,

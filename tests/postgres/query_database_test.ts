@@ -6,7 +6,15 @@ import { callTool } from "../support/tools.ts";
 
 const schema = `create table users (id bigint primary key, name text, photo bytea);
   insert into users select n, 'user ' || n, decode(repeat('ab', n::int), 'hex') from generate_series(1, 500) n;
-  create table "order" as select 7 as id;`;
+  create table "order" as select 7 as id;
+  create type priority as enum ('low', 'normal', 'high', 'it''s now');
+  create schema other;
+  create type other.priority as enum ('elsewhere');
+  create type other."Odd: ""kind""" as enum ('a, b');
+  create type many as enum (${Array.from({ length: 30 }, (_, n) => `'label ${n}'`).join(", ")});
+  create function pinned(text) returns text stable language sql set search_path = other
+    as 'select $1::priority::text';
+  create table tasks as select 1 as id, 'high'::priority as priority, array['low'::priority] as all_of_it;`;
 
 Deno.test({
   name: "query_database",
@@ -60,6 +68,44 @@ Deno.test({
         assert.equal(error.hint, hint);
       });
     }
+
+    const one = "priority is one of 'high', 'low', 'normal', 'it''s now'";
+    const labels: readonly (readonly [string, string | undefined])[] = [
+      ["select * from tasks where priority = 'hgih'", one],
+      ["select * from tasks where priority = 'HIGH'", one],
+      ["select * from tasks where '{hgih}' = all_of_it", one],
+      [
+        "select * from tasks where priority = 'zzzzzz'",
+        "priority is one of 'low', 'normal', 'high', 'it''s now'",
+      ],
+      ["select 'x'::other.priority", "other.priority is one of 'elsewhere'"],
+      [`select 'c: "d"'::other."Odd: ""kind"""`, `other."Odd: ""kind""" is one of 'a, b'`],
+      [
+        "select 'label'::many",
+        `many is one of ${
+          [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map((n) => `'label ${n}'`).join(", ")
+        } and 18 more`,
+      ],
+      // The same SQLSTATE.
+      ["select 'x'::int", undefined],
+      // A label of the session's type of that name, and none of the function's.
+      ["select pinned('high')", undefined],
+    ];
+    for (const [sql, hint] of labels) {
+      await context.step(`names the labels of an enum that lacks one: ${sql}`, async () => {
+        const error = await query(sql).then(() => undefined, (error) => error);
+        assert.ok(error instanceof CallError, `${error}`);
+        assert.match(error.message, /SQLSTATE 22P02/);
+        assert.equal(error.kind, "invalid");
+        assert.equal(error.hint, hint);
+      });
+    }
+
+    await context.step("names the labels for a parameter that is none", async () => {
+      const error = await query("select * from tasks where priority = $1", { parameters: ["hgih"] })
+        .then(() => undefined, (error) => error);
+      assert.equal(error?.hint, one);
+    });
 
     const reserved: readonly (readonly [string, string | undefined])[] = [
       ["select * from order", "order"],
