@@ -5,6 +5,7 @@
  *
  * Runs on the session's own path: all in it is qualified, and arrays are read by input functions, not by casts.
  */
+import { marked } from "./own_mark.ts";
 import type { Catalogue } from "./catalogue.ts";
 
 /** What the guard has asked for, and found, on its way to a verdict. Oids are of what is not built in. */
@@ -160,7 +161,7 @@ export async function digestOf(catalogue: Catalogue, reached: Reached): Promise<
 const keptText = (name: string) => `pg_catalog.jsonb_extract_path_text(kept.kept, '${name}')`;
 
 const check = (items: string, otherwise: string) =>
-  `with recursive ${items}
+  marked(`with recursive ${items}
   select 1 operator(pg_catalog./) case
     when pg_catalog.current_setting('transaction_read_only') operator(pg_catalog.<>) 'on'
       or pg_catalog.current_setting('standard_conforming_strings') operator(pg_catalog.<>) 'on'
@@ -169,7 +170,7 @@ const check = (items: string, otherwise: string) =>
     when (${snapshotText}) operator(pg_catalog.=) (select ${keptText("snapshot")} from kept) then 1
     ${otherwise}
     else 0
-  end as holds`;
+  end as holds`);
 
 /**
  * Fails ({@linkcode verdictIsOver}) unless a verdict still holds that was set as JSON: in this very session, in a

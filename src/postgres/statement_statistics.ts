@@ -7,13 +7,14 @@ import { visible } from "../common/visible.ts";
 import type { Cell, Transaction } from "./database.ts";
 import { ServerError } from "./database_errors.ts";
 import { millisecondsSince } from "./health/section.ts";
+import { markPattern } from "./own_mark.ts";
 
 /** What the ranking goes by. */
 export type RankingOrder = "total" | "mean";
 
 /** What was counted. */
 export interface StatementStatistics {
-  /** One row a statement, worst first; see `rankingSql` for the columns. */
+  /** One row a statement, worst first, and our own at the end; see `rankingSql` for the columns. */
   readonly rows: readonly Readonly<Record<string, Cell>>[];
   /** Milliseconds since the counting began, null where the version does not tell. */
   readonly sinceMs: Cell;
@@ -121,19 +122,21 @@ with counted as (
   select s.queryid, ${top} as top, s.query, s.calls, ${total} as total_ms, s.rows,
     s.shared_blks_hit, s.shared_blks_read, ${or0("temp_blks_written")} as temp_blks_written,
     -- Of hidden statements not even the identifier is shown: each stays by itself.
-    case when s.queryid is null then row_number() over () end as hidden
+    case when s.queryid is null then row_number() over () end as hidden,
+    ${top} and coalesce(s.query ~ '${markPattern}', false) as own
   from ${schema}.pg_stat_statements s
   where s.dbid = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
 ), summed as (
-  select queryid, top, hidden, min(query) as query, sum(calls) as calls, sum(total_ms) as total_ms, sum(rows) as rows,
+  select queryid, top, hidden, own, min(query) as query, sum(calls) as calls, sum(total_ms) as total_ms, sum(rows) as rows,
     sum(shared_blks_hit) as hit, sum(shared_blks_read) as read,
     sum(temp_blks_written) * current_setting('block_size')::int8 as temp_bytes
-  from counted group by queryid, top, hidden
+  from counted group by queryid, top, hidden, own
 )
-select queryid, top, hidden is not null as hidden, left(query, 4000) as query, calls, total_ms, rows, hit, read, temp_bytes,
+select queryid, top, own, hidden is not null as hidden, left(query, 4000) as query, calls, total_ms, rows, hit, read, temp_bytes,
   count(*) over () as statements, sum(calls) over () as all_calls,
   sum(total_ms) filter (where top) over () as all_ms,
-  count(*) filter (where hidden is not null) over () as hidden_statements
+  count(*) filter (where hidden is not null) over () as hidden_statements,
+  count(*) filter (where own) over () as own_statements, sum(total_ms) filter (where own) over () as own_ms
 from summed where calls > 0
-order by ${order === "total" ? "total_ms" : "total_ms / calls"} desc, queryid limit $1::int`;
+order by own, ${order === "total" ? "total_ms" : "total_ms / calls"} desc, queryid limit $1::int`;
 }

@@ -43,6 +43,9 @@ const output = z.object({
   statements: z.array(statement),
   total: z.number().describe("Statements that were counted"),
   total_ms: z.number(),
+  own: z.object({ statements: z.number(), share: z.number().nullable() }).describe(
+    "Queries of this program itself, counted but not shown",
+  ),
   hidden: z.number().describe("Statements whose text this role may not see"),
   since_seconds: z.number().nullable().describe("How long the counters have counted; null: not told"),
   evictions: z.number().nullable().describe("Times that rare statements were forgotten for lack of room"),
@@ -90,9 +93,14 @@ function rank(found: StatementStatistics, order: RankingOrder): Ranking & { read
     role: found.role,
     database: found.database,
     order,
-    statements: found.rows.map((row) => statementOf(row, allMs)),
+    // The totals stand in every row, also where all are our own.
+    statements: found.rows.filter(({ own }) => own !== "t").map((row) => statementOf(row, allMs)),
     total: numberOf(first?.statements) ?? 0,
     total_ms: allMs,
+    own: {
+      statements: numberOf(first?.own_statements) ?? 0,
+      share: allMs > 0 ? (numberOf(first?.own_ms) ?? 0) / allMs : null,
+    },
     hidden: numberOf(first?.hidden_statements) ?? 0,
     since_seconds: sinceMs === null ? null : Math.round(sinceMs / 100) / 10,
     evictions: numberOf(found.evictions),
@@ -136,7 +144,15 @@ function render(
   const since = ranking.since_seconds === null
     ? "since the last reset"
     : `in the last ${duration(ranking.since_seconds * 1000)}`;
+  const { own } = ranking;
   const notes = [
+    ...(own.statements > 0
+      ? [
+        `Left out: ${plural(own.statements, "statement")} of this program's own${
+          own.share === null ? "" : `, ${percent(own.share)} of the time`
+        }.`,
+      ]
+      : []),
     ...(ranking.hidden > 0
       ? [
         `${plural(ranking.hidden, "statement")} of other roles ${
@@ -154,7 +170,7 @@ function render(
       ]
       : []),
   ];
-  if (ranking.total === 0) {
+  if (wanted === 0) {
     return [
       `No data: pg_stat_statements counted no statement of ${visible(ranking.database)} ${since}.`,
       ...notes,

@@ -4,6 +4,7 @@ import { ConnectionError, describeServerError, ServerError } from "./database_er
 import type { SessionPath } from "./catalogue_session.ts";
 import { type Begun, firstPortion, isSame } from "./foresight.ts";
 import type { GuardedStatement } from "./guard.ts";
+import { marked } from "./own_mark.ts";
 import { type Cell, type ColumnDescription, type FetchLimits, RowReader } from "./row_reader.ts";
 import type { Session } from "./session.ts";
 import { type Beginning, graceMs } from "./transaction_bounds.ts";
@@ -121,7 +122,7 @@ export class ReadTransaction implements Transaction {
     { keep = false }: QueryOptions = {},
   ): Promise<Record<string, Cell>[]> {
     const reader = new RowReader(catalogueLimits);
-    await this.#run(sql, parameters, { reader, keep });
+    await this.#run(marked(sql), parameters, { reader, keep });
     if (reader.cut.size > 0 || reader.dropped > 0) {
       throw new CallError("refused", "Cannot read the catalogue as it holds more than 32 MB about this");
     }

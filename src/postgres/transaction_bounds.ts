@@ -11,6 +11,7 @@ import {
   snapshotText,
   verdictIsOver,
 } from "./fingerprint.ts";
+import { marked } from "./own_mark.ts";
 import type { Statement } from "./exchange.ts";
 import type { Session } from "./session.ts";
 import type { Kept, State } from "./verdicts.ts";
@@ -47,7 +48,7 @@ const settings: Readonly<Record<string, string>> = {
 };
 
 /** Nothing in it can be found on a path: it runs on the session's own. */
-const beginSql = `select pg_catalog.current_setting('transaction_read_only') as read_only,
+const beginSql = marked(`select pg_catalog.current_setting('transaction_read_only') as read_only,
   ${
   Object.entries(settings).map(([name, value]) =>
     `pg_catalog.set_config('${name}', ${value}, true) as ${name}`
@@ -55,7 +56,7 @@ const beginSql = `select pg_catalog.current_setting('transaction_read_only') as 
 },
   ${pathColumns},
   pg_catalog.pg_backend_pid() as pid, pg_catalog.pg_is_in_recovery() as in_recovery,
-  ${setKept("$3")} as kept, ${sessionText} as session, ${snapshotText} as snapshot`;
+  ${setKept("$3")} as kept, ${sessionText} as session, ${snapshotText} as snapshot`);
 
 /** A statement that the guard has let pass before, sent together with the question whether that still holds. */
 export interface Foreseen {
@@ -153,8 +154,10 @@ function firstRow({ columns, rows: [row = []] }: RowReader): Partial<Record<stri
 const forgetSql = `rollback; set session authorization default; reset all; close all; unlisten *;
   select pg_catalog.pg_advisory_unlock_all(); discard temp; discard sequences`;
 /** Whether there are other statements than those. */
-const keptSql = `select pg_catalog.count(*) as kept, pg_catalog.count(*) filter (where from_sql) as made
-  from pg_catalog.pg_prepared_statements`;
+const keptSql = marked(
+  `select pg_catalog.count(*) as kept, pg_catalog.count(*) filter (where from_sql) as made
+  from pg_catalog.pg_prepared_statements`,
+);
 
 /** Rolls back and forgets all that a session can remember. Whether it is as new. */
 export async function leaveClean(session: Session): Promise<boolean> {

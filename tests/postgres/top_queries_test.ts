@@ -1,5 +1,8 @@
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
+import { describeTable } from "../../src/postgres/describe_table.ts";
+import { loadParser } from "../../src/postgres/parser.ts";
+import { queryDatabase } from "../../src/postgres/query_database.ts";
 import { HIDDEN_TEXT, statementPrefix } from "../../src/postgres/statement_prefix.ts";
 import { topQueries } from "../../src/postgres/top_queries.ts";
 import { startOwnServer } from "../support/own_server.ts";
@@ -103,8 +106,8 @@ Deno.test({
       assert.equal(found("select nested").nested, false);
       const top = structured.statements.filter(({ nested }: Structured) => !nested);
       const shares = top.reduce((sum: number, { share }: Structured) => sum + share, 0);
-      assert.ok(Math.abs(shares - 1) < 0.001, `${shares}`);
-      assert.equal(structured.total, structured.statements.length);
+      assert.ok(Math.abs(shares + structured.own.share - 1) < 0.001, `${shares}`);
+      assert.equal(structured.total, structured.statements.length + structured.own.statements);
       const totals = structured.statements.map(({ total_ms }: Structured) => total_ms);
       assert.deepEqual(totals, totals.toSorted((a: number, b: number) => b - a));
       assert.match(text, /^postgres: \d+ of \d+ statements by total time, counted in the last [\d.]+ m?s; /);
@@ -157,6 +160,34 @@ Deno.test({
       const { text, structured } = await callTool(tool, { limit: 50 }, 2_048);
       assert.ok(structured.statements.length < structured.total);
       assert.match(text, /\[Cut: \d+ of \d+ shown/);
+    });
+
+    await t.step("the program's own queries are left out, and counted", async () => {
+      await own.execute(`select "Ext ras".pg_stat_statements_reset()`);
+      await loadParser();
+      const database = own.reader();
+      const query = queryDatabase(database, { maxRows: 10, allowFunctions: [] });
+      for (let n = 0; n < 3; n++) {
+        await callTool(query, { sql: "select count(*) from todos where title like 'a%'" });
+      }
+      await callTool(query, { sql: "select 'the caller''s own' /* postgres-mcp */" });
+      await callTool(describeTable(database), { table_name: "todos" });
+      const { structured, text } = await callTool(tool, { limit: 50 });
+      const shown = structured.statements.map(({ query }: Structured) => query);
+      assert.ok(
+        shown.some((query: string) => query.includes("from todos where title")),
+        "the caller's is shown",
+      );
+      assert.ok(shown.some((query: string) => query.startsWith("select $1 /*")), "the caller's is shown");
+      assert.deepEqual(
+        shown.filter((query: string) =>
+          /pg_class|pg_prepared_statements|set_config|with recursive/.test(query)
+        ),
+        [],
+      );
+      assert.ok(structured.own.statements > 5);
+      assert.ok(structured.own.share > 0 && structured.own.share < 1);
+      assert.match(text, /\nLeft out: \d+ statements of this program's own, [\d.<]+ ?% of the time\.(\n|$)/);
     });
 
     await t.step("a database without a counted statement has no data", async () => {
