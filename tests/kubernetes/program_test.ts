@@ -87,6 +87,10 @@ Deno.test({
       `--namespace=${namespace}`,
       "--timeout=120s",
     );
+    await until("the crash loop", async () => {
+      const text = await kubernetes.kubectl("get", "pods", `--namespace=${namespace}`, "--no-headers");
+      return (text.match(/CrashLoopBackOff +2 /g) ?? []).length === 2;
+    });
     const pods = (await kubernetes.kubectl("get", "pods", `--namespace=${namespace}`, "--output=name"))
       .trim().replaceAll("pod/", "").split("\n");
     const database = pods.find((pod) => pod.startsWith("postgres-")) ?? "";

@@ -38,7 +38,7 @@ async function deploy(
     metadata: { name, namespace },
     spec: { replicas: 2, selector: { matchLabels: { app: name } }, template },
   }]);
-  const wanted = "test/crash" in labels ? /CrashLoopBackOff +[1-9]/g : /1\/1 +Running/g;
+  const wanted = "test/crash" in labels ? /CrashLoopBackOff +2 /g : /1\/1 +Running/g;
   await until(`the pods of ${name}`, async () => {
     const pods = await kubernetes.kubectl(
       "get",
