@@ -120,8 +120,7 @@ export class StdioTransport implements Transport {
     if (this.#isClosing || this.#isClosed) return;
     this.#isClosing = true;
     this.#cut();
-    // A client that has stopped reading must not keep the program alive.
-    await settles(this.#lastWrite, flushMs);
+    await this.#flush();
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.onclose?.();
@@ -141,7 +140,8 @@ export class StdioTransport implements Transport {
       cause: this.#cause,
     });
     const error = { code: cut, message: `Not answered: ${this.#cause}` };
-    for (const id of [...begun, ...waiting]) this.#write({ jsonrpc: "2.0", id, error }).catch(() => {});
+    const answers = [...begun, ...waiting].map((id) => ({ jsonrpc: "2.0", id, error }));
+    this.#write(...answers).catch(() => {});
   }
 
   async #read(): Promise<void> {
@@ -292,9 +292,17 @@ export class StdioTransport implements Transport {
     this.#write({ jsonrpc: "2.0", id: id ?? null, error: { code, message: reason } }).catch(() => {});
   }
 
-  /** One message at a time, whole. */
-  #write(message: unknown): Promise<void> {
-    const bytes = this.#encoder.encode(JSON.stringify(message) + "\n");
+  /** Waits for what is written, as long as some of it goes: a client that has stopped reading must not keep the program alive. */
+  async #flush(): Promise<void> {
+    for (let left = Infinity; this.#unwritten < left && !this.#isClosed;) {
+      left = this.#unwritten;
+      if (await settles(this.#lastWrite, flushMs)) return;
+    }
+  }
+
+  /** Whole messages, one write at a time. */
+  #write(...messages: readonly unknown[]): Promise<void> {
+    const bytes = this.#encoder.encode(messages.map((message) => JSON.stringify(message) + "\n").join(""));
     this.#unwritten += bytes.length;
     const written = this.#lastWrite.then(() => this.#options.write(bytes)).finally(() => {
       this.#unwritten -= bytes.length;
@@ -333,7 +341,9 @@ function idOf(value: unknown): RequestId | undefined {
 function findId(bytes: Uint8Array): RequestId | undefined {
   const text = new TextDecoder().decode(bytes.length <= 1024 ? bytes : bytes.subarray(-512));
   const found = [...text.matchAll(/"id"\s*:\s*(-?\d{1,15}|"[^"\\]{1,128}")\s*[,}]/g)];
-  const id = found.at(-1)?.[1];
+  // At the beginning only where nothing is open around it.
+  const first = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(-?\d{1,15}|"[^"\\]{1,128}")\s*,/;
+  const id = found.at(-1)?.[1] ?? first.exec(new TextDecoder().decode(bytes.subarray(0, 512)))?.[1];
   return id === undefined ? undefined : id.startsWith('"') ? id.slice(1, -1) : Number(id);
 }
 

@@ -15,7 +15,7 @@ export interface Comparison {
   readonly path: readonly string[];
   /** A function of that one argument around the column, e.g. `lower`. */
   readonly wrapper: string | undefined;
-  /** The type that the column is cast to before it is compared. */
+  /** The type that the column is cast to before it is compared, or given to the function. */
   readonly cast: string | undefined;
   /** What an index is asked: a value, a range, a beginning (`LIKE 'a%'`), a part (`LIKE '%a%'`). */
   readonly how: "equal" | "range" | "prefix" | "part";
@@ -120,8 +120,9 @@ export function compared(side: ParseNode, how: Comparison["how"], value?: string
   if (side.type === "TypeCast") {
     const [inner] = nodesOf([side.fields["arg"]]);
     const found = inner === undefined ? undefined : compared(inner, how, value);
-    if (found === undefined) return undefined;
-    return found.wrapper === undefined ? { ...found, cast: typeName(side.fields["typeName"]) } : found;
+    // Of several conversions, or of one of what a function gives, no index of ours would be the same expression.
+    if (found === undefined || found.wrapper !== undefined || found.cast !== undefined) return undefined;
+    return { ...found, cast: typeName(side.fields["typeName"]) };
   }
   if (side.type === "A_Expr") {
     const [left] = nodesOf([side.fields["lexpr"]]);
@@ -141,9 +142,7 @@ export function compared(side: ParseNode, how: Comparison["how"], value?: string
     const name = names.at(-1);
     if (argument === undefined || more.length > 0 || name === undefined) return undefined;
     const found = compared(argument, how, value);
-    return found === undefined || found.wrapper !== undefined
-      ? undefined
-      : { ...found, wrapper: name, cast: undefined };
+    return found === undefined || found.wrapper !== undefined ? undefined : { ...found, wrapper: name };
   }
   return undefined;
 }

@@ -28,6 +28,12 @@ const fixedCasts: Readonly<Record<string, string>> = {
   uuid: "uuid",
 };
 
+/** Types without an operator class for btree, by `format_type`. */
+const unordered = new Set([
+  ...["json", "xml", "jsonpath", "xid", "cid", "aclitem", "pg_snapshot", "txid_snapshot", "refcursor"],
+  ...["point", "line", "lseg", "box", "path", "polygon", "circle"],
+]);
+
 interface Key {
   /** The column or expression as SQL writes it. */
   readonly sql: string;
@@ -148,7 +154,13 @@ export function expressionOf(
   column: PlanColumn,
 ): string | undefined {
   const taken = path.reduce((sql, step) => `(${sql} ${step})`, column.sql);
-  if (wrapper !== undefined) return indexable.has(wrapper) ? `${wrapper}(${taken})` : undefined;
+  if (wrapper !== undefined) {
+    const isAsItIs = cast === undefined || path.length === 0 && sameStorage(cast, column.type);
+    return isAsItIs && indexable.has(wrapper) ? `${wrapper}(${taken})` : undefined;
+  }
+  // What `->>` and `#>>` give is text, and what `->` and `#>` give is of the column's own type.
+  const kind = /^[-#]>>/.test(path.at(-1) ?? "") ? "text" : column.type;
+  if (unordered.has(kind.replace(/\[\]$/, ""))) return undefined;
   if (cast === undefined) return taken;
   if (path.length === 0) return sameStorage(cast, column.type) ? taken : undefined;
   if (cast === "text") return taken;

@@ -24,7 +24,8 @@ async function open(graceMs = 50, ready?: () => Promise<void>): Promise<Line> {
   const transport = new StdioTransport({
     input: input.readable,
     write: (bytes) => {
-      sent.push(JSON.parse(new TextDecoder().decode(bytes)));
+      const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
+      sent.push(...lines.map((line) => JSON.parse(line)));
       return Promise.resolve();
     },
     log: createLogger("warn", (line) => logged.push(JSON.parse(line))),

@@ -282,7 +282,7 @@ Deno.test({
   async fn() {
     const inner = new InnerServer({
       handler: () => Promise.resolve(new Response("inside")),
-      connections: () => ({ at: () => undefined, ranOut: () => {} }),
+      connections: () => ({ at: () => undefined, ranOut: () => {}, relieve: () => {} }),
       log: silent,
     });
     const response = await fetch(`http://127.0.0.1:${inner.address.port}/`);
@@ -309,7 +309,7 @@ Deno.test({
     const inner = new InnerServer({
       handler: () => Promise.resolve(new Response("inside")),
       // deno-lint-ignore no-explicit-any
-      connections: () => ({ at: () => connection as any, ranOut: () => {} }),
+      connections: () => ({ at: () => connection as any, ranOut: () => {}, relieve: () => {} }),
       log: silent,
       serve(handler) {
         handle = handler;
@@ -347,7 +347,11 @@ Deno.test({
     const inner = new InnerServer({
       handler: () => (begun++, answer.promise),
       // deno-lint-ignore no-explicit-any
-      connections: () => ({ at: (port) => port === friend ? known as any : undefined, ranOut: () => {} }),
+      connections: () => ({
+        at: (port) => port === friend ? known as any : undefined,
+        ranOut: () => {},
+        relieve: () => {},
+      }),
       log: silent,
       leaveMs: 1,
     });
@@ -357,8 +361,8 @@ Deno.test({
     friend = caller.localAddr.port;
     await caller.write(new TextEncoder().encode(get));
     await eventually("the call has begun", () => begun === 1);
-    inner.ranOut();
-    inner.ranOut();
+    inner.ranOut({ isOurs: true });
+    inner.ranOut({ isOurs: true });
     assert.notEqual(inner.address.port, address.port);
     const second = inner.address.port;
     answer.resolve(new Response("at last"));
@@ -367,6 +371,28 @@ Deno.test({
     rest(stranger).then(() => isCut = true);
     await eventually("the stranger is cut", () => isCut);
     assert.equal(inner.address.port, second);
+    await inner.shutdown();
+  },
+});
+
+Deno.test({
+  name: "where strangers hold the handles, a slow answer does not keep them there",
+  ignore: !permitted,
+  async fn() {
+    let relieved = 0;
+    const inner = new InnerServer({
+      handler: () => Promise.resolve(new Response()),
+      connections: () => ({ at: () => undefined, ranOut() {}, relieve: () => void relieved++ }),
+      log: silent,
+      leaveMs: 60_000,
+      besetMs: 50,
+    });
+    using stranger = await Deno.connect({ hostname: "127.0.0.1", port: inner.address.port });
+    let isCut = false;
+    rest(stranger).then(() => isCut = true);
+    inner.ranOut({ isOurs: false });
+    await eventually("the stranger is cut", () => isCut);
+    await eventually("as many connections as before are kept", () => relieved === 1);
     await inner.shutdown();
   },
 });
@@ -390,7 +416,11 @@ Deno.test({
     const told: unknown[] = [];
     const inner = new InnerServer({
       handler: () => Promise.resolve(new Response()),
-      connections: () => ({ at: () => undefined, ranOut: (error) => void told.push(error) }),
+      connections: () => ({
+        at: () => undefined,
+        ranOut: (error) => void told.push(error),
+        relieve: () => {},
+      }),
       log: silent,
       retryMs: 1,
       attempts: 3,
@@ -417,7 +447,7 @@ Deno.test({
     let attempts = 0;
     const inner = new InnerServer({
       handler: () => Promise.resolve(new Response()),
-      connections: () => ({ at: () => undefined, ranOut: () => {} }),
+      connections: () => ({ at: () => undefined, ranOut: () => {}, relieve: () => {} }),
       log: silent,
       serve: (handler) => {
         attempts++;

@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { loadParser } from "../../src/postgres/guard.ts";
 import { readCondition } from "../../src/postgres/plan_condition.ts";
+import { expressionOf } from "../../src/postgres/plan_index.ts";
 
 /** The parser can't be loaded where the cache must not be read: these tests are then skipped by name. */
 const loaded = await loadParser().then(() => true, (error) => {
@@ -24,7 +25,9 @@ const cases: readonly (readonly [string, readonly string[]])[] = [
   ["(NOT t.done)", ["t.done equal"]],
   ["t.done", ["t.done equal"]],
   ["((t.name)::text = 'x'::text)", ["t.name::text equal"]],
-  ["(lower((t.name)::text) = 'x'::text)", ["t.lower(name) equal"]],
+  ["(lower((t.name)::text) = 'x'::text)", ["t.lower(name)::text equal"]],
+  ["((length(t.name))::text = '7'::text)", []],
+  ["((((t.name)::integer)::text) = '7'::text)", []],
   ["(t.name ~~ 'x%'::text)", ["t.name prefix"]],
   ["(t.name ~~ '%x%'::text)", ["t.name part"]],
   ["(t.name ~~* 'x%'::text)", ["t.name part"]],
@@ -61,3 +64,32 @@ Deno.test({
     ]);
   },
 });
+
+/** A comparison, the type of its column, and what an index of it would hold. */
+const expressions: readonly (readonly [string, string, string | undefined])[] = [
+  ["((t.a)::text = 'x'::text)", "character varying", "a"],
+  ["((t.a)::text = 'x'::text)", "integer", undefined],
+  ["(lower((t.a)::text) = 'x'::text)", "character varying", "lower(a)"],
+  // There is no lower(integer) nor abs(text).
+  ["(lower((t.a)::text) = '5'::text)", "integer", undefined],
+  ["(abs((t.a)::integer) = 5)", "text", undefined],
+  // No order, and no btree, for these.
+  ["(t.a IS NULL)", "json", undefined],
+  ["(t.a IS NULL)", "point", undefined],
+  ["(t.a = '5'::xid)", "xid", undefined],
+  ["((t.a -> 'x'::text) IS NULL)", "json", undefined],
+  ["((t.a ->> 'x'::text) = 'y'::text)", "json", "(a ->> 'x')"],
+  ["((t.a -> 'x'::text) IS NULL)", "jsonb", "(a -> 'x')"],
+];
+
+for (const [text, type, expected] of expressions) {
+  Deno.test({
+    name: `an index for ${text} of ${type} holds ${expected ?? "nothing that would do"}`,
+    ignore: !loaded,
+    fn() {
+      const [found] = readCondition(text).comparisons;
+      if (found === undefined) throw new Error("not understood");
+      assert.equal(expressionOf(found, { sql: "a", type, distinct: undefined }), expected);
+    },
+  });
+}

@@ -29,6 +29,8 @@ const handlesEach = 3;
 const prudence = 0.75;
 const prudentMs = 60_000;
 const fewestConnections = 4;
+/** When handles run out while our own connections have fewer, others of this machine hold the rest. */
+const fewHandles = 30;
 /** After an answer, or the beginning, nobody is sent away for so long: its last bytes may be on their way. */
 const settledMs = 20;
 /** Whoever has taken nothing of an answer for so long goes, when there is no room otherwise. */
@@ -85,6 +87,7 @@ export class Connections {
 
   /** Something could not be opened: keeps fewer connections from now on, and closes those that can go. */
   ranOut(error: unknown, except?: Connection): void {
+    if (!isOutOfHandles(error)) return;
     const taken = this.#open.values().reduce((sum, one) => sum + (one.owesRequest ? 1 : handlesEach), 0);
     const most = Math.max(fewestConnections, Math.floor(prudence * taken / handlesEach));
     const isNews = performance.now() - this.#ranOutAt > prudentMs;
@@ -98,7 +101,13 @@ export class Connections {
       });
     }
     while (this.#open.size > this.#most && this.#makeRoom(except));
-    this.#options.server.ranOut();
+    this.#options.server.ranOut({ isOurs: taken >= fewHandles });
+  }
+
+  /** Others held the handles, and do no longer: our own were not too many. */
+  relieve(): void {
+    this.#most = this.#options.limits.maxConnections;
+    this.#ranOutAt = -Infinity;
   }
 
   /** Takes no new connection. */
@@ -182,6 +191,11 @@ export class Connections {
     if (leaver !== undefined) this.#open.delete(leaver);
     return leaver !== undefined;
   }
+}
+
+function isOutOfHandles(error: unknown): boolean {
+  return error instanceof Error &&
+    ("code" in error && /^E[MN]FILE$/.test(String(error.code)) || /too many open files/i.test(error.message));
 }
 
 function pause(ms: number): Promise<void> {

@@ -22,9 +22,12 @@ export interface ServerOptions {
   readonly turnedAway?: () => void;
 }
 
-/** Idle proxies keep a connection for up to ten minutes, and must be the ones who close it. */
+/**
+ * Idle proxies keep a connection for up to ten minutes, and must be the ones who close it. As many connections as fit
+ * into the 1,024 file handles that a process has at least in most places, three each.
+ */
 const usualLimits: ServerLimits = {
-  maxConnections: 512,
+  maxConnections: 256,
   headMs: 10_000,
   idleMs: 620_000,
   writeMs: 30_000,

@@ -11,7 +11,7 @@ import type { Connections } from "./connections.ts";
 export interface InnerServerOptions {
   readonly handler: (request: Request) => Promise<Response>;
   /** The connections that may lead here. */
-  readonly connections: () => Pick<Connections, "at" | "ranOut">;
+  readonly connections: () => Pick<Connections, "at" | "ranOut" | "relieve">;
   readonly log: Logger;
   /** Begins to listen, until the signal cuts all; for tests of when it can't. */
   readonly serve?: (
@@ -23,6 +23,8 @@ export interface InnerServerOptions {
   readonly attempts?: number;
   /** Milliseconds that a server goes on for connections on which nothing is being answered, after another has begun. */
   readonly leaveMs?: number;
+  /** Milliseconds that it goes on for answers, where others than our connections hold the handles. */
+  readonly besetMs?: number;
 }
 
 /** One server that was started, and how many requests it is answering. */
@@ -45,6 +47,7 @@ export class InnerServer {
   #current: Started;
   /** Those whose place another has taken, and that still may be answering. */
   readonly #former = new Map<Started, ReturnType<typeof setTimeout>>();
+  readonly #besetTimers = new Set<ReturnType<typeof setTimeout>>();
   #renewedAt = -Infinity;
   #isRestarting = false;
   #isStopping = false;
@@ -56,6 +59,7 @@ export class InnerServer {
       retryMs: 250,
       attempts: 120,
       leaveMs: 1_000,
+      besetMs: 5_000,
       ...options,
     };
     this.#current = this.#start();
@@ -75,7 +79,7 @@ export class InnerServer {
   async shutdown(): Promise<void> {
     this.#isStopping = true;
     const all = [this.#current, ...this.#former.keys()];
-    for (const timer of this.#former.values()) clearTimeout(timer);
+    for (const timer of [...this.#former.values(), ...this.#besetTimers]) clearTimeout(timer);
     await Promise.allSettled(all.map(({ server }) => server.shutdown()));
   }
 
@@ -85,10 +89,20 @@ export class InnerServer {
   }
 
   /** There are no more handles: begins anew, and leaves behind whoever holds some without being known. */
-  ranOut(): void {
+  ranOut({ isOurs }: { readonly isOurs: boolean }): void {
     if (performance.now() - this.#renewedAt < renewMs) return;
     this.#renewedAt = performance.now();
+    const beset = this.#current;
     this.#restart();
+    if (isOurs) return;
+    // A slow answer must not let strangers keep what everybody needs.
+    const timer = setTimeout(() => {
+      this.#besetTimers.delete(timer);
+      beset.end.abort();
+      this.#former.delete(beset);
+      this.#options.connections().relieve();
+    }, this.#options.besetMs);
+    this.#besetTimers.add(timer);
   }
 
   #start(): Started {
