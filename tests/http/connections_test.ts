@@ -346,8 +346,8 @@ Deno.test({
     let begun = 0;
     const inner = new InnerServer({
       handler: () => (begun++, answer.promise),
-      // deno-lint-ignore no-explicit-any
       connections: () => ({
+        // deno-lint-ignore no-explicit-any
         at: (port) => port === friend ? known as any : undefined,
         ranOut: () => {},
         relieve: () => {},
