@@ -37,6 +37,8 @@ export interface Condition {
 const nothing: Condition = { parts: 0, comparisons: [], sides: [], columns: [] };
 const ranges = new Set(["<", "<=", ">", ">="]);
 const likes = new Set(["~~", "~~*"]);
+/** Functions whose text a plan may print as converted to text. */
+const givesText = new Set(["lower", "upper", "btrim", "md5"]);
 
 /** Reads a condition as a plan prints it. */
 export function readCondition(text: string): Condition {
@@ -120,9 +122,11 @@ export function compared(side: ParseNode, how: Comparison["how"], value?: string
   if (side.type === "TypeCast") {
     const [inner] = nodesOf([side.fields["arg"]]);
     const found = inner === undefined ? undefined : compared(inner, how, value);
+    const cast = typeName(side.fields["typeName"]);
+    if (found?.wrapper !== undefined && cast === "text" && givesText.has(found.wrapper)) return found;
     // Of several conversions, or of one of what a function gives, no index of ours would be the same expression.
     if (found === undefined || found.wrapper !== undefined || found.cast !== undefined) return undefined;
-    return { ...found, cast: typeName(side.fields["typeName"]) };
+    return { ...found, cast };
   }
   if (side.type === "A_Expr") {
     const [left] = nodesOf([side.fields["lexpr"]]);

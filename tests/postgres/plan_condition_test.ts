@@ -27,6 +27,7 @@ const cases: readonly (readonly [string, readonly string[]])[] = [
   ["((t.name)::text = 'x'::text)", ["t.name::text equal"]],
   ["(lower((t.name)::text) = 'x'::text)", ["t.lower(name)::text equal"]],
   ["((length(t.name))::text = '7'::text)", []],
+  ["((lower(t.name))::text = '7'::text)", ["t.lower(name) equal"]],
   ["((((t.name)::integer)::text) = '7'::text)", []],
   ["(t.name ~~ 'x%'::text)", ["t.name prefix"]],
   ["(t.name ~~ '%x%'::text)", ["t.name part"]],

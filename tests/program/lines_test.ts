@@ -37,7 +37,7 @@ const bad: readonly BadLine[] = [
     line: `{"jsonrpc":"2.0","id":79,"method":"tools/call","params":${"[".repeat(200_000)}${
       "]".repeat(200_000)
     }}`,
-    id: null,
+    id: 79,
     code: -32600,
     says: /nested/,
   },
