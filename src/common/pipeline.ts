@@ -12,6 +12,7 @@ import { describeError, type Logger } from "./log.ts";
 import { nearest } from "./nearest.ts";
 import { ProgressClock } from "./progress_clock.ts";
 import type { RateLimiter } from "./rate_limit.ts";
+import { sentence } from "./sentence.ts";
 import type { Tool, ToolContext } from "./tool.ts";
 import { inSpan } from "./tracing.ts";
 import { duration } from "./units.ts";
@@ -290,11 +291,6 @@ export class Pipeline {
       ? `Unknown tool ${JSON.stringify(shown)}: the tools are ${names.join(", ")}`
       : `Unknown tool ${JSON.stringify(shown)}: did you mean ${close}?`;
   }
-}
-
-/** With a capital, but for the name of a tool, which is called as it is written. */
-function sentence(text: string): string {
-  return /^[a-z]+_/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** A tool's schemas as `tools/list` shows them. */

@@ -171,10 +171,9 @@ export class StdioTransport implements Transport {
     const { graceMs, ready = () => Promise.resolve() } = this.#options;
     const idle = this.#idle();
     if (!this.#isIdle) await settles(Promise.race([idle, ready()]), readyMs);
+    this.#cause = "the input has ended";
     if (await settles(idle, graceMs)) return;
-    this.#cause = `the input has ended, and this took longer than the ${
-      duration(graceMs)
-    } that are left then`;
+    this.#cause += `, and this took longer than the ${duration(graceMs)} that are left then`;
   }
 
   #receive(bytes: Uint8Array): void {

@@ -2,6 +2,7 @@
 import { CallError } from "../common/errors.ts";
 import { nearest } from "../common/nearest.ts";
 import { count } from "../common/units.ts";
+import { sentence } from "../common/sentence.ts";
 import type { Cluster, KubeObject } from "./api.ts";
 import { field, isTrue, listField, textEntries, textField } from "./fields.ts";
 import { selectorText } from "./label_selector.ts";
@@ -155,7 +156,7 @@ export async function refuseMissing(
   if (namespace === undefined) return undefined;
   const existence = await existenceOf(cluster, namespace, signal);
   if (existence === "exists") return undefined;
-  if (existence !== "missing") return `C${notTold(namespace, existence.unseen).slice(1)}.`;
+  if (existence !== "missing") return `${sentence(notTold(namespace, existence.unseen))}.`;
   throw new CallError(
     "not_found",
     `Cannot list ${noun} of namespace ${namespace} as there is no such namespace`,

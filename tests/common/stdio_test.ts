@@ -183,18 +183,23 @@ Deno.test("the time that loading takes is not the calls'", async () => {
 });
 
 Deno.test("a subscription, which lasts as long as the connection, does not hold up its end", async () => {
-  const { write, end, transport } = await open(60_000);
+  const { write, end, sent, transport } = await open(1_000);
   write('{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{}}\n');
   end();
   await transport.closed;
+  // And not that it took too long.
+  const error = { code: -32000, message: "Not answered: the input has ended" };
+  assert.deepEqual(sent, [{ jsonrpc: "2.0", id: 1, error }]);
 });
 
 Deno.test("a cancelled call is not waited for", async () => {
-  const { write, end, transport } = await open(60_000);
+  const { write, end, sent, transport } = await open(1_000);
   write(`${ping(1)}\n`);
   write('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}\n');
   end();
   await transport.closed;
+  // Nor answered, as it would be for having taken too long.
+  assert.deepEqual(sent, []);
 });
 
 const idsOf = (messages: readonly JSONRPCMessage[]) =>

@@ -85,3 +85,22 @@ Deno.test("a subscription is cut when the token of its caller is revoked", async
   revocation.abort();
   await assert.rejects(async () => await readUntil(reader, /never/), /given up/);
 });
+
+Deno.test("a client that takes all the subscriptions it can get leaves some to the others", async () => {
+  const endpoint = endpointOf(60_000);
+  const listen = async (client: string) => {
+    const request = mcpRequest("subscriptions/listen", { notifications: { toolsListChanged: true } }, {
+      era: "2026-07-28",
+    });
+    return await endpoint.serve(new Request("http://localhost/mcp", request), { client, revoked: undefined });
+  };
+  const open: Response[] = [];
+  for (let number = 0; number < 64; number++) open.push(await listen("alice"));
+  assert.ok(open.every(({ status }) => status === 200));
+  const refused = await listen("alice");
+  assert.equal(refused.status, 503);
+  assert.match(await refused.text(), /Too many subscriptions/);
+  const bobs = await listen("bob");
+  assert.equal(bobs.status, 200);
+  for (const { body } of [...open, bobs]) await body?.cancel();
+});

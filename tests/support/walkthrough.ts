@@ -50,7 +50,6 @@ export function lasting(page: string): ReadonlySet<string> {
     line
       .replace(/user-service-[a-z0-9]+-[a-z0-9]{5}/g, "POD")
       .replace(/(order|payment)-service-[a-z0-9]+-[a-z0-9]{5}/g, "POD")
-      .replace(/(container app) \([^)]*\)/, "$1 (STATE)")
       .replace(/CrashLoopBackOff|\bError\b(?! \()|\bRunning\b/g, "STATE")
       .replace(/rollout (degraded|progressing)/, "rollout STATE")
       .replace(", while a rollout is going on", "")

@@ -3,6 +3,7 @@
  * operating system has no handle left. `Deno.serve` bounds neither their number nor the time for a request's head, and
  * it stops listening for good at the first connection that it can't accept.
  */
+import { isOutOfHandles } from "../file_handles.ts";
 import { describeError, type Logger } from "../log.ts";
 import type { InnerServer } from "./inner_server.ts";
 import { Connection, type ConnectionLimits } from "./connection.ts";
@@ -191,11 +192,6 @@ export class Connections {
     if (leaver !== undefined) this.#open.delete(leaver);
     return leaver !== undefined;
   }
-}
-
-function isOutOfHandles(error: unknown): boolean {
-  return error instanceof Error &&
-    ("code" in error && /^E[MN]FILE$/.test(String(error.code)) || /too many open files/i.test(error.message));
 }
 
 function pause(ms: number): Promise<void> {

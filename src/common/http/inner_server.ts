@@ -37,7 +37,7 @@ interface Started {
   isOver: boolean;
 }
 
-/** Milliseconds between two renewals for want of handles. */
+/** Milliseconds between two renewals for want of handles; longer than `besetMs`. */
 const renewMs = 10_000;
 
 /** Serves until it is shut down. */
@@ -47,7 +47,8 @@ export class InnerServer {
   #current: Started;
   /** Those whose place another has taken, and that still may be answering. */
   readonly #former = new Map<Started, ReturnType<typeof setTimeout>>();
-  readonly #besetTimers = new Set<ReturnType<typeof setTimeout>>();
+  /** Until the server is cut that strangers hold. */
+  #besetTimer: ReturnType<typeof setTimeout> | undefined;
   #renewedAt = -Infinity;
   #isRestarting = false;
   #isStopping = false;
@@ -79,7 +80,7 @@ export class InnerServer {
   async shutdown(): Promise<void> {
     this.#isStopping = true;
     const all = [this.#current, ...this.#former.keys()];
-    for (const timer of [...this.#former.values(), ...this.#besetTimers]) clearTimeout(timer);
+    for (const timer of [...this.#former.values(), this.#besetTimer]) clearTimeout(timer);
     await Promise.allSettled(all.map(({ server }) => server.shutdown()));
   }
 
@@ -96,13 +97,11 @@ export class InnerServer {
     this.#restart();
     if (isOurs) return;
     // A slow answer must not let strangers keep what everybody needs.
-    const timer = setTimeout(() => {
-      this.#besetTimers.delete(timer);
+    this.#besetTimer = setTimeout(() => {
       beset.end.abort();
       this.#former.delete(beset);
       this.#options.connections().relieve();
     }, this.#options.besetMs);
-    this.#besetTimers.add(timer);
   }
 
   #start(): Started {

@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { reasonOf } from "../env.ts";
+import { isOutOfHandles } from "../file_handles.ts";
 import { StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 
@@ -137,11 +138,7 @@ export class TokenFile {
 
   /** Whether the file could not be opened for want of handles, and is the one that was read last. */
   async #isOutOfReach(error: unknown): Promise<boolean> {
-    if (
-      !(error instanceof Error && "code" in error && (error.code === "EMFILE" || error.code === "ENFILE"))
-    ) {
-      return false;
-    }
+    if (!isOutOfHandles(error)) return false;
     const info = await Deno.stat(this.#path).catch(() => undefined);
     return info !== undefined && stateOf(info) === this.#lastState;
   }
