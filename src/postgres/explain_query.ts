@@ -246,10 +246,17 @@ function findingLines(plan: Plan, told: readonly Finding[], found: number): read
       `${index + 1}. ${finding.title}.`,
       `   Evidence: ${finding.evidence}.`,
       `   ${finding.advice}.`,
-      ...(finding.statement === undefined ? [] : [`   A person could run: ${visible(finding.statement)}`]),
+      ...statementLines(finding.statement),
     ]),
     ...(told.length < found ? [`[Cut: the first ${told.length} of ${plural(found, "finding")} shown.]`] : []),
   ];
+}
+
+/** One statement a line: two in one go make a transaction of their own, which CONCURRENTLY refuses. */
+function statementLines(statement: string | undefined): readonly string[] {
+  return (statement?.split("\n") ?? []).map((line, at) =>
+    `   ${at === 0 ? "A person could run: " : "and: "}${visible(line)}`
+  );
 }
 
 function rounded(value: number): number {

@@ -20,7 +20,7 @@ export class PlanNode {
   readonly rows: number | undefined;
   /** How often it ran, in all processes; 0 is never. Undefined when the statement was not run. */
   readonly loops: number | undefined;
-  /** How many processes shared its loops. */
+  /** How many processes shared its loops; as many as the planner counts on when it was not run, which may be 2.4. */
   readonly processes: number;
   /** Milliseconds of its own, without the nodes below, by the clock; undefined when it was not timed. */
   selfMs: number | undefined;
@@ -99,7 +99,7 @@ export class PlanNode {
 
   /** How often it ran one after the other: its loops by process. */
   get runs(): number {
-    return (this.loops ?? 1) / this.processes;
+    return this.loops === undefined ? 1 : this.loops / this.processes;
   }
 
   /** A count per loop, e.g. `Rows Removed by Filter`, for all loops. */
@@ -195,5 +195,12 @@ function numberOf(value: unknown): number | undefined {
 function processesOf(node: PlanNode, parent: PlanNode): number {
   if (node.role === "InitPlan") return 1;
   if (parent.type !== "Gather" && parent.type !== "Gather Merge") return parent.processes;
+  if (node.loops === undefined) return expectedProcesses(parent);
   return Math.max(1, (node.loops ?? 1) / Math.max(1, parent.loops ?? 1));
+}
+
+/** By what the planner divides rows: the leader takes part the less, the more workers it waits for (get_parallel_divisor). */
+function expectedProcesses(gather: PlanNode): number {
+  const workers = gather.number("Workers Planned") ?? 0;
+  return workers + Math.max(0, 1 - 0.3 * workers);
 }

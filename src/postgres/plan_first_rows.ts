@@ -56,8 +56,10 @@ export function firstRows(limit: PlanNode, facts: PlanFacts): FirstRows | undefi
   // What keeps so few wants an index of its own, which the rule on filters names.
   if (equal === undefined && kept < read * selective) return undefined;
   const leading = equal?.columns ?? [];
-  const [first = ""] = order.map(({ sql }) => sql);
-  if (hasOrder(relation, [first]) || hasOrder(relation, [...leading, first])) return undefined;
+  const [{ sql: first, suffix } = { sql: "", suffix: "" }] = order;
+  if (hasOrder(relation, [first], suffix) || hasOrder(relation, [...leading, first], suffix)) {
+    return undefined;
+  }
   return {
     scans,
     sort,
@@ -79,11 +81,8 @@ function rowsOf(
   let kept = 0;
   for (const scan of scans) {
     const rows = rowsRead(scan, facts.relation(scan)?.rows);
-    // Of the rows that are expected each process has a part.
-    const planned = [...scan.ancestors()].map((above) => above.number("Workers Planned") ?? 0);
-    const processes = scan.rows === undefined ? 1 + Math.max(0, ...planned) : 1;
     read += rows.read;
-    kept += scan.text("Filter") === undefined ? rows.read : Math.min(rows.read, rows.kept * processes);
+    kept += scan.text("Filter") === undefined ? rows.read : Math.min(rows.read, rows.kept);
   }
   return { read, kept };
 }

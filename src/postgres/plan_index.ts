@@ -141,11 +141,27 @@ export function equalityColumns(
   return columns.length === 0 ? undefined : { columns, whole: columns.length === parts };
 }
 
-/** Whether there is an index whose order begins with these columns. */
-export function hasOrder(relation: PlanRelation, columns: readonly string[]): boolean {
-  return relation.indexes.some(({ keys, method, partial }) =>
-    method === "btree" && !partial && columns.every((column, at) => normal(keys[at] ?? "") === normal(column))
+/**
+ * Whether there is an index whose order begins with these columns; read forwards or backwards, the last of them in the
+ * order that `suffix` gives it, ` DESC NULLS LAST`.
+ */
+export function hasOrder(relation: PlanRelation, columns: readonly string[], suffix?: string): boolean {
+  return relation.indexes.some(({ keys, orders, method, partial }) =>
+    method === "btree" && !partial && columns.every((column, at) =>
+      normal(keys[at] ?? "") === normal(column)
+    ) &&
+    (suffix === undefined || isReadable(orders[columns.length - 1] ?? 0, suffix))
   );
+}
+
+/** Bits of `pg_index.indoption`: INDOPTION_DESC and INDOPTION_NULLS_FIRST. */
+const [descending, nullsFirst] = [1, 2];
+
+function isReadable(order: number, suffix: string): boolean {
+  const isDescending = / DESC\b/.test(suffix);
+  const wanted = (isDescending ? descending : 0) |
+    (/ NULLS FIRST$/.test(suffix) || isDescending && !/ NULLS LAST$/.test(suffix) ? nullsFirst : 0);
+  return order === wanted || (order ^ (descending | nullsFirst)) === wanted;
 }
 
 /** What an index holds for a comparison; undefined for what it can't, or is not known to. */
@@ -199,7 +215,9 @@ function eitherAdvice(
     advice: wanted.size === 1
       ? `An index on ${names} would probably find the rows of each side of the OR`
       : `Each side of the OR wants an index of its own, and the planner can then combine them: there is none on ${names}`,
-    statement: missing.map(({ sql, operatorClass }) => createIndex(relation, sql + operatorClass)).join("; "),
+    statement: missing.map(({ sql, operatorClass }) => createIndex(relation, sql + operatorClass)).join(
+      ";\n",
+    ),
   };
 }
 
@@ -252,12 +270,14 @@ function converted({ path, cast = "" }: Comparison, column: PlanColumn): Advice 
       ),
     };
   }
-  return {
-    advice: visible(
-      `The condition converts ${column.sql} from ${column.type} to ${cast}, so that no index on the column fits: ` +
-        `compare it with a value of type ${column.type}`,
-    ),
-  };
+  const found =
+    `The condition converts ${column.sql} from ${column.type} to ${cast}, so that no index on the column fits: `;
+  if (cast === "date" && /^timestamp/.test(column.type)) {
+    return { advice: visible(`${found}ask for the time from the day's beginning to before the next day's`) };
+  }
+  // The text of two values is two texts; other types may round.
+  const range = cast === "text" ? "" : `, or with the range of values that become the same ${cast}`;
+  return { advice: visible(`${found}compare it with a value of type ${column.type}${range}`) };
 }
 
 function unused(index: PlanRelation["indexes"][number], relation: PlanRelation): Advice {

@@ -28,6 +28,8 @@ export interface PlanRelation {
   readonly indexes: readonly {
     readonly name: string;
     readonly keys: readonly string[];
+    /** Of each key, `pg_index.indoption`: whether it descends, and where its NULLs are. */
+    readonly orders: readonly number[];
     readonly partial: boolean;
     /** The access method, such as `btree` or `gin`. */
     readonly method: string;
@@ -64,7 +66,8 @@ select wanted.schema, wanted.name, c.reltuples,
       on s.schemaname = n.nspname and s.tablename = c.relname and s.attname = a.attname and not s.inherited
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
   (select json_agg(json_build_array(ic.relname, i.indpred is not null, am.amname,
-      (select json_agg(pg_get_indexdef(i.indexrelid, k, true) order by k) from generate_series(1, i.indnkeyatts) k)))
+      (select json_agg(pg_get_indexdef(i.indexrelid, k, true) order by k) from generate_series(1, i.indnkeyatts) k),
+      (select json_agg(i.indoption[k - 1] order by k) from generate_series(1, i.indnkeyatts) k)))
     from pg_index i join pg_class ic on ic.oid = i.indexrelid join pg_am am on am.oid = ic.relam
     where i.indrelid = c.oid and i.indisvalid and i.indisready) as indexes,
   (select json_agg(json_build_array(f.conname, (select json_agg(a.attname order by k.at)
@@ -112,11 +115,12 @@ export async function readFacts(
         name: String(name),
         columns: Array.isArray(columns) ? columns.map(String) : [],
       })),
-      indexes: lists(row.indexes).map(([name, partial, method, keys]) => ({
+      indexes: lists(row.indexes).map(([name, partial, method, keys, orders]) => ({
         name: String(name),
         partial: partial === true,
         method: String(method),
         keys: Array.isArray(keys) ? keys.map(String) : [],
+        orders: Array.isArray(orders) ? orders.map(Number) : [],
       })),
     }];
   }));

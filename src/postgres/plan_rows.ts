@@ -1,6 +1,8 @@
 /** How many rows a scan of a plan reads, and how many it keeps. */
 import type { PlanNode } from "./plan.ts";
+import { expectedRuns } from "./plan_time.ts";
 
+const holding = new Set(["Materialize", "Memoize"]);
 /** Rows that one scan must read before an index is worth its upkeep. */
 export const manyRows = 10_000;
 /** A filter that keeps less than this part is one that an index should answer. */
@@ -18,7 +20,17 @@ export function rowsRead(
       runs: Math.max(1, node.runs),
     };
   }
-  const outer = node.role === "Inner" && node.parent?.type === "Nested Loop" ? node.parent.outer : undefined;
-  const runs = Math.max(1, outer?.estimatedRows ?? 1);
-  return { kept: node.estimatedRows * runs, read: (tableRows ?? 0) * runs, runs };
+  const runs = runsExpected(node);
+  return { kept: node.estimatedRows * node.processes * runs, read: (tableRows ?? 0) * runs, runs };
+}
+
+/** How often a node is to run in all, as the planner expects: for each row of what it hangs on, and of what that does. */
+export function runsExpected(node: PlanNode): number {
+  let runs = 1;
+  for (let child = node; child.parent !== undefined; child = child.parent) {
+    // What is held is computed once, and only read again.
+    if (child !== node && holding.has(child.type)) break;
+    runs *= expectedRuns(child, child.parent);
+  }
+  return runs;
 }

@@ -64,12 +64,15 @@ function asks(plan: PlanNode): (node: PlanNode) => boolean {
   return (node) => !inside.has(node) && node.mentions(pattern);
 }
 
-/** Shares in the cost as yet: `cost` is what this node and all below it take of the whole plan's. */
+/** Shares in the cost as yet: `cost` is what this node and all below it take of the whole plan's, in all its runs. */
 function shareCost(node: PlanNode, cost: number): void {
+  const once = node.number("Total Cost") ?? 0;
+  // What Materialize holds is computed in the first of its runs.
+  const runs = once > 0 && node.type !== "Materialize" ? cost / once : 1;
   let rest = cost;
   for (const child of node.children) {
     // The planner may count on a part of a child's rows only (LIMIT), or on a cheap second run of it.
-    const wanted = (child.number("Total Cost") ?? 0) * expectedRuns(child, node);
+    const wanted = (child.number("Total Cost") ?? 0) * expectedRuns(child, node) * runs;
     const taken = Math.min(rest, wanted);
     shareCost(child, taken);
     rest -= taken;
@@ -77,10 +80,11 @@ function shareCost(node: PlanNode, cost: number): void {
   node.share = Math.max(0, rest);
 }
 
-function expectedRuns(child: PlanNode, parent: PlanNode): number {
+/** How often a node is to run in each run of its parent, as the planner expects. */
+export function expectedRuns(child: PlanNode, parent: PlanNode): number {
   if (child.role === "SubPlan") {
     const hashed = parent.mentions(/hashed/);
-    return hashed ? 1 : Math.max(1, parent.outer?.estimatedRows ?? Infinity);
+    return hashed ? 1 : Math.max(1, (parent.outer ?? parent).estimatedRows);
   }
   const repeats = parent.type === "Nested Loop" && child.role === "Inner" && child.type !== "Materialize";
   return repeats ? Math.max(1, parent.outer?.estimatedRows ?? 1) : 1;

@@ -148,7 +148,7 @@ export const cases: readonly Expected[] = [
     sql: "select * from todos where user_id = 7 or title = 'x'",
     advice: /^Each side of the OR wants an index of its own.*: there is none on user_id and title$/,
     statement:
-      "CREATE INDEX CONCURRENTLY ON public.todos (user_id); CREATE INDEX CONCURRENTLY ON public.todos (title)",
+      "CREATE INDEX CONCURRENTLY ON public.todos (user_id);\nCREATE INDEX CONCURRENTLY ON public.todos (title)",
   },
   {
     name: "OR, of which one side has its index",
@@ -210,6 +210,50 @@ export const cases: readonly Expected[] = [
     sql: "select u.id, (select count(*) from todos t where t.user_id = u.id) from users u where u.id < 20",
     title: /^Seq Scan on todos t .*: it reads 1,900,000 rows in 19 runs to keep about 95$/,
     statement: "CREATE INDEX CONCURRENTLY ON public.todos (user_id)",
+  },
+  {
+    name: "a scan in each run of a subquery, by the estimates alone",
+    sql: "select u.id, (select count(*) from todos t where t.user_id = u.id) from users u",
+    analyze: false,
+    title:
+      /^Seq Scan on todos t takes >99\.9% of the cost: it reads 2,000,000,000 rows in 20,000 runs to keep about /,
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos (user_id)",
+  },
+  {
+    name: "NOT IN with a subquery that is read again for each row, by the estimates alone",
+    sql: "select * from users where id not in (select user_id from visits)",
+    analyze: false,
+    settings: { work_mem: "64kB" },
+    title: /^SubPlan 1: Materialize runs about \d+,000 times and takes 9\d.*% of the cost$/,
+    advice: /^NOT EXISTS in place of NOT IN/,
+  },
+  {
+    name: "a day of a time, which a value would not be",
+    sql: "select count(*) from todos where at::date = '2024-01-02'",
+    advice: /from the day's beginning to before the next day's$/,
+    statement: null,
+  },
+  {
+    name: "parallel processes, their rows together, by the estimates alone",
+    sql: "select count(*) from todos where user_id = 3",
+    analyze: false,
+    settings: {
+      max_parallel_workers_per_gather: "2",
+      parallel_setup_cost: "0",
+      min_parallel_table_scan_size: "0",
+    },
+    title: /: it reads 100,000 rows to keep about 5$/,
+  },
+  {
+    name: "the first rows in an order that the index there is can't be read in",
+    sql: "select * from todos order by kind desc nulls last limit 5",
+    statement: "CREATE INDEX CONCURRENTLY ON public.todos (kind DESC NULLS LAST)",
+  },
+  {
+    name: "no index for the first rows in an order that is another's backwards",
+    sql: "select * from todos order by kind desc limit 5",
+    settings: { enable_indexscan: "off", enable_bitmapscan: "off" },
+    absent: /^ORDER BY/,
   },
   {
     name: "parallel processes, their rows together",

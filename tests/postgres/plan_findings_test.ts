@@ -55,7 +55,8 @@ Deno.test({
         );
         assert.equal(matches.length, 1, text);
         for (const { title, evidence, advice, statement } of findings) {
-          for (const part of [title, evidence, advice, statement ?? ""]) assert.ok(text.includes(part), part);
+          const statements = statement?.split("\n") ?? [];
+          for (const part of [title, evidence, advice, ...statements]) assert.ok(text.includes(part), part);
         }
         const shares = findings.map(({ share }) => share);
         assert.deepEqual(shares, shares.toSorted((a, b) => b - a));
