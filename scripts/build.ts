@@ -64,6 +64,9 @@ export async function buildProgram(build: Build): Promise<void> {
     const options = target === undefined ? [] : ["--target", target];
     await deno(compiler(), [
       ...["compile", "--quiet", "--no-prompt", "--no-check", "--config", join(workshop, "deno.json")],
+      // The runtime would keep the compiled code of the first start in the folder for temporary files, and run what it
+      // finds there at the next: on a machine with other users, whatever one of them has put there.
+      "--no-code-cache",
       ...[...build.flags, ...options, "--output", unfinished, bundle],
     ], explainCompile);
     await Deno.rename(unfinished, output);
