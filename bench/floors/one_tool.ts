@@ -1,7 +1,7 @@
 /** The floor of a server with the same SDK: one empty tool, over stdio or, with a port, over HTTP. */
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
-import { z } from "zod";
+import * as z from "zod";
 
 function make(): McpServer {
   const server = new McpServer({ name: "one-tool", version: "1.0.0" });

@@ -1,5 +1,5 @@
 /** Why a tool can't be called with some arguments: which of them, what it must be, and what came. */
-import { z } from "zod";
+import * as z from "zod";
 import { maskSecrets } from "./secrets_mask.ts";
 import type { Tool } from "./tool.ts";
 import { count, plural } from "./units.ts";

@@ -2,7 +2,7 @@
  * The one way a call takes: rate limit, validation, cache, run with a deadline and the client's cancellation,
  * cut to the budget, audit. The transports call it for whatever a client asks of a tool, well-formed or not.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { addNotice, type Answer, errorAnswer, fitAnswer, visibleStrings } from "./answer.ts";
 import { explainIssues } from "./argument_issues.ts";
 import type { AuditLog, AuditRecord } from "./audit.ts";

@@ -4,7 +4,7 @@
  *
  * Source: https://modelcontextprotocol.io/specification (server features, prompts)
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Tool } from "./tool.ts";
 
 /** One argument of a prompt. */

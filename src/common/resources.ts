@@ -2,7 +2,7 @@
  * What a program offers to read by URI: MCP's resources, their templates and the completion of their variables.
  * Each way of asking is a {@linkcode Tool} of its own, so that the pipeline limits and audits it like any call.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "./errors.ts";
 import { defineTool, type Tool } from "./tool.ts";
 import { count } from "./units.ts";

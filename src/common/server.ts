@@ -1,6 +1,6 @@
 /** The SDK's server object for one connection or request: cheap to make, as all that costs is made once per process. */
 import { type JSONRPCMessage, ProtocolError, ProtocolErrorCode, Server } from "@modelcontextprotocol/server";
-import { z } from "zod";
+import * as z from "zod";
 import { issueWords } from "./argument_issues.ts";
 import { callerOf } from "./caller.ts";
 import { type Caller, type Pipeline, toolSchemas, UnknownToolError } from "./pipeline.ts";

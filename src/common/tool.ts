@@ -1,5 +1,5 @@
 /** What a tool is: a name, schemas, a function that asks its backend, and a function that renders the answer. */
-import type { z } from "zod";
+import type * as z from "zod";
 
 /** What the pipeline gives a running tool. A tool knows neither the transport nor the audit log. */
 export interface ToolContext {

@@ -1,5 +1,5 @@
 /** A deployment in an answer: its shape, and the lines that say why it is not rolled out. */
-import { z } from "zod";
+import * as z from "zod";
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";

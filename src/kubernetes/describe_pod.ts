@@ -1,5 +1,5 @@
 /** Tool `describe_pod`: why a pod is as it is, then all that `kubectl describe pod` shows. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { fitsBudget } from "../common/largest_that_fits.ts";
 import { fit } from "../common/output.ts";

@@ -1,5 +1,5 @@
 /** Events in an answer: their shape and their lines. */
-import { z } from "zod";
+import * as z from "zod";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { EventGroup } from "./events.ts";

@@ -1,5 +1,5 @@
 /** Tool `get_deployments`: how far each rollout is, and what holds it up. */
-import { z } from "zod";
+import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";

@@ -1,5 +1,5 @@
 /** Tool `get_events`: what happened lately, warnings first, each thing once. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Tool } from "../common/tool.ts";

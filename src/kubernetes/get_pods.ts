@@ -1,5 +1,5 @@
 /** Tool `get_pods`: which pods there are, in what state, the sick first. */
-import { z } from "zod";
+import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";

@@ -1,5 +1,5 @@
 /** Tool `get_services`: services, with who answers behind them. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";

@@ -1,5 +1,5 @@
 /** Tool `list_contexts`: which clusters can be asked, by name. */
-import { z } from "zod";
+import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";

@@ -1,5 +1,5 @@
 /** Tool `list_resources`: objects of any kind, in the columns that the apiserver prints for it. */
-import { z } from "zod";
+import * as z from "zod";
 import { cutText } from "../common/cell.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";

@@ -1,5 +1,5 @@
 /** Logs in an answer. */
-import { z } from "zod";
+import * as z from "zod";
 import { cutText } from "../common/cell.ts";
 import { count, plural, size } from "../common/units.ts";
 import { visible } from "../common/visible.ts";

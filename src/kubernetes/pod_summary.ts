@@ -1,5 +1,5 @@
 /** A pod in a list: what `kubectl get pods -o wide` shows of it, how its last run ended, and its images. */
-import { z } from "zod";
+import * as z from "zod";
 import { listField, textField, timeField } from "./fields.ts";
 import { humanDuration, kubernetesAge } from "./kubernetes_age.ts";
 import { type Ending, type PodStatus, podStatus, restartsText } from "./pod_status.ts";

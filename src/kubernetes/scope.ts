@@ -1,5 +1,5 @@
 /** Where a tool looks: the arguments that the tools share, and what they come to. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { checkNamespace } from "./paths.ts";
 

@@ -1,5 +1,5 @@
 /** Tool `rank_services_by_error_rate`: every service with its traffic and errors, worst first, and the pods behind the worst. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";

@@ -1,5 +1,5 @@
 /** Tool `service_health_report`: is this service healthy, and if not, why? One answer over cluster, metrics and database. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Tool } from "../common/tool.ts";

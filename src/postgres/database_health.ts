@@ -1,5 +1,5 @@
 /** Tool `database_health`: what an experienced administrator would say of a server, worst first, in a screen. */
-import { z } from "zod";
+import * as z from "zod";
 import { fitsBudget } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";

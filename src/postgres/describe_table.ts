@@ -1,5 +1,5 @@
 /** Tool `describe_table`: what psql's `\d+` says of one relation, in the order a reader needs it. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";

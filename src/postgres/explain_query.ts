@@ -1,5 +1,5 @@
 /** Tool `explain_query`: how PostgreSQL runs one SELECT, where its time goes, and what a person could do about it. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";

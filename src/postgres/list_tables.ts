@@ -1,5 +1,5 @@
 /** Tool `list_tables`: which relations a database has, with what helps to choose among them. */
-import { z } from "zod";
+import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";

@@ -1,5 +1,5 @@
 /** Values that a caller binds to `$1`, `$2` … of a statement. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { plural } from "../common/units.ts";
 import type { Cell } from "./database.ts";

@@ -1,5 +1,5 @@
 /** Tool `query_database`: one SELECT of the caller's, guarded, read-only, and cut to what a reader can take in. */
-import { z } from "zod";
+import * as z from "zod";
 import { cutText } from "../common/cell.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { fit, fitRows } from "../common/output.ts";

@@ -1,5 +1,5 @@
 /** What there is to say of a relation, and how: as psql's `\d+` does, in the order a reader needs it. */
-import { z } from "zod";
+import * as z from "zod";
 import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import type { Presentation } from "../common/tool.ts";

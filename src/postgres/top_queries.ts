@@ -1,5 +1,5 @@
 /** Tool `top_queries`: the statements that cost the server most, as pg_stat_statements counted them. */
-import { z } from "zod";
+import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";

@@ -1,5 +1,5 @@
 /** Tool `check_service_health`: whether a service works, as far as Prometheus can tell, and by what. */
-import { z } from "zod";
+import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { age, plural } from "../common/units.ts";

@@ -1,5 +1,5 @@
 /** Tool `find_metrics`: which metrics there are, and what is needed to query them. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { nearest } from "../common/nearest.ts";

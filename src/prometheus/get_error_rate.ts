@@ -1,5 +1,5 @@
 /** Tool `get_error_rate`: how many of a service's requests fail, and whether that is more than may be. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Tool } from "../common/tool.ts";

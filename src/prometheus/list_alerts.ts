@@ -1,5 +1,5 @@
 /** Tool `list_alerts`: what fires, what is about to, and what stands ready. */
-import { z } from "zod";
+import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { nearest } from "../common/nearest.ts";
 import { defineTool, type Tool } from "../common/tool.ts";

@@ -1,5 +1,5 @@
 /** Tool `list_targets`: what Prometheus scrapes, and why it can't where it can't. */
-import { z } from "zod";
+import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { nearest } from "../common/nearest.ts";
 import { table } from "../common/table.ts";

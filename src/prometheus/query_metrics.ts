@@ -1,5 +1,5 @@
 /** Tool `query_metrics`: the result of a PromQL query at one moment. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";

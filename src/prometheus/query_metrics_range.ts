@@ -1,5 +1,5 @@
 /** Tool `query_metrics_range`: what series did over a time range. */
-import { z } from "zod";
+import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import type { HistogramSample, Labels, PrometheusApi, RangeSeries, Sample } from "./api.ts";

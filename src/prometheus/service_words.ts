@@ -1,5 +1,5 @@
 /** What all answers about a service say of the service itself. */
-import { z } from "zod";
+import * as z from "zod";
 import { visible } from "../common/visible.ts";
 import type { Service } from "./service.ts";
 import { utc } from "./time.ts";

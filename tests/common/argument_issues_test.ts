@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { z } from "zod";
+import * as z from "zod";
 import { explainIssues } from "../../src/common/argument_issues.ts";
 import { defineTool } from "../../src/common/tool.ts";
 

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { z } from "zod";
+import * as z from "zod";
 import type { Answer } from "../../src/common/answer.ts";
 import type { AuditLog, AuditRecord } from "../../src/common/audit.ts";
 import { CallError } from "../../src/common/errors.ts";

@@ -1,5 +1,5 @@
 /** A program whose backend is patience: its tools answer at once, late or never. It starts as the real ones do. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../../src/common/errors.ts";
 import { runProgram } from "../../src/common/program.ts";
 import { defineTool } from "../../src/common/tool.ts";

@@ -2,7 +2,7 @@
  * postgres-mcp with one more tool, which tries what the program was not given permission for. It starts by the same
  * `runProgram`, under the same permission set, so that what is refused to this tool is refused to all the others.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { runProgram } from "../../src/common/program.ts";
 import { defineTool } from "../../src/common/tool.ts";
 import { openPostgres, postgresInstructions, postgresVariables } from "../../src/postgres/program.ts";
@@ -51,8 +51,8 @@ await runProgram({
   summary: "Tries what it may not.",
   instructions: postgresInstructions,
   variables: postgresVariables,
-  open: async (...given) => {
-    const backend = await openPostgres(...given);
+  open(...given) {
+    const backend = openPostgres(...given);
     return { ...backend, tools: [...backend.tools, attempt] };
   },
 });

@@ -1,6 +1,6 @@
 /** The resources and prompts that the conformance suite asks for by name. */
 import { completable, type McpServer, ResourceTemplate } from "@modelcontextprotocol/server";
-import { z } from "zod";
+import * as z from "zod";
 import type { Run } from "./through_pipeline.ts";
 import { redPixel } from "./tools.ts";
 

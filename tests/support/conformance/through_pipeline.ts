@@ -1,6 +1,6 @@
 /** Runs the suite's fixtures through the pipeline, as the tools of a real program run. */
 import type { Server, ServerContext } from "@modelcontextprotocol/server";
-import { z } from "zod";
+import * as z from "zod";
 import { callerOf } from "../../../src/common/caller.ts";
 import { CallError } from "../../../src/common/errors.ts";
 import type { Pipeline } from "../../../src/common/pipeline.ts";

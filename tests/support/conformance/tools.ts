@@ -1,6 +1,6 @@
 /** The tools that the conformance suite asks for by name. */
 import { fromJsonSchema, type McpServer, type ServerContext } from "@modelcontextprotocol/server";
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../../../src/common/errors.ts";
 import type { Run } from "./through_pipeline.ts";
 
