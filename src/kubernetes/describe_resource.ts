@@ -1,5 +1,5 @@
 /** Tool `describe_resource`: one object of any kind, with its conditions and its events. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool, type ToolContext } from "../common/tool.ts";
@@ -15,7 +15,6 @@ import { tellDeployment } from "./get_deployments.ts";
 import { tellNode } from "./get_nodes.ts";
 import { tellService } from "./get_services.ts";
 import { qualified } from "./list_resources.ts";
-import { manifest, manifestPart } from "./manifest.ts";
 import { namedObject } from "./named_object.ts";
 import type { ResourceType } from "./paths.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
@@ -100,6 +99,7 @@ export function describeResource(clusters: Clusters): Tool {
     output,
     async run({ kind, name, path, ...args }, context): Promise<Found> {
       const { signal } = context;
+      const { manifest, manifestPart } = await import("./manifest.ts");
       const cluster = clusters.cluster(args.context);
       const type = await cluster.type(kind, { signal });
       const namespace = type.namespaced ? resolveScope(cluster, args) : undefined;

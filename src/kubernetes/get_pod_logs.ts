@@ -1,5 +1,5 @@
 /** Tool `get_pod_logs`: the end of what containers have logged, and new lines while they come. */
-import { z } from "zod";
+import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
@@ -7,7 +7,6 @@ import { plural } from "../common/units.ts";
 import type { Cluster, Clusters } from "./api.ts";
 import { findPods, type FoundPods, podsBySelector, podsOfDeployment } from "./find_pods.ts";
 import { textField } from "./fields.ts";
-import { lineTest } from "./log_pattern.ts";
 import { logSources, otherContainers } from "./log_sources.ts";
 import { type FoundLogs, logAnswer, logOutput, logText } from "./log_text.ts";
 import { readLogs } from "./pod_logs.ts";
@@ -51,6 +50,7 @@ export function getPodLogs(clusters: Clusters): Tool {
     output: logOutput,
     async run(args, { signal, progress }): Promise<FoundLogs> {
       const times = sinceOf(args);
+      const { lineTest } = await import("./log_pattern.ts");
       const test = lineTest(args.include, args.exclude);
       if (args.previous && args.follow_seconds !== undefined) {
         throw new CallError("invalid", "Cannot follow a previous run as it is over", {

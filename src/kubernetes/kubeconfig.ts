@@ -6,7 +6,7 @@
  * https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
  */
 import { dirname, isAbsolute, resolve } from "node:path";
-import { parse } from "yaml";
+import { CORE_SCHEMA, FAILSAFE_SCHEMA, load } from "js-yaml";
 
 /** A file's text, or text that stands in the kubeconfig itself. */
 export type Material =
@@ -218,10 +218,10 @@ function execConfig(named: Mapping | undefined): unknown {
 function parseYaml(text: string, schema: "failsafe" | "core"): unknown {
   try {
     // failsafe: every scalar is the text as it stands, so that a token of digits stays one.
-    return parse(text, { schema, logLevel: "error", prettyErrors: false });
-  } catch (error) {
+    return load(text, { schema: schema === "core" ? CORE_SCHEMA : FAILSAFE_SCHEMA });
+  } catch {
     // The parser's own message may quote the line, and with it a credential.
-    throw new KubeconfigProblem("it is no valid YAML", { cause: error });
+    throw new KubeconfigProblem("it is no valid YAML");
   }
 }
 

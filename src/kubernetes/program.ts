@@ -53,6 +53,13 @@ export interface KubernetesBackend extends Backend {
   readonly clusters: Clusters;
 }
 
+let loading: Promise<void> | undefined;
+
+/** What brings a library with it: a client that starts this program does not wait for patterns and YAML. */
+function loadLibraries(): Promise<void> {
+  return loading ??= Promise.all([import("./log_pattern.ts"), import("./manifest.ts")]).then(() => {});
+}
+
 /** Reads the settings and makes the tools; connects to nothing. */
 export function openKubernetes(environment: Environment): Promise<KubernetesBackend> {
   const settings = readKubernetesSettings(environment);
@@ -73,6 +80,7 @@ export function openKubernetes(environment: Environment): Promise<KubernetesBack
       listContexts(clusters),
     ],
     resources: kubernetesResources(clusters),
+    prepare: loadLibraries,
     deadlineMs: settings.timeoutMs + callOverheadMs,
     startsPlugins: settings.usesPlugins,
     async ready(signal) {

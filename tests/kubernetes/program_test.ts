@@ -139,6 +139,9 @@ Deno.test({
         assert.match(text, /database system is ready to accept connections/);
         assert.match(text, /password=\*\*\*/);
       }
+      const matching = await answered("get_pod_logs", { pod_name: database, include: "(?i)READY to .*s$" });
+      assert.match(matching, /database system is ready to accept connections/);
+      assert.doesNotMatch(matching, /password/);
       const byDeployment = await answered("get_pod_logs", { deployment: "postgres" });
       assert.match(byDeployment, /database system is ready/);
     });
