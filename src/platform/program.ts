@@ -79,7 +79,7 @@ interface Group {
 export async function openPlatform(environment: Environment, log: Logger): Promise<Backend> {
   const groups = groupsOf(environment);
   if (groups.isGuess) log.warn(nothingConfigured);
-  const postgres = groups.postgres === undefined ? undefined : await openPostgres(environment, log);
+  const postgres = groups.postgres === undefined ? undefined : openPostgres(environment, log);
   const prometheus = groups.prometheus === undefined ? undefined : openPrometheus(environment);
   const kubernetes = groups.kubernetes === undefined ? undefined : await openKubernetes(environment);
   const events = readEventsTable(environment);

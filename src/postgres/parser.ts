@@ -27,16 +27,17 @@ const ENDS_EXPRESSION = new Set([",", "and", "or", "when", "then", "else", "sele
 /** Of these, the ones that also end a CASE or a join without parentheses around it. */
 const ENDS_OPERAND = new Set([",", "select"]);
 
-/** Importing the package reads its WebAssembly, which needs read permission: not before it is wanted. */
-let library: Library | undefined;
-
 type Library = typeof import("libpg-query");
-let importing: Promise<Library> | undefined;
+
+let library: Library | undefined;
 let loading: Promise<void> | undefined;
 
-/** Reads the parser's WebAssembly, which it does on being imported: before read permission is given up. */
-export async function readParser(): Promise<void> {
-  await (importing ??= import("libpg-query"));
+const webAssemblyName = "libpg-query.wasm";
+let webAssembly: Uint8Array | undefined;
+
+/** Reads the parser's WebAssembly: before read permission is given up. */
+export function readParser(): void {
+  webAssembly ??= Deno.readFileSync(new URL(webAssemblyName, import.meta.resolve("libpg-query")));
 }
 
 /** Loads the parser; must be awaited before it is used. */
@@ -44,10 +45,26 @@ export function loadParser(): Promise<void> {
   return loading ??= load();
 }
 
+/**
+ * The package reads its WebAssembly as it is loaded, and takes ten times as long to load as the file to read. A client
+ * that starts this program waits for the file alone: what was read is put in the place of the reading.
+ */
 async function load(): Promise<void> {
-  const imported = await (importing ??= import("libpg-query"));
-  await imported.loadModule();
-  library = imported;
+  const { default: files } = await import("node:fs");
+  const { readFileSync } = files;
+  const read = (path: Parameters<typeof readFileSync>[0], ...rest: unknown[]) =>
+    webAssembly !== undefined && String(path).endsWith(webAssemblyName)
+      ? webAssembly
+      : Reflect.apply(readFileSync, files, [path, ...rest]);
+  Object.assign(files, { readFileSync: read });
+  try {
+    const imported = await import("libpg-query");
+    await imported.loadModule();
+    library = imported;
+  } finally {
+    Object.assign(files, { readFileSync });
+    webAssembly = undefined;
+  }
 }
 
 function loaded(): Library {

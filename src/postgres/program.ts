@@ -66,9 +66,9 @@ export interface PostgresBackend extends Backend {
 }
 
 /** Reads the settings and makes the tools; connects to nothing. */
-export async function openPostgres(environment: Environment, log: Logger): Promise<PostgresBackend> {
+export function openPostgres(environment: Environment, log: Logger): PostgresBackend {
   const settings = readDatabaseSettings(environment);
-  await readParser();
+  readParser();
   const database = new Database(settings, log);
   const address = settings.hosts.map(({ host, port }) => `${host}:${port}`).join(", ");
   const describe = describeTable(database);
