@@ -240,14 +240,14 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   if (http === undefined) {
     // A failure is told by the call that waits for it.
     const { prepare } = backend;
-    const answered = () => void backend.prepare?.().catch(() => {});
+    const idle = () => void prepare?.().catch(() => {});
     await serveOverStdio({
       program: program.name,
       makeServer,
       pipeline,
       log,
       stopSignals,
-      answered,
+      idle,
       prepare,
     });
   } else {

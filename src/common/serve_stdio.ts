@@ -15,8 +15,8 @@ export interface StdioServing {
   readonly pipeline: Pipeline;
   readonly log: Logger;
   readonly stopSignals: readonly Deno.Signal[];
-  /** Called once, when the first answer has been given. */
-  readonly answered: () => void;
+  /** Called once, when the client has got its first answers and asks nothing for a moment. */
+  readonly idle: () => void;
   /** Loads what every call takes. */
   readonly prepare?: (() => Promise<void>) | undefined;
 }
@@ -32,13 +32,12 @@ const client = "stdio";
 /** Serves until the end of input, or until a signal says stop. */
 export async function serveOverStdio(serving: StdioServing): Promise<void> {
   const { program, makeServer, pipeline, log, stopSignals, prepare = () => Promise.resolve() } = serving;
-  let answered: (() => void) | undefined = serving.answered;
+  const rest = new FirstRest(serving.idle);
   const transport = new StdioTransport({
     input: chunksOf(Deno.stdin),
     async write(bytes) {
       await writeAll(Deno.stdout, bytes);
-      answered?.();
-      answered = undefined;
+      rest.begin();
     },
     log,
     graceMs,
@@ -61,6 +60,30 @@ export async function serveOverStdio(serving: StdioServing): Promise<void> {
   }
   log.info("serving over stdio", { program });
   await transport.closed;
+}
+
+/** Milliseconds without an answer to give: a client asks for the lists of tools and resources one after the other. */
+const restMs = 250;
+
+/** Does something at the first moment of rest. */
+class FirstRest {
+  #then: (() => void) | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(then: () => void) {
+    this.#then = then;
+  }
+
+  /** Something has been done; the next thing to do may follow. */
+  begin(): void {
+    if (this.#then === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#then?.();
+      this.#then = undefined;
+    }, restMs);
+    Deno.unrefTimer(this.#timer);
+  }
 }
 
 const chunkBytes = 65_536;
