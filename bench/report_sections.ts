@@ -98,7 +98,7 @@ export async function startSection({ warm, cold, sizes }: StartResults): Promise
   return [
     "## Start",
     "",
-    "From spawn to each answer, and the memory of the process and its children after `tools/list`.",
+    "From spawn to each answer, and the memory of the process and its children a second after `tools/list`.",
     "",
     "![Start](charts/start.svg)",
     "",

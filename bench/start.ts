@@ -1,4 +1,4 @@
-/** From spawn to the answers of `initialize`, `tools/list` and a first call, and the memory at rest after them. */
+/** From spawn to the answers of `initialize`, `tools/list` and a first call, and the memory at rest. */
 import { memory } from "./process.ts";
 import type { Asked } from "./questions.ts";
 import { type Launch, StdioClient } from "./stdio_client.ts";
@@ -20,7 +20,7 @@ export interface StartResult {
   readonly initialize: Summary;
   readonly list: Summary | undefined;
   readonly first: Summary | undefined;
-  /** Bytes in memory after `tools/list`. */
+  /** Bytes in memory a second after `tools/list`, when what is loaded later has been loaded. */
   readonly memory: Summary | undefined;
   readonly failure: string | undefined;
 }
@@ -32,6 +32,11 @@ interface Start {
   readonly first?: number;
   readonly memory?: number;
 }
+
+/** Starts of each subject whose memory is taken. */
+const memoryRounds = 5;
+/** Milliseconds until a process that is asked nothing is at rest. */
+const restMs = 1_000;
 
 /** Starts each subject `rounds` times, in turn, after one round that does not count; `before` each start of all. */
 export async function measureStart(
@@ -47,7 +52,8 @@ export async function measureStart(
       try {
         await before();
         const start = await startOnce(subject);
-        if (round >= 0) starts.get(subject.name)?.push(start);
+        const rested = round >= 0 && round < memoryRounds ? await restOnce(subject) : {};
+        if (round >= 0) starts.get(subject.name)?.push({ ...start, ...rested });
       } catch (error) {
         failures.set(subject.name, error instanceof Error ? error.message : String(error));
       }
@@ -92,12 +98,23 @@ async function startOnce({ launch, silent, first: asked }: Subject): Promise<Sta
     const initialize = performance.now() - begun;
     await client.request("tools/list");
     const list = performance.now() - begun;
-    const { now } = await memory(client.pid);
-    if (asked === undefined) return { initialize, list, memory: now };
-    // What reading the memory took is not the server's.
-    const resumed = performance.now();
+    if (asked === undefined) return { initialize, list };
     await client.call(...asked);
-    return { initialize, list, memory: now, first: list + performance.now() - resumed };
+    return { initialize, list, first: performance.now() - begun };
+  } finally {
+    await client.close();
+  }
+}
+
+/** The memory of a process of its own, so that reading it delays nothing that is timed. */
+async function restOnce({ launch, silent }: Subject): Promise<{ readonly memory?: number }> {
+  if (silent === true) return {};
+  const client = new StdioClient(launch);
+  try {
+    await client.initialize();
+    await client.request("tools/list");
+    await new Promise((resolve) => setTimeout(resolve, restMs));
+    return { memory: (await memory(client.pid)).now };
   } finally {
     await client.close();
   }
