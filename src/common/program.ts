@@ -188,6 +188,9 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
     await backend.prepare?.();
   }
   const configuration = audit === undefined ? await import("./client_configuration.ts") : undefined;
+  const settings = audit === undefined
+    ? (await import("./settings_line.ts")).settingsLine(program, environment)
+    : "";
   const { usesUnixSocket = false, startsPlugins = false } = backend;
   const http = command.http === undefined ? undefined : await openHttp({
     program: program.name,
@@ -204,6 +207,7 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
     const isBackendWell = await backend.check(say);
     const isHttpWell = await http?.check(say) ?? true;
     await backend.close();
+    say(settings);
     // A client starts programs in a folder of its own: with another path than this it finds none.
     const line = configuration?.commandLine(program);
     say(`A client starts it as ${line}; --print-config prints what to paste.`);

@@ -36,6 +36,50 @@ Deno.test({
 });
 
 Deno.test({
+  name: "--check says which variables are set, by name, so that a misspelt one shows by being absent",
+  ignore: !permitted,
+  async fn() {
+    const settings = async (program: ProgramName, variables: Readonly<Record<string, string>>) => {
+      const { stdout } = await check(program, variables);
+      return /^Settings: .*$/m.exec(stdout)?.[0];
+    };
+    await using server = new FakePrometheus();
+    assert.equal(
+      await settings("prometheus", {
+        PROMETHEUS_URL: server.url,
+        PROMETHEUS_TOKEN: "a-token",
+        PROMETHEUS_TIMEOUT: "1",
+        MAX_POINTS: "",
+      }),
+      "Settings: PROMETHEUS_URL and PROMETHEUS_TOKEN are set, and no other variable that --help lists.",
+    );
+    assert.equal(
+      await settings("postgres", { DB_PORT: "2", DB_PASWORD: "x" }),
+      "Settings: DB_PORT is set, and no other variable that --help lists.",
+    );
+    assert.equal(
+      await settings("kubernetes", {}),
+      "Settings: none of the variables that --help lists is set.",
+    );
+    const file = await Deno.makeTempFile();
+    try {
+      await Deno.writeTextFile(file, "a-password");
+      assert.equal(
+        await settings("platform", {
+          DB_PASSWORD_FILE: file,
+          DB_PORT: "2",
+          MAX_ROWS: "5",
+          MCP_ALLOWED_HOSTS: "a",
+        }),
+        "Settings: DB_PORT, DB_PASSWORD_FILE, MAX_ROWS and MCP_ALLOWED_HOSTS are set, and no other variable that --help lists.",
+      );
+    } finally {
+      await Deno.remove(file);
+    }
+  },
+});
+
+Deno.test({
   name: "--check exits 2 where the audit log can't be opened, and writes nothing into it where it can",
   ignore: !permitted,
   async fn() {
