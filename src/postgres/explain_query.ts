@@ -14,6 +14,7 @@ import { type Finding, findingsOf, isFast, rulesFor } from "./plan_findings.ts";
 import { readFacts } from "./plan_relations.ts";
 import { costliest, head, mostImportant, nodeLines, tree } from "./plan_text.ts";
 import { nodeName } from "./plan_names.ts";
+import { suggesting } from "./suggestions.ts";
 
 /** What the tool needs to know of the settings. */
 export interface ExplainQueryOptions {
@@ -81,17 +82,18 @@ export function explainQuery(database: Database, options: ExplainQueryOptions): 
       const prefix = explainPrefix(analyze);
       // The text that runs is what the guard passes, EXPLAIN included.
       const inspected = inspect(prefix + sql);
-      return await database.read({ signal }, async (transaction) => {
-        const statement = await authorize(inspected, transaction, options);
-        const plan = readPlan(
-          await fetchPlan(transaction, statement, values).catch((error: unknown) => {
-            throw inCallersWords(error, { sql, prefix, analyze });
-          }),
-        );
-        // Afterwards, since it changes the search path, which the plan would show.
-        const facts = await readFacts(transaction, plan.nodes);
-        return { plan, findings: findingsOf({ plan, facts }) };
-      });
+      return await suggesting(database, signal, () =>
+        database.read({ signal }, async (transaction) => {
+          const statement = await authorize(inspected, transaction, options);
+          const plan = readPlan(
+            await fetchPlan(transaction, statement, values).catch((error: unknown) => {
+              throw inCallersWords(error, { sql, prefix, analyze });
+            }),
+          );
+          // Afterwards, since it changes the search path, which the plan would show.
+          const facts = await readFacts(transaction, plan.nodes);
+          return { plan, findings: findingsOf({ plan, facts }) };
+        }));
     },
     present,
   });

@@ -323,6 +323,20 @@ Plan (each node's own part of the cost):
       assert.doesNotMatch((await explain(sql, { analyze: true })).text, said);
     });
 
+    await context.step("names what is near a table that is not there, as query_database does", async () => {
+      for (const analyze of [false, true]) {
+        await assert.rejects(
+          explain("select *\nfrom usres", { analyze }),
+          isError(
+            "not_found",
+            /"usres" does not exist.*at line 2, column 6/,
+            /^did you mean public\.users\?$/,
+          ),
+        );
+      }
+      await assert.rejects(explain("select * from zzzzzzz"), isError("not_found", /zzzzzzz/, /list_tables/));
+    });
+
     await context.step("a long condition is shortened, and hidden characters are shown", async () => {
       const { text } = await explain(
         `select * from users where name <> '${"x".repeat(500)}' and name <> '\u202e'`,
