@@ -12,7 +12,7 @@ import { describeError, type Logger } from "./log.ts";
 import { nearest } from "./nearest.ts";
 import { ProgressClock } from "./progress_clock.ts";
 import type { RateLimiter } from "./rate_limit.ts";
-import { sentence } from "./sentence.ts";
+import { ended, sentence } from "./sentence.ts";
 import type { Tool, ToolContext } from "./tool.ts";
 import { inSpan } from "./tracing.ts";
 import { duration } from "./units.ts";
@@ -248,8 +248,8 @@ export class Pipeline {
         });
       }
       const text = error.hint === undefined
-        ? `${error.message}.`
-        : `${error.message}. ${sentence(error.hint).replace(/(?<![.?!])$/, ".")}`;
+        ? ended(error.message)
+        : `${ended(error.message)} ${ended(sentence(error.hint))}`;
       return { answer: errorAnswer(error.kind, text), outcome: error.kind, rows: 0 };
     }
     this.#options.log.error("a defect in a tool", { tool, error: describeError(error, true) });

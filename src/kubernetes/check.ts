@@ -1,6 +1,7 @@
 /** `--check`: which clusters can be reached, as whom, what that identity may read, and whether it may do more. */
 import { checkHint } from "../common/check_hint.ts";
 import { CallError } from "../common/errors.ts";
+import { ended } from "../common/sentence.ts";
 import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters } from "./api.ts";
 import { excessRights, readerManifest, readsSecrets, toolRights } from "./rights.ts";
@@ -97,7 +98,7 @@ async function checkCluster(cluster: Cluster, say: Say): Promise<void> {
 
 function sayError(error: unknown, say: Say): false {
   if (!(error instanceof CallError)) throw error;
-  say(`${error.message}.`);
+  say(ended(error.message));
   const hint = checkHint(error);
   if (hint !== undefined) say(hint);
   return false;

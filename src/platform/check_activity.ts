@@ -1,5 +1,6 @@
 /** `--check` of the table of recent activity. */
 import { CallError } from "../common/errors.ts";
+import { ended } from "../common/sentence.ts";
 import { visible } from "../common/visible.ts";
 import type { Database } from "../postgres/database.ts";
 import { type EventsTable, readActivity } from "./activity.ts";
@@ -22,7 +23,7 @@ export async function checkActivity(
     say(`Recent activity of a service can't be read: ${visible(activity.why).replace(/;$/, "")}.`);
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
-    say(`Recent activity of a service can't be read: ${error.message}.`);
+    say(ended(`Recent activity of a service can't be read: ${error.message}`));
   }
   return !events.isNamed;
 }

@@ -77,9 +77,10 @@ function locate(sql: string, position: number): string {
   const text = [...sql.slice(start, end === -1 ? sql.length : end)];
   const from = Math.max(0, column - 41);
   const excerpt = text.slice(from, from + 80).join("");
-  return `at line ${line}, column ${column}: ${from > 0 ? "…" : ""}${excerpt.trim()}${
-    from + 80 < text.length ? "…" : ""
-  }`;
+  const isCut = from + 80 < text.length;
+  // A statement's own end, and a full stop after it, would be two.
+  const shown = isCut ? `${excerpt.trim()}…` : excerpt.replace(/[;\s]+$/, "").trimStart();
+  return `at line ${line}, column ${column}: ${from > 0 ? "…" : ""}${shown}`;
 }
 
 /** An error of a statement. `sql` is the caller's own text, or undefined when it was ours. */
@@ -112,7 +113,10 @@ export function describeServerError(
       : /^(57|53|58)/.test(sqlState)
       ? "unavailable"
       : "failed");
-  const hint = [fields.get("H"), sqlState === "42501" ? rightHint(error.message) : hints[sqlState]]
+  const hint = [
+    fields.get("H")?.replace(/\.$/, ""),
+    sqlState === "42501" ? rightHint(error.message) : hints[sqlState],
+  ]
     .filter((text) => text !== undefined).join("; ");
   return new CallError(kind, `Cannot run the statement as PostgreSQL says: ${parts.join("; ")}`, {
     hint: hint === "" ? undefined : hint,

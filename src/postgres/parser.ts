@@ -216,7 +216,8 @@ function parseError(error: unknown, sql: string): CallError {
 
 function excerpt(sql: string, position: number): string {
   const around = sql.slice(Math.max(0, position - 30), position + 30).replace(/\s+/g, " ").toWellFormed();
-  return `${position > 30 ? "…" : ""}${around}${position + 30 < sql.length ? "…" : ""}`;
+  const end = position + 30 < sql.length ? `${around}…` : around.replace(/[;\s]+$/, "");
+  return `${position > 30 ? "…" : ""}${end}`;
 }
 
 const encoder = new TextEncoder();

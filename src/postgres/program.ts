@@ -4,6 +4,7 @@ import type { Environment } from "../common/env.ts";
 import { CallError } from "../common/errors.ts";
 import type { Logger } from "../common/log.ts";
 import type { Backend, Variable } from "../common/program.ts";
+import { ended } from "../common/sentence.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { Database } from "./database.ts";
@@ -145,7 +146,7 @@ export function openPostgres(environment: Environment, log: Logger): PostgresBac
         return true;
       } catch (error) {
         if (!(error instanceof CallError)) throw error;
-        say(`Not connected to ${address}: ${error.message}.`);
+        say(ended(`Not connected to ${address}: ${error.message}`));
         const hint = checkHint(error);
         if (hint !== undefined) say(hint);
         return false;

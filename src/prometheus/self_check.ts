@@ -1,6 +1,7 @@
 /** `--check`: what is at PROMETHEUS_URL, and as whom it is asked. */
 import { checkHint } from "../common/check_hint.ts";
 import { CallError } from "../common/errors.ts";
+import { ended } from "../common/sentence.ts";
 import { count, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { PrometheusApi } from "./api.ts";
@@ -68,7 +69,7 @@ export async function checkPrometheus(
       return false;
     }
     if (!(error instanceof CallError)) throw error;
-    say(`Not connected: ${error.message}.`);
+    say(ended(`Not connected: ${error.message}`));
     const hint = checkHint(error);
     if (hint !== undefined) say(hint);
     return false;

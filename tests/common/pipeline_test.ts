@@ -125,6 +125,16 @@ Deno.test("a hint that begins with a tool's name leaves it as it is called", asy
   assert.equal((await call({ text: "" })).text, "Cannot find it. list_contexts shows their names.");
 });
 
+Deno.test("a backend's sentence that ends in a full stop gets no second one", async () => {
+  for (const hint of [undefined, "Do that"]) {
+    const { call } = bench(() => {
+      throw new CallError("failed", "Cannot ask as it says: too busy.", { hint });
+    });
+    const { text } = await call({ text: "" });
+    assert.equal(text, `Cannot ask as it says: too busy.${hint === undefined ? "" : " Do that."}`);
+  }
+});
+
 Deno.test("a defect is logged with its cause and answered with one neutral sentence", async () => {
   const { call, records, logged } = bench(() =>
     Promise.reject(new TypeError("password hunter2 at /srv/x.ts"))

@@ -135,6 +135,17 @@ Deno.test({
       );
     }
 
+    await context.step("ends neither a sentence nor a statement twice", async () => {
+      const asked = async (sql: string) => await query(sql).then(() => undefined, (error) => error);
+      const near = await asked("select nmae from users;");
+      assert.match(near.message, /: select nmae from users$/);
+      assert.equal(
+        near.hint,
+        'Perhaps you meant to reference the column "users.name"; look at the table\'s columns with describe_table',
+      );
+      assert.match((await asked("select name from from users ;")).hint, /: select name from from users$/);
+    });
+
     await context.step("reads the reserved word when it is quoted as the error says", async () => {
       assert.deepEqual(await rows('select id from "order"'), [["7"]]);
     });
