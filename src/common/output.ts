@@ -23,8 +23,8 @@ export interface FitRowsOptions {
   readonly total?: Total | undefined;
   /** What a row is; `["row", "rows"]` unless given. */
   readonly noun?: readonly [one: string, many: string] | undefined;
-  /** How to ask for less, one sentence with its full stop; only said when something was cut. */
-  readonly less: string;
+  /** How to ask for less, one sentence with its full stop, whatever was cut or by what was; only said when something was. */
+  readonly less: string | ((cut: Shown) => string);
   /** Cells that are only the start of a value: `${row}:${column}` to the bytes of the whole. */
   readonly cut?: ReadonlyMap<string, number> | undefined;
   /** What stands for null in a table: `NULL` unless given. */
@@ -33,14 +33,18 @@ export interface FitRowsOptions {
   readonly quotes?: boolean | undefined;
 }
 
-/** Rows as text within a budget. */
-export interface FittedRows {
-  /** Heading, rows and notice. */
-  readonly text: string;
-  /** How many of the rows are in it; these are the first. */
+/** What is left of rows that were cut. */
+export interface Shown {
+  /** How many of the given rows are shown. */
   readonly shown: number;
-  /** How many cells of those rows are cut. */
+  /** How many cells of those are cut. */
   readonly cutCells: number;
+}
+
+/** Rows as text within a budget. */
+export interface FittedRows extends Shown {
+  /** Heading, rows and notice; the rows are the first. */
+  readonly text: string;
   /** Bytes that a cell may take. */
   readonly cellBytes: number;
   /** The last line of `text` when anything was cut, else undefined. */
@@ -142,7 +146,8 @@ function noticeOf(
   }
   if (cutCells > 0) parts.push(`${plural(cutCells, "long cell")} shortened`);
   // However long the caller's advice, rows come first.
-  const less = utf8Start(options.less, Math.floor(options.budget / 4));
+  const advice = typeof options.less === "string" ? options.less : options.less({ shown, cutCells });
+  const less = utf8Start(advice, Math.floor(options.budget / 4));
   return `[Cut: ${parts.join(", ")}. ${less}]`;
 }
 

@@ -2,12 +2,12 @@
 import * as z from "zod";
 import { cutText } from "../common/cell.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
-import { fit, fitRows } from "../common/output.ts";
+import { fit, fitRows, type Shown } from "../common/output.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
-import { plural } from "../common/units.ts";
+import { count, plural } from "../common/units.ts";
 import { utf8Length } from "../common/utf8.ts";
 import type { Database, Rows } from "./database.ts";
-import { authorize, inspect } from "./guard.ts";
+import { authorize, inspect, type Inspected } from "./guard.ts";
 import { bindable, checkValues, parameters } from "./parameters.ts";
 import { suggesting } from "./suggestions.ts";
 
@@ -65,8 +65,8 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
             return await transaction.fetch(statement, values, limits);
           }),
       );
-      const isPlan = inspected.kind === "explain";
-      return { ...shortenBytea(rows), isPlan, format: args.format, maxRows: args.max_rows };
+      const mayAskForMore = args.max_rows < maxRows ? maxRows : undefined;
+      return { ...shortenBytea(rows), kind: inspected.kind, format: args.format, mayAskForMore };
     },
     present,
   });
@@ -74,10 +74,26 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
 
 /** Rows on their way to the reader. */
 interface Result extends Rows {
-  /** The rows are lines of a plan, which are indented. */
-  readonly isPlan: boolean;
+  readonly kind: Inspected["kind"];
   readonly format: "table" | "csv";
-  readonly maxRows: number;
+  /** The most rows that a call may ask for, where this one asked for fewer. */
+  readonly mayAskForMore: number | undefined;
+}
+
+/** How to ask for less: what there are too many of decides. */
+function adviceFor({ kind, rows, dropped, mayAskForMore }: Result, { shown, cutCells }: Shown): string {
+  if (kind === "explain") return "explain_query shows the nodes of a plan that matter.";
+  if (kind === "show") return "Query pg_settings with WHERE.";
+  if (shown === 0) return "Ask for fewer columns.";
+  const outOfRoom = shown < rows.length || dropped > 0;
+  if (cutCells > 0 && !outOfRoom) return "Ask for fewer columns, or shorten values with left(column, n).";
+  if (cutCells > 0) {
+    return "Aggregate, filter with WHERE, ask for fewer columns, or shorten values with left(column, n).";
+  }
+  if (outOfRoom) return "Aggregate, filter with WHERE, or ask for fewer columns.";
+  return mayAskForMore === undefined
+    ? "Aggregate, filter with WHERE, or page with ORDER BY, LIMIT and OFFSET."
+    : `Aggregate, filter with WHERE, or raise max_rows (${count(mayAskForMore)} at most).`;
 }
 
 function present(result: Result, budget: number): Presentation<z.output<typeof output>> {
@@ -89,9 +105,9 @@ function present(result: Result, budget: number): Presentation<z.output<typeof o
       budget: room,
       format: result.format,
       cut: result.cut,
-      quotes: !result.isPlan,
+      quotes: result.kind !== "explain",
       total: more ? { moreThan: atLeast } : atLeast,
-      less: "Ask for fewer columns, aggregate, filter, or shorten values with left(column, n).",
+      less: (cut) => adviceFor(result, cut),
     });
     const complete = !more && fitted.shown === atLeast && fitted.cutCells === 0;
     const structured = {

@@ -160,11 +160,57 @@ Deno.test({
       const { structured, text } = await query("select id from users order by id", { max_rows: 3 });
       assert.deepEqual(structured.rows, [["1"], ["2"], ["3"]]);
       assert.equal(structured.complete, false);
-      assert.match(text, /\[Cut: the first 3 of more than 3 rows shown\. Ask for fewer columns/);
+      assert.match(
+        text,
+        /\[Cut: the first 3 of more than 3 rows shown\. Aggregate, filter with WHERE, or raise max_rows \(200 at most\)\.\]$/,
+      );
       assert.equal((await query("select id from users")).structured.row_count, 200);
       assert.equal((await query("select id from users limit 200")).structured.complete, true);
       assert.throws(() => tool.input.parse({ sql: "select 1", max_rows: 201 }));
     });
+
+    const advised: readonly (readonly [string, number | undefined, string])[] = [
+      [
+        "select 1 from users",
+        undefined,
+        "Aggregate, filter with WHERE, or page with ORDER BY, LIMIT and OFFSET.",
+      ],
+      [
+        "select repeat('x', 100) from users limit 200",
+        4_096,
+        "Aggregate, filter with WHERE, or ask for fewer columns.",
+      ],
+      [
+        "select repeat('x', 9000) from users",
+        4_096,
+        "Aggregate, filter with WHERE, ask for fewer columns, or shorten values with left(column, n).",
+      ],
+      [
+        "select repeat('x', 9000)",
+        4_096,
+        "Ask for fewer columns, or shorten values with left(column, n).",
+      ],
+      [
+        `select ${Array.from({ length: 900 }, (_, n) => `${n} as "column number ${n}"`).join(", ")}`,
+        4_096,
+        "Ask for fewer columns.",
+      ],
+      ["show all", undefined, "Query pg_settings with WHERE."],
+      [
+        `explain ${Array.from({ length: 201 }, () => "select 1").join(" union all ")}`,
+        undefined,
+        "explain_query shows the nodes of a plan that matter.",
+      ],
+    ];
+    for (const [sql, budget, advice] of advised) {
+      await context.step(`advises what to do about what was cut: ${sql.slice(0, 40)}`, async () => {
+        const { text } = await query(sql, {}, budget);
+        assert.ok(
+          text.endsWith(` shown. ${advice}]`) || text.endsWith(` shortened. ${advice}]`),
+          text.slice(-300),
+        );
+      });
+    }
 
     await context.step("binds parameters of every kind", async () => {
       assert.deepEqual(
