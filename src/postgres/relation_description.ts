@@ -5,6 +5,7 @@ import { table } from "../common/table.ts";
 import type { Presentation } from "../common/tool.ts";
 import { count, plural, size } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
+import { displayWidth } from "../common/width.ts";
 import { relationKinds } from "./relation.ts";
 
 const column = z.object({
@@ -19,7 +20,7 @@ const column = z.object({
 
 const constraint = z.object({ name: z.string(), definition: z.string() });
 
-/** Characters of a type's name that a table pads its column for. */
+/** Characters of a type or a default that a table pads its column for. */
 const padded = 32;
 
 /** What describe_table says of one relation. */
@@ -103,14 +104,16 @@ function render(kept: RelationDescription, whole: RelationDescription): string {
     kept.row_security ? "row-level security" : "",
     kept.readable ? "" : "this role has no right to SELECT from it",
   ].filter((fact) => fact !== "");
+  const hasComments = kept.columns.some((item) => item.comment !== null);
+  const isBelow = (item: Column) => hasComments && displayWidth(item.default ?? "") > padded;
   const columns = table(
-    [{ name: "column" }, { name: "type" }, { name: "null" }, { name: "default" }, { name: "comment" }],
+    ["column", "type", "null", "default", ...(hasComments ? ["comment"] : [])].map((name) => ({ name })),
     kept.columns.map((item) => [
       item.name,
       typeText(item),
       item.nullable ? "yes" : "no",
-      item.default,
-      item.comment,
+      isBelow(item) ? "(see below)" : item.default,
+      ...(hasComments ? [item.comment] : []),
     ]),
     { nullText: "", quotes: false },
   );
@@ -121,6 +124,7 @@ function render(kept: RelationDescription, whole: RelationDescription): string {
       1,
     ),
     section("Labels", kept.columns.flatMap(labelsBelow), 0),
+    section("Defaults", kept.columns.filter(isBelow).map((item) => `${item.name}: ${item.default}`), 0),
     section("Unique", kept.unique.map(named), whole.unique.length),
     section("Foreign keys", kept.foreign_keys.map(named), whole.foreign_keys.length),
     section(

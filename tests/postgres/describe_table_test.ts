@@ -11,6 +11,9 @@ const schema = `
   create type mood as enum ('sad', 'ok');
   create type stage as enum ('ordered', 'packed', 'handed over', 'delivered');
   create table parcels (state stage);
+  create table keyed (key text default 'abc' || substr(md5(random()::text), 1, 20), plain int default 7);
+  create table noted (id serial, key text default 'abc' || substr(md5(random()::text), 1, 20), plain int default 7);
+  comment on column noted.plain is 'A note';
   create type "Size" as (width int, height int);
   create sequence audit.tickets start 7;
   create domain email as text check (value like '%@%');
@@ -137,6 +140,35 @@ Deno.test({
       assert.match(long.text, /^state +\| stage \(see below\) \| yes/m);
       assert.match(long.text, /^Labels:\n {2}state: ordered, packed, handed over, delivered$/m);
     });
+
+    await context.step("a long default keeps a comment in its column", async () => {
+      const { text, structured } = await callTool(tool, { table_name: "noted" });
+      const whole = "('abc'::text || substr(md5((random())::text), 1, 20))";
+      assert.match(text, /^column \| type +\| null \| default +\| comment\n/m);
+      const lines = text.split("\n").filter((line: string) => /^(column|id|key|plain) +\|/.test(line));
+      assert.equal(lines.length, 4);
+      assert.deepEqual([...new Set(lines.map((line: string) => line.lastIndexOf("|")))].length, 1, text);
+      assert.match(text, /^key +\| text +\| yes +\| \(see below\) +\|/m);
+      assert.ok(
+        text.includes(`\nDefaults:\n  id: nextval('noted_id_seq'::regclass)\n  key: ${whole}\n`) ||
+          text.endsWith(`\nDefaults:\n  id: nextval('noted_id_seq'::regclass)\n  key: ${whole}`),
+        text,
+      );
+      assert.equal(structured.columns[1].default, whole);
+    });
+
+    await context.step(
+      "without a comment there is no column for one, and a long default stands in its own",
+      async () => {
+        const { text } = await callTool(tool, { table_name: "keyed" });
+        assert.match(text, /^column \| type +\| null \| default *\n/m);
+        assert.match(
+          text,
+          /^key +\| text +\| yes +\| \('abc'::text \|\| substr\(md5\(\(random\(\)\)::text\), 1, 20\)\)$/m,
+        );
+        assert.doesNotMatch(text, /Defaults:/);
+      },
+    );
 
     await context.step("names the others when the search path decides", async () => {
       const answer = await callTool(tool, { table_name: "users" });
