@@ -14,8 +14,9 @@ import { explainQuery } from "./explain_query.ts";
 import { loadParser, readParser } from "./guard.ts";
 import { listTables } from "./list_tables.ts";
 import { queryDatabase } from "./query_database.ts";
+import { readerRoleSql, readReaderRole } from "./reader_role.ts";
 import { postgresResources } from "./resources.ts";
-import { hiddenSequencesLine, missingGrantsSql, readerRoleSql, readRole, roleNotice } from "./role.ts";
+import { hiddenSequencesLine, missingGrantsSql, readRole, roleNotice } from "./role.ts";
 import { readDatabaseSettings } from "./settings.ts";
 import { topQueries } from "./top_queries.ts";
 
@@ -140,9 +141,14 @@ export function openPostgres(environment: Environment, log: Logger): PostgresBac
         }
         say("The role can do more than read:");
         for (const right of report.excess) say(`  - ${right}`);
-        say("postgres-mcp refuses to write either way, but a role that can't is one more lock on the door:");
+        const reader = await database.read({ signal: AbortSignal.timeout(callOverheadMs) }, readReaderRole);
+        say(
+          `postgres-mcp refuses to write either way, but a role that can't is one more lock on the door${
+            reader.exists ? ` (the role ${reader.name} is there already)` : ""
+          }:`,
+        );
         say("");
-        for (const line of readerRoleSql(report).split("\n")) say(line);
+        for (const line of readerRoleSql(reader, report).split("\n")) say(line);
         return true;
       } catch (error) {
         if (!(error instanceof CallError)) throw error;

@@ -1,4 +1,4 @@
-/** Which rights the role has beyond reading, and the SQL for a role that has no others. */
+/** Which rights the role has beyond reading, and the SQL for those that it lacks. */
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { useCatalogueAlone } from "./catalogue_session.ts";
@@ -41,10 +41,14 @@ select count(*) as relations,
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'`;
 
+/** Roles of the server's own that can do more than read in the database, for SQL's IN. */
+export const dangerousRoles =
+  "'pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files', 'pg_write_all_data', " +
+  "'pg_signal_backend', 'pg_maintain', 'pg_create_subscription', 'pg_checkpoint'";
+
 const membershipsSql = `
 select r.rolname from pg_catalog.pg_roles r
-where r.rolname in ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files', 'pg_write_all_data',
-  'pg_signal_backend', 'pg_maintain', 'pg_create_subscription', 'pg_checkpoint')
+where r.rolname in (${dangerousRoles})
   and pg_has_role(current_user, r.oid, 'USAGE') order by r.rolname`;
 
 const schemasSql = `
@@ -125,27 +129,6 @@ export function roleNotice(report: RoleReport): string | undefined {
     "postgres-mcp refuses to write either way; --check prints the SQL for a role that can't.";
 }
 
-/** SQL that makes a role for postgres-mcp in this database. */
-export function readerRoleSql(report: RoleReport): string {
-  const database = quoteIdentifier(report.database);
-  const schemas = report.schemas.length === 0 ? [{ name: "public", owners: [] }] : report.schemas;
-  return [
-    "CREATE ROLE mcp_reader LOGIN PASSWORD 'choose a long one' NOSUPERUSER NOCREATEDB NOCREATEROLE;",
-    "ALTER ROLE mcp_reader SET default_transaction_read_only = on;",
-    `GRANT CONNECT ON DATABASE ${database} TO mcp_reader;`,
-    ...schemas.flatMap(({ name, owners }) => [
-      ...readGrants(name, "mcp_reader"),
-      sequencesGrant(name, "mcp_reader"),
-      ...owners.flatMap((owner) =>
-        ["TABLES", "SEQUENCES"].map((kind) =>
-          `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${name} GRANT SELECT ON ${kind} TO mcp_reader;`
-        )
-      ),
-    ]),
-    "GRANT pg_monitor TO mcp_reader; -- optional: statistics of the whole server",
-  ].join("\n");
-}
-
 /** SQL that lets the role read what it may not read now; undefined when there is nothing. */
 export function missingGrantsSql(report: RoleReport): string | undefined {
   const schemas = new Set(report.unreadable.map(({ schema }) => schema));
@@ -162,11 +145,13 @@ export function hiddenSequencesLine({ role, hiddenSequences }: RoleReport): stri
     `To let it: ${grants.join(" ")}`;
 }
 
-function sequencesGrant(schema: string, role: string): string {
+/** Lets a role see how full a schema's sequences are. */
+export function sequencesGrant(schema: string, role: string): string {
   return `GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${schema} TO ${role};`;
 }
 
-function readGrants(schema: string, role: string): readonly string[] {
+/** Lets a role read what is in a schema. */
+export function readGrants(schema: string, role: string): readonly string[] {
   return [
     `GRANT USAGE ON SCHEMA ${schema} TO ${role};`,
     `GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role};`,

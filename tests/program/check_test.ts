@@ -1,7 +1,7 @@
 import assert from "@std/assert";
 import { runProgramToEnd } from "../support/mcp.ts";
 import { postgresAvailable, startPostgres } from "../support/postgres.ts";
-import { createProgramDatabase, readerPassword } from "../support/program_database.ts";
+import { createProgramDatabase, type ProgramDatabase, readerPassword } from "../support/program_database.ts";
 
 Deno.test({
   name: "--check says what it found, and what to do",
@@ -86,25 +86,97 @@ Deno.test({
   },
 });
 
+const checkAs = async (variables: Readonly<Record<string, string>>) =>
+  (await runProgramToEnd({ args: ["--check"], plain: true, variables })).stdout;
+
+/** The SQL that `--check` prints, a statement each. */
+function printedSql(stdout: string): string {
+  const found = /one more lock on the door.*:\n\n([^]*?;.*)\nSettings: /.exec(stdout)?.[1];
+  if (found === undefined) throw new assert.AssertionError({ message: stdout });
+  return found;
+}
+
+async function run(database: ProgramDatabase, sql: string): Promise<void> {
+  for (const statement of sql.replace(/--.*$/gm, "").split(";")) {
+    if (statement.trim() !== "") await database.execute(statement);
+  }
+}
+
 Deno.test({
-  name: "the SQL that --check prints makes a role that --check finds right",
+  name: "the SQL that --check prints is the README's, and makes a role that --check finds right",
   ignore: !postgresAvailable,
   async fn() {
     await using server = await startPostgres();
     await using database = await createProgramDatabase(server);
-    await database.execute("create sequence invoices");
-    const { stdout } = await runProgramToEnd({
-      args: ["--check"],
-      plain: true,
-      variables: database.superuserVariables,
-    });
-    const sql = stdout.slice(stdout.indexOf("CREATE ROLE"), stdout.indexOf("A client starts"));
-    for (const statement of sql.split(/;.*\n/).filter((text) => text.trim() !== "")) {
-      await database.execute(statement);
-    }
+    await run(
+      database,
+      "create role app; grant create on schema public to app; create sequence invoices; alter table todos owner to app",
+    );
+    await run(database, "alter table users owner to app; alter table times owner to app");
+    const sql = printedSql(await checkAs(database.superuserVariables));
+    const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+    const advised = /^ +```sql\n([^]*?)^ +```$/m.exec(readme)?.[1]?.replace(/^ {3}/gm, "").trimEnd();
+    assert.equal(sql.replace(` ${database.name} `, " shop "), advised);
+    await run(database, sql);
     const variables = { ...database.variables, DB_USER: "mcp_reader", DB_PASSWORD: "choose a long one" };
-    const again = await runProgramToEnd({ args: ["--check"], plain: true, variables });
-    assert.equal(again.code, 0);
-    assert.match(again.stdout, /All is well/);
+    const again = await checkAs(variables);
+    assert.match(again, /may read 3 of 3 tables and views[^]*All is well/);
+    await run(database, "set role app; create table later (id int generated always as identity); reset role");
+    assert.match(await checkAs(variables), /may read 4 of 4 tables and views[^]*All is well/);
+  },
+});
+
+Deno.test({
+  name: "of a role that is there already, the SQL that --check prints takes what it has too much",
+  ignore: !postgresAvailable,
+  async fn(t) {
+    await using server = await startPostgres();
+    await using database = await createProgramDatabase(server);
+    const variables = { ...database.variables, DB_USER: "mcp_reader", DB_PASSWORD: "a password" };
+    await run(
+      database,
+      `create role writers; grant insert on users to writers; create role "Odd owners";
+      create table owned (x int); alter table owned owner to "Odd owners"; create role readers;
+      grant select on users to readers; create role mcp_reader login password 'a password'`,
+    );
+    const excess: readonly (readonly [string, RegExp])[] = [
+      ["alter role mcp_reader superuser", /superuser/],
+      ["alter role mcp_reader createdb createrole replication bypassrls", /may create databases/],
+      ["grant insert on todos to mcp_reader", /may write to 1 table/],
+      ["grant update (title) on todos to mcp_reader", /may write to 1 table/],
+      ["grant create on schema public to mcp_reader", /create objects in 1 schema/],
+      [`grant create on database ${database.name} to mcp_reader`, /may create schemas/],
+      ["grant writers to mcp_reader", /may write to 1 table/],
+      ['grant "Odd owners" to mcp_reader', /owns 1 table/],
+      ["grant pg_write_all_data to mcp_reader", /member of pg_write_all_data/],
+      ["grant insert on todos to public", /may write to 1 table/],
+      ["grant create on schema public to public", /create objects in 1 schema/],
+    ];
+    for (const [sql, found] of excess) {
+      await t.step(sql, async () => {
+        await run(database, `${sql}; grant readers, pg_monitor to mcp_reader`);
+        assert.match(await checkAs(variables), found);
+        const printed = printedSql(await checkAs(database.superuserVariables));
+        assert.doesNotMatch(printed, /CREATE ROLE|FROM pg_monitor|readers|NOSUPERUSER NOCREATEDB/);
+        await run(database, printed);
+        assert.match(await checkAs(variables), /The role can read and nothing else\. All is well/);
+      });
+    }
+    await t.step("one that owns something can't be mended: another name", async () => {
+      await run(database, "create table mine (x int); alter table mine owner to mcp_reader");
+      const printed = printedSql(await checkAs(variables));
+      assert.match(printed, /^CREATE ROLE mcp_reader_2 LOGIN/);
+      await run(database, printed);
+      const next = { ...variables, DB_USER: "mcp_reader_2", DB_PASSWORD: "choose a long one" };
+      assert.match(await checkAs(next), /All is well/);
+    });
+    await t.step("one that may not log in", async () => {
+      await run(database, 'alter table mine owner to "Odd owners"');
+      await run(database, "alter role mcp_reader nologin");
+      const printed = printedSql(await checkAs(database.superuserVariables));
+      assert.match(printed, /^ALTER ROLE mcp_reader LOGIN PASSWORD /);
+      await run(database, printed);
+      assert.match(await checkAs({ ...variables, DB_PASSWORD: "choose a long one" }), /All is well/);
+    });
   },
 });
