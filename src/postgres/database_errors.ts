@@ -2,6 +2,7 @@
 import { exhaustedHint } from "../common/bounded_fetch.ts";
 import { CallError, type CallErrorKind } from "../common/errors.ts";
 import type { ErrorFields } from "./backend_messages.ts";
+import { refusedHint } from "./other_dialects.ts";
 import type { ServerAddress } from "./settings.ts";
 
 /** Who connects where; all of it may be shown. */
@@ -113,11 +114,10 @@ export function describeServerError(
       : /^(57|53|58)/.test(sqlState)
       ? "unavailable"
       : "failed");
-  const hint = [
-    fields.get("H")?.replace(/\.$/, ""),
-    sqlState === "42501" ? rightHint(error.message) : hints[sqlState],
-  ]
-    .filter((text) => text !== undefined).join("; ");
+  const other = options.sql === undefined ? undefined : refusedHint(error, options.sql, position);
+  const own = sqlState === "42501" ? rightHint(error.message) : hints[sqlState];
+  const hint = other ??
+    [fields.get("H")?.replace(/\.$/, ""), own].filter((text) => text !== undefined).join("; ");
   return new CallError(kind, `Cannot run the statement as PostgreSQL says: ${parts.join("; ")}`, {
     hint: hint === "" ? undefined : hint,
     cause: error,

@@ -5,6 +5,7 @@
  * overflow its stack, so that length and depth are bounded before it sees the text.
  */
 import { CallError } from "../common/errors.ts";
+import { unparsedHint } from "./other_dialects.ts";
 import { reservedName } from "./reserved_word.ts";
 
 /** Bytes of UTF-8 that a statement may have. */
@@ -205,11 +206,11 @@ function parseError(error: unknown, sql: string): CallError {
   }
   const position = Math.min(error.sqlDetails?.cursorPosition ?? 0, sql.length);
   const word = reservedName(loaded(), sql, position);
-  const reserved = word === undefined
-    ? ""
-    : `; ${word} is a reserved word: as a name it is written "${word}"`;
+  const other = word === undefined
+    ? unparsedHint(loaded(), sql, error.message)
+    : `${word} is a reserved word: as a name it is written "${word}"`;
   return new CallError("invalid", `Cannot parse the statement as PostgreSQL says: ${error.message}`, {
-    hint: `At character ${position + 1}: ${excerpt(sql, position)}${reserved}`,
+    hint: `At character ${position + 1}: ${excerpt(sql, position)}${other === undefined ? "" : `; ${other}`}`,
     cause: error,
   });
 }
