@@ -1,6 +1,6 @@
 /** The audit log: one JSON line per call, written before the answer leaves. Speaks to stderr or to one file. */
 import { CallError, type CallErrorKind, StartError } from "./errors.ts";
-import { reasonOf } from "./env.ts";
+import { fileProblem, UnsuitableFileError } from "./file_problem.ts";
 import { flushStderr, writeStderr } from "./log.ts";
 import { maskSecrets } from "./secrets_mask.ts";
 
@@ -56,7 +56,7 @@ export function openAuditLog(
     if (error instanceof StartError) throw error;
     // A missing permission never ends the process: each call says which one.
     if (error instanceof Deno.errors.NotCapable) return unwritable(program, error);
-    const why = error instanceof Deno.errors.NotFound ? "its folder does not exist" : reasonOf(error);
+    const why = fileProblem(error, { variable: "AUDIT_LOG", path: destination, use: "write" });
     throw new StartError(`AUDIT_LOG names a file that cannot be opened for appending: ${why}`, {
       cause: error,
     });
@@ -72,9 +72,8 @@ function endsWithNewline(path: string): boolean {
   } catch {
     return true;
   }
-  if (existing.isFifo === true || existing.isDirectory) {
-    throw new StartError("AUDIT_LOG must name a regular file");
-  }
+  if (existing.isDirectory) throw new UnsuitableFileError("it is a folder");
+  if (existing.isFifo === true) throw new StartError("AUDIT_LOG must name a regular file");
   if (!existing.isFile || existing.size === 0) return true;
   try {
     using file = Deno.openSync(path, { read: true });

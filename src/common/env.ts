@@ -3,31 +3,31 @@
  * variable and never its value. An empty variable counts as unset.
  */
 import { StartError } from "./errors.ts";
+import { fileProblem, isFolder, UnsuitableFileError } from "./file_problem.ts";
 
 /** Where variables and the files they name come from; a test gives its own. */
 export interface EnvironmentSource {
   readonly get: (name: string) => string | undefined;
   readonly readFile: (path: string) => string;
+  /** Whether a folder is there. */
+  readonly hasFolder?: (path: string) => boolean;
 }
 
 /** Bytes of a file that a variable names: a secret, or a bundle of certificates. */
 const maxFileBytes = 1024 * 1024;
-
-/** A file that is there and is none that we would read; the message says why. */
-class UnsuitableFileError extends Error {
-  override readonly name = "UnsuitableFileError";
-}
 
 /** The process's own environment. */
 export const processEnvironment: EnvironmentSource = {
   get: (name) => Deno.env.get(name),
   readFile: (path) => {
     // A device or a pipe might never end, and is read again with each connection.
-    const { isFile, size } = Deno.statSync(path);
+    const { isFile, isDirectory, size } = Deno.statSync(path);
+    if (isDirectory) throw new UnsuitableFileError("it is a folder");
     if (!isFile) throw new UnsuitableFileError("it is not a regular file");
     if (size > maxFileBytes) throw new UnsuitableFileError("it is larger than 1 MB");
     return Deno.readTextFileSync(path);
   },
+  hasFolder: isFolder,
 };
 
 /** `${NAME}` and `${NAME:-default}` of clients' configurations, `${user_config.name}` of MCP bundles. */
@@ -122,8 +122,11 @@ export class Environment {
     return value.split(/,(?![^(]*\))/).map((item) => item.trim()).filter((item) => item !== "");
   }
 
-  /** A secret from `NAME` or from the file that `NAME_FILE` names; read once here, so that a wrong path ends the start. */
-  secret(name: string): Secret {
+  /**
+   * A secret from `NAME` or from the file that `NAME_FILE` names; read once here, so that a wrong path ends the start.
+   * `isFileAlone`: there is no `NAME`.
+   */
+  secret(name: string, isFileAlone = false): Secret {
     const fileVariable = `${name}_FILE`;
     const path = this.text(fileVariable);
     const value = this.#source.get(name);
@@ -137,7 +140,7 @@ export class Environment {
       throw new StartError(`${name} and ${fileVariable} are both set: unset one of them`);
     }
     this.#usesFiles = true;
-    const first = this.file(fileVariable)?.replace(/\r?\n$/, "");
+    const first = this.file(fileVariable, isFileAlone ? undefined : name)?.replace(/\r?\n$/, "");
     if (first === undefined || first === "") {
       throw new StartError(`${fileVariable} names a file that is empty`);
     }
@@ -155,33 +158,26 @@ export class Environment {
     };
   }
 
-  /** The text of the file that a variable names, read once. */
-  file(name: string): string | undefined {
+  /** The text of the file that a variable names, read once. `valueVariable`: where the text could stand itself. */
+  file(name: string, valueVariable?: string): string | undefined {
     const path = this.text(name);
     if (path === undefined) return undefined;
     try {
       return this.#source.readFile(path);
     } catch (error) {
-      const next = error instanceof Deno.errors.NotFound ? `; create it or correct ${name}` : "";
-      throw new StartError(`${name} names a file that cannot be read: ${reasonOf(error)}${next}`, {
-        cause: error,
-      });
+      throw this.unreadable(name, path, error, valueVariable);
     }
+  }
+
+  /** That the file of a variable can't be read, why, and what to do. */
+  unreadable(variable: string, path: string, error: unknown, valueVariable?: string): StartError {
+    const { hasFolder } = this.#source;
+    const problem = fileProblem(error, { variable, path, use: "read", hasFolder, valueVariable });
+    return new StartError(`${variable} names a file that cannot be read: ${problem}`, { cause: error });
   }
 }
 
 function unexpanded(name: string): string {
   return `${name} still holds a placeholder of the form \${NAME}: the program that starts this one did not expand it; ` +
     `write the value, or unset ${name}`;
-}
-
-/** Why a file can't be used, in words without its path. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof UnsuitableFileError) return error.message;
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "the operating system denies access to it";
-  if (error instanceof Deno.errors.NotCapable) return "this program was built without permission for it";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
-  if (error instanceof Error && "code" in error && error.code === "ELOOP") return "it is a symbolic link";
-  return error instanceof Error && "code" in error ? String(error.code) : "it can't be read";
 }

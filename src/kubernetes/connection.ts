@@ -2,7 +2,7 @@
  * How to reach one context's apiserver: its address, an HTTP client with the right certificates, which is kept while
  * they stay the same, and the headers that say who asks.
  */
-import { reasonOf } from "../common/env.ts";
+import { reasonOf } from "../common/file_problem.ts";
 import { CallError } from "../common/errors.ts";
 import { KeptHttpClient } from "../common/kept_http_client.ts";
 import { type Credentials, type CredentialSource, readMaterial } from "./credentials.ts";

@@ -5,7 +5,7 @@
  * https://kubernetes.io/docs/reference/access-authn-authz/authentication/
  */
 import { CallError } from "../common/errors.ts";
-import { reasonOf } from "../common/env.ts";
+import { reasonOf } from "../common/file_problem.ts";
 import type { PluginCredentials, PluginSource } from "./exec_plugin.ts";
 import { certificateExpiry, certificateUser, instant, jwtExpiry, jwtSubject } from "./expiry.ts";
 import type { KubeconfigUser, Material } from "./kubeconfig.ts";
@@ -104,7 +104,7 @@ function readCredentials(context: string, user: KubeconfigUser, world: Credentia
   let noun: Credentials["noun"] = "credentials";
   const token = user.tokenFile === undefined
     ? user.token
-    : read({ path: user.tokenFile }, "token's file").trim();
+    : read({ path: user.tokenFile }, "user's tokenFile").trim();
   if (token !== undefined) {
     if (!/^[\x21-\x7e]+$/.test(token)) {
       throw problem(
@@ -159,8 +159,8 @@ function readCredentials(context: string, user: KubeconfigUser, world: Credentia
       renewal,
     };
   }
-  const cert = read(user.clientCertificate, "client certificate");
-  const key = read(user.clientKey, "client certificate's key");
+  const cert = read(user.clientCertificate, "user's client-certificate");
+  const key = read(user.clientKey, "user's client-key");
   return {
     headers,
     certificate: { cert, key },

@@ -1,7 +1,8 @@
 /** Which clusters kubernetes-mcp may read: `KUBECONFIG`, `KUBE_CONTEXT`, `KUBE_TIMEOUT_MS`, or a pod's service account. */
 import { join, resolve } from "node:path";
-import { type Environment, reasonOf } from "../common/env.ts";
+import type { Environment } from "../common/env.ts";
 import { StartError } from "../common/errors.ts";
+import { reasonOf } from "../common/file_problem.ts";
 import {
   emptyKubeconfig,
   type Kubeconfig,
@@ -150,13 +151,20 @@ function findKubeconfig(environment: Environment): Found {
     ? []
     : [join(home, ".kube", "config")];
   const files: Kubeconfig[] = [];
+  let missing: unknown;
   for (const path of paths) {
     try {
       const absolute = resolve(path);
       files.push(parseKubeconfig(environment.readFile(absolute), absolute));
     } catch (error) {
       // As kubectl does: one of several files may be missing.
-      if (error instanceof Deno.errors.NotFound) continue;
+      if (error instanceof Deno.errors.NotFound) {
+        missing = error;
+        continue;
+      }
+      if (listed !== undefined && !(error instanceof KubeconfigProblem)) {
+        throw environment.unreadable("KUBECONFIG", path, error);
+      }
       const reason = error instanceof KubeconfigProblem ? error.message : reasonOf(error);
       if (listed !== undefined) {
         throw new StartError(`KUBECONFIG names a file that is no kubeconfig: ${reason}`, { cause: error });
@@ -171,7 +179,10 @@ function findKubeconfig(environment: Environment): Found {
     }
   }
   if (listed !== undefined && files.length === 0) {
-    throw new StartError("KUBECONFIG names no file that exists");
+    if (paths.length < 2 || /:\/\/|\n/.test(listed)) {
+      throw environment.unreadable("KUBECONFIG", listed, missing);
+    }
+    throw new StartError("KUBECONFIG names no file that exists; create one or correct KUBECONFIG");
   }
   const kubeconfig = mergeKubeconfigs(files);
   if (kubeconfig.contexts.size > 0) return { kubeconfig };

@@ -65,7 +65,7 @@ function readUrl(text: string): URL {
 function readTlsFiles(environment: Environment): TlsFiles {
   const pem = (name: string, what: string, label: RegExp): Secret => {
     if (!environment.isSet(`${name}_FILE`)) return () => undefined;
-    const read = environment.secret(name);
+    const read = environment.secret(name, true);
     if (!label.test(read() ?? "")) {
       throw new StartError(`${name}_FILE names a file without ${what} in PEM form`);
     }

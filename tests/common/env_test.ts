@@ -85,6 +85,20 @@ Deno.test("a secret's file that can't be read ends the start, without its path",
   );
 });
 
+Deno.test("a file that the user may not read is told so, with who has to be let", () => {
+  const source = {
+    get: () => "/secret",
+    readFile: () => {
+      throw new Deno.errors.PermissionDenied("/secret");
+    },
+  };
+  assert.equal(
+    startError(() => new Environment(source).file("DB_SSLROOTCERT")),
+    "DB_SSLROOTCERT names a file that cannot be read: the operating system denies access to it; " +
+      "let the user that runs this program read it",
+  );
+});
+
 Deno.test("a list is cut at commas, but not within parentheses", () => {
   const list = environment({ L: "a, public.f(int, text) ,,b" }).list("L");
   assert.deepEqual(list, ["a", "public.f(int, text)", "b"]);

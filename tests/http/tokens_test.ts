@@ -83,7 +83,16 @@ const badFiles: readonly (readonly [string, string, RegExp])[] = [
   ["has a name of 65 characters", `${"a".repeat(65)}:${"a".repeat(64)}\n`, /line 1 is not/],
   ["has a name twice", `a:${"a".repeat(64)}\na:${"b".repeat(64)}\n`, /line 2 has a name/],
   ["has a token twice", `a:${"a".repeat(64)}\nb:${"A".repeat(64)}\n`, /line 2 has a token/],
-  ["holds the token itself", `alice:${newToken("alice").token}\n`, /line 1 is not/],
+  [
+    "holds the token in place of its hash",
+    `# x\nalice:${newToken("alice").token}\n`,
+    /line 2 is not name:sha256hex: it holds the token itself, where the second line that --new-token printed belongs$/m,
+  ],
+  [
+    "holds the token itself",
+    Object.values(newToken("alice")).join("\n"),
+    /line 1 is not name:sha256hex: it holds the token itself, where the second line that --new-token printed belongs$/m,
+  ],
 ];
 
 for (const [what, text, complaint] of badFiles) {
@@ -114,7 +123,10 @@ Deno.test({
     const variables = { MCP_TOKENS_FILE: "/nowhere/tokens" };
     const ended = await runProgramToEnd({ args: ["--http", ":0"], variables });
     assert.equal(ended.code, 2);
-    assert.match(ended.stderr, /MCP_TOKENS_FILE names a file that can't be used: there is no such file/);
+    assert.match(
+      ended.stderr,
+      /MCP_TOKENS_FILE names a file that can't be used: its folder does not exist; create it or correct/,
+    );
   },
 });
 

@@ -296,7 +296,12 @@ const refusals: readonly [
     { "certificate-authority-data": base64("swordfish") },
     /no PEM/,
   ],
-  ["a token's file that is gone", { tokenFile: "/nowhere/swordfish" }, {}, /there is no such file/],
+  [
+    "a token's file that is gone",
+    { tokenFile: "/nowhere/swordfish" },
+    {},
+    /the user's tokenFile can't be used: there is no such file/,
+  ],
   ["a token with a line break", { token: "sword\nfish" }, {}, /characters that no token has/],
   [
     "a host that nobody knows",

@@ -4,7 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { reasonOf } from "../env.ts";
+import { fileProblem, isFolder, UnsuitableFileError } from "../file_problem.ts";
 import { isOutOfHandles } from "../file_handles.ts";
 import { StartError } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -34,6 +34,10 @@ const pollMs = 1_000;
 const secondLookMs = 300;
 const randomByteCount = 32;
 
+const tokenLine = /^([A-Za-z0-9._-]{1,64}):([0-9A-Fa-f]{64})$/;
+/** A token of {@linkcode newToken}, alone or behind its name. */
+const ownToken = /^(?:[A-Za-z0-9._-]{1,64}:)?mcp_[A-Za-z0-9_-]{43}$/;
+
 /** A new token, and the line for the file that `MCP_TOKENS_FILE` names. */
 export function newToken(name: string): { readonly token: string; readonly line: string } {
   const token = `mcp_${randomBytes(randomByteCount).toString("base64url")}`;
@@ -51,9 +55,12 @@ function parseTokens(text: string): Map<string, Uint8Array> {
   for (const [at, whole] of text.replace(/^\uFEFF/, "").split(/\r?\n/).entries()) {
     const line = whole.trim();
     if (line === "" || line.startsWith("#")) continue;
-    const [, name, hex] = /^([A-Za-z0-9._-]{1,64}):([0-9A-Fa-f]{64})$/.exec(line) ?? [];
+    const [, name, hex] = tokenLine.exec(line) ?? [];
     if (name === undefined || hex === undefined) {
-      throw new TokenFileError(`line ${at + 1} is not name:sha256hex`);
+      const hint = ownToken.test(line)
+        ? ": it holds the token itself, where the second line that --new-token printed belongs"
+        : "";
+      throw new TokenFileError(`line ${at + 1} is not name:sha256hex${hint}`);
     }
     if (tokens.has(name)) throw new TokenFileError(`line ${at + 1} has a name that another line has`);
     if (seen.has(hex.toLowerCase())) {
@@ -93,7 +100,7 @@ export class TokenFile {
       const text = await file.#read();
       file.#accept(parseTokens(text), text);
     } catch (error) {
-      throw new StartError(`MCP_TOKENS_FILE names a file that can't be used: ${explain(error)}`, {
+      throw new StartError(`MCP_TOKENS_FILE names a file that can't be used: ${explain(error, path)}`, {
         cause: error,
       });
     }
@@ -123,6 +130,7 @@ export class TokenFile {
 
   async #read(): Promise<string> {
     const info = await Deno.stat(this.#path);
+    if (info.isDirectory) throw new UnsuitableFileError("it is a folder");
     if (!info.isFile) throw new TokenFileError("it is not a regular file");
     if (info.size > maxFileBytes) throw new TokenFileError("it is larger than 1 MB");
     this.#warnOfMode(info.mode);
@@ -173,7 +181,7 @@ export class TokenFile {
         this.#timer = setTimeout(() => void this.#look(true), secondLookMs);
         return;
       }
-      this.#acceptNobody(explain(error));
+      this.#acceptNobody(explain(error, this.#path));
       this.#watch(pollMs);
     }
   }
@@ -213,6 +221,10 @@ function stateOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): string {
   return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join();
 }
 
-function explain(error: unknown): string {
-  return error instanceof TokenFileError ? error.message : reasonOf(error);
+function explain(error: unknown, path: string): string {
+  if (error instanceof TokenFileError) return error.message;
+  if (ownToken.test(path) || tokenLine.test(path)) {
+    return "it is a token, and not a file's path; write the line that --new-token prints into a file";
+  }
+  return fileProblem(error, { variable: "MCP_TOKENS_FILE", path, use: "read", hasFolder: isFolder });
 }
