@@ -147,6 +147,7 @@ COMMENT ON VIEW user_progress IS 'How far each user has come with their todos';
 -- Whoever connects as "reader" can read, and nothing else.
 CREATE ROLE reader LOGIN;
 GRANT SELECT ON users, todos, events, user_progress TO reader;
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO reader; -- for database_health
 REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC;
 
 -- PostgreSQL refuses to rename the database one is connected to, and PGlite has no other one to rename it from.

@@ -120,7 +120,13 @@ Deno.test({
     await run(database, sql);
     const variables = { ...database.variables, DB_USER: "mcp_reader", DB_PASSWORD: "choose a long one" };
     const again = await checkAs(variables);
-    assert.match(again, /may read 3 of 3 tables and views[^]*All is well/);
+    const sample = /^ +```\n( +Connected [^]*?)\n +…\n/m.exec(readme)?.[1]?.replace(/^ {3}/gm, "") ?? "";
+    const [, version = ""] = /PostgreSQL ([\d.]+)/.exec(again) ?? [];
+    const expected = sample.replace("localhost:5432", `${server.host}:${server.port}`)
+      .replace(/PostgreSQL [\d.]+/, `PostgreSQL ${version}`)
+      .replace("Database shop", `Database ${database.name}`).replace("12 of 12", "3 of 3");
+    assert.match(expected, /All is well\.$/);
+    assert.ok(again.replace(/ \(Debian[^)]*\)/, "").startsWith(`${expected}\n`), again);
     await run(database, "set role app; create table later (id int generated always as identity); reset role");
     assert.match(await checkAs(variables), /may read 4 of 4 tables and views[^]*All is well/);
   },

@@ -5,6 +5,7 @@ import {
   startSampleDatabase,
   startSampleThread,
 } from "../../scripts/sample_database.ts";
+import { runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 
 function connect(sample: SampleDatabase, options: { user?: string; database?: string; max?: number } = {}) {
@@ -42,6 +43,19 @@ Deno.test("the sample database", { ignore: !permitted }, async (test) => {
       events: "abcbaa49b9b6ee4b1b3e3cf84878db10",
     });
     await sql.end();
+  });
+
+  await test.step("has a role that --check finds right", async () => {
+    const { code, stdout } = await runProgramToEnd({
+      args: ["--check"],
+      plain: true,
+      variables: { DATABASE_URL: sample.url },
+    });
+    assert.equal(code, 0, stdout);
+    assert.match(
+      stdout,
+      /role reader: may read 4 of 4 tables and views\.\nThe role can read and nothing else\. All is well\.\n/,
+    );
   });
 
   await test.step("describes each of its tables", async () => {
