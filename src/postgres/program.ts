@@ -149,6 +149,7 @@ export function openPostgres(environment: Environment, log: Logger): PostgresBac
         );
         say("");
         for (const line of readerRoleSql(reader, report).split("\n")) say(line);
+        say("");
         return true;
       } catch (error) {
         if (!(error instanceof CallError)) throw error;

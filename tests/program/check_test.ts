@@ -91,7 +91,7 @@ const checkAs = async (variables: Readonly<Record<string, string>>) =>
 
 /** The SQL that `--check` prints, a statement each. */
 function printedSql(stdout: string): string {
-  const found = /one more lock on the door.*:\n\n([^]*?;.*)\nSettings: /.exec(stdout)?.[1];
+  const found = /one more lock on the door.*:\n\n([^]*?;.*)\n\nSettings: /.exec(stdout)?.[1];
   if (found === undefined) throw new assert.AssertionError({ message: stdout });
   return found;
 }
