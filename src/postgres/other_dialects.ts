@@ -45,7 +45,7 @@ const backticks = "names go in double quotes, not in backticks";
 function hasBacktick(parser: Parser, sql: string): boolean {
   if (!sql.includes("`")) return false;
   try {
-    return parser.scanSync(sql).tokens.some(({ text }) => /^(?!--)[-+*/<>=~!@#%^&|`?]*`/.test(text));
+    return parser.scanSync(sql).tokens.some(({ text }) => /^(?!--|\/\*)[-+*/<>=~!@#%^&|`?]*`/.test(text));
   } catch {
     return false;
   }

@@ -51,6 +51,7 @@ const mistaken: readonly (readonly [string, string | undefined])[] = [
   ["select `name` from users", backticks],
   ["select id from users where `id`> 5", backticks],
   ["select '`', \"`\" from from users -- `", undefined],
+  ["select 1 from from users /*`*/", undefined],
   ['select id from users where name = "alice"', doubled],
   ["select id from users where name in (\"alice\", 'bob')", doubled],
   ['select id from users where name like "al%" and meta is not null', doubled],
