@@ -5,6 +5,8 @@
  * or two, whatever its length, so alignment is cheap where cells are short; a column is therefore padded to its widest
  * cell of at most 32 columns, and a longer cell pushes only its own row aside. Columns of numbers stand to the right.
  *
+ * Tables of our own words, as opposed to SQL's values, have no rule, and name the columns that hold nothing below.
+ *
  * A row is one line. NULL is bare; a text that could be taken for something else is in single quotes, doubled inside as
  * in SQL: the empty string, the text NULL, what starts with a quote, has a `|`, has blanks at an end or ends like a cut.
  */
@@ -22,7 +24,7 @@ export interface TableColumn {
 export interface TableOptions {
   /** What stands for null: `NULL` unless given; `-` suits tables that do not come from SQL. */
   readonly nullText?: string | undefined;
-  /** `false` for words of our own or of a catalogue, which nobody takes for a value: no quotes around any. */
+  /** `false` for words of our own or of a catalogue, which nobody takes for a value: no quotes around any, no rule. */
   readonly quotes?: boolean | undefined;
   /** Bytes that a cell may take; no limit when absent. */
   readonly cellBytes?: number | undefined;
@@ -41,11 +43,16 @@ export function table(
   rows: readonly (readonly CellValue[])[],
   options: TableOptions = {},
 ): string {
-  return layOut(
-    columns,
-    rows.map((row, index) => tableFields(columns, row, index, options).texts),
-    options.nullText,
+  const texts = rows.map((row, index) => tableFields(columns, row, index, options).texts);
+  if (options.quotes !== false) return layOut(columns, texts, options.nullText);
+  const nullText = options.nullText ?? "NULL";
+  const isEmpty = columns.map((_, column) =>
+    texts.length > 0 && texts.every((fields) => fields[column] === nullText)
   );
+  const filled = <Value>(values: readonly Value[]) => values.filter((_, column) => isEmpty[column] !== true);
+  const { header, body } = laidOut(filled(columns), texts.map(filled), nullText);
+  const empty = columns.filter((_, column) => isEmpty[column]).map(({ name }) => name);
+  return [header, ...body, ...(empty.length === 0 ? [] : [`Empty: ${empty.join(", ")}`])].join("\n");
 }
 
 /** A row of fields ready to be laid out, and how many of them were cut. */
@@ -90,6 +97,16 @@ export function layOut(
   nullText = "NULL",
 ): string {
   if (columns.length === 0) return "(no columns)";
+  const { header, rule, body } = laidOut(columns, rows, nullText);
+  return [header, rule, ...body].join("\n");
+}
+
+/** The lines of a table. */
+function laidOut(
+  columns: readonly TableColumn[],
+  rows: readonly (readonly string[])[],
+  nullText: string,
+): { readonly header: string; readonly rule: string; readonly body: readonly string[] } {
   const header = columns.map(({ name }) => quoted(cutText(name), ""));
   const widths = header.map((name) => Math.min(displayWidth(name), PADDED));
   const numbers = columns.map((_, column) =>
@@ -114,8 +131,10 @@ export function layOut(
       return column === fields.length - 1 ? field : field + padding;
     }).join(" | ");
   const rule = widths.map((width) => "-".repeat(width)).join("-+-");
-  const lines = rows.map((row, index) => line(row, measured[index] ?? []));
-  return [line(header, header.map(displayWidth)), rule, ...(lines.length === 0 ? ["(no rows)"] : lines)].join(
-    "\n",
-  );
+  const body = rows.map((row, index) => line(row, measured[index] ?? []));
+  return {
+    header: line(header, header.map(displayWidth)),
+    rule,
+    body: body.length === 0 ? ["(no rows)"] : body,
+  };
 }

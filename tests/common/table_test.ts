@@ -115,3 +115,17 @@ Deno.test("any short cells: all separators stand under each other", () => {
     assert.equal(new Set(places).size, 1);
   }));
 });
+
+Deno.test("our own tables have no rule, and name the columns that hold nothing", () => {
+  const columns = ["NAME", "TAINTS", "ROLES", "PODS"].map((name) => ({ name }));
+  const own = { nullText: "-", quotes: false };
+  assert.equal(
+    table(columns, [["a", null, null, 3], ["b", null, null, null]], own),
+    "NAME | PODS\na    |    3\nb    |    -\nEmpty: TAINTS, ROLES",
+  );
+  assert.equal(
+    table(columns, [["a", "x", "y", 1]], own),
+    "NAME | TAINTS | ROLES | PODS\na    | x      | y     |    1",
+  );
+  assert.equal(table(columns, [], own), "NAME | TAINTS | ROLES | PODS\n(no rows)");
+});

@@ -58,10 +58,10 @@ Deno.test({
       "2 pods in namespace default, context fake: 1 CrashLoopBackOff, 1 Running. 1 unhealthy.",
     );
     assert.match(
-      lines[4] ?? "",
+      lines[3] ?? "",
       /^z +\| 0\/1 +\| CrashLoopBackOff \| 12 \(3m ago\) \| 90s \| 10\.0\.0\.1 \| node-1 \| Error \(1\) 3m ago +\| app:v1@sha256:abababababab…$/,
     );
-    assert.match(lines[5] ?? "", /^a +\| 1\/1 +\| Running +\| 0 /);
+    assert.match(lines[4] ?? "", /^a +\| 1\/1 +\| Running +\| 0 /);
     assert.match(text, /\nz: no database: password=\*\*\*/);
     assert.deepEqual(structured.pods[0].last_ended, {
       container: "app",
