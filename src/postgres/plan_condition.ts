@@ -17,8 +17,10 @@ export interface Comparison {
   readonly wrapper: string | undefined;
   /** The type that the column is cast to before it is compared, or given to the function. */
   readonly cast: string | undefined;
-  /** What an index is asked: a value, a range, a beginning (`LIKE 'a%'`), a part (`LIKE '%a%'`). */
-  readonly how: "equal" | "range" | "prefix" | "part";
+  /** What an index is asked: a value, a range, a beginning (`LIKE 'a%'`), a part (`LIKE '%a%'`), what is inside (`@>`). */
+  readonly how: "equal" | "range" | "prefix" | "part" | "inside";
+  /** Of `inside`, the operator with the column on its left, and the constant on its right as text. */
+  readonly asked?: { readonly operator: string; readonly text: string | undefined };
   /** The one value that it is equal to, the same text for the same value; undefined for a list and for another column. */
   readonly value: string | undefined;
 }
@@ -37,6 +39,17 @@ export interface Condition {
 const nothing: Condition = { parts: 0, comparisons: [], sides: [], columns: [] };
 const ranges = new Set(["<", "<=", ">", ">="]);
 const likes = new Set(["~~", "~~*"]);
+/** Operators that look inside a value, and the same with the sides exchanged, where there is one. */
+const insides: Readonly<Record<string, string | undefined>> = {
+  "@>": "<@",
+  "<@": "@>",
+  "&&": "&&",
+  "@@": "@@",
+  "@?": undefined,
+  "?": undefined,
+  "?|": undefined,
+  "?&": undefined,
+};
 /** Functions whose text a plan may print as converted to text. */
 const givesText = new Set(["lower", "upper", "btrim", "md5"]);
 
@@ -90,10 +103,15 @@ function comparisonsOf(node: ParseNode): Comparison[] {
   }
   const isAny = node.fields["kind"] === "AEXPR_OP_ANY";
   if (node.type !== "A_Expr" || !isAny && node.fields["kind"] !== "AEXPR_OP") return [];
-  const operator = nodesOf(node.fields["name"]).map((part) => String(part.fields["sval"])).at(-1) ?? "";
+  const names = nodesOf(node.fields["name"]).map((part) => String(part.fields["sval"]));
+  const operator = names.at(-1) ?? "";
   const [left] = nodesOf([node.fields["lexpr"]]);
   const [right] = nodesOf([node.fields["rexpr"]]);
   if (left === undefined || right === undefined) return [];
+  // With a schema before it, it is not the built-in one.
+  if (Object.hasOwn(insides, operator)) {
+    return isAny || names.length > 1 ? [] : insideOf(operator, left, right);
+  }
   if (likes.has(operator) && !isAny) {
     const pattern = constantText(right);
     if (pattern === undefined) return [];
@@ -102,13 +120,28 @@ function comparisonsOf(node: ParseNode): Comparison[] {
   }
   const how = operator === "=" ? "equal" : ranges.has(operator) ? "range" : undefined;
   if (how === undefined) return [];
-  const own = (side: ParseNode, other: ParseNode) => {
-    const found = compared(side, how, how === "equal" && !isAny ? constantValue(other) : undefined);
-    // Two columns of one row compared with each other: no index helps.
-    const isApart = [...columnsIn(other)].every(({ alias }) => alias !== found?.alias);
-    return found !== undefined && isApart ? [found] : [];
-  };
+  const own = (side: ParseNode, other: ParseNode) =>
+    apart(compared(side, how, how === "equal" && !isAny ? constantValue(other) : undefined), other);
   return [...own(left, right), ...isAny ? [] : own(right, left)];
+}
+
+function insideOf(operator: string, left: ParseNode, right: ParseNode): Comparison[] {
+  const exchanged = insides[operator];
+  const own = (side: ParseNode, operator: string, other: ParseNode) => {
+    const found = compared(side, "inside");
+    const asked = { operator, text: constantText(other) };
+    return apart(found === undefined ? undefined : { ...found, asked }, other);
+  };
+  return [
+    ...own(left, operator, right),
+    ...exchanged === undefined ? [] : own(right, exchanged, left),
+  ];
+}
+
+/** Two columns of one row compared with each other: no index helps. */
+function apart(found: Comparison | undefined, other: ParseNode): Comparison[] {
+  const isApart = [...columnsIn(other)].every(({ alias }) => alias !== found?.alias);
+  return found !== undefined && isApart ? [found] : [];
 }
 
 /** The column that a side of a comparison consists of. */

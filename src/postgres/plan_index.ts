@@ -1,8 +1,10 @@
 /** Which index would answer a condition of a plan, and whether there is one already. */
 import { visible } from "../common/visible.ts";
 import { type Comparison, readCondition } from "./plan_condition.ts";
+import { answersInside, type Container, containerOf } from "./plan_containment.ts";
+import { expressionOf, indexable, normal } from "./plan_expression.ts";
 import { readSortKey } from "./plan_sort_key.ts";
-import type { PlanColumn, PlanRelation } from "./plan_relations.ts";
+import type { Extensions, PlanColumn, PlanRelation } from "./plan_relations.ts";
 
 /** What could be done, and the statement for it if there is one. */
 export interface Advice {
@@ -10,29 +12,11 @@ export interface Advice {
   readonly statement?: string;
 }
 
-/** Functions that an index can hold, since their result depends on the argument alone. */
-const indexable = new Set(["lower", "upper", "length", "abs", "md5", "btrim"]);
 /** A column with fewer distinct values is left out where another one has more. */
 const fewDistinct = 10;
 const mostColumns = 3;
 /** What the planner takes an expression to have, of which nothing is known: DEFAULT_NUM_DISTINCT of PostgreSQL. */
 const expressionDistinct = 200;
-/** Types that the text in JSON can be cast to whatever the session's settings, as an index wants it. */
-const fixedCasts: Readonly<Record<string, string>> = {
-  bool: "boolean",
-  float8: "double precision",
-  int2: "smallint",
-  int4: "integer",
-  int8: "bigint",
-  numeric: "numeric",
-  uuid: "uuid",
-};
-
-/** Types without an operator class for btree, by `format_type`. */
-const unordered = new Set([
-  ...["json", "xml", "jsonpath", "xid", "cid", "aclitem", "pg_snapshot", "txid_snapshot", "refcursor"],
-  ...["point", "line", "lseg", "box", "path", "polygon", "circle"],
-]);
 
 interface Key {
   /** The column or expression as SQL writes it. */
@@ -40,13 +24,19 @@ interface Key {
   readonly operatorClass: string;
   readonly how: Comparison["how"];
   readonly distinct: number;
+  /** What it is of for `inside`. */
+  readonly container?: Container;
 }
 
 /** How an index could help a scan of `relation`, in the query called `alias`, with such a condition. */
 export function indexAdvice(
   condition: string,
   relation: PlanRelation | undefined,
-  options: { readonly alias: string | undefined; readonly inUse?: boolean },
+  options: {
+    readonly alias: string | undefined;
+    readonly inUse?: boolean;
+    readonly extensions: Extensions;
+  },
 ): Advice {
   const unfit = {
     advice: options.inUse === true
@@ -62,9 +52,9 @@ export function indexAdvice(
   for (const each of own) {
     const column = relation.columns.get(each.column);
     if (column === undefined) continue;
-    const key = keyOf(each, column);
+    const key = keyOf(each, column, options.extensions);
     if (key !== undefined) keys.push(key);
-    else if (own.length === 1) {
+    else if (own.length === 1 && each.how !== "inside") {
       return each.wrapper !== undefined && !indexable.has(each.wrapper)
         ? wrapped(each, column)
         : converted(each, column);
@@ -72,8 +62,10 @@ export function indexAdvice(
   }
   const chosen = choose(keys);
   if (chosen.length === 0) {
-    return options.inUse === true ? unfit : eitherAdvice(sides, relation, options.alias) ?? unfit;
+    return options.inUse === true ? unfit : eitherAdvice(sides, relation, options) ?? unfit;
   }
+  const inside = keys.find(({ container }) => container !== undefined)?.container;
+  if (inside !== undefined && chosen[0]?.how === "inside") return insideAdvice(inside, relation);
   const names = chosen.map(({ sql }) => sql);
   const list = names.join(", ");
   const isPart = chosen[0]?.how === "part";
@@ -86,7 +78,8 @@ export function indexAdvice(
       : names.slice(0, 1).some((name) => known[0] === normal(name));
   });
   if (existing !== undefined && chosen[0]?.operatorClass === "") {
-    return options.inUse === true ? unfit : unused(existing, relation);
+    if (options.inUse !== true) return unused(existing, relation);
+    return inside === undefined ? unfit : insideAdvice(inside, relation);
   }
   if (isPart) {
     return {
@@ -164,43 +157,40 @@ function isReadable(order: number, suffix: string): boolean {
   return order === wanted || (order ^ (descending | nullsFirst)) === wanted;
 }
 
-/** What an index holds for a comparison; undefined for what it can't, or is not known to. */
-export function expressionOf(
-  { path, wrapper, cast }: Pick<Comparison, "path" | "wrapper" | "cast">,
-  column: PlanColumn,
-): string | undefined {
-  const taken = path.reduce((sql, step) => `(${sql} ${step})`, column.sql);
-  if (wrapper !== undefined) {
-    const isAsItIs = cast === undefined || path.length === 0 && sameStorage(cast, column.type);
-    return isAsItIs && indexable.has(wrapper) ? `${wrapper}(${taken})` : undefined;
-  }
-  // What `->>` and `#>>` give is text, and what `->` and `#>` give is of the column's own type.
-  const kind = /^[-#]>>/.test(path.at(-1) ?? "") ? "text" : column.type;
-  if (unordered.has(kind.replace(/\[\]$/, ""))) return undefined;
-  if (cast === undefined) return taken;
-  if (path.length === 0) return sameStorage(cast, column.type) ? taken : undefined;
-  if (cast === "text") return taken;
-  const type = Object.hasOwn(fixedCasts, cast) ? fixedCasts[cast] : undefined;
-  return type === undefined ? undefined : `(${taken}::${type})`;
+/** The index that finds what is inside a value. */
+function insideAdvice(container: Container, relation: PlanRelation): Advice {
+  const { sql, method, byPath } = container;
+  const existing = relation.indexes.find((index) => answersInside(index, container));
+  if (existing !== undefined) return unused(existing, relation);
+  const name = method === "gin" ? "GIN" : "GiST";
+  const smaller = byPath ? "; with jsonb_path_ops it is smaller, and answers @>, @? and @@ alone" : "";
+  return {
+    advice: `A ${name} index on ${visible(sql)} would probably find the rows${smaller}`,
+    statement: createIndex(relation, sql, method),
+  };
 }
 
 /** An index for each side of an OR that has none; undefined where a side could not use one. */
 function eitherAdvice(
   sides: readonly (readonly Comparison[])[],
   relation: PlanRelation,
-  alias: string | undefined,
+  { alias, extensions }: { readonly alias: string | undefined; readonly extensions: Extensions },
 ): Advice | undefined {
   const wanted = new Map<string, Key>();
   for (const side of sides) {
     const [key] = choose(side.flatMap((each) => {
       const column = relation.columns.get(each.column);
       const isOwn = each.alias === undefined || each.alias === alias;
-      return isOwn && column !== undefined ? keyOf(each, column) ?? [] : [];
+      return isOwn && column !== undefined ? keyOf(each, column, extensions) ?? [] : [];
     }));
     if (key === undefined || key.how === "part") return undefined;
     wanted.set(key.sql, key);
   }
-  const missing = [...wanted.values()].filter(({ sql }) => !hasOrder(relation, [sql]));
+  const missing = [...wanted.values()].filter(({ sql, container }) =>
+    container === undefined
+      ? !hasOrder(relation, [sql])
+      : !relation.indexes.some((index) => !index.partial && answersInside(index, container))
+  );
   if (wanted.size === 0) return undefined;
   if (missing.length === 0) {
     return {
@@ -215,17 +205,22 @@ function eitherAdvice(
     advice: wanted.size === 1
       ? `An index on ${names} would probably find the rows of each side of the OR`
       : `Each side of the OR wants an index of its own, and the planner can then combine them: there is none on ${names}`,
-    statement: missing.map(({ sql, operatorClass }) => createIndex(relation, sql + operatorClass)).join(
-      ";\n",
-    ),
+    statement: missing.map(({ sql, operatorClass, container }) =>
+      createIndex(relation, sql + operatorClass, container?.method)
+    ).join(";\n"),
   };
 }
 
-/** Equality first, the most selective leading, then one range; a pattern only where there is nothing else. */
+/**
+ * Equality first, the most selective leading, then one range; before what is hardly selective, what is inside a value; a
+ * pattern only where there is nothing else.
+ */
 function choose(keys: readonly Key[]): readonly Key[] {
-  const unique = [...new Map(keys.map((key) => [key.sql, key])).values()];
+  const unique = [...new Map(keys.map((key) => [`${key.container?.method} ${key.sql}`, key])).values()];
   const equal = unique.filter(({ how }) => how === "equal").sort((a, b) => b.distinct - a.distinct);
   const selective = equal.filter(({ distinct }) => distinct >= fewDistinct);
+  const inside = unique.filter(({ how }) => how === "inside").slice(0, 1);
+  if (selective.length === 0 && inside.length > 0) return inside;
   const range = unique.filter(({ how }) => how === "range").slice(0, 1);
   const chosen = [...(selective.length > 0 ? selective : equal).slice(0, mostColumns), ...range];
   if (chosen.length > 0) return chosen;
@@ -233,8 +228,12 @@ function choose(keys: readonly Key[]): readonly Key[] {
   return prefix.length > 0 ? prefix : unique.filter(({ how }) => how === "part").slice(0, 1);
 }
 
-function keyOf(comparison: Comparison, column: PlanColumn): Key | undefined {
+function keyOf(comparison: Comparison, column: PlanColumn, extensions: Extensions): Key | undefined {
   const { how, path } = comparison;
+  if (how === "inside") {
+    const container = containerOf(comparison, column, extensions);
+    return container && { sql: container.sql, operatorClass: "", how, distinct: Infinity, container };
+  }
   const sql = expressionOf(comparison, column);
   if (sql === undefined) return undefined;
   const patterns = column.type === "character varying" ? " varchar_pattern_ops" : " text_pattern_ops";
@@ -244,12 +243,6 @@ function keyOf(comparison: Comparison, column: PlanColumn): Key | undefined {
     how,
     distinct: path.length > 0 ? expressionDistinct : column.distinct ?? Infinity,
   };
-}
-
-/** Whether an index on the column answers a comparison of its cast. */
-function sameStorage(cast: string, type: string): boolean {
-  return cast === "text" && (type === "character varying" || type === "text") ||
-    cast === "bpchar" && type === "character";
 }
 
 function wrapped({ wrapper }: Comparison, column: PlanColumn): Advice {
@@ -294,12 +287,4 @@ function unused(index: PlanRelation["indexes"][number], relation: PlanRelation):
       "operator class does not fit; ANALYZE would probably show which",
     statement: `ANALYZE ${relation.own}`,
   };
-}
-
-/** `lower((name)::text)` as `lower(name)`. */
-function normal(key: string): string {
-  return key.replace(/::(text(\[\])?|character varying|bpchar)(?![a-z])/g, "").replace(
-    /\(\(([^()]*)\)\)/g,
-    "($1)",
-  ).replace(/^\(([^()]*)\)$/, "$1");
 }

@@ -30,6 +30,8 @@ export interface PlanRelation {
     readonly keys: readonly string[];
     /** Of each key, `pg_index.indoption`: whether it descends, and where its NULLs are. */
     readonly orders: readonly number[];
+    /** Of each key, the name of its operator class. */
+    readonly classes: readonly string[];
     readonly partial: boolean;
     /** The access method, such as `btree` or `gin`. */
     readonly method: string;
@@ -42,8 +44,15 @@ export interface PlanRelation {
   readonly analyzed: boolean;
 }
 
+/** What extensions change of what can be advised. */
+export interface Extensions {
+  /** Whether the statement's `@>`, `<@` and `&&` of integer arrays are those of intarray. */
+  readonly intarray: boolean;
+}
+
 /** What is known around a plan. */
 export interface PlanFacts {
+  readonly extensions: Extensions;
   /** work_mem in bytes. */
   readonly workMem: number;
   /** The relation that a node reads. */
@@ -67,7 +76,9 @@ select wanted.schema, wanted.name, c.reltuples,
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
   (select json_agg(json_build_array(ic.relname, i.indpred is not null, am.amname,
       (select json_agg(pg_get_indexdef(i.indexrelid, k, true) order by k) from generate_series(1, i.indnkeyatts) k),
-      (select json_agg(i.indoption[k - 1] order by k) from generate_series(1, i.indnkeyatts) k)))
+      (select json_agg(i.indoption[k - 1] order by k) from generate_series(1, i.indnkeyatts) k),
+      (select json_agg(o.opcname order by k) from generate_series(1, i.indnkeyatts) k
+        join pg_opclass o on o.oid = i.indclass[k - 1])))
     from pg_index i join pg_class ic on ic.oid = i.indexrelid join pg_am am on am.oid = ic.relam
     where i.indrelid = c.oid and i.indisvalid and i.indisready) as indexes,
   (select json_agg(json_build_array(f.conname, (select json_agg(a.attname order by k.at)
@@ -80,19 +91,28 @@ join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
 join pg_class rc on rc.oid = coalesce(pg_partition_root(c.oid), c.oid)
 join pg_namespace rn on rn.oid = rc.relnamespace`;
 
+/** With the schemas of the statement's own search path. */
+const surroundingsSql = `
+select pg_size_bytes(current_setting('work_mem')) as work_mem,
+  exists (select from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+    where e.extname = 'intarray' and n.nspname in (select json_array_elements_text($1::json))) as intarray`;
+
 /** Asks the catalogue about a plan's tables; changes the transaction's search path. */
 export async function readFacts(
   transaction: Transaction,
   nodes: readonly PlanNode[],
 ): Promise<PlanFacts> {
   // Alone on the path: behind pg_catalog, a function of somebody's own would still be called where its types fit better.
-  await transaction.query("select pg_catalog.set_config('search_path', 'pg_catalog', true)");
+  const [own] = await transaction.query(
+    "select pg_catalog.array_to_json(pg_catalog.current_schemas(true)) as path, " +
+      "pg_catalog.set_config('search_path', 'pg_catalog', true)",
+  );
   const keys = [...new Set(nodes.flatMap((node) => keyOf(node) ?? []))].slice(0, maxRelations);
   const wanted = keys.map((key) => {
     const [schema, name]: unknown[] = JSON.parse(key);
     return { schema, name };
   });
-  const [setting] = await transaction.query("select pg_size_bytes(current_setting('work_mem')) as work_mem");
+  const [around] = await transaction.query(surroundingsSql, [own?.path ?? "[]"]);
   const rows = wanted.length === 0 ? [] : await transaction.query(factsSql, [JSON.stringify(wanted)]);
   const relations = new Map(rows.map((row): [string, PlanRelation] => {
     const tuples = Number(row.reltuples ?? -1);
@@ -115,17 +135,19 @@ export async function readFacts(
         name: String(name),
         columns: Array.isArray(columns) ? columns.map(String) : [],
       })),
-      indexes: lists(row.indexes).map(([name, partial, method, keys, orders]) => ({
+      indexes: lists(row.indexes).map(([name, partial, method, keys, orders, classes]) => ({
         name: String(name),
         partial: partial === true,
         method: String(method),
         keys: Array.isArray(keys) ? keys.map(String) : [],
         orders: Array.isArray(orders) ? orders.map(Number) : [],
+        classes: Array.isArray(classes) ? classes.map(String) : [],
       })),
     }];
   }));
   return {
-    workMem: Number(setting?.work_mem ?? 4 << 20),
+    workMem: Number(around?.work_mem ?? 4 << 20),
+    extensions: { intarray: around?.intarray === "t" },
     relation: (node) => {
       const key = keyOf(node);
       return key === undefined ? undefined : relations.get(key);

@@ -4,7 +4,8 @@ import { visible } from "../common/visible.ts";
 import type { PlanNode } from "./plan.ts";
 import { readCondition } from "./plan_condition.ts";
 import type { Rule } from "./plan_findings.ts";
-import { type Advice, expressionOf } from "./plan_index.ts";
+import { expressionOf } from "./plan_expression.ts";
+import type { Advice } from "./plan_index.ts";
 import { nodeExpressions, nodeName } from "./plan_names.ts";
 import type { PlanRelation } from "./plan_relations.ts";
 import { quoted } from "./plan_rules_scans.ts";
@@ -148,7 +149,9 @@ function scanRemedy(node: PlanNode, relation: PlanRelation): Advice {
   const { comparisons, columns } = readCondition(condition);
   const known = columns.flatMap((column) => relation.columns.get(column)?.sql ?? []);
   const [first, ...more] = known;
-  const wrapped = comparisons.find(({ path, wrapper }) => path.length > 0 || wrapper !== undefined);
+  const wrapped = comparisons.find(({ path, wrapper, how }) =>
+    how !== "inside" && (path.length > 0 || wrapper !== undefined)
+  );
   const inside = relation.columns.get(wrapped?.column ?? "");
   if (
     wrapped !== undefined && inside !== undefined && (wrapped.path.length === 0 || wrapped.cast === undefined)

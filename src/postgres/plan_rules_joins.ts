@@ -4,7 +4,8 @@ import { visible } from "../common/visible.ts";
 import type { PlanNode } from "./plan.ts";
 import type { Rule } from "./plan_findings.ts";
 import { readCondition } from "./plan_condition.ts";
-import { createIndex, expressionOf, hasOrder, indexAdvice } from "./plan_index.ts";
+import { expressionOf } from "./plan_expression.ts";
+import { createIndex, hasOrder, indexAdvice } from "./plan_index.ts";
 import { nodeName, shorten, sourceName } from "./plan_names.ts";
 import type { PlanRelation } from "./plan_relations.ts";
 import { manyRows as manyScanned, rowsRead, runsExpected, selective } from "./plan_rows.ts";
@@ -82,7 +83,10 @@ const joinFilter: Rule = {
     // The comparison itself, and the inner side that is read again for it.
     const share = Math.min(1, node.share + (node.inner?.sharedBelow ?? 0));
     const advice = node.type === "Nested Loop" && inner !== undefined
-      ? indexAdvice(filter, about.facts.relation(inner), { alias: inner.text("Alias") })
+      ? indexAdvice(filter, about.facts.relation(inner), {
+        alias: inner.text("Alias"),
+        extensions: about.facts.extensions,
+      })
       : {
         advice:
           "A condition that can be checked before the join, on one table alone, would probably leave less to compare",

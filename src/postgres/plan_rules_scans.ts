@@ -37,7 +37,10 @@ const sequential: Rule = {
         plural(Math.round(read), "row")
       }${again} to keep ${roughly(node)}${count(Math.round(kept))}`,
       evidence: `filter ${shorten(filter, quoted)} drops ${percent((read - kept) / read)} of them${expected}`,
-      ...indexAdvice(filter, relation, { alias: node.text("Alias") }),
+      ...indexAdvice(filter, relation, {
+        alias: node.text("Alias"),
+        extensions: about.facts.extensions,
+      }),
       share: node.share,
     };
   },
@@ -67,6 +70,7 @@ const indexFilter: Rule = {
       ...indexAdvice(whole, about.facts.relation(node), {
         alias: node.text("Alias"),
         inUse: true,
+        extensions: about.facts.extensions,
       }),
       share: node.share,
     };

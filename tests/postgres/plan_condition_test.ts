@@ -1,7 +1,7 @@
 import assert from "@std/assert";
 import { loadParser } from "../../src/postgres/guard.ts";
 import { readCondition } from "../../src/postgres/plan_condition.ts";
-import { expressionOf } from "../../src/postgres/plan_index.ts";
+import { expressionOf } from "../../src/postgres/plan_expression.ts";
 
 /** The parser can't be loaded where the cache must not be read: these tests are then skipped by name. */
 const loaded = await loadParser().then(() => true, (error) => {

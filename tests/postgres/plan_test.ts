@@ -32,7 +32,11 @@ function shares(top: Fields, more?: Fields): number[] {
   return planOf(top, more).nodes.map(({ share }) => Math.round(share * 100));
 }
 
-const facts: PlanFacts = { workMem: 4 << 20, relation: () => undefined };
+const facts: PlanFacts = {
+  workMem: 4 << 20,
+  extensions: { intarray: false },
+  relation: () => undefined,
+};
 
 Deno.test("a node's own time is what its inputs leave", () => {
   assert.deepEqual(shares(node("Sort", 100, {}, node("Seq Scan", 70))), [30, 70]);
