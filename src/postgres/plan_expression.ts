@@ -56,7 +56,7 @@ function takenOut(path: Comparison["path"], column: PlanColumn): string {
 }
 
 /** What `->>` and `#>>` give is text, and what `->` and `#>` give is of the column's own type. */
-function kindOf(path: Comparison["path"], column: PlanColumn): string {
+export function kindOf(path: Comparison["path"], column: PlanColumn): string {
   return /^[-#]>>/.test(path.at(-1) ?? "") ? "text" : column.type;
 }
 

@@ -3,6 +3,7 @@ import { visible } from "../common/visible.ts";
 import { type Comparison, readCondition } from "./plan_condition.ts";
 import { answersInside, type Container, containerOf } from "./plan_containment.ts";
 import { expressionOf, indexable, normal } from "./plan_expression.ts";
+import { patternClass, trigramAdvice } from "./plan_patterns.ts";
 import { readSortKey } from "./plan_sort_key.ts";
 import type { Extensions, PlanColumn, PlanRelation } from "./plan_relations.ts";
 
@@ -55,9 +56,8 @@ export function indexAdvice(
     const key = keyOf(each, column, options.extensions);
     if (key !== undefined) keys.push(key);
     else if (own.length === 1 && each.how !== "inside") {
-      return each.wrapper !== undefined && !indexable.has(each.wrapper)
-        ? wrapped(each, column)
-        : converted(each, column);
+      if (each.wrapper !== undefined && !indexable.has(each.wrapper)) return wrapped(each, column);
+      if (each.cast !== undefined) return converted(each, column);
     }
   }
   const chosen = choose(keys);
@@ -69,26 +69,20 @@ export function indexAdvice(
   const names = chosen.map(({ sql }) => sql);
   const list = names.join(", ");
   const isPart = chosen[0]?.how === "part";
-  const existing = relation.indexes.find(({ keys, method }) => {
+  const existing = relation.indexes.find(({ keys, method, classes }) => {
     // In the order of a btree nothing can be found by its middle.
     if (isPart && method !== "gin" && method !== "gist") return false;
+    if (chosen[0]?.how === "prefix" && chosen[0].operatorClass.trim() !== classes[0]) return false;
     const known = keys.map(normal);
     return options.inUse === true
       ? names.every((name) => known.slice(0, names.length).includes(normal(name)))
       : names.slice(0, 1).some((name) => known[0] === normal(name));
   });
-  if (existing !== undefined && chosen[0]?.operatorClass === "") {
+  if (existing !== undefined) {
     if (options.inUse !== true) return unused(existing, relation);
     return inside === undefined ? unfit : insideAdvice(inside, relation);
   }
-  if (isPart) {
-    return {
-      advice: `A trigram index on ${
-        visible(list)
-      } would probably find the rows; it needs the extension pg_trgm, and patterns of three characters or more`,
-      statement: createIndex(relation, `${list} gin_trgm_ops`, "gin"),
-    };
-  }
+  if (isPart) return trigramAdvice(list, relation, options.extensions);
   const parts = chosen.map(({ sql, operatorClass }) => sql + operatorClass).join(", ");
   const what = names.length === 1 ? `An index on ${list}` : `One index on ${list} together`;
   return {
@@ -236,10 +230,10 @@ function keyOf(comparison: Comparison, column: PlanColumn, extensions: Extension
   }
   const sql = expressionOf(comparison, column);
   if (sql === undefined) return undefined;
-  const patterns = column.type === "character varying" ? " varchar_pattern_ops" : " text_pattern_ops";
-  return {
+  const operatorClass = how === "prefix" || how === "part" ? patternClass(comparison, column) : "";
+  return operatorClass === undefined ? undefined : {
     sql,
-    operatorClass: how === "prefix" ? patterns : "",
+    operatorClass,
     how,
     distinct: path.length > 0 ? expressionDistinct : column.distinct ?? Infinity,
   };

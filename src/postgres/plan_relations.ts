@@ -48,6 +48,8 @@ export interface PlanRelation {
 export interface Extensions {
   /** Whether the statement's `@>`, `<@` and `&&` of integer arrays are those of intarray. */
   readonly intarray: boolean;
+  /** The operator class of pg_trgm as the statement's session writes it; undefined where the server does not have it. */
+  readonly trigrams: { readonly operatorClass: string; readonly isInstalled: boolean } | undefined;
 }
 
 /** What is known around a plan. */
@@ -91,11 +93,17 @@ join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
 join pg_class rc on rc.oid = coalesce(pg_partition_root(c.oid), c.oid)
 join pg_namespace rn on rn.oid = rc.relnamespace`;
 
-/** With the schemas of the statement's own search path. */
+/** With the schemas of the statement's own search path, and whether a pattern is asked for: the rest reads files. */
 const surroundingsSql = `
+with path as (select json_array_elements_text($1::json) as schema),
+installed as (
+  select e.extname as name, n.nspname in (table path) as is_visible, quote_ident(n.nspname) as schema
+  from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname in ('intarray', 'pg_trgm'))
 select pg_size_bytes(current_setting('work_mem')) as work_mem,
-  exists (select from pg_extension e join pg_namespace n on n.oid = e.extnamespace
-    where e.extname = 'intarray' and n.nspname in (select json_array_elements_text($1::json))) as intarray`;
+  exists (select from installed where name = 'intarray' and is_visible) as intarray,
+  (select case when is_visible then '' else schema || '.' end || 'gin_trgm_ops' from installed where name = 'pg_trgm')
+    as trigrams,
+  case when $2::boolean then exists (select from pg_available_extensions where name = 'pg_trgm') end as has_trigrams`;
 
 /** Asks the catalogue about a plan's tables; changes the transaction's search path. */
 export async function readFacts(
@@ -112,7 +120,8 @@ export async function readFacts(
     const [schema, name]: unknown[] = JSON.parse(key);
     return { schema, name };
   });
-  const [around] = await transaction.query(surroundingsSql, [own?.path ?? "[]"]);
+  const hasPattern = nodes.some((node) => node.mentions(/~~/));
+  const [around] = await transaction.query(surroundingsSql, [own?.path ?? "[]", String(hasPattern)]);
   const rows = wanted.length === 0 ? [] : await transaction.query(factsSql, [JSON.stringify(wanted)]);
   const relations = new Map(rows.map((row): [string, PlanRelation] => {
     const tuples = Number(row.reltuples ?? -1);
@@ -147,12 +156,19 @@ export async function readFacts(
   }));
   return {
     workMem: Number(around?.work_mem ?? 4 << 20),
-    extensions: { intarray: around?.intarray === "t" },
+    extensions: { intarray: around?.intarray === "t", trigrams: trigramsOf(around ?? {}) },
     relation: (node) => {
       const key = keyOf(node);
       return key === undefined ? undefined : relations.get(key);
     },
   };
+}
+
+function trigramsOf(
+  { trigrams, has_trigrams }: Readonly<Record<string, string | null>>,
+): Extensions["trigrams"] {
+  if (trigrams !== null && trigrams !== undefined) return { operatorClass: trigrams, isInstalled: true };
+  return has_trigrams === "t" ? { operatorClass: "gin_trgm_ops", isInstalled: false } : undefined;
 }
 
 function keyOf(node: PlanNode): string | undefined {

@@ -121,13 +121,15 @@ export const cases: readonly Expected[] = [
     name: "a missing index for a part",
     sql: "select * from todos where title like '%1234x%'",
     advice: /needs the extension pg_trgm/,
-    statement: "CREATE INDEX CONCURRENTLY ON public.todos USING gin (title gin_trgm_ops)",
+    statement:
+      "CREATE EXTENSION IF NOT EXISTS pg_trgm;\nCREATE INDEX CONCURRENTLY ON public.todos USING gin (title gin_trgm_ops)",
   },
   {
     name: "a missing index for a part, though the column has one in order",
     sql: "select * from mails where mail like '%u1234@%'",
     advice: /^A trigram index on mail would probably find the rows; it needs the extension pg_trgm/,
-    statement: "CREATE INDEX CONCURRENTLY ON public.mails USING gin (mail gin_trgm_ops)",
+    statement:
+      "CREATE EXTENSION IF NOT EXISTS pg_trgm;\nCREATE INDEX CONCURRENTLY ON public.mails USING gin (mail gin_trgm_ops)",
     absent: /ANALYZE/,
   },
   {

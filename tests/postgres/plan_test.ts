@@ -34,7 +34,7 @@ function shares(top: Fields, more?: Fields): number[] {
 
 const facts: PlanFacts = {
   workMem: 4 << 20,
-  extensions: { intarray: false },
+  extensions: { intarray: false, trigrams: undefined },
   relation: () => undefined,
 };
 
