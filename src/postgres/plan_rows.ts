@@ -24,6 +24,11 @@ export function rowsRead(
   return { kept: node.estimatedRows * node.processes * runs, read: (tableRows ?? 0) * runs, runs };
 }
 
+/** Before a sum over loops: rows are rounded in each, to hundredths from PostgreSQL 18 on, and estimates are none too exact. */
+export function roughly(node: PlanNode): string {
+  return node.loops === 1 || node.loops === 0 ? "" : "about ";
+}
+
 /** How often a node is to run in all, as the planner expects: for each row of what it hangs on, and of what that does. */
 export function runsExpected(node: PlanNode): number {
   let runs = 1;

@@ -8,6 +8,7 @@ import { expressionOf } from "./plan_expression.ts";
 import type { Advice } from "./plan_index.ts";
 import { nodeExpressions, nodeName } from "./plan_names.ts";
 import type { PlanRelation } from "./plan_relations.ts";
+import { roughly } from "./plan_rows.ts";
 import { quoted } from "./plan_rules_scans.ts";
 
 /** How many times off an estimate is wrong. */
@@ -51,8 +52,8 @@ export const misestimate: Rule = {
     const around = (node.parent ?? node).sharedBelow;
     return {
       title: `The planner expects ${plural(node.estimatedRows, "row")} of ${nodeName(node)}${per}, and ${
-        rows === 1 ? "1 comes" : `${count(rows)} come`
-      }`,
+        roughly(node)
+      }${rows === 1 ? "1 comes" : `${count(rows)} come`}`,
       evidence: `${count(Math.round(times))} times ${factor > 1 ? "more" : "fewer"}${
         expression === undefined ? "" : `: ${expression}`
       }`,

@@ -8,9 +8,9 @@ import { expressionOf } from "./plan_expression.ts";
 import { createIndex, hasOrder, indexAdvice } from "./plan_index.ts";
 import { nodeName, shorten, sourceName } from "./plan_names.ts";
 import type { PlanRelation } from "./plan_relations.ts";
-import { manyRows as manyScanned, rowsRead, runsExpected, selective } from "./plan_rows.ts";
+import { manyRows as manyScanned, roughly, rowsRead, runsExpected, selective } from "./plan_rows.ts";
 import { productOf } from "./plan_rules_products.ts";
-import { ofWhole, quoted, roughly } from "./plan_rules_scans.ts";
+import { ofWhole, quoted } from "./plan_rules_scans.ts";
 
 /** Runs of an inner side that are many. */
 const manyRuns = 1_000;
@@ -92,9 +92,9 @@ const joinFilter: Rule = {
           "A condition that can be checked before the join, on one table alone, would probably leave less to compare",
       };
     return {
-      title: `${nodeName(node)} takes ${ofWhole(share, about)}: it compares ${
+      title: `${nodeName(node)} takes ${ofWhole(share, about)}: it compares ${roughly(node)}${
         plural(Math.round(kept + removed), "pair")
-      } of rows to keep ${count(Math.round(kept))}`,
+      } of rows to keep ${roughly(node)}${count(Math.round(kept))}`,
       evidence: `${node.text("Join Filter") === undefined ? "filter" : "join filter"} ${
         shorten(filter, quoted)
       } drops ${percent(removed / (kept + removed))} of them`,
@@ -198,8 +198,8 @@ const cte: Rule = {
     const share = Math.min(1, source.sharedBelow + node.share);
     return {
       title: `CTE ${shorten(name, quoted)} takes ${ofWhole(share, about)}: it is computed whole, ${
-        plural(Math.round(all), "row")
-      }, to keep ${count(Math.round(kept))}`,
+        roughly(source)
+      }${plural(Math.round(all), "row")}, to keep ${roughly(node)}${count(Math.round(kept))}`,
       evidence: `filter ${shorten(filter, quoted)} is applied to the stored result`,
       advice: `WITH ${shorten(name, quoted)} AS NOT MATERIALIZED (…), or the condition inside the CTE, ` +
         "would probably let the planner compute only those rows",

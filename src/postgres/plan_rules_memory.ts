@@ -4,6 +4,7 @@ import { isRecord } from "./statement.ts";
 import type { PlanNode } from "./plan.ts";
 import type { Rule } from "./plan_findings.ts";
 import { nodeName } from "./plan_names.ts";
+import { roughly } from "./plan_rows.ts";
 import { ofWhole, wholeMegabytes } from "./plan_rules_scans.ts";
 
 const blockBytes = 8192;
@@ -65,7 +66,7 @@ function sortSpill(node: PlanNode): Spill | undefined {
   return {
     bytes: disk.reduce((sum, bytes) => sum + bytes, 0),
     needed: Math.max(...disk) * inMemory,
-    evidence: `an external sort of ${plural(Math.round(node.totalRows ?? 0), "row")}${
+    evidence: `an external sort of ${roughly(node)}${plural(Math.round(node.totalRows ?? 0), "row")}${
       disk.length > 1 ? `, in ${disk.length} parts` : ""
     }`,
   };
@@ -78,7 +79,7 @@ function hashSpill(node: PlanNode): Spill | undefined {
   return {
     bytes: Math.max(peak * (batches - 1), tempWritten(node)),
     needed: peak * batches,
-    evidence: `a hash table of ${plural(Math.round(node.totalRows ?? 0), "row")} in ${
+    evidence: `a hash table of ${roughly(node)}${plural(Math.round(node.totalRows ?? 0), "row")} in ${
       plural(batches, "batch", "batches")
     }${
       (node.number("Original Hash Batches") ?? batches) < batches
@@ -95,7 +96,7 @@ function aggregateSpill(node: PlanNode): Spill | undefined {
   return {
     bytes: disk,
     needed: peak + disk * inMemory,
-    evidence: `${plural(Math.round(node.totalRows ?? 0), "group")} in ${
+    evidence: `${roughly(node)}${plural(Math.round(node.totalRows ?? 0), "group")} in ${
       plural(node.number("HashAgg Batches") ?? 1, "batch", "batches")
     }`,
   };

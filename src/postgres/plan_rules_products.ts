@@ -4,6 +4,7 @@ import type { PlanNode } from "./plan.ts";
 import { readCondition } from "./plan_condition.ts";
 import type { Case, Rule } from "./plan_findings.ts";
 import { nodeName, sourceName } from "./plan_names.ts";
+import { roughly } from "./plan_rows.ts";
 import { ofWhole } from "./plan_rules_scans.ts";
 
 /** A side with fewer rows is joined with all of the other on purpose as often as not. */
@@ -52,9 +53,11 @@ const product: Rule = {
     const expected = about.plan.measured ? "" : ", as the planner expects";
     return {
       title: `${nodeName(node)} takes ${ofWhole(share, about)}: it joins every row with every other`,
-      evidence: `${plural(Math.round(outerRows), "row")} of ${sourceName(outer)} with ${
-        plural(Math.round(innerRows), "row")
-      } of ${sourceName(inner)}${expected}, and no condition between them`,
+      evidence: `${about.plan.measured ? roughly(outer) : ""}${plural(Math.round(outerRows), "row")} of ${
+        sourceName(outer)
+      } with ${plural(Math.round(innerRows), "row")} of ${
+        sourceName(inner)
+      }${expected}, and no condition between them`,
       advice: adviceOn(found, share, about),
       share,
     };

@@ -1,12 +1,11 @@
 /** Rules on how a plan reads tables. */
 import { count, percent, plural, size } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
-import type { PlanNode } from "./plan.ts";
 import type { Case, Finding, Rule } from "./plan_findings.ts";
 import { createIndex, indexAdvice } from "./plan_index.ts";
 import { firstRows, limitOver } from "./plan_first_rows.ts";
 import { nodeName, relationName, shorten } from "./plan_names.ts";
-import { manyRows, rowsRead, selective } from "./plan_rows.ts";
+import { manyRows, roughly, rowsRead, selective } from "./plan_rows.ts";
 
 /** Or that many in all, by scans of at least `someRows`. */
 const manyRowsInAll = 100_000;
@@ -33,7 +32,7 @@ const sequential: Rule = {
     const again = runs > 1.5 ? ` in ${count(Math.round(runs))} runs` : "";
     const expected = about.plan.measured ? "" : ", as the planner expects";
     return {
-      title: `${nodeName(node)} takes ${ofWhole(node.share, about)}: it reads ${
+      title: `${nodeName(node)} takes ${ofWhole(node.share, about)}: it reads ${roughly(node)}${
         plural(Math.round(read), "row")
       }${again} to keep ${roughly(node)}${count(Math.round(kept))}`,
       evidence: `filter ${shorten(filter, quoted)} drops ${percent((read - kept) / read)} of them${expected}`,
@@ -45,11 +44,6 @@ const sequential: Rule = {
     };
   },
 };
-
-/** Before PostgreSQL 18 rows are rounded in each loop. */
-export function roughly(node: PlanNode): string {
-  return (node.loops ?? 1) > 1 || node.loops === undefined ? "about " : "";
-}
 
 const indexFilter: Rule = {
   looksAt: "indexes that find rows which a filter then drops",
@@ -63,7 +57,7 @@ const indexFilter: Rule = {
     if (removed < manyRows || kept > (kept + removed) * selective) return undefined;
     const whole = condition === undefined ? filter : `${condition} AND ${filter}`;
     return {
-      title: `${nodeName(node)} takes ${ofWhole(node.share, about)}: it fetches ${
+      title: `${nodeName(node)} takes ${ofWhole(node.share, about)}: it fetches ${roughly(node)}${
         plural(Math.round(kept + removed), "row")
       } by the index to keep ${roughly(node)}${count(Math.round(kept))}`,
       evidence: `filter ${shorten(filter, quoted)} drops ${percent(removed / (kept + removed))} of them`,
@@ -85,13 +79,15 @@ const recheck: Rule = {
     const lossy = node.number("Lossy Heap Blocks") ?? 0;
     const kept = node.totalRows ?? 0;
     if (removed < manyRows || removed < kept) return undefined;
-    const title = `${nodeName(node)} takes ${ofWhole(node.share, about)}: it checks ${
+    const title = `${nodeName(node)} takes ${ofWhole(node.share, about)}: it checks ${roughly(node)}${
       plural(Math.round(kept + removed), "row")
     } again to keep ${roughly(node)}${count(Math.round(kept))}`;
     if (lossy === 0) {
       return {
         title,
-        evidence: `the index only narrows the rows down: ${plural(Math.round(removed), "row")} did not match`,
+        evidence: `the index only narrows the rows down: ${roughly(node)}${
+          plural(Math.round(removed), "row")
+        } did not match`,
         advice: "An index that decides the condition by itself, or a narrower condition, would probably help",
         share: node.share,
       };
@@ -123,7 +119,7 @@ const heapFetches: Rule = {
       title: `${nodeName(node)} takes ${
         ofWhole(node.share, about)
       }: it reads the table, and not the index alone`,
-      evidence: `${plural(fetches, "visit", "visits")} to the table for ${
+      evidence: `${plural(fetches, "visit", "visits")} to the table for ${roughly(node)}${
         plural(Math.round(rows), "row")
       }: its visibility map is behind`,
       advice: "VACUUM would probably make the index enough, unless a long transaction holds it back",

@@ -3,6 +3,7 @@ import { count, duration, percent, plural, size } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { Plan, PlanNode } from "./plan.ts";
 import { nodeExpressions, nodeName } from "./plan_names.ts";
+import { roughly } from "./plan_rows.ts";
 
 const blockBytes = 8192;
 const kilobyte = 1024;
@@ -141,7 +142,7 @@ function measures(node: PlanNode): string[] {
     ["Rows Removed by Index Recheck", "dropped by the recheck"],
   ].flatMap(([field = "", words]) => {
     const rows = Math.round(node.total(field));
-    return rows > 0 ? [`${plural(rows, "row")} ${words}`] : [];
+    return rows > 0 ? [`${roughly(node)}${plural(rows, "row")} ${words}`] : [];
   });
   const sorted = node.text("Sort Method");
   const sortSpace = node.number("Sort Space Used");

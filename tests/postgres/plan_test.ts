@@ -136,6 +136,17 @@ Deno.test("fractions of rows, as 18 gives them, disabled nodes and unknown field
   assert.match(tree(plan, nodeLines(plan, 80)).join("\n"), /Seq Scan on t: 0\.33 rows × 3 loops/);
 });
 
+Deno.test("what is given per loop, and rounded there, is approximate in all", () => {
+  const scan = (loops: number) =>
+    node("Seq Scan", 1, { "Actual Loops": loops, "Rows Removed by Filter": 33332 });
+  const text = (loops: number) => {
+    const plan = planOf(node("Gather", 2, {}, scan(loops)));
+    return tree(plan, nodeLines(plan, 80)).join("\n");
+  };
+  assert.match(text(3), /^ *about 99,996 rows dropped by the filter$/m);
+  assert.match(text(1), /^ *33,332 rows dropped by the filter$/m);
+});
+
 Deno.test("a plan without the fields that are always there is read all the same", () => {
   const plan = readPlan('[{"Plan":{"Node Type":7,"Plans":[{}, null, 3]}}]');
   assert.equal(plan.nodes.length, 2);
