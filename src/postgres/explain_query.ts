@@ -11,6 +11,7 @@ import { authorize, type GuardedStatement, inspect } from "./guard.ts";
 import { bindable, checkValues, parameters } from "./parameters.ts";
 import { type Plan, readPlan } from "./plan.ts";
 import { type Finding, findingsOf, isFast, rulesFor } from "./plan_findings.ts";
+import { offsetOf } from "./plan_offset.ts";
 import { readFacts } from "./plan_relations.ts";
 import { costliest, head, mostImportant, nodeLines, tree } from "./plan_text.ts";
 import { nodeName } from "./plan_names.ts";
@@ -91,7 +92,7 @@ export function explainQuery(database: Database, options: ExplainQueryOptions): 
             }),
           );
           // Afterwards, since it changes the search path, which the plan would show.
-          const facts = await readFacts(transaction, plan.nodes);
+          const facts = { ...await readFacts(transaction, plan.nodes), offset: offsetOf(sql, values) };
           return { plan, findings: findingsOf({ plan, facts }) };
         }));
     },

@@ -4,6 +4,7 @@ import type { PlanFacts } from "./plan_relations.ts";
 import { joinRules } from "./plan_rules_joins.ts";
 import { memoryRules } from "./plan_rules_memory.ts";
 import { misestimate } from "./plan_rules_estimates.ts";
+import { offsetRules } from "./plan_rules_offset.ts";
 import { productRules } from "./plan_rules_products.ts";
 import { scanRules } from "./plan_rules_scans.ts";
 import { wholeRules } from "./plan_rules_whole.ts";
@@ -42,6 +43,7 @@ export const rules: readonly Rule[] = [
   ...scanRules,
   ...joinRules,
   ...productRules,
+  ...offsetRules,
   ...memoryRules,
   misestimate,
   ...wholeRules,

@@ -2,6 +2,7 @@
 import type { PlanNode } from "./plan.ts";
 import type { PlanFacts, PlanRelation } from "./plan_relations.ts";
 import { equalityColumns, hasOrder, sortColumns } from "./plan_index.ts";
+import { skippedBy } from "./plan_offset.ts";
 import { manyRows, rowsRead, selective } from "./plan_rows.ts";
 
 /** The part of the rows that a LIMIT may want and still be served by an index in order. */
@@ -44,7 +45,7 @@ export function firstRows(limit: PlanNode, facts: PlanFacts): FirstRows | undefi
     return undefined;
   }
   const { read, kept } = rowsOf(scans, facts);
-  const wanted = limit.outer.rows ?? limit.estimatedRows;
+  const wanted = limit.outer.rows ?? limit.estimatedRows + (skippedBy(limit, facts) ?? 0);
   const runs = Math.max(1, limit.runs);
   if (read / runs < manyRows || wanted === 0 || wanted > smallPart * kept / runs) return undefined;
   const order = sortColumns(sort.list("Sort Key"), relation);

@@ -57,6 +57,8 @@ export interface PlanFacts {
   readonly extensions: Extensions;
   /** work_mem in bytes. */
   readonly workMem: number;
+  /** Rows that the statement's own OFFSET passes over, where its text says so. */
+  readonly offset: number | undefined;
   /** The relation that a node reads. */
   relation(node: PlanNode): PlanRelation | undefined;
 }
@@ -109,7 +111,7 @@ select pg_size_bytes(current_setting('work_mem')) as work_mem,
 export async function readFacts(
   transaction: Transaction,
   nodes: readonly PlanNode[],
-): Promise<PlanFacts> {
+): Promise<Omit<PlanFacts, "offset">> {
   // Alone on the path: behind pg_catalog, a function of somebody's own would still be called where its types fit better.
   const [own] = await transaction.query(
     "select pg_catalog.array_to_json(pg_catalog.current_schemas(true)) as path, " +

@@ -208,25 +208,5 @@ const cte: Rule = {
   },
 };
 
-const offset: Rule = {
-  looksAt: "rows computed for OFFSET alone",
-  when: "measured",
-  examine(node, about) {
-    const given = node.totalRows ?? 0;
-    const computed = node.outer?.totalRows ?? 0;
-    if (node.type !== "Limit" || computed < 10_000 || computed < 10 * given) return undefined;
-    const share = node.sharedBelow;
-    return {
-      title: `OFFSET takes ${ofWhole(share, about)}: ${
-        plural(computed - given, "row")
-      } computed and thrown away`,
-      evidence: `${plural(computed, "row")} came to Limit, which gave ${count(given)}`,
-      advice:
-        "Going on from the last row's key (WHERE key > … ORDER BY key LIMIT …) would probably skip them",
-      share: share * (computed - given) / computed,
-    };
-  },
-};
-
-/** Nested loops, subqueries, join filters, tables read whole, CTEs and OFFSET. */
-export const joinRules: readonly Rule[] = [repeated, joinFilter, readWhole, cte, offset];
+/** Nested loops, subqueries, join filters, tables read whole and CTEs. */
+export const joinRules: readonly Rule[] = [repeated, joinFilter, readWhole, cte];

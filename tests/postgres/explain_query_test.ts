@@ -169,6 +169,10 @@ Plan (each node's own part of the cost):
         explain("select 1", { parameters: [1] }),
         isError("invalid", /has 0 parameters and 1 value /),
       );
+      const paged = await explain("select * from todos order by id limit 5 offset $1", {
+        parameters: [15000],
+      });
+      assert.match(paged.text, /OFFSET has about 15,000 rows computed and thrown away/);
       // What looks like a parameter inside a text or a comment is none.
       await explain("select '$1' /* $2 */ -- $3");
     });

@@ -34,6 +34,7 @@ function shares(top: Fields, more?: Fields): number[] {
 
 const facts: PlanFacts = {
   workMem: 4 << 20,
+  offset: undefined,
   extensions: { intarray: false, trigrams: undefined },
   relation: () => undefined,
 };
