@@ -3,7 +3,7 @@ import postgres from "postgres";
 import { createLogger } from "../../src/common/log.ts";
 import { Database } from "../../src/postgres/database.ts";
 import type { DatabaseSettings } from "../../src/postgres/settings.ts";
-import { startPostgres, type TestPostgres } from "./postgres.ts";
+import { startPostgres, type TestPostgres, type TestPostgresOptions } from "./postgres.ts";
 
 /** One connection, over the socket, where every role is trusted. */
 export interface ClientSession {
@@ -25,8 +25,13 @@ export interface OwnServer extends AsyncDisposable {
 }
 
 /** Starts it, with the settings that a server for earnest has, and runs `setup` in database `postgres`. */
-export async function startOwnServer(settings: readonly string[] = [], setup = ""): Promise<OwnServer> {
+export async function startOwnServer(
+  settings: readonly string[] = [],
+  setup = "",
+  options: Omit<TestPostgresOptions, "settings"> = {},
+): Promise<OwnServer> {
   const server = await startPostgres({
+    ...options,
     settings: [
       "fsync = on",
       "full_page_writes = on",

@@ -34,6 +34,8 @@ export interface TestPostgres {
 export interface TestPostgresOptions {
   /** Further lines of postgresql.conf, e.g. `shared_preload_libraries = 'pg_stat_statements'`. */
   readonly settings?: readonly string[];
+  /** The server's command line, e.g. `-c fsync=off`. */
+  readonly commandLine?: string;
 }
 
 const SUPERUSER = "postgres";
@@ -148,7 +150,8 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
   const control = async (...args: string[]): Promise<void> => {
     await run(`${bin}/pg_ctl`, [...args, `--pgdata=${dataDirectory}`, "--silent", "--wait"], user);
   };
-  const start = () => control("start", `--log=${folder}/log`);
+  const given = options.commandLine === undefined ? [] : [`--options=${options.commandLine}`];
+  const start = () => control("start", `--log=${folder}/log`, ...given);
   const stop = (mode: "fast" | "immediate" = "fast") => control("stop", `--mode=${mode}`);
 
   let running = true;

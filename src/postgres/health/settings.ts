@@ -1,4 +1,5 @@
 /** Section `settings`: the few that endanger data, or blind the server to itself. */
+import { readSettings } from "./change.ts";
 import type { Assessment, Finding, Section } from "./section.ts";
 
 /** A setting, the value that is wrong, and what follows from it. */
@@ -12,27 +13,19 @@ const WRONG: readonly (readonly [name: string, value: string, verdict: Finding["
   ["track_activities", "off", "warning", "nobody sees what sessions do"],
 ];
 
-const settingsSql = `
-select name, setting, source, pending_restart from pg_catalog.pg_settings
-where name = any(string_to_array($1, ',')) or pending_restart`;
-
 /** The values of this session, which a role's or a database's own settings can change. */
 export const settings: Section = {
   name: "settings",
   async assess(ask): Promise<Assessment> {
-    const rows = await ask((transaction) =>
-      transaction.query(settingsSql, [WRONG.map(([name]) => name).join(",")])
-    );
-    const values = new Map(rows.map((row) => [row.name, row.setting]));
-    const findings = WRONG.filter(([name, value]) => values.get(name) === value).map((
-      [name, value, verdict, why],
-    ): Finding => ({
-      verdict,
-      text: `${name} is ${value}: ${why}`,
-      statements: [`ALTER SYSTEM SET ${name} = ${value === "off" ? "on" : "off"}; SELECT pg_reload_conf();`],
-    }));
-    const pending = rows.filter((row) => row.pending_restart === "t").map((row) => row.name ?? "");
-    const missing = WRONG.filter(([name]) => !values.has(name)).map(([name]) => name);
+    const found = await ask((transaction) => readSettings(transaction, WRONG.map(([name]) => name)));
+    const findings = WRONG.flatMap(([name, value, verdict, why]): Finding[] => {
+      const setting = found.get(name);
+      if (setting?.value !== value) return [];
+      const text = `${name} is ${value}: ${why}`;
+      return [{ verdict, text, ...setting.to(value === "off" ? "on" : "off") }];
+    });
+    const pending = [...found].filter(([, { pendingRestart }]) => pendingRestart).map(([name]) => name);
+    const missing = WRONG.filter(([name]) => !found.has(name)).map(([name]) => name);
     const waits = pending.length === 0
       ? ""
       : `; a restart is needed for ${pending.join(", ")} to take effect`;

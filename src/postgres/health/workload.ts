@@ -1,5 +1,6 @@
 /** Section `workload`: rollbacks, deadlocks, temporary files, and blocks that fail their checksum. */
 import { count, percent, plural, size } from "../../common/units.ts";
+import { type Change, readSettings } from "./change.ts";
 import { type Assessment, exceeds, type Finding, numberOf, type Section } from "./section.ts";
 import { countedSince } from "./statistics_age.ts";
 
@@ -12,7 +13,12 @@ from pg_catalog.pg_stat_database where datname = current_database()`;
 export const workload: Section = {
   name: "workload",
   async assess(ask, server, limits): Promise<Assessment> {
-    const [row = {}] = await ask((transaction) => transaction.query(workloadSql));
+    const [[row = {}], logging] = await ask(async (transaction) =>
+      [
+        await transaction.query(workloadSql),
+        await readSettings(transaction, ["log_lock_waits", "log_temp_files"]),
+      ] as const
+    );
     const value = (name: string) => numberOf(row[name]) ?? 0;
     const rollbacks = value("xact_rollback");
     const transactions = value("xact_commit") + rollbacks;
@@ -34,11 +40,13 @@ export const workload: Section = {
       findings.push({
         verdict: deadlocked,
         text: `${plural(deadlocks, "deadlock")} in ${count(transactions)} transactions`,
-        statements: ["ALTER SYSTEM SET log_lock_waits = on; SELECT pg_reload_conf();"],
-        caution:
+        ...withCaution(
+          logging.get("log_lock_waits")?.to("on"),
           "the server's log has the statements of each deadlock; take locks in the same order everywhere",
+        ),
       });
     }
+    const logsFiles = logging.get("log_temp_files")?.value !== "-1";
     const spilled = enough ? exceeds(files / transactions, limits.temporaryFiles) : undefined;
     if (spilled !== undefined) {
       findings.push({
@@ -46,9 +54,10 @@ export const workload: Section = {
         text: `${plural(files, "temporary file")} of ${size(value("temp_bytes"))} in ${
           count(transactions)
         } transactions: sorts and hashes do not fit in work_mem (${row.work_mem})`,
-        statements: ["ALTER SYSTEM SET log_temp_files = '10MB'; SELECT pg_reload_conf();"],
-        caution:
+        ...withCaution(
+          logsFiles ? undefined : logging.get("log_temp_files")?.to("'10MB'"),
           "find the statements with top_queries, then raise work_mem for their role rather than for all",
+        ),
       });
     }
     const rolledBack = enough ? exceeds(rollbacks / transactions, limits.rollbacks) : undefined;
@@ -76,3 +85,7 @@ export const workload: Section = {
     };
   },
 };
+
+function withCaution({ statements, caution }: Change = { statements: [] }, more: string): Change {
+  return { statements, caution: caution === undefined ? more : `${more}; ${caution}` };
+}
