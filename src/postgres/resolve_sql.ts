@@ -96,10 +96,11 @@ stored as (
   from heir h join pg_catalog.pg_attribute a on a.attrelid = h.oid and a.attgenerated = 'v'
     join pg_catalog.pg_attrdef d on d.adrelid = h.oid and d.adnum = a.attnum
 ),
--- Only those with something of a user's own in them: nothing else of theirs can have been changed since.
+-- Only those with something of a user's own in them: nothing else of theirs can have been changed since. Of what is
+-- built in and immutable, one function calls a user's own: that of the partition key of the table that it is given.
 evaluated as (
   select s.relation, pg_get_expr(s.tree, s.relation) as expression from stored s
-  where exists (
+  where s.tree::text like '%:funcid ' || 'pg_catalog.satisfies_hash_partition'::regproc::oid || ' %' or exists (
     select from pg_catalog.pg_depend d
     where d.classid = s.classid and d.objid = s.objid and d.refobjid >= 16384
       and d.refclassid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_type'::regclass)
