@@ -11,7 +11,7 @@ import { type Verdict, verdicts } from "./health/section.ts";
 const input = z.strictObject({});
 
 const finding = z.object({
-  verdict: z.enum(["critical", "warning"]),
+  verdict: z.enum(["critical", "warning", "notice"]),
   text: z.string(),
   statements: z.array(z.string()).describe("SQL for a person to run; never run by this tool"),
   caution: z.string().nullable(),
@@ -20,7 +20,7 @@ const finding = z.object({
 const section = z.object({
   name: z.string(),
   verdict: z.enum(verdicts).describe(
-    "unseen: the role lacks a right; unknown: asking failed; no_data: nothing to judge by",
+    "unseen: the role lacks a right; unknown: asking failed; no_data: nothing to judge by; notice: nothing ails",
   ),
   summary: z.string(),
   unseen: z.string().nullable(),
@@ -114,15 +114,18 @@ function lineCount(text: string): number {
   return text.split("\n").length;
 }
 
-function isBad(verdict: Verdict): boolean {
-  return verdict === "critical" || verdict === "warning";
+/** Sections whose findings are shown. */
+const told = ["critical", "warning", "notice"] as const satisfies readonly Verdict[];
+
+function isTold(verdict: Verdict): boolean {
+  return told.some((each) => each === verdict);
 }
 
 /** What a report leaves out of the examination, in one line; undefined when that is nothing. */
 function cutOf({ sections }: Examination, report: Report): string | undefined {
   const parts = sections.flatMap(({ name, verdict, findings, details = [] }, at) => {
     const shown = report.sections[at];
-    if (shown === undefined || !isBad(verdict)) return [];
+    if (shown === undefined || !isTold(verdict)) return [];
     const more = findings.length - shown.findings.length;
     const lines = details.length - shown.details.length;
     return [
@@ -146,12 +149,12 @@ function render(
   report: Report,
   { cut, dense }: { readonly cut: string | undefined; readonly dense: boolean },
 ): string {
-  const bad = report.sections.filter(({ verdict }) => isBad(verdict));
+  const shown = report.sections.filter(({ verdict }) => isTold(verdict));
   const rest = (wanted: Report["sections"][number]["verdict"]) =>
     report.sections.filter(({ verdict }) => verdict === wanted);
   const lines = [headline(report), ...carrying(report)];
   if (dense) lines.push("");
-  for (const wanted of ["critical", "warning"] as const) {
+  for (const wanted of told) {
     for (const item of rest(wanted)) {
       if (!dense) lines.push("");
       lines.push(`${wanted.toUpperCase()} ${item.name}: ${visible(item.summary)}`);
@@ -174,7 +177,7 @@ function render(
   );
   if (quiet.length > 0) lines.push("", ...quiet);
   if (cut !== undefined) lines.push("", cut);
-  if (bad.some(({ findings }) => findings.some(({ statements }) => statements.length > 0))) {
+  if (shown.some(({ findings }) => findings.some(({ statements }) => statements.length > 0))) {
     lines.push("", "The SQL is for a person to judge and run; nothing was run or changed.");
   }
   return lines.join("\n");

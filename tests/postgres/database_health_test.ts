@@ -66,6 +66,8 @@ const verdictCases: readonly (readonly [name: string, assessment: Partial<Assess
   ["nothing to judge by", { noData: true }, "no_data"],
   ["unseen comes before no data", { noData: true, unseen: "x" }, "unseen"],
   ["a finding in what was seen", { unseen: "x", findings: [{ verdict: "warning", text: "" }] }, "warning"],
+  ["a notice", { findings: [{ verdict: "notice", text: "" }] }, "notice"],
+  ["a notice in what was seen", { unseen: "x", findings: [{ verdict: "notice", text: "" }] }, "unseen"],
   [
     "the worst finding",
     { findings: [{ verdict: "warning", text: "" }, { verdict: "critical", text: "" }] },
@@ -736,6 +738,7 @@ Deno.test({
       slotBytes: worst,
       unusedIndexBytes: 0,
       unusedIndexAge: 0,
+      keyRows: 0,
     };
     const { text, structured } = await health(database, { thresholds, statementMs: 1000 });
     const quiet = structured.sections.filter(({ findings }: Structured) => findings.length === 0);

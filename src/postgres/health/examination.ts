@@ -7,6 +7,7 @@ import { blocking } from "./blocking.ts";
 import { cache } from "./cache.ts";
 import { connections } from "./connections.ts";
 import { indexes } from "./indexes.ts";
+import { keys } from "./keys.ts";
 import { replication } from "./replication.ts";
 import {
   type Ask,
@@ -40,6 +41,7 @@ export const sections: readonly Section[] = [
   cache,
   vacuum,
   indexes,
+  keys,
 ];
 
 /** A section's answer, or why there is none. */

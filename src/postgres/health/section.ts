@@ -3,14 +3,15 @@ import type { CellValue } from "../../common/cell.ts";
 import type { Transaction } from "../database.ts";
 import type { Levels, Thresholds } from "./thresholds.ts";
 
-/** From the worst on. `unseen`: the role can't see it; `unknown`: asking failed; `no_data`: nothing to judge by yet. */
-export const verdicts = ["critical", "warning", "unseen", "unknown", "no_data", "ok"] as const;
+/** From the worst on. `unseen`: the role can't see it; `unknown`: asking failed; `no_data`: nothing to judge by yet; `notice`:
+ * something to know, which makes nothing worse. */
+export const verdicts = ["critical", "warning", "unseen", "unknown", "no_data", "notice", "ok"] as const;
 /** See {@linkcode verdicts}. */
 export type Verdict = (typeof verdicts)[number];
 
-/** Something to act on. */
+/** Something to act on; a notice to think of. */
 export interface Finding {
-  readonly verdict: "critical" | "warning";
+  readonly verdict: "critical" | "warning" | "notice";
   /** The evidence: one sentence without a full stop. */
   readonly text: string;
   /** SQL that a person could run. Never run here. */
@@ -63,9 +64,10 @@ export type Ask = <T>(work: (transaction: Transaction) => Promise<T>) => Promise
 /** The worst that was found; without a finding never `ok` when something was not seen or there was nothing to see. */
 export function verdictOf({ findings, unseen, noData }: Assessment): Verdict {
   if (findings.some(({ verdict }) => verdict === "critical")) return "critical";
-  if (findings.length > 0) return "warning";
+  if (findings.some(({ verdict }) => verdict === "warning")) return "warning";
   if (unseen !== undefined) return "unseen";
-  return noData === true ? "no_data" : "ok";
+  if (noData === true) return "no_data";
+  return findings.length > 0 ? "notice" : "ok";
 }
 
 /** The verdict on a value that is the worse the larger it is; undefined below the levels. */

@@ -59,6 +59,8 @@ export const thresholds = {
   unusedIndexBytes: 10 * MB,
   /** Milliseconds that statistics must have counted for "never used" to mean something: a weekly job is in. */
   unusedIndexAge: 7 * DAY,
+  /** Rows of a table, by the statistics, before a scan of it for each deleted row of another matters, or that it has no key. */
+  keyRows: 10_000,
   /** Share of a sequence that is used up; at 1 every insert fails (datatype, "Numeric Types": integer ends at 2,147,483,647). */
   sequence: { warning: 0.75, critical: 0.9 },
   /** Milliseconds that a standby is behind. */
