@@ -60,11 +60,16 @@ export function indexAdvice(
       if (each.cast !== undefined) return converted(each, column);
     }
   }
-  const chosen = choose(keys);
+  const isThere = ({ container }: Key) =>
+    container !== undefined && relation.indexes.some((index) => answersInside(index, container));
+  // Of what an index in use has found, no other one would find less.
+  const wanted = options.inUse === true ? keys.filter((key) => !isThere(key)) : keys;
+  const chosen = choose(wanted);
   if (chosen.length === 0) {
     return options.inUse === true ? unfit : eitherAdvice(sides, relation, options) ?? unfit;
   }
-  const inside = keys.find(({ container }) => container !== undefined)?.container;
+  const insides = wanted.filter(({ container }) => container !== undefined);
+  const inside = (insides.find((key) => !isThere(key)) ?? insides[0])?.container;
   if (inside !== undefined && chosen[0]?.how === "inside") return insideAdvice(inside, relation);
   const names = chosen.map(({ sql }) => sql);
   const list = names.join(", ");

@@ -13,7 +13,7 @@ const schema = `
   insert into docs select n, n % 5, n % 5, jsonb_build_object('k' || n, n, 'a', n % 5000, 'tags', jsonb_build_array('x' || n)),
     json_build_object('a', n), array['t' || n, 'u' || n % 7], array[n, n % 3], array['o'],
     to_tsvector('simple', 'w' || n), tstzrange(timestamptz '2024-01-01' + n * interval '1 min',
-    timestamptz '2024-01-01' + (n + 1) * interval '1 min'), jsonb_build_object('a', n)
+    timestamptz '2024-01-01' + (n + 1) * interval '1 min'), jsonb_build_object('a', n, 's', 1)
   from generate_series(1, 20000) n;
   create index docs_path on docs using gin (path jsonb_path_ops);
   create index docs_part on docs (part);
@@ -98,6 +98,24 @@ const cases: readonly Expected[] = [
     settings: { enable_bitmapscan: "off" },
     advice: /^There is the index docs_path, which the planner did not choose/,
     columns: null,
+  },
+  {
+    name: "one index that is there and not used, and one that is missing",
+    where: `path @> '{"s": 1}' and tags @> array['t5']`,
+    columns: "gin (tags)",
+  },
+  {
+    name: "an index that is in use, and a filter that none answers",
+    where: `path @> '{"s": 1}' and id % 1000 = 7`,
+    settings: { enable_seqscan: "off" },
+    advice: /^No index answers the filter as it is written/,
+    columns: null,
+  },
+  {
+    name: "an index that is in use, and a filter on what is in another column",
+    where: `path @> '{"s": 1}' and tags @> array['t5']`,
+    settings: { enable_seqscan: "off" },
+    columns: "gin (tags)",
   },
   {
     name: "an index with an operator class that does not know the operator",
