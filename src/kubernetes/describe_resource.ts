@@ -120,7 +120,7 @@ export function describeResource(clusters: Clusters): Tool {
         ...bare(cluster, type, namespace, name),
         created: timeField(object, "metadata", "creationTimestamp"),
         facts: factsOf(object),
-        lead: said,
+        lead: said === undefined ? undefined : (budget) => belowHeading(said(budget)),
         conditions: readConditions(object),
         events: foldEvents(events),
         unseen,
@@ -188,6 +188,12 @@ function bare(cluster: Cluster, type: ResourceType, namespace: string | undefine
     manifest: "",
     now: Date.now(),
   };
+}
+
+/** A list of one object without its heading, which says what the title of the whole has said. */
+function belowHeading(text: string): string {
+  const end = text.indexOf("\n");
+  return end === -1 ? text : text.slice(end).trimStart();
 }
 
 async function podText(

@@ -29,6 +29,11 @@ const defaults: Readonly<Record<string, string>> = {
   dnsPolicy: '"ClusterFirst"',
   schedulerName: '"default-scheduler"',
   securityContext: "{}",
+  resources: "{}",
+  terminationGracePeriodSeconds: "30",
+  progressDeadlineSeconds: "600",
+  revisionHistoryLimit: "10",
+  strategy: '{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":"25%","maxSurge":"25%"}}',
   annotations: "{}",
   labels: "{}",
 };

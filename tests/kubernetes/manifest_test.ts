@@ -19,6 +19,9 @@ const object = {
     securityContext: {},
     resources: {},
     terminationMessagePath: "/dev/termination-log",
+    revisionHistoryLimit: 10,
+    progressDeadlineSeconds: 60,
+    strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: "25%", maxSurge: "25%" } },
   },
   status: { conditions: [{ type: "Ready" }], phase: "Fine" },
 };
@@ -35,7 +38,7 @@ spec:
   text: |
     one
     two
-  resources: {}`,
+  progressDeadlineSeconds: 60`,
   );
 });
 
