@@ -47,6 +47,10 @@ export function openAuditLog(
       close: () => {},
     };
   }
+  // Nobody means a file of that name.
+  if (["stdout", "-"].includes(destination)) {
+    throw new StartError("AUDIT_LOG must be stderr or a file: the answers go to standard output");
+  }
   let file: Deno.FsFile;
   let endsInLine = true;
   try {

@@ -34,6 +34,8 @@ const wrong: readonly (readonly [variable: string, value: string, others?: Varia
   ["LOG_LEVEL", marker],
   ["AUDIT_LOG", `/nowhere/${marker}/audit.jsonl`],
   ["AUDIT_LOG", "/"],
+  ["AUDIT_LOG", "stdout"],
+  ["AUDIT_LOG", "-"],
   ["DB_PASSWORD_FILE", `/nowhere/${marker}`],
   ["DB_PASSWORD_FILE", "/"],
   ["DB_PASSWORD", marker, { DB_PASSWORD_FILE: "/dev/null" }],
