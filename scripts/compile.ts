@@ -20,7 +20,7 @@ Usage: deno task compile [options]            all programs
   --help
 
 The read, write and net of a program are open unless said so here, because the database and the audit file are the
-user's. A Unix socket needs read and write of its path; --http, 127.0.0.1 in --net beside its own address.
+user's. A Unix socket needs read and write of its path.
 
 DENO_COMPILE   another Deno whose compile is used, at least 2.7.14
 DENORT_BIN     the runtime to embed, where it can't be downloaded; of the same version as that Deno

@@ -27,7 +27,10 @@ interface Telemetry {
       ): Result;
     };
   };
-  readonly contextManager: { active(): Context };
+  readonly contextManager: {
+    active(): Context;
+    with<Result>(context: Context, work: () => Result): Result;
+  };
 }
 
 /** The runtime registers itself under this name, for every copy of `@opentelemetry/api`, when it is switched on. */
@@ -69,6 +72,18 @@ export async function inSpan<Value>(
       }
     },
   );
+}
+
+/**
+ * Does the work as a part of the HTTP request's span: the runtime keeps it with the response, under a symbol of its own,
+ * and makes it nobody's parent.
+ */
+export function inRequestSpan<Result>(response: object, work: () => Result): Result {
+  if (!isOn) return work();
+  const key = Object.getOwnPropertySymbols(response).find(({ description }) => description === "kOtelSpan");
+  const span: unknown = key === undefined ? undefined : Reflect.get(response, key);
+  const { contextManager }: Telemetry = Deno.telemetry;
+  return contextManager.with(contextManager.active().setValue(parentKey, span), work);
 }
 
 function withParent(context: Context, traceparent: string | undefined): Context {

@@ -1,6 +1,5 @@
 import assert from "@std/assert";
 import { HttpServer, type ServerLimits } from "../../src/common/http/http_server.ts";
-import { InnerServer } from "../../src/common/http/inner_server.ts";
 import type { Logger } from "../../src/common/log.ts";
 import { sendRaw } from "../support/http_program.ts";
 import { eventually } from "../support/mcp.ts";
@@ -74,6 +73,10 @@ async function some(connection: Deno.TcpConn): Promise<string> {
   const part = new Uint8Array(65_536);
   return new TextDecoder().decode(part.subarray(0, await connection.read(part) ?? 0));
 }
+
+/** What is not given whole. */
+const events = (body: ReadableStream<Uint8Array>) =>
+  new Response(body, { headers: { "content-type": "text/event-stream" } });
 
 /** Nobody is sent away in the moment after an answer. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 40));
@@ -170,7 +173,7 @@ Deno.test({
         pull: (controller) => controller.enqueue(new Uint8Array(1024 * 1024)),
         cancel: () => resolve(),
       });
-    await using subject = serve({ writeMs: 100 }, () => Promise.resolve(new Response(endless())));
+    await using subject = serve({ writeMs: 100 }, () => Promise.resolve(events(endless())));
     await subject.connect(get);
     await promise;
     await eventually("it is forgotten", () => subject.server.connections === 0);
@@ -187,7 +190,8 @@ Deno.test({
       });
     await using subject = serve(
       { maxConnections: 2 },
-      (request) => Promise.resolve(new Response(request.url.endsWith("/endless") ? endless() : "here")),
+      (request) =>
+        Promise.resolve(request.url.endsWith("/endless") ? events(endless()) : new Response("here")),
     );
     for (let number = 0; number < 2; number++) await subject.connect(get.replace("/", "/endless"));
     await eventually("a newcomer is answered", async () => {
@@ -204,7 +208,7 @@ Deno.test({
   async fn() {
     const { promise, resolve } = Promise.withResolvers<void>();
     const quiet = () => new ReadableStream<Uint8Array>({ cancel: () => resolve() });
-    await using subject = serve({}, () => Promise.resolve(new Response(quiet())));
+    await using subject = serve({}, () => Promise.resolve(events(quiet())));
     const connection = await Deno.connect({ hostname: "127.0.0.1", port: subject.server.port });
     await connection.write(new TextEncoder().encode(get));
     await some(connection);
@@ -275,190 +279,3 @@ for (const [what, bytes, answer] of strange) {
     },
   });
 }
-
-Deno.test({
-  name: "on the port behind the connections nobody else is answered",
-  ignore: !permitted,
-  async fn() {
-    const inner = new InnerServer({
-      handler: () => Promise.resolve(new Response("inside")),
-      connections: () => ({ at: () => undefined, ranOut: () => {}, relieve: () => {} }),
-      log: silent,
-    });
-    const response = await fetch(`http://127.0.0.1:${inner.address.port}/`);
-    assert.equal(response.status, 403);
-    assert.equal(await response.text(), "");
-    await inner.shutdown();
-  },
-});
-
-Deno.test({
-  name:
-    "on the port behind the connections nobody else is answered, from another loopback address of that port either",
-  ignore: !permitted,
-  async fn() {
-    let handle: Deno.ServeHandler<Deno.NetAddr> | undefined;
-    let answered = 0;
-    const connection = {
-      isEnding: false,
-      ended: Promise.resolve(),
-      beginAnswer: () => void answered++,
-      endAnswer() {},
-      announceEnd() {},
-    };
-    const inner = new InnerServer({
-      handler: () => Promise.resolve(new Response("inside")),
-      // deno-lint-ignore no-explicit-any
-      connections: () => ({ at: () => connection as any, ranOut: () => {}, relieve: () => {} }),
-      log: silent,
-      serve(handler) {
-        handle = handler;
-        return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response());
-      },
-    });
-    const from = async (hostname: string) => {
-      const remoteAddr = { transport: "tcp", hostname, port: 12_345 } as const;
-      const request = new Request("http://127.0.0.1/");
-      return (await handle?.(request, { remoteAddr, completed: Promise.resolve() }))?.status;
-    };
-    assert.equal(await from("127.0.0.2"), 403);
-    assert.equal(answered, 0);
-    assert.equal(await from("127.0.0.1"), 200);
-    assert.equal(answered, 1);
-    await inner.shutdown();
-  },
-});
-
-Deno.test({
-  name:
-    "out of handles, another server takes the place of the one that strangers hold; what it answers goes on",
-  ignore: !permitted,
-  async fn() {
-    const answer = Promise.withResolvers<Response>();
-    const known = {
-      isEnding: false,
-      ended: Promise.resolve(),
-      beginAnswer() {},
-      endAnswer() {},
-      announceEnd() {},
-    };
-    let friend = 0;
-    let begun = 0;
-    const inner = new InnerServer({
-      handler: () => (begun++, answer.promise),
-      connections: () => ({
-        // deno-lint-ignore no-explicit-any
-        at: (port) => port === friend ? known as any : undefined,
-        ranOut: () => {},
-        relieve: () => {},
-      }),
-      log: silent,
-      leaveMs: 1,
-    });
-    const { address } = inner;
-    using stranger = await Deno.connect({ hostname: "127.0.0.1", port: address.port });
-    using caller = await Deno.connect({ hostname: "127.0.0.1", port: address.port });
-    friend = caller.localAddr.port;
-    await caller.write(new TextEncoder().encode(get));
-    await eventually("the call has begun", () => begun === 1);
-    inner.ranOut({ isOurs: true });
-    inner.ranOut({ isOurs: true });
-    assert.notEqual(inner.address.port, address.port);
-    const second = inner.address.port;
-    answer.resolve(new Response("at last"));
-    assert.match(await rest(caller), /connection: close[^]*at last$/);
-    let isCut = false;
-    rest(stranger).then(() => isCut = true);
-    await eventually("the stranger is cut", () => isCut);
-    assert.equal(inner.address.port, second);
-    await inner.shutdown();
-  },
-});
-
-Deno.test({
-  name: "where strangers hold the handles, a slow answer does not keep them there",
-  ignore: !permitted,
-  async fn() {
-    let relieved = 0;
-    const inner = new InnerServer({
-      handler: () => Promise.resolve(new Response()),
-      connections: () => ({ at: () => undefined, ranOut() {}, relieve: () => void relieved++ }),
-      log: silent,
-      leaveMs: 60_000,
-      besetMs: 50,
-    });
-    using stranger = await Deno.connect({ hostname: "127.0.0.1", port: inner.address.port });
-    let isCut = false;
-    rest(stranger).then(() => isCut = true);
-    inner.ranOut({ isOurs: false });
-    await eventually("the stranger is cut", () => isCut);
-    await eventually("as many connections as before are kept", () => relieved === 1);
-    await inner.shutdown();
-  },
-});
-
-Deno.test({
-  name: "a server that no longer listens is started anew, and given up after as many attempts as there are",
-  ignore: !permitted,
-  async fn() {
-    const finished = Promise.withResolvers<void>();
-    const later = Promise.withResolvers<void>();
-    let attempts = 0;
-    const addr = { transport: "tcp", hostname: "127.0.0.1", port: 1 } as const;
-    const fake = (end: Promise<void>) => ({
-      addr,
-      finished: end,
-      ref() {},
-      unref() {},
-      shutdown: () => Promise.resolve(),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    });
-    const told: unknown[] = [];
-    const inner = new InnerServer({
-      handler: () => Promise.resolve(new Response()),
-      connections: () => ({
-        at: () => undefined,
-        ranOut: (error) => void told.push(error),
-        relieve: () => {},
-      }),
-      log: silent,
-      retryMs: 1,
-      attempts: 3,
-      serve: () => {
-        attempts++;
-        if (attempts === 1) return fake(finished.promise);
-        if (attempts === 3) return fake(later.promise);
-        throw new Error("no handle");
-      },
-    });
-    finished.reject(new Error("accept"));
-    await eventually("it listens again", () => attempts === 3);
-    later.reject(new Error("accept"));
-    await inner.lost;
-    assert.equal(attempts, 6);
-    assert.equal(told.length, 2);
-  },
-});
-
-Deno.test({
-  name: "a server that is found not to listen is started anew, once",
-  ignore: !permitted,
-  async fn() {
-    let attempts = 0;
-    const inner = new InnerServer({
-      handler: () => Promise.resolve(new Response()),
-      connections: () => ({ at: () => undefined, ranOut: () => {}, relieve: () => {} }),
-      log: silent,
-      serve: (handler) => {
-        attempts++;
-        return Deno.serve({ ...host, onListen: () => {} }, handler);
-      },
-    });
-    const { address } = inner;
-    inner.renew(address);
-    inner.renew(address);
-    assert.equal(attempts, 2);
-    assert.notEqual(inner.address.port, address.port);
-    await inner.shutdown();
-  },
-});

@@ -2,8 +2,6 @@ import assert from "@std/assert";
 import { HttpProgram } from "../support/http_program.ts";
 import { eventually, programCommand } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
-import { newToken } from "../../src/common/http/tokens.ts";
-import { tokenFile } from "../support/token_file.ts";
 
 /** File handles that the program may have; it takes about 25 before the first connection. */
 const handles = 64;
@@ -66,57 +64,3 @@ for (const [what, bytes, isAnswered] of holdings) {
     },
   });
 }
-
-/** The ports that the process listens on, by the operating system's own tables. */
-async function listeningPorts(pid: number): Promise<readonly number[]> {
-  const { stdout } = await new Deno.Command("sh", {
-    args: ["-c", `ls -l /proc/${pid}/fd; cat /proc/${pid}/net/tcp`],
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  const inodes = new Set([...text.matchAll(/socket:\[(\d+)\]/g)].map(([, inode]) => inode));
-  return text.split("\n").map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields[3] === "0A" && inodes.has(fields[9]))
-    .map((fields) => parseInt(fields[1]?.split(":")[1] ?? "", 16));
-}
-
-Deno.test({
-  name:
-    `${strangers} connections of this machine to the port behind take all handles, and calls are answered all the same`,
-  ignore: !permitted || Deno.build.os !== "linux",
-  async fn() {
-    const { token, line } = newToken("alice");
-    await using file = await tokenFile(`${line}\n`);
-    await using program = await startWithFewHandles({ MCP_TOKENS_FILE: file.path });
-    const headers = { authorization: `Bearer ${token}` };
-    const behind = (await listeningPorts(program.pid)).filter((port) => port !== program.port);
-    assert.equal(behind.length, 1);
-    const held: Deno.TcpConn[] = [];
-    try {
-      for (let number = 0; number < strangers; number++) {
-        try {
-          held.push(await Deno.connect({ hostname: "127.0.0.1", port: behind[0] ?? 0 }));
-        } catch (error) {
-          // It has gone from there, perhaps just now.
-          const { ConnectionRefused, ConnectionReset } = Deno.errors;
-          if (error instanceof ConnectionRefused || error instanceof ConnectionReset) break;
-          throw error;
-        }
-      }
-      await eventually("a call is answered", async () => {
-        try {
-          return (await program.ask("tools/list", {}, { headers })).result !== undefined;
-        } catch {
-          return false;
-        }
-      });
-      for (let number = 0; number < 5; number++) {
-        assert.ok((await program.ask("tools/list", {}, { headers })).result !== undefined);
-      }
-    } finally {
-      for (const connection of held) connection.close();
-    }
-    assert.ok(!/nobody is accepted|defect|uncaught/.test(program.stderr), program.stderr);
-    program.kill("SIGTERM");
-    assert.equal((await program.ended()).code, 0);
-  },
-});

@@ -1,9 +1,11 @@
 /**
- * One TCP connection of a client, and the one behind it to the HTTP server of this process: what comes is passed on byte
- * by byte, once the head of the first request is there, and whoever takes too long is let go.
+ * One TCP connection of a client, and the stream that the HTTP server of this process has of it: what comes is passed on
+ * byte by byte, once the head of the first request is there, and whoever takes too long is let go.
  */
+import { Buffer } from "node:buffer";
+import { Duplex } from "node:stream";
 import { writeAll } from "../write_all.ts";
-import { judgeHead, refusals } from "./request_head.ts";
+import { judgeHead, refusals, withoutUpgrade } from "./request_head.ts";
 
 /** What a client may take of a connection. */
 export interface ConnectionLimits {
@@ -20,8 +22,8 @@ export interface ConnectionLimits {
 /** What a connection is made of. */
 export interface ConnectionOptions {
   readonly limits: ConnectionLimits;
-  /** Connects to the server. */
-  readonly dial: () => Promise<Deno.TcpConn>;
+  /** Hands it to the server. */
+  readonly serve: (stream: Duplex, connection: Connection) => void;
 }
 
 /** Milliseconds for a client to read the last answer of a server that has closed. */
@@ -32,20 +34,25 @@ const bufferBytes = 16_384;
 export class Connection {
   readonly #client: Deno.TcpConn;
   readonly #options: ConnectionOptions;
-  #server: Deno.TcpConn | undefined;
+  /** What the server has of it, as soon as a whole head has come. */
+  #stream: Duplex | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Requests on it that are being answered. */
   #answering = 0;
+  /** Requests that have come before those were answered; nothing more is read as long as there are some. */
+  #queued = 0;
   /** Bytes have come since the last answer. */
   #hasBegun = false;
   /** Since when bytes wait for the client to take them. */
   #passingBackSince: number | undefined;
   #idleSince = performance.now();
   #isRefused = false;
-  #isEndAnnounced = false;
-  /** The server behind has said all that it will. */
+  #isLeaving = false;
+  /** The server has said all that it will. */
   #isLast = false;
   #isClosed = false;
+  /** Lets reading go on. */
+  #goOn: (() => void) | undefined;
   /** Resolves when both sides are closed. */
   readonly ended: Promise<void>;
 
@@ -67,12 +74,17 @@ export class Connection {
 
   /** Whether no whole head has come yet. */
   get owesRequest(): boolean {
-    return this.#server === undefined;
+    return this.#stream === undefined;
   }
 
   /** Whether a request has been answered, and nothing has come since. */
   get isBetweenRequests(): boolean {
-    return this.#server !== undefined && this.#answering === 0 && !this.#hasBegun;
+    return this.#stream !== undefined && this.#answering === 0 && !this.#hasBegun;
+  }
+
+  /** Whether the next answer is to be the last. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   /** Passes on what comes, until one side has closed or a limit is reached. Never throws. */
@@ -80,33 +92,43 @@ export class Connection {
     try {
       this.#arm(this.#options.limits.headMs);
       const head = await this.#readHead();
-      if (head === undefined) return;
-      this.#server = await this.#options.dial();
-      if (this.#isClosed) return closeQuietly(this.#server);
+      if (head === undefined || this.#isClosed) return;
       this.#hasBegun = true;
-      await writeAll(this.#server, head);
-      await Promise.all([this.#passOn(this.#server), this.#passBack(this.#server)]);
+      this.#stream = this.#makeStream();
+      const closed = new Promise<void>((resolve) => this.#stream?.once("close", resolve));
+      this.#options.serve(this.#stream, this);
+      this.#stream.push(withoutUpgrade(head));
+      await Promise.all([closed, this.#passOn(this.#stream)]);
     } catch {
-      // One side has gone away, which the other hears by the end of its connection.
+      // The client has gone away, which the server hears by the end of its stream.
     } finally {
       this.close();
     }
   }
 
-  /** Whether the last answer has been given. */
-  get isEnding(): boolean {
-    return this.#isEndAnnounced;
+  #makeStream(): Duplex {
+    const resume = () => this.#goOn?.();
+    const settle = (work: Promise<void>, done: (error?: Error) => void) => work.then(() => done(), done);
+    const stream = new Duplex({
+      read: resume,
+      write: (bytes, _, done) => settle(this.#passBack(bytes), done),
+      // A head and its body leave together.
+      writev: (parts, done) => settle(this.#passBack(Buffer.concat(parts.map(({ chunk }) => chunk))), done),
+      final: (done) => settle(this.#passEnd(), done),
+    });
+    // Whatever it is, it ends the stream.
+    stream.on("error", () => {});
+    stream.once("close", () => {
+      this.close();
+      resume();
+    });
+    return stream;
   }
 
   /** A request that came by it begins to be answered. */
   beginAnswer(): void {
     this.#answering++;
     if (!this.#isLast) clearTimeout(this.#timer);
-  }
-
-  /** The answer that is being given says that it is the last: a server may wait for the rest of a body all the same. */
-  announceEnd(): void {
-    this.#isEndAnnounced = true;
   }
 
   /** The last byte of an answer has been handed over, or never will be. */
@@ -116,19 +138,40 @@ export class Connection {
     this.#rest();
   }
 
+  /** A request has come that must wait for another's answer. */
+  joinQueue(): void {
+    this.#queued++;
+  }
+
+  leaveQueue(): void {
+    if (--this.#queued === 0) this.#goOn?.();
+  }
+
+  /** Ends it after the answer that is under way; at once where there is none. */
+  leave(): void {
+    this.#isLeaving = true;
+    if (this.owesRequest) this.close();
+    else this.#rest();
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    for (const side of [this.#client, this.#server]) closeQuietly(side);
+    this.#stream?.destroy();
+    try {
+      this.#client.close();
+    } catch {
+      // Closed already.
+    }
   }
 
   /** Waits for the next request, unless there is something to do. */
   #rest(): void {
     this.#idleSince = performance.now();
-    if (this.#answering > 0 || this.#passingBackSince !== undefined) return;
-    if (this.#isEndAnnounced) this.#arm(lingerMs);
-    else if (!this.#hasBegun) this.#arm(this.#options.limits.idleMs);
+    if (this.#answering > 0 || this.#passingBackSince !== undefined || this.#hasBegun) return;
+    if (this.#isLeaving) this.#stream?.end();
+    else this.#arm(this.#options.limits.idleMs);
   }
 
   #arm(ms: number, then: () => unknown = () => this.close()): void {
@@ -163,30 +206,37 @@ export class Connection {
     writeAll(this.#client, answer).then(() => this.#client.closeWrite()).catch(() => this.close());
   }
 
-  async #passOn(server: Deno.TcpConn): Promise<void> {
+  async #passOn(stream: Duplex): Promise<void> {
     const buffer = new Uint8Array(bufferBytes);
-    let isHeard = true;
     for (;;) {
+      while (this.#queued > 0) await this.#paused();
       const size = await this.#client.read(buffer);
-      if (size === null) return await server.closeWrite().catch(() => {});
-      if (this.#answering === 0 && !this.#hasBegun && !this.#isEndAnnounced) {
+      if (size === null) return void stream.push(null);
+      // Read all the same: whoever still sends would be told of a reset, not of the answer.
+      if (stream.writableEnded) continue;
+      if (this.#answering === 0 && !this.#hasBegun) {
         this.#hasBegun = true;
         this.#arm(this.#options.limits.headMs);
       }
-      // A server that has closed may have left an answer all the same, which is still on its way back.
-      if (isHeard) isHeard = await writeAll(server, buffer.subarray(0, size)).then(() => true, () => false);
+      const resumed = this.#paused();
+      if (!stream.push(buffer.slice(0, size))) await resumed;
     }
   }
 
-  async #passBack(server: Deno.TcpConn): Promise<void> {
-    const buffer = new Uint8Array(bufferBytes);
-    for (let size = await server.read(buffer); size !== null; size = await server.read(buffer)) {
-      this.#passingBackSince = performance.now();
-      const late = setTimeout(() => this.close(), this.#options.limits.writeMs);
-      await writeAll(this.#client, buffer.subarray(0, size)).finally(() => clearTimeout(late));
-      this.#passingBackSince = undefined;
-      this.#rest();
-    }
+  /** Resolves when the server wants more, or there will be no more. */
+  #paused(): Promise<void> {
+    return this.#isClosed ? Promise.resolve() : new Promise((resolve) => this.#goOn = resolve);
+  }
+
+  async #passBack(bytes: Uint8Array): Promise<void> {
+    this.#passingBackSince = performance.now();
+    const late = setTimeout(() => this.close(), this.#options.limits.writeMs);
+    await writeAll(this.#client, bytes).finally(() => clearTimeout(late));
+    this.#passingBackSince = undefined;
+    this.#rest();
+  }
+
+  async #passEnd(): Promise<void> {
     this.#arm(lingerMs);
     this.#isLast = true;
     await this.#client.closeWrite();
@@ -198,12 +248,4 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> 
   whole.set(first);
   whole.set(second, first.length);
   return whole;
-}
-
-function closeQuietly(side: Deno.TcpConn | undefined): void {
-  try {
-    side?.close();
-  } catch {
-    // Closed already.
-  }
 }

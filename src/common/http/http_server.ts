@@ -4,7 +4,7 @@ import { authority, type ListenAddress } from "../listen_address.ts";
 import { describeError, type Logger } from "../log.ts";
 import type { ConnectionLimits } from "./connection.ts";
 import { Connections } from "./connections.ts";
-import { InnerServer } from "./inner_server.ts";
+import { RequestServer } from "./request_server.ts";
 
 /** What may be held open, and for how long. */
 export type ServerLimits = ConnectionLimits & {
@@ -23,8 +23,8 @@ export interface ServerOptions {
 }
 
 /**
- * Idle proxies keep a connection for up to ten minutes, and must be the ones who close it. As many connections as fit
- * into the 1,024 file handles that a process has at least in most places, three each.
+ * Idle proxies keep a connection for up to ten minutes, and must be the ones who close it. So many connections leave
+ * enough of the 1,024 file handles that a process has at least in most places.
  */
 const usualLimits: ServerLimits = {
   maxConnections: 256,
@@ -40,30 +40,25 @@ export class HttpServer {
   /** Resolves when nobody can connect any more, though nobody has shut it down. */
   readonly lost: Promise<void>;
   readonly #connections: Connections;
-  readonly #inner: InnerServer;
 
   /** Throws {@linkcode StartError} when it can't listen. */
   constructor({ address, handler, log, limits, turnedAway = () => {} }: ServerOptions) {
     const listener = listen(address);
     this.port = listener.addr.port;
-    try {
-      this.#inner = new InnerServer({ handler, connections: () => this.#connections, log });
-    } catch (error) {
-      listener.close();
-      throw notListening({ hostname: "127.0.0.1", port: 0 }, error);
-    }
+    const all = { ...usualLimits, ...limits };
+    const requests = new RequestServer({ handler, log, maxHeadBytes: all.maxHeadBytes });
     this.#connections = new Connections(listener, {
-      limits: { ...usualLimits, ...limits },
-      server: this.#inner,
+      limits: all,
+      serve: (stream, connection) => requests.take(stream, connection),
       turnedAway,
       log,
     });
-    const broken = Promise.withResolvers<void>();
+    const lost = Promise.withResolvers<void>();
+    this.lost = lost.promise;
     this.#connections.run().catch((error) => {
       log.error("no connection can be taken any more", { error: describeError(error) });
-      broken.resolve();
+      lost.resolve();
     });
-    this.lost = Promise.race([this.#inner.lost, broken.promise]);
   }
 
   /** Connections that are open. */
@@ -74,8 +69,7 @@ export class HttpServer {
   /** Takes no new connection, and resolves when those that are open have ended. */
   async shutdown(): Promise<void> {
     this.#connections.stop();
-    await this.#inner.shutdown();
-    await this.#connections.ended();
+    await this.#connections.leave();
   }
 
   /** Closes what is open. */
@@ -103,7 +97,7 @@ function reasonNotToListen(error: unknown): string {
   if (error instanceof Deno.errors.AddrNotAvailable) return "this machine has no such address";
   if (error instanceof Deno.errors.PermissionDenied) return "the operating system denies it";
   if (error instanceof Deno.errors.NotCapable) {
-    return "this program was built without permission for it: --net must name the address, and 127.0.0.1 for the server behind";
+    return "this program was built without permission for it: --net must name the address";
   }
   return error instanceof Error && "code" in error ? String(error.code) : "the address can't be used";
 }

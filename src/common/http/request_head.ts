@@ -1,6 +1,6 @@
 /**
  * As much of HTTP as can be told before a request is passed on: where the first head ends, and that it is HTTP/1. The
- * server behind reads all of it again and by itself; nothing is decided here on what a header says.
+ * server reads all of it again and by itself; nothing is decided here on what a header says.
  */
 
 /** The answer instead of an answer, https://www.rfc-editor.org/rfc/rfc9110#name-status-codes. */
@@ -17,8 +17,10 @@ const goAway = new Uint8Array([
 ]);
 const [lf, cr, space] = [0x0a, 0x0d, 0x20];
 
-/** Answers that the server behind knows nothing of. */
+/** Answers in the server's place. */
 export const refusals = {
+  bad: refusal("400 Bad Request"),
+  tooLarge: refusal("431 Request Header Fields Too Large"),
   late: refusal("408 Request Timeout"),
   full: refusal("503 Service Unavailable\r\nRetry-After: 2"),
 } as const;
@@ -34,11 +36,25 @@ export function judgeHead(
 ): "whole" | "partial" | Uint8Array {
   const first = bytes[0] ?? lf;
   // A TLS handshake, most likely.
-  if (first < space && first !== cr && first !== lf) return refusal("400 Bad Request");
+  if (first < space && first !== cr && first !== lf) return refusals.bad;
   if (preface.every((byte, at) => byte === bytes[at])) return goAway;
   const end = endOfHead(bytes, from);
-  if ((end ?? bytes.length) > maxBytes) return refusal("431 Request Header Fields Too Large");
+  if ((end ?? bytes.length) > maxBytes) return refusals.tooLarge;
   return end === undefined ? "partial" : "whole";
+}
+
+/**
+ * The head without an offer to change the protocol, which some clients make with their first request (`h2c`): it is
+ * declined by saying nothing, but a runtime may wait for somebody who accepts it.
+ */
+export function withoutUpgrade(head: Uint8Array): Uint8Array {
+  const end = endOfHead(head, 0) ?? head.length;
+  const text = new TextDecoder("latin1").decode(head.subarray(0, end));
+  const changed = head.slice();
+  for (const { index } of text.matchAll(/^upgrade(?=:)/gim)) {
+    changed.set(new TextEncoder().encode("x-offer"), index);
+  }
+  return changed;
 }
 
 /** The offset behind the empty line, as leniently as any server reads it. */

@@ -24,7 +24,7 @@ export interface RouteOptions {
   readonly documents: ReadonlyMap<string, () => Response>;
 }
 
-/** A handler for `Deno.serve`; never throws. */
+/** Answers every request; never throws. */
 export function routes(options: RouteOptions): (request: Request) => Promise<Response> {
   const { metrics, drain, log } = options;
   return async (request) => {

@@ -1,0 +1,263 @@
+import assert from "@std/assert";
+import { HttpServer } from "../../src/common/http/http_server.ts";
+import type { Logger } from "../../src/common/log.ts";
+import { HttpProgram, patientProgram, sendRaw } from "../support/http_program.ts";
+import { eventually } from "../support/mcp.ts";
+import { permitted } from "../support/permitted.ts";
+
+const ignore = !permitted;
+
+/** A server that says what it read, and how many requests it was asked. */
+function serve(answer?: (request: Request) => Promise<Response>) {
+  const seen = { requests: 0, errors: [] as string[] };
+  const log: Logger = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (message) => void seen.errors.push(message),
+  };
+  const server = new HttpServer({
+    address: { hostname: "127.0.0.1", port: 0 },
+    log,
+    async handler(request) {
+      seen.requests++;
+      if (answer !== undefined) return await answer(request);
+      return new Response(`got ${await request.text().catch(() => "half")}`);
+    },
+  });
+  return {
+    port: server.port,
+    seen,
+    async [Symbol.asyncDispose]() {
+      const ended = server.shutdown();
+      server.close();
+      await ended;
+    },
+  };
+}
+
+const get = (headers = "", version = "1.1") => `GET / HTTP/${version}\r\nHost: localhost\r\n${headers}\r\n`;
+const post = (headers: string, body: string) =>
+  `POST / HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+const connectionsOf = (answer: string) =>
+  [...answer.matchAll(/^connection: *([^\r]*)/gim)].map(([, value]) => value?.toLowerCase());
+const isStream = { headers: { "content-type": "text/event-stream", connection: "keep-alive" } };
+
+/** What is sent, and what each of the answers says of the connection. */
+const words: readonly (readonly [string, string, readonly string[]])[] = [
+  ["a request that says nothing of it", get() + get("Connection: close\r\n"), ["keep-alive", "close"]],
+  ["the last by a connection", get("Connection: close\r\n"), ["close"]],
+  ["HTTP/1.0", get("", "1.0"), ["close"]],
+];
+
+for (const [what, bytes, expected] of words) {
+  for (const kind of ["whole", "stream"]) {
+    Deno.test({
+      name: `one word on the connection, for ${what}, in an answer that is a ${kind}`,
+      ignore,
+      async fn() {
+        await using server = serve(() =>
+          Promise.resolve(kind === "whole" ? new Response("here") : new Response("data: here\n\n", isStream))
+        );
+        const answer = await sendRaw(server.port, bytes);
+        assert.deepEqual(connectionsOf(answer), expected, answer);
+      },
+    });
+  }
+}
+
+Deno.test({
+  name:
+    "an offer to change the protocol is declined by an answer, as Java's client makes one with its first request",
+  ignore,
+  async fn() {
+    await using server = serve();
+    const offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n";
+    const answers = await sendRaw(server.port, post(offer, "one") + post("Connection: close\r\n", "two"));
+    assert.match(answers, /^HTTP\/1\.1 200 [^]*got one[^]*got two$/);
+  },
+});
+
+Deno.test({
+  name: "a client that asks whether to send its body is told when it is wanted, and not when it is refused",
+  ignore,
+  async fn() {
+    const expecting = "Expect: 100-continue\r\nConnection: close\r\n";
+    await using taking = serve();
+    assert.match(
+      await sendRaw(taking.port, post(expecting, "body")),
+      /^HTTP\/1\.1 100 [^]*HTTP\/1\.1 200 [^]*got body$/,
+    );
+    await using refusing = serve(() => Promise.resolve(new Response("no", { status: 401 })));
+    assert.match(await sendRaw(refusing.port, post(expecting, "body")), /^HTTP\/1\.1 401 /);
+  },
+});
+
+Deno.test({
+  name: "requests by one connection are answered one at a time, and those behind the last one never",
+  ignore,
+  async fn() {
+    let running = 0;
+    let most = 0;
+    await using server = serve(async (request) => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running--;
+      const isLast = request.headers.has("x-last");
+      return new Response("here", isLast ? { headers: { connection: "close" } } : {});
+    });
+    const answers = await sendRaw(server.port, get().repeat(3) + get("X-Last: 1\r\n") + get().repeat(3));
+    assert.equal(answers.match(/here/g)?.length, 4);
+    assert.equal(server.seen.requests, 4);
+    assert.equal(most, 1);
+  },
+});
+
+Deno.test({
+  name: "who sends many requests without waiting is cut, and others are answered",
+  ignore,
+  async fn() {
+    const held = Promise.withResolvers<void>();
+    await using server = serve(() => held.promise.then(() => new Response("here")));
+    assert.equal(await sendRaw(server.port, get().repeat(500)), "");
+    assert.equal(server.seen.requests, 1);
+    held.resolve();
+    assert.match(await sendRaw(server.port, get("Connection: close\r\n")), /here$/);
+  },
+});
+
+Deno.test({
+  name: "a body that nobody reads does not stand in the way of the next request",
+  ignore,
+  async fn() {
+    await using server = serve(async (request) => {
+      if (request.headers.has("x-half")) {
+        const reader = request.body?.getReader();
+        await reader?.read();
+        await reader?.cancel();
+      }
+      return new Response("here");
+    });
+    const body = "x".repeat(400_000);
+    for (const headers of ["", "X-Half: 1\r\n"]) {
+      const answers = await sendRaw(server.port, post(headers, body) + get("Connection: close\r\n"));
+      assert.equal(answers.match(/here/g)?.length, 2, answers.slice(0, 300));
+    }
+  },
+});
+
+/** A body that is not whole, and whether the client stops sending there. */
+const broken: readonly (readonly [string, string, boolean])[] = [
+  ["ends early", post("", "body").slice(0, -1), true],
+  [
+    "is no chunk",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nZZ\r\n",
+    false,
+  ],
+];
+
+for (const [what, bytes, isEnd] of broken) {
+  Deno.test({
+    name: `a body that ${what} is told of at once, and the answer is the last`,
+    ignore,
+    async fn() {
+      await using server = serve();
+      using client = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+      await client.write(new TextEncoder().encode(bytes));
+      if (isEnd) await client.closeWrite();
+      const part = new Uint8Array(4_096);
+      const answer = new TextDecoder().decode(part.subarray(0, await client.read(part) ?? 0));
+      assert.match(answer, /^HTTP\/1\.1 200 [^]*got half$/);
+      assert.equal(await client.read(part), null);
+    },
+  });
+}
+
+/** What is no request, or none of ours, and its answer. */
+const refused: readonly (readonly [string, string, RegExp])[] = [
+  ["no HTTP", "hello\r\n\r\n", /^HTTP\/1\.1 400 /],
+  ["behind a request", `${get()}hello\r\n\r\n`, /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n/],
+  ["more than 100 fields", get("X: y\r\n".repeat(100)), /^HTTP\/1\.1 431 /],
+  [
+    "a second head of more than 32 KB",
+    get() + get(`X: ${"y".repeat(40_000)}\r\n`),
+    /\r\nConnection: close\r\n/,
+  ],
+  ["TRACE", get().replace("GET", "TRACE"), /^HTTP\/1\.1 400 /],
+  ["a host that no URL has", get().replace("localhost", "a b"), /^HTTP\/1\.1 400 /],
+  ["two lengths", post("Content-Length: 5\r\n", "body"), /^HTTP\/1\.1 400 /],
+];
+
+for (const [what, bytes, answer] of refused) {
+  Deno.test({
+    name: `${what}: answered, and the connection ends`,
+    ignore,
+    async fn() {
+      await using server = serve();
+      const started = performance.now();
+      assert.match(await sendRaw(server.port, bytes, 30_000), answer);
+      // It was the server that closed.
+      assert.ok(performance.now() - started < 29_000);
+      assert.deepEqual(server.seen.errors, []);
+    },
+  });
+}
+
+Deno.test({
+  name: "a client that sends no more and still reads gets its answer; a stream ends, as that client has gone",
+  ignore,
+  async fn() {
+    const cancelled = Promise.withResolvers<void>();
+    await using server = serve((request) =>
+      Promise.resolve(
+        request.method === "GET"
+          ? new Response(new ReadableStream({ cancel: () => cancelled.resolve() }), isStream)
+          : new Response("here"),
+      )
+    );
+    using caller = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await caller.write(new TextEncoder().encode(post("", "body")));
+    await caller.closeWrite();
+    assert.match(await new Response(caller.readable).text(), /here$/);
+    const listener = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await listener.write(new TextEncoder().encode(get()));
+    await listener.closeWrite();
+    await cancelled.promise;
+    listener.close();
+  },
+});
+
+/** The ports that the process listens on, by the operating system's own tables. */
+async function listeningPorts(pid: number): Promise<readonly number[]> {
+  const { stdout } = await new Deno.Command("sh", {
+    args: ["-c", `ls -l /proc/${pid}/fd; cat /proc/${pid}/net/tcp /proc/${pid}/net/tcp6`],
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  const inodes = new Set([...text.matchAll(/socket:\[(\d+)\]/g)].map(([, inode]) => inode));
+  return text.split("\n").map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields[3] === "0A" && inodes.has(fields[9]))
+    .map((fields) => parseInt(fields[1]?.split(":").at(-1) ?? "", 16));
+}
+
+Deno.test({
+  name: "a program listens where it was told to and nowhere else, and a connection takes one handle",
+  ignore: ignore || Deno.build.os !== "linux",
+  async fn() {
+    await using program = await HttpProgram.start({ command: patientProgram });
+    assert.deepEqual(await listeningPorts(program.pid), [program.port]);
+    const list = new Deno.Command("ls", { args: [`/proc/${program.pid}/fd`] });
+    const handles = () => new TextDecoder().decode(list.outputSync().stdout).split("\n").length;
+    await program.ask("tools/list");
+    const before = handles();
+    const open: Deno.TcpConn[] = [];
+    for (let number = 0; number < 20; number++) {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port: program.port });
+      open.push(connection);
+      await connection.write(new TextEncoder().encode(get()));
+      await connection.read(new Uint8Array(1_024));
+    }
+    assert.ok(handles() - before <= 22, `${handles() - before} handles`);
+    for (const connection of open) connection.close();
+    await eventually("they are gone", () => handles() <= before + 2);
+  },
+});
