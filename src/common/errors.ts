@@ -4,14 +4,18 @@
  */
 
 /** What kind of failure a call ended with; the audit log's `outcome`. */
-export type CallErrorKind =
-  | "invalid" // the caller's arguments or statement
-  | "refused" // a promise of this program (read-only, a limit) forbids it
-  | "limited" // the rate limit
-  | "unavailable" // the backend is absent, slow or broken
-  | "not_found" // no such object
-  | "cancelled" // the client no longer wants the answer
-  | "failed"; // the backend answered with an error
+export type CallErrorKind = typeof callErrorKinds[number];
+
+/** All of them. */
+export const callErrorKinds = [
+  "invalid", // the caller's arguments or statement
+  "refused", // a promise of this program (read-only, a limit) forbids it
+  "limited", // the rate limit
+  "unavailable", // the backend is absent, slow or broken
+  "not_found", // no such object
+  "cancelled", // the client no longer wants the answer
+  "failed", // the backend answered with an error
+] as const;
 
 /**
  * A call that can't be answered, in words the caller can act on.

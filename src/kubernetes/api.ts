@@ -63,6 +63,13 @@ export class Clusters {
     return cluster;
   }
 
+  /** What is under way to all apiservers together. */
+  get load(): Cluster["load"] {
+    const loads = [...this.#clusters.values()].map(({ load }) => load);
+    const sum = (of: keyof Cluster["load"]) => loads.reduce((total, load) => total + load[of], 0);
+    return { running: sum("running"), waiting: sum("waiting") };
+  }
+
   /** Ends all connections. */
   close(): void {
     for (const cluster of this.#clusters.values()) cluster.close();

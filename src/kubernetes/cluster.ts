@@ -39,6 +39,11 @@ export class Cluster {
     this.#kinds = new Cache(discoveryTtlSeconds, 1);
   }
 
+  /** What is under way to the apiserver. */
+  get load(): Door["load"] {
+    return this.#door.load;
+  }
+
   /** The kind that a name means: `deploy`, `svc`, `cronjobs.batch`, `Pod`. Throws {@linkcode CallError} `not_found`. */
   async type(name: string, options: AskOptions): Promise<ResourceType> {
     refuseSubresource(name);

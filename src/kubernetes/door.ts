@@ -68,6 +68,11 @@ export class Door {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** Requests for objects and lists that are under way, and answers among them that wait for others to be read. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.#requests.running, waiting: this.#intake.waiting };
+  }
+
   /** One object, or a list of them, with the bytes that its text had. */
   async object(
     path: ReadPath,

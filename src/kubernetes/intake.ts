@@ -21,6 +21,10 @@ class Turnstile {
     this.#free = places;
   }
 
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Throws the reason of the signal. */
   async enter(signal: AbortSignal): Promise<void> {
     if (this.#free > 0) {
@@ -53,6 +57,11 @@ class Turnstile {
 export class Intake {
   readonly #large = new Turnstile(largeAtOnce);
   readonly #veryLarge = new Turnstile(1);
+
+  /** How many answers wait for others to be read. */
+  get waiting(): number {
+    return this.#large.waiting + this.#veryLarge.waiting;
+  }
 
   /**
    * Reads the body and gives its text to `use`, which keeps no more of it than it must: the next large answer waits

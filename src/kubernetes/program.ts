@@ -86,6 +86,21 @@ export function openKubernetes(environment: Environment): Promise<KubernetesBack
     async ready(signal) {
       await clusters.cluster(undefined).version({ signal });
     },
+    gauges() {
+      const { running, waiting } = clusters.load;
+      return [
+        {
+          name: "mcp_kubernetes_requests_running",
+          help: "Requests to apiservers for objects and lists under way",
+          value: running,
+        },
+        {
+          name: "mcp_kubernetes_answers_waiting",
+          help: "Large answers that wait for others to be read",
+          value: waiting,
+        },
+      ];
+    },
     check: (say) => checkClusters(clusters, say),
     close() {
       clusters.close();

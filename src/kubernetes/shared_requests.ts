@@ -29,12 +29,18 @@ type Start<Value> = (signal: AbortSignal, answered: () => void) => Promise<Value
 /** Requests that wait for their answers, by what they ask. */
 export class SharedRequests {
   readonly #flights = new Map<string, Set<Flight<unknown>>>();
+  #running = 0;
   readonly #width: number;
   readonly #patienceMs: number;
 
   constructor({ width = 2, patienceMs = 3_000 }: SharingOptions = {}) {
     this.#width = width;
     this.#patienceMs = patienceMs;
+  }
+
+  /** Requests that have not been answered whole. */
+  get running(): number {
+    return this.#running;
   }
 
   /**
@@ -122,7 +128,9 @@ export class SharedRequests {
     };
     stop.signal.addEventListener("abort", answered, { once: true });
     // Who waits hears of a failure; when nobody does any more, nobody has to.
+    this.#running++;
     const over = () => {
+      this.#running--;
       flight.isOver = true;
       answered();
     };

@@ -82,6 +82,11 @@ export class PrometheusApi {
     return new PrometheusApi(this.#settings, this.#connection, hear);
   }
 
+  /** Requests under way, and those that wait for a place among them. */
+  get load(): Connection["load"] {
+    return this.#connection.load;
+  }
+
   /** Epoch seconds by Prometheus's clock; by our own where it does not tell. */
   async time(options: AskOptions): Promise<number> {
     const { series } = await this.query("time()", undefined, options);

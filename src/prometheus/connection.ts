@@ -51,6 +51,11 @@ export class Connection {
     this.#client = new TlsClient(settings.tls);
   }
 
+  /** Requests under way, and those that wait for a place among them. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.#requests.taken, waiting: this.#requests.waiting };
+  }
+
   /** The answer's JSON, whatever it holds but our own secrets. Throws `CallError`, or the signal's reason. */
   ask(name: ReadingName, question: Question, options: AskOptions): Promise<unknown> {
     return this.#requests.pass(options.signal, async () => {

@@ -87,6 +87,13 @@ export function openPrometheus(environment: Environment): PrometheusBackend {
     async ready(signal) {
       await api.query("1", undefined, { signal });
     },
+    gauges() {
+      const { running, waiting } = api.load;
+      return [
+        { name: "mcp_prometheus_requests_running", help: "Requests to Prometheus under way", value: running },
+        { name: "mcp_prometheus_requests_waiting", help: "Requests that wait for a place", value: waiting },
+      ];
+    },
     close() {
       api.close();
       return Promise.resolve();

@@ -2,11 +2,23 @@
 
 /** A bound on how much happens at the same time. */
 export class Turnstile {
+  readonly #places: number;
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
   constructor(places: number) {
+    this.#places = places;
     this.#free = places;
+  }
+
+  /** How many wait for a place. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** How many places are taken. */
+  get taken(): number {
+    return this.#places - this.#free;
   }
 
   /** Does the work when there is a place. Throws the signal's reason when it aborts before that. */

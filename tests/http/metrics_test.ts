@@ -1,6 +1,7 @@
 import assert from "@std/assert";
+import { join } from "node:path";
 import { HttpProgram, patientProgram } from "../support/http_program.ts";
-import { eventually } from "../support/mcp.ts";
+import { eventually, programCommand } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
@@ -19,9 +20,11 @@ Deno.test({
     });
     const call = (name: string, args: Record<string, unknown>) =>
       program.ask("tools/call", { name, arguments: args });
-    await t.step("before the first call each tool has its series, at 0", async () => {
+    await t.step("before the first call each tool has its series, at 0, one for each outcome", async () => {
       const page = await (await program.get("/metrics")).text();
-      assert.match(page, /^mcp_calls_total\{tool="echo",outcome="ok"\} 0$/m);
+      for (const outcome of ["ok", "invalid", "failed", "cancelled", "defect"]) {
+        assert.match(page, new RegExp(`^mcp_calls_total\\{tool="echo",outcome="${outcome}"\\} 0$`, "m"));
+      }
     });
     await call("echo", { value: "a secret argument" });
     await call("echo", { value: "a secret argument" });
@@ -189,5 +192,94 @@ Deno.test({
     assert.match(await response.text(), /the backend does not answer/);
     const answer = await program.ask("tools/call", { name: "list_tables", arguments: {} });
     assert.match(JSON.stringify(answer.result), /Cannot connect/);
+  },
+});
+
+/** A backend that takes every request and answers none. */
+function silentBackend() {
+  const never = Promise.withResolvers<Response>();
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => never.promise);
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    async [Symbol.asyncDispose]() {
+      never.resolve(new Response());
+      await server.shutdown();
+    },
+  };
+}
+
+Deno.test({
+  name: "prometheus-mcp: requests under way and those that wait for a place show in /metrics",
+  ignore,
+  async fn() {
+    await using backend = silentBackend();
+    await using program = await HttpProgram.start({
+      command: programCommand([], "prometheus"),
+      variables: { PROMETHEUS_URL: backend.url },
+    });
+    const page = await (await program.get("/metrics")).text();
+    assert.match(page, /^mcp_prometheus_requests_running 0$/m);
+    const abort = new AbortController();
+    const calls = Array.from(
+      { length: 10 },
+      (_, id) =>
+        program.send("tools/call", { name: "query_metrics", arguments: { query: `up + ${id}` } }, {
+          id,
+          signal: abort.signal,
+        }).then((response) => response.text()).catch(() => {}),
+    );
+    await eventually(
+      "eight are under way, others wait",
+      async () =>
+        await program.metric("mcp_prometheus_requests_running") === 8 &&
+        await program.metric("mcp_prometheus_requests_waiting") > 0,
+    );
+    abort.abort();
+    await Promise.all(calls);
+    await eventually(
+      "none is left",
+      async () =>
+        await program.metric("mcp_prometheus_requests_running") === 0 &&
+        await program.metric("mcp_prometheus_requests_waiting") === 0,
+    );
+  },
+});
+
+Deno.test({
+  name: "kubernetes-mcp: requests under way show in /metrics, those of one question together",
+  ignore,
+  async fn() {
+    await using backend = silentBackend();
+    const folder = await Deno.makeTempDir({ prefix: "kubeconfig-" });
+    const kubeconfig = join(folder, "config");
+    await Deno.writeTextFile(
+      kubeconfig,
+      JSON.stringify({
+        "current-context": "silent",
+        contexts: [{ name: "silent", context: { cluster: "silent", user: "nobody" } }],
+        clusters: [{ name: "silent", cluster: { server: backend.url } }],
+        users: [{ name: "nobody", user: { token: "none" } }],
+      }),
+    );
+    await using program = await HttpProgram.start({
+      command: programCommand([], "kubernetes"),
+      variables: { KUBECONFIG: kubeconfig },
+    });
+    const running = () => program.metric("mcp_kubernetes_requests_running");
+    const page = await (await program.get("/metrics")).text();
+    assert.match(page, /^mcp_kubernetes_requests_running 0$/m);
+    assert.match(page, /^mcp_kubernetes_answers_waiting 0$/m);
+    const abort = new AbortController();
+    const calls = Array.from(
+      { length: 3 },
+      (_, id) =>
+        program.send("tools/call", { name: "get_nodes", arguments: {} }, { id, signal: abort.signal })
+          .then((response) => response.text()).catch(() => {}),
+    );
+    await eventually("they are under way", async () => await running() > 0);
+    abort.abort();
+    await Promise.all(calls);
+    await eventually("none is left", async () => await running() === 0);
+    await Deno.remove(folder, { recursive: true });
   },
 });

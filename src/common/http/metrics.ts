@@ -1,5 +1,6 @@
 /** What operators see at `/metrics`: OpenMetrics, per tool and never per argument. */
 import { Counter, Gauge, Histogram, type OpenMetricsContentType, Registry } from "prom-client";
+import { callErrorKinds } from "../errors.ts";
 import type { CallObserver } from "../pipeline.ts";
 import type { BackendGauge } from "../program.ts";
 import { version } from "../version.ts";
@@ -22,7 +23,7 @@ export type HttpRefusal = typeof httpRefusals[number];
 /** What the metrics are told of besides the calls. */
 export interface MetricsOptions {
   readonly program: string;
-  /** Their series are there from the start, at 0: a rate needs a value before the first call. */
+  /** Their series are there from the start, at 0: a rate needs a value before the first call, and the first error. */
   readonly tools: readonly string[];
   /** Requests to `/mcp` that are being answered now. */
   readonly exchanges: () => number;
@@ -31,6 +32,7 @@ export interface MetricsOptions {
   readonly gauges: () => readonly BackendGauge[];
 }
 
+const outcomes = ["ok", ...callErrorKinds, "defect"] as const;
 const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** Counts, and shows what was counted. */
@@ -92,7 +94,7 @@ export class HttpMetrics implements CallObserver {
       registers,
     });
     for (const tool of options.tools) {
-      this.#calls.inc({ tool, outcome: "ok" }, 0);
+      for (const outcome of outcomes) this.#calls.inc({ tool, outcome }, 0);
       this.#durations.zero({ tool });
       this.#bytes.inc({ tool }, 0);
       this.#cacheHits.inc({ tool }, 0);
