@@ -39,3 +39,17 @@ Deno.test("what has ended is free for whoever comes, once", async () => {
   await idle;
   assert.equal(exchanges.size, 0);
 });
+
+Deno.test("bytes are shared as places are, and free again when what held them has ended", () => {
+  const exchanges = new Exchanges(128, 1_000);
+  const [alice, bob] = [exchanges.begin("alice"), exchanges.begin("bob")];
+  assert.equal(alice?.hold(501), false);
+  assert.equal(alice?.hold(400), true);
+  assert.equal(exchanges.begin("alice")?.hold(101), false);
+  assert.equal(bob?.hold(300), true);
+  assert.equal(alice?.hold(100), false);
+  alice?.end();
+  alice?.end();
+  assert.equal(alice?.hold(1), false);
+  assert.equal(bob?.hold(200), true);
+});

@@ -84,6 +84,42 @@ Deno.test({
 });
 
 Deno.test({
+  name: "large messages have a share of memory: beyond it 503 and Retry-After, while small ones are answered",
+  ignore,
+  async fn() {
+    await using program = await HttpProgram.start({ command: patientProgramWith({ bodyMs: 60_000 }) });
+    const megabyte = 1024 * 1024;
+    const open: Deno.TcpConn[] = [];
+    let refusal = "";
+    for (let number = 0; number < 20; number++) {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port: program.port });
+      open.push(connection);
+      await connection.write(new TextEncoder().encode(head(`Content-Length: ${megabyte}\r\n`)));
+      const part = new Uint8Array(4_096);
+      connection.read(part).then(
+        (size) => refusal = new TextDecoder().decode(part.subarray(0, size ?? 0)),
+        () => {},
+      );
+    }
+    await eventually("one is refused", () => refusal !== "");
+    assert.equal(statusOf(refusal), 503);
+    assert.match(refusal, /\r\nretry-after: \d+\r\n/i);
+    assert.match(refusal, /\r\nconnection: close\r\n/i);
+    assert.match(refusal, /Too many large messages/);
+    await eventually("twelve are waited for", async () => await program.metric("mcp_http_exchanges") === 12);
+    const small = await program.ask("tools/call", { name: "echo", arguments: { value: "me too" } });
+    assert.match(JSON.stringify(small.result), /me too/);
+    for (const connection of open) connection.close();
+    await eventually("there is room again", async () => await program.metric("mcp_http_exchanges") === 0);
+    const large = await program.ask("tools/call", {
+      name: "echo",
+      arguments: { value: "x".repeat(megabyte - 1_000) },
+    });
+    assert.ok(JSON.stringify(large.result).includes("xxx"));
+  },
+});
+
+Deno.test({
   name: "a body that does not come is waited for, but not for ever",
   ignore,
   async fn() {

@@ -4,6 +4,8 @@
 export interface Exchange {
   /** Aborts when the program stops waiting for it. */
   readonly signal: AbortSignal;
+  /** Takes so many bytes of what messages may hold together, until its end; false where its client has its share. */
+  readonly hold: (bytes: number) => boolean;
   /** Counts it as answered; more than once is no harm. */
   readonly end: () => void;
 }
@@ -17,11 +19,15 @@ export class Exchanges {
   readonly #limit: number;
   readonly #open = new Set<AbortController>();
   readonly #held = new Map<string, number>();
+  readonly #maxBytes: number;
+  #bytes = 0;
+  readonly #bytesHeld = new Map<string, number>();
   #whenIdle: (() => void)[] = [];
 
-  /** `limit` is how many may be under way at once. */
-  constructor(limit: number) {
+  /** `limit` is how many may be under way at once, `maxBytes` what they may hold together; shared alike. */
+  constructor(limit: number, maxBytes = Infinity) {
     this.#limit = limit;
+    this.#maxBytes = maxBytes;
   }
 
   get size(): number {
@@ -35,11 +41,22 @@ export class Exchanges {
     const controller = new AbortController();
     this.#open.add(controller);
     this.#held.set(client, held + 1);
+    let bytesHeld = 0;
     return {
       signal: controller.signal,
+      hold: (bytes) => {
+        const all = (this.#bytesHeld.get(client) ?? 0) + bytes;
+        if (all > this.#maxBytes - this.#bytes - bytes || !this.#open.has(controller)) return false;
+        this.#bytes += bytes;
+        bytesHeld += bytes;
+        this.#bytesHeld.set(client, all);
+        return true;
+      },
       end: () => {
         if (!this.#open.delete(controller)) return;
-        this.#release(client);
+        this.#bytes -= bytesHeld;
+        release(this.#held, client, 1);
+        release(this.#bytesHeld, client, bytesHeld);
         if (this.#open.size > 0) return;
         for (const wake of this.#whenIdle.splice(0)) wake();
       },
@@ -58,12 +75,12 @@ export class Exchanges {
   abort(): void {
     for (const controller of this.#open) controller.abort();
   }
+}
 
-  #release(client: string): void {
-    const left = (this.#held.get(client) ?? 0) - 1;
-    if (left > 0) this.#held.set(client, left);
-    else this.#held.delete(client);
-  }
+function release(held: Map<string, number>, client: string, amount: number): void {
+  const left = (held.get(client) ?? 0) - amount;
+  if (left > 0) held.set(client, left);
+  else held.delete(client);
 }
 
 /**

@@ -95,14 +95,17 @@ export class McpEndpoint {
       exchange.end();
       this.#options.log.info("a message was refused", { client: caller.client, reason });
       // A body that was not read whole leaves a connection that nothing more can come over.
-      const headers = status === 408 || status === 413 ? { connection: "close" } : {};
+      const headers = {
+        ...([408, 413, 503].includes(status) ? { connection: "close" } : {}),
+        ...(status === 503 ? { "retry-after": String(retrySeconds) } : {}),
+      };
       return rpcError(status, code, reason, { id: idOf(message), headers });
     };
 
     let value: unknown;
     let message: JSONRPCMessage;
     try {
-      value = await readMessage(request, this.#bodyLimits);
+      value = await readMessage(request, { ...this.#bodyLimits, hold: exchange.hold });
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
       return refuse(error.status, error.code, refuseLine(error.message, pipeline, caller.client));

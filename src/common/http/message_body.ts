@@ -20,7 +20,13 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** Milliseconds until its last byte. */
   readonly timeoutMs: number;
+  /** Whether there is room for so many bytes more. */
+  readonly hold: (bytes: number) => boolean;
 }
+
+/** Bytes of a message that there is always room for. */
+const smallBytes = 64 * 1024;
+const tooMuch = "Too many large messages are under way: try again in a moment";
 
 /** Reads the body. Throws {@linkcode BodyError}. */
 export async function readMessage(request: Request, limits: BodyLimits): Promise<unknown> {
@@ -57,10 +63,18 @@ export async function readMessage(request: Request, limits: BodyLimits): Promise
   return message;
 }
 
-async function readBytes(request: Request, { maxBytes, timeoutMs }: BodyLimits): Promise<Uint8Array> {
+async function readBytes(request: Request, { maxBytes, timeoutMs, hold }: BodyLimits): Promise<Uint8Array> {
   const tooLarge = () =>
     new BodyError(413, rpcCodes.server, `The message is larger than ${maxBytes / (1024 * 1024)} MB`);
-  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
+  const announced = Number(request.headers.get("content-length") ?? 0);
+  if (announced > maxBytes) throw tooLarge();
+  let room = smallBytes;
+  const makeRoom = (bytes: number) => {
+    if (bytes <= room) return;
+    if (!hold(bytes - room)) throw new BodyError(503, rpcCodes.server, tooMuch);
+    room = bytes;
+  };
+  makeRoom(announced);
   const reader = request.body?.getReader();
   if (reader === undefined) return new Uint8Array();
   let isLate = false;
@@ -74,6 +88,7 @@ async function readBytes(request: Request, { maxBytes, timeoutMs }: BodyLimits):
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       received += part.value.length;
       if (received > maxBytes) throw tooLarge();
+      makeRoom(received);
       chunks.push(part.value);
     }
   } catch (error) {

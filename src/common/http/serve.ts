@@ -47,8 +47,10 @@ export interface HttpServing {
   readonly stopSignals: readonly Deno.Signal[];
 }
 
-/** Calls under way at once, half of them one client's at most; each may hold a message of 1 MB and its answer. */
+/** Calls under way at once, half of them one client's at most. */
 const maxExchanges = 128;
+/** Bytes of their messages beyond 64 KB each, likewise: a message takes about four times its bytes of memory. */
+const maxMessageBytes = 24 * 1024 * 1024;
 /** Milliseconds that calls in flight get after SIGTERM, and for how long of that new ones are still taken. */
 const usualDrainMs = 30_000;
 const newcomersMs = 10_000;
@@ -62,7 +64,7 @@ export class HttpFront {
   readonly #options: HttpOptions;
   readonly #tokens: TokenFile | undefined;
   readonly #oauth: OAuth | undefined;
-  readonly #exchanges = new Exchanges(maxExchanges);
+  readonly #exchanges = new Exchanges(maxExchanges, maxMessageBytes);
   readonly #metrics: HttpMetrics;
   #server: HttpServer | undefined;
 
