@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { Connections } from "../../src/common/http/connections.ts";
 import { HttpServer, type ServerLimits } from "../../src/common/http/http_server.ts";
 import type { Logger } from "../../src/common/log.ts";
 import { sendRaw } from "../support/http_program.ts";
@@ -279,3 +280,30 @@ for (const [what, bytes, answer] of strange) {
     },
   });
 }
+
+Deno.test({
+  name: "clients that have reset their connection before it is taken hold up nobody",
+  ignore: !permitted,
+  async fn() {
+    const listener = Deno.listen(host);
+    let resets = 1_000;
+    const accept = listener.accept.bind(listener);
+    // As Linux says it of each such connection.
+    listener.accept = () => resets-- > 0 ? Promise.reject(new Deno.errors.NotConnected("reset")) : accept();
+    const connections = new Connections(listener, {
+      limits: patient,
+      serve: (stream) => void stream.end("here"),
+      turnedAway() {},
+      log: silent,
+    });
+    const ended = connections.run();
+    const client = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+    await client.write(new TextEncoder().encode(get));
+    let answer = "";
+    rest(client).then((text) => answer = text);
+    await eventually("it is answered", () => answer === "here");
+    client.close();
+    connections.stop();
+    await ended;
+  },
+});

@@ -1,6 +1,8 @@
 import assert from "@std/assert";
+import process from "node:process";
 import { HttpServer } from "../../src/common/http/http_server.ts";
 import type { Logger } from "../../src/common/log.ts";
+import { writeAll } from "../../src/common/write_all.ts";
 import { HttpProgram, patientProgram, sendRaw } from "../support/http_program.ts";
 import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
@@ -202,6 +204,24 @@ for (const [what, bytes, answer] of refused) {
     },
   });
 }
+
+Deno.test({
+  name: "what comes behind bytes that are no HTTP is not looked at, however much it is",
+  ignore,
+  async fn() {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => void warnings.push(warning);
+    process.on("warning", warn);
+    const held = Promise.withResolvers<void>();
+    await using server = serve(() => held.promise.then(() => new Response("here")));
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await writeAll(client, new TextEncoder().encode(get() + "?\r\n".repeat(700_000)));
+    held.resolve();
+    assert.match(await new Response(client.readable).text().catch(String), /here/);
+    process.off("warning", warn);
+    assert.deepEqual(warnings, []);
+  },
+});
 
 Deno.test({
   name: "a client that sends no more and still reads gets its answer; a stream ends, as that client has gone",

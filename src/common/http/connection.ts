@@ -147,6 +147,11 @@ export class Connection {
     if (--this.#queued === 0) this.#goOn?.();
   }
 
+  /** What comes from now on is no HTTP. */
+  ignoreRest(): void {
+    this.#isRefused = true;
+  }
+
   /** Ends it after the answer that is under way; at once where there is none. */
   leave(): void {
     this.#isLeaving = true;
@@ -213,7 +218,7 @@ export class Connection {
       const size = await this.#client.read(buffer);
       if (size === null) return void stream.push(null);
       // Read all the same: whoever still sends would be told of a reset, not of the answer.
-      if (stream.writableEnded) continue;
+      if (this.#isRefused || stream.writableEnded) continue;
       if (this.#answering === 0 && !this.#hasBegun) {
         this.#hasBegun = true;
         this.#arm(this.#options.limits.headMs);

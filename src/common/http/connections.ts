@@ -60,6 +60,7 @@ export class Connections {
       } catch (error) {
         if (this.#isStopped) return;
         if (error instanceof Deno.errors.BadResource) throw error;
+        if (isGone(error)) continue;
         this.#ranOut(error);
         await pause(pauseMs);
         pauseMs = Math.min(2 * pauseMs, longestPauseMs);
@@ -111,7 +112,11 @@ export class Connections {
       client.write(refusals.full).catch(() => {}).finally(() => client.close());
       return;
     }
-    client.setNoDelay();
+    try {
+      client.setNoDelay();
+    } catch {
+      // It has gone away, as reading will tell.
+    }
     const connection = new Connection(client, this.#options);
     this.#open.add(connection);
     connection.ended.finally(() => this.#open.delete(connection));
@@ -140,6 +145,12 @@ export class Connections {
     if (leaver !== undefined) this.#open.delete(leaver);
     return leaver !== undefined;
   }
+}
+
+/** Whether it was the client that went away, before its connection was taken. */
+function isGone(error: unknown): boolean {
+  const { ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
+  return [ConnectionAborted, ConnectionReset, NotConnected].some((kind) => error instanceof kind);
 }
 
 function pause(ms: number): Promise<void> {

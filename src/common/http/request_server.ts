@@ -110,7 +110,9 @@ export class RequestServer {
 
   /** Bytes came that are no HTTP: a request whose body they should have been is answered, and is the last. */
   #refuse(error: Error, stream: Duplex): void {
-    const current = this.#talks.get(stream)?.current;
+    const talk = this.#talks.get(stream);
+    talk?.connection.ignoreRest();
+    const current = talk?.current;
     if (current === undefined) {
       if (stream.writable) {
         stream.end(
