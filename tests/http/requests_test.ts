@@ -205,6 +205,24 @@ for (const [what, bytes, answer] of refused) {
   });
 }
 
+for (const behind of ["the end", "hello\r\n\r\n"]) {
+  Deno.test({
+    name: `a body that came whole can be read later, whatever comes behind it: ${JSON.stringify(behind)}`,
+    ignore,
+    async fn() {
+      await using server = serve(async (request) => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return new Response(`got ${await request.text().catch(() => "half")}`);
+      });
+      using client = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+      const bytes = post("", "body") + (behind === "the end" ? "" : behind);
+      await client.write(new TextEncoder().encode(bytes));
+      if (behind === "the end") await client.closeWrite();
+      assert.match(await new Response(client.readable).text(), /^HTTP\/1\.1 200 [^]*got body$/);
+    },
+  });
+}
+
 Deno.test({
   name: "what comes behind bytes that are no HTTP is not looked at, however much it is",
   ignore,

@@ -54,7 +54,6 @@ export class RequestServer {
   /** Answers what comes by a connection. */
   take(stream: Duplex, connection: Connection): void {
     const talk: Talk = { connection, answered: Promise.resolve(), waiting: 0, current: undefined };
-    // A body that is whole by then is not touched.
     stream.once("end", () => talk.current?.body?.fail(new Error("the client sends no more")));
     this.#talks.set(stream, talk);
     this.#server.emit("connection", stream);
@@ -85,7 +84,7 @@ export class RequestServer {
     talk.current = { outgoing, body };
     promise.then(() => {
       if (talk.current?.outgoing === outgoing) talk.current = undefined;
-      body?.fail(new Error("the request has been answered"));
+      body?.drop();
       talk.connection.endAnswer();
     });
     const response = await inRequestSpan(outgoing, () => this.#answer(incoming, body));

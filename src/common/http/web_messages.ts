@@ -5,8 +5,10 @@ import type { Duplex } from "node:stream";
 /** The body of a request. */
 export interface IncomingBody {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** There will be no more of it, though it is not whole. */
+  /** There will be no more of it: who reads it is told, unless it has come whole. */
   readonly fail: (error: Error) => void;
+  /** Nobody reads any more of it. */
+  readonly drop: () => void;
 }
 
 /** The body of a request; undefined where it can have none. `wanted` is called when somebody begins to read it. */
@@ -22,6 +24,7 @@ export function bodyOf(incoming: IncomingMessage, wanted: () => void): IncomingB
     incoming.resume();
   };
   const fail = (error: Error) => {
+    if (incoming.complete) return;
     outlet?.error(error);
     drop();
   };
@@ -45,7 +48,7 @@ export function bodyOf(incoming: IncomingMessage, wanted: () => void): IncomingB
     },
     cancel: drop,
   }, { highWaterMark: 0 });
-  return { stream, fail };
+  return { stream, fail, drop };
 }
 
 /** The request; undefined where there can be none such. */
