@@ -13,7 +13,7 @@ Usage: deno task compile [options]            all programs
   --target PLATFORM   for another platform, or "all"; more than once for several
   --output PATH       the file, or the folder where there are several or PATH ends with a slash
   --net HOSTS         narrower permissions for good: comma-separated, "none" takes them away
-                      (--http needs the address to serve at, and 127.0.0.1)
+                      (--http needs the address to serve at)
   --read PATHS
   --write PATHS
   --run PROGRAMS      names that deno.json grants, or absolute paths of programs so named

@@ -2,6 +2,7 @@ import assert from "@std/assert";
 import { buildProgram } from "../../scripts/build.ts";
 import { narrow, permissionFlags, permissionSet } from "../../scripts/permissions.ts";
 import { programs } from "../../scripts/programs.ts";
+import { HttpProgram } from "../support/http_program.ts";
 import { RawClient, runProgramToEnd } from "../support/mcp.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { freePort } from "../support/real_program.ts";
@@ -50,14 +51,23 @@ Deno.test({
           assert.deepEqual((await client.request("ping")).result, {});
         });
       }
-      await t.step("over HTTP it needs 127.0.0.1 too, and says so", async () => {
+      await t.step("over HTTP it serves where it may, and says where it may not", async () => {
+        const variables = { ...database.variables, AUDIT_LOG: audit };
+        await using program = await HttpProgram.start({ command, address: `${host}:${served}`, variables });
+        const health = await fetch(`${program.origin}/healthz`);
+        await health.body?.cancel();
+        assert.equal(health.status, 200);
+        const other = freePort();
         const ended = await runProgramToEnd({
-          command: { command: output, args: ["--http", `${host}:${served}`] },
-          variables: { ...database.variables, AUDIT_LOG: audit },
+          command: { command: output, args: ["--http", `${host}:${other}`] },
+          variables,
           plain: true,
         });
         assert.equal(ended.code, 2);
-        assert.match(ended.stderr, /Cannot listen on 127\.0\.0\.1:0: .*--net must name .* 127\.0\.0\.1/);
+        assert.match(
+          ended.stderr,
+          new RegExp(`Cannot listen on ${host}:${other}: .*--net must name the address`),
+        );
       });
     } finally {
       await Deno.remove(folder, { recursive: true });
