@@ -87,7 +87,7 @@ for (const [name, version, args] of runs) {
           command: Deno.execPath(),
           args: ["run", "--quiet", "--allow-all", join(project, "tests/support/conformance/program.ts")],
         },
-        longestLifeMs: 180_000,
+        longestLifeMs: 400_000,
       });
       const { passed, failed, report } = await runSuite(version, `${server.origin}/mcp`, args);
       const unexpected = failed.filter((scenario) =>
@@ -108,7 +108,7 @@ for (const [name, version, args] of runs) {
           await HttpProgram.start({
             command: programCommand([], program),
             variables: await variables(program, stack),
-            longestLifeMs: 180_000,
+            longestLifeMs: 400_000,
           }),
         );
         const { passed, failed, report } = await runSuite(version, `${server.origin}/mcp`, args);

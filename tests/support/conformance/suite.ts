@@ -61,7 +61,11 @@ export async function runSuite(
   url: string,
   args: readonly string[] = [],
 ): Promise<SuiteResult> {
-  const report = await printed(version, ["server", "--url", url, ...args], 150_000);
+  let report = "";
+  // A registry that does not answer holds the suite up before it says a word.
+  for (let attempt = 0; attempt < 3 && report === ""; attempt++) {
+    report = await printed(version, ["server", "--url", url, ...args], 120_000);
+  }
   const summary = report.slice(report.indexOf("=== SUMMARY ==="));
   const named = (mark: string) =>
     [...summary.matchAll(new RegExp(`^${mark} ([a-z0-9-]+): `, "gm"))].map(([, name]) => name ?? "");
