@@ -42,9 +42,8 @@ export function indexAdvice(
   const unfit = {
     advice: options.inUse === true
       ? "No index answers the filter as it is written; a narrower index condition would probably help"
-      : "No index answers the condition as it is written, by what this tool understands of it. One could if it compared " +
-        "a column with a value, ANDed with the rest; each side of an OR wants an index of its own, and an expression one on " +
-        "that expression",
+      : "This tool knows no index that answers the condition as it is written. One could if it compared a column with a " +
+        "value, ANDed with the rest; each side of an OR wants an index of its own, and an expression one on that expression",
   };
   if (relation === undefined || relation.isSystem) return unfit;
   const { comparisons, sides } = readCondition(condition);
@@ -74,15 +73,18 @@ export function indexAdvice(
   const names = chosen.map(({ sql }) => sql);
   const list = names.join(", ");
   const isPart = chosen[0]?.how === "part";
-  const existing = relation.indexes.find(({ keys, method, classes }) => {
-    // In the order of a btree nothing can be found by its middle.
+  const serving = relation.indexes.filter(({ keys, method, classes }) => {
+    // In the order of a btree nothing can be found by its middle, and by a hash nothing but the same value.
     if (isPart && method !== "gin" && method !== "gist") return false;
+    if (method === "hash" && chosen[0]?.how !== "equal") return false;
     if (chosen[0]?.how === "prefix" && chosen[0].operatorClass.trim() !== classes[0]) return false;
     const known = keys.map(normal);
     return options.inUse === true
       ? names.every((name) => known.slice(0, names.length).includes(normal(name)))
       : names.slice(0, 1).some((name) => known[0] === normal(name));
   });
+  const existing = serving.find(({ partial }) => !partial) ??
+    (options.inUse === true ? serving[0] : undefined);
   if (existing !== undefined) {
     if (options.inUse !== true) return unused(existing, relation);
     return inside === undefined ? unfit : insideAdvice(inside, relation);
@@ -91,7 +93,7 @@ export function indexAdvice(
   const parts = chosen.map(({ sql, operatorClass }) => sql + operatorClass).join(", ");
   const what = names.length === 1 ? `An index on ${list}` : `One index on ${list} together`;
   return {
-    advice: `${visible(what)} would probably let it read only the rows that it keeps`,
+    advice: `${besides(serving)}${visible(what)} would probably let it read only the rows that it keeps`,
     statement: createIndex(relation, parts),
   };
 }
@@ -159,12 +161,13 @@ function isReadable(order: number, suffix: string): boolean {
 /** The index that finds what is inside a value. */
 function insideAdvice(container: Container, relation: PlanRelation): Advice {
   const { sql, method, byPath } = container;
-  const existing = relation.indexes.find((index) => answersInside(index, container));
+  const serving = relation.indexes.filter((index) => answersInside(index, container));
+  const existing = serving.find(({ partial }) => !partial);
   if (existing !== undefined) return unused(existing, relation);
   const name = method === "gin" ? "GIN" : "GiST";
   const smaller = byPath ? "; with jsonb_path_ops it is smaller, and answers @>, @? and @@ alone" : "";
   return {
-    advice: `A ${name} index on ${visible(sql)} would probably find the rows${smaller}`,
+    advice: `${besides(serving)}A ${name} index on ${visible(sql)} would probably find the rows${smaller}`,
     statement: createIndex(relation, sql, method),
   };
 }
@@ -253,7 +256,7 @@ function wrapped({ wrapper }: Comparison, column: PlanColumn): Advice {
   };
 }
 
-function converted({ path, cast = "" }: Comparison, column: PlanColumn): Advice {
+function converted({ path, cast = "", how, value }: Comparison, column: PlanColumn): Advice {
   if (path.length > 0) {
     return {
       advice: visible(
@@ -263,26 +266,34 @@ function converted({ path, cast = "" }: Comparison, column: PlanColumn): Advice 
     };
   }
   const found =
-    `The condition converts ${column.sql} from ${column.type} to ${cast}, so that no index on the column fits: `;
+    `The condition converts ${column.sql} from ${column.type} to ${cast}, so that no index on the column itself fits: `;
   if (cast === "date" && /^timestamp/.test(column.type)) {
-    return { advice: visible(`${found}ask for the time from the day's beginning to before the next day's`) };
+    const rewritten = how !== "equal"
+      ? "compare the time itself, where > a day is >= the next day, and <= a day is < the next day"
+      : `ask for the time from ${
+        value === undefined ? "each" : "the"
+      } day's beginning to before the next day's`;
+    return { advice: visible(`${found}${rewritten}`) };
   }
   // The text of two values is two texts; other types may round.
   const range = cast === "text" ? "" : `, or with the range of values that become the same ${cast}`;
   return { advice: visible(`${found}compare it with a value of type ${column.type}${range}`) };
 }
 
+/** A partial index that the query does not use: most likely as it asks for rows, too, that are not in it. */
+function besides(partial: readonly PlanRelation["indexes"][number][]): string {
+  const [index] = partial;
+  return index === undefined
+    ? ""
+    : `The partial index ${visible(index.name)} serves only queries that imply its condition. `;
+}
+
 function unused(index: PlanRelation["indexes"][number], relation: PlanRelation): Advice {
-  const name = visible(index.name);
-  if (index.partial) {
-    return {
-      advice:
-        `There is the partial index ${name}, whose condition the query does not imply: repeat that condition in the query`,
-    };
-  }
   return {
     advice:
-      `There is the index ${name}, which the planner did not choose: perhaps the statistics are old, or the collation or ` +
+      `There is the index ${
+        visible(index.name)
+      }, which the planner did not choose: perhaps the statistics are old, or the collation or ` +
       "operator class does not fit; ANALYZE would probably show which",
     statement: `ANALYZE ${relation.own}`,
   };

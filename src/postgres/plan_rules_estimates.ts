@@ -30,7 +30,7 @@ const uncounted = new Set([
   "Limit",
 ]);
 
-/** Nodes that read all of their input before they give a row. */
+/** Nodes that read all of their input before they give a row, unless they group it in its order. */
 const blocking = new Set(["Sort", "Aggregate", "Hash", "Materialize", "SetOp"]);
 
 /** Where the planner's estimate first goes wrong. */
@@ -90,7 +90,8 @@ function mayStopEarly(node: PlanNode): boolean {
     if (below.role === "SubPlan" || below.role === "InitPlan" || below.text("Subplan Name") !== undefined) {
       return true;
     }
-    if (blocking.has(above.type)) return false;
+    const isInOrder = above.text("Strategy") === "Sorted";
+    if (blocking.has(above.type) && !isInOrder) return false;
     below = above;
   }
   return false;
@@ -177,12 +178,23 @@ function scanRemedy(node: PlanNode, relation: PlanRelation): Advice {
       } FROM ${relation.own}`,
     };
   }
+  const isPlain = comparisons.some(({ path, wrapper, cast, how }) =>
+    path.length === 0 && wrapper === undefined && cast === undefined && how !== "inside"
+  );
+  if (first !== undefined && !isPlain) {
+    return {
+      advice:
+        `The planner guesses what the condition finds, as it is on an expression of ${visible(first)}: ` +
+        "statistics on that expression (CREATE STATISTICS), and then ANALYZE, would probably help",
+    };
+  }
   if (first !== undefined) {
     return {
       advice: "More detailed statistics of the column, and then ANALYZE, would probably help",
       statement: `ALTER TABLE ${relation.own} ALTER COLUMN ${first} SET STATISTICS 1000`,
     };
   }
+  if (condition !== "") return { advice: "The planner guesses what a condition on no column finds" };
   return { advice: "ANALYZE would probably help", statement: analyze };
 }
 

@@ -61,7 +61,7 @@ Deno.test({
     });
     await context.step("a part of a text of fixed length, which has no such operator class", async () => {
       const { advice, statements } = await explain("code like '%1234%'");
-      assert.match(advice, /^No index answers/);
+      assert.match(advice, /^(No index|This tool knows no index that) answers/);
       assert.deepEqual(statements, []);
     });
     for (const [column, operatorClass] of [["code", "bpchar"], ["short", "varchar"], ["name", "text"]]) {
@@ -83,7 +83,7 @@ Deno.test({
     });
     await context.step("a column of a type that no index orders is not said to be converted", async () => {
       const { advice } = await explain("raw is null");
-      assert.match(advice, /^No index answers/);
+      assert.match(advice, /^(No index|This tool knows no index that) answers/);
     });
     await context.step("a part, on a server that can't install it", () => {
       const relation = {
