@@ -99,7 +99,7 @@ async function perform(screen: Screen, compiled: boolean): Promise<void> {
     );
   }
   screen.paragraph(
-    "Skipped, platform-mcp: its story needs POSTGRES_BIN, PROMETHEUS_BIN and KUBEBUILDER_ASSETS, and no PROMETHEUS_URL.",
+    "Skipped, platform-mcp: its story needs POSTGRES_BIN, PROMETHEUS_BIN and KUBEBUILDER_ASSETS, and PROMETHEUS_URL unset.",
   );
 }
 
