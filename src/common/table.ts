@@ -47,11 +47,11 @@ export function table(
   if (options.quotes !== false) return layOut(columns, texts, options.nullText);
   const nullText = options.nullText ?? "NULL";
   const isEmpty = columns.map((_, column) =>
-    texts.length > 0 && texts.every((fields) => fields[column] === nullText)
+    rows.length > 0 && rows.every((row) => (row[column] ?? null) === null)
   );
   const filled = <Value>(values: readonly Value[]) => values.filter((_, column) => isEmpty[column] !== true);
   const { header, body } = laidOut(filled(columns), texts.map(filled), nullText);
-  const empty = columns.filter((_, column) => isEmpty[column]).map(({ name }) => name);
+  const empty = columns.filter((_, column) => isEmpty[column]).map(({ name }) => cutText(name).text);
   return [header, ...body, ...(empty.length === 0 ? [] : [`Empty: ${empty.join(", ")}`])].join("\n");
 }
 

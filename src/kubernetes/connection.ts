@@ -53,7 +53,9 @@ export class Connection {
       base,
       client: this.#clientFor(secure ? credentials.certificate : undefined),
       // As kubectl does: whoever is on the way could read them.
-      headers: secure ? credentials.headers : [],
+      headers: secure
+        ? credentials.headers
+        : credentials.headers.filter(([name]) => name.startsWith("impersonate-")),
       credentials,
     };
   }

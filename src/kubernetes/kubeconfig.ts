@@ -6,7 +6,7 @@
  * https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
  */
 import { dirname, isAbsolute, resolve } from "node:path";
-import { CORE_SCHEMA, FAILSAFE_SCHEMA, load } from "js-yaml";
+import { CORE_SCHEMA, FAILSAFE_SCHEMA, loadAll, types } from "js-yaml";
 
 /** A file's text, or text that stands in the kubeconfig itself. */
 export type Material =
@@ -215,10 +215,19 @@ function execConfig(named: Mapping | undefined): unknown {
   return extensions.find((entry) => entry?.name === "client.authentication.k8s.io/exec")?.extension;
 }
 
+// `<<` merges, as it does for kubectl: what it brings may be an impersonation.
+const failsafeSchema = FAILSAFE_SCHEMA.extend({ implicit: [types.merge] });
+const coreSchema = CORE_SCHEMA.extend({ implicit: [types.merge] });
+
 function parseYaml(text: string, schema: "failsafe" | "core"): unknown {
   try {
     // failsafe: every scalar is the text as it stands, so that a token of digits stays one.
-    return load(text, { schema: schema === "core" ? CORE_SCHEMA : FAILSAFE_SCHEMA });
+    // As for kubectl, the last of two equal keys counts, and the first of several documents.
+    const documents = loadAll(text, null, {
+      schema: schema === "core" ? coreSchema : failsafeSchema,
+      json: true,
+    });
+    return documents[0];
   } catch {
     // The parser's own message may quote the line, and with it a credential.
     throw new KubeconfigProblem("it is no valid YAML");

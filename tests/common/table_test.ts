@@ -127,5 +127,9 @@ Deno.test("our own tables have no rule, and name the columns that hold nothing",
     table(columns, [["a", "x", "y", 1]], own),
     "NAME | TAINTS | ROLES | PODS\na    | x      | y     |    1",
   );
+  assert.equal(
+    table([{ name: "NAME" }, { name: "A\nEmpty: B\u202e" }], [["-", null]], own),
+    "NAME\n-\nEmpty: A\\nEmpty: B\\u{202e}",
+  );
   assert.equal(table(columns, [], own), "NAME | TAINTS | ROLES | PODS\n(no rows)");
 });

@@ -205,6 +205,102 @@ for (const [what, bytes, answer] of refused) {
   });
 }
 
+/** A stream of events whose last comes when the test says so. */
+function late() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const encoder = new TextEncoder();
+  const answer = () => {
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(encoder.encode("data: begun\n\n")),
+      async pull(controller) {
+        await promise;
+        controller.enqueue(encoder.encode("data: done\n\n"));
+        controller.close();
+      },
+    });
+    return Promise.resolve(new Response(body, isStream));
+  };
+  return { answer, finish: resolve };
+}
+
+/** Reads until the text has come; everything that has. */
+async function readUntil(client: Deno.Conn, text: string): Promise<string> {
+  let all = "";
+  const part = new Uint8Array(4_096);
+  while (!all.includes(text)) {
+    const size = await client.read(part);
+    if (size === null) break;
+    all += new TextDecoder().decode(part.subarray(0, size));
+  }
+  return all;
+}
+
+Deno.test({
+  name: "a client that sends no more reads its stream of events to the end",
+  ignore,
+  async fn() {
+    const { answer, finish } = late();
+    await using server = serve(answer);
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await client.write(new TextEncoder().encode(get()));
+    await readUntil(client, "data: begun");
+    await client.closeWrite();
+    // By then it has been found to be there.
+    await readUntil(client, ":\n\n");
+    finish();
+    assert.match(await readUntil(client, "data: done"), /data: done/);
+  },
+});
+
+Deno.test({
+  name: "behind a stream that has begun no HTTP ends the connection, once the stream has ended",
+  ignore,
+  async fn() {
+    const { answer, finish } = late();
+    await using server = serve(answer);
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await client.write(new TextEncoder().encode(get()));
+    await readUntil(client, "data: begun");
+    await client.write(new TextEncoder().encode("hello\r\n\r\n"));
+    // What comes behind it is seen by then: requests are read one after the other.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    finish();
+    await readUntil(client, "0\r\n\r\n");
+    assert.equal(await client.read(new Uint8Array(1)), null);
+  },
+});
+
+Deno.test({
+  name: "HTTP/1.0 knows no answer before the answer",
+  ignore,
+  async fn() {
+    await using server = serve();
+    const answer = await sendRaw(
+      server.port,
+      post("Expect: 100-continue\r\n", "body").replace("HTTP/1.1", "HTTP/1.0"),
+      30_000,
+    );
+    assert.match(answer, /^HTTP\/1\.1 200 [^]*got body$/);
+  },
+});
+
+Deno.test({
+  name: "an offer to change the protocol is declined with every request of a connection",
+  ignore,
+  async fn() {
+    await using server = serve();
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    const offer = post(
+      "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+      "body",
+    );
+    for (let round = 0; round < 3; round++) {
+      await client.write(new TextEncoder().encode(offer));
+      assert.match(await readUntil(client, "got body"), /^HTTP\/1\.1 200 /);
+    }
+  },
+});
+
 for (const behind of ["the end", "hello\r\n\r\n"]) {
   Deno.test({
     name: `a body that came whole can be read later, whatever comes behind it: ${JSON.stringify(behind)}`,
@@ -242,7 +338,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a client that sends no more and still reads gets its answer; a stream ends, as that client has gone",
+  name: "a client that sends no more and still reads gets its answer; a stream ends when its client has gone",
   ignore,
   async fn() {
     const cancelled = Promise.withResolvers<void>();
@@ -259,9 +355,9 @@ Deno.test({
     assert.match(await new Response(caller.readable).text(), /here$/);
     const listener = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
     await listener.write(new TextEncoder().encode(get()));
-    await listener.closeWrite();
-    await cancelled.promise;
+    await readUntil(listener, "\r\n\r\n");
     listener.close();
+    await cancelled.promise;
   },
 });
 

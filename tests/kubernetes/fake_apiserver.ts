@@ -18,7 +18,7 @@ export class FakeApiserver implements AsyncDisposable {
   #open = 0;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  private constructor(answers: Record<string, Answer>) {
+  private constructor(answers: Record<string, Answer>, user: Readonly<Record<string, unknown>>) {
     this.answers = answers;
     this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
       this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#open);
@@ -30,7 +30,7 @@ export class FakeApiserver implements AsyncDisposable {
     });
     const kubeconfig = stringify({
       clusters: [{ name: "fake", cluster: { server: `http://127.0.0.1:${this.#server.addr.port}` } }],
-      users: [{ name: "fake", user: { token: "t" } }],
+      users: [{ name: "fake", user }],
       contexts: [{ name: "fake", context: { cluster: "fake", user: "fake" } }],
       "current-context": "fake",
     });
@@ -41,8 +41,11 @@ export class FakeApiserver implements AsyncDisposable {
     this.clusters = new Clusters(readKubernetesSettings(environment));
   }
 
-  static start(answers: Record<string, Answer>): FakeApiserver {
-    return new FakeApiserver(answers);
+  static start(
+    answers: Record<string, Answer>,
+    user: Readonly<Record<string, unknown>> = { token: "t" },
+  ): FakeApiserver {
+    return new FakeApiserver(answers, user);
   }
 
   async #answer(request: Request): Promise<Response> {

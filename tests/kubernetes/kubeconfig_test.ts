@@ -78,8 +78,28 @@ Deno.test("scalars stay text: a token of digits keeps its leading zero", () => {
   });
 });
 
-Deno.test("an empty file is a kubeconfig without anything", () => {
-  assert.equal(parseKubeconfig("", "/a/config").contexts.size, 0);
+for (const text of ["", "# nothing yet\n", "---\n"]) {
+  Deno.test(`${JSON.stringify(text)} is a kubeconfig without anything`, () => {
+    assert.equal(parseKubeconfig(text, "/a/config").contexts.size, 0);
+  });
+}
+
+Deno.test("what a merge key brings counts, an impersonation most of all", () => {
+  const { users } = parseKubeconfig(
+    "x: &reader {as: readonly}\nusers: [{name: red, user: {token: t, <<: *reader}}]",
+    "/k",
+  );
+  assert.equal(users.get("red")?.token, "t");
+  assert.equal(users.get("red")?.impersonate?.user, "readonly");
+});
+
+Deno.test("the last of two equal keys counts, and the first of two documents, as for kubectl", () => {
+  const { users } = parseKubeconfig(
+    "users: [{name: red, user: {token: a, token: b}}]\n---\nusers: [{name: blue, user: {}}]",
+    "/k",
+  );
+  assert.deepEqual([...users.keys()], ["red"]);
+  assert.equal(users.get("red")?.token, "b");
 });
 
 const broken: readonly [name: string, text: string][] = [

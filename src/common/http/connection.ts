@@ -219,12 +219,15 @@ export class Connection {
       if (size === null) return void stream.push(null);
       // Read all the same: whoever still sends would be told of a reset, not of the answer.
       if (this.#isRefused || stream.writableEnded) continue;
-      if (this.#answering === 0 && !this.#hasBegun) {
+      const isHead = this.#answering === 0 && !this.#hasBegun;
+      if (isHead) {
         this.#hasBegun = true;
         this.#arm(this.#options.limits.headMs);
       }
       const resumed = this.#paused();
-      if (!stream.push(buffer.slice(0, size))) await resumed;
+      const bytes = buffer.slice(0, size);
+      // Some clients make their offer with each request.
+      if (!stream.push(isHead ? withoutUpgrade(bytes) : bytes)) await resumed;
     }
   }
 

@@ -79,7 +79,8 @@ export class RequestServer {
     // The answer before it was the last: a proxy may have taken this for a part of that one's body.
     if (stream.destroyed || stream.writableEnded) return resolve();
     talk.connection.beginAnswer();
-    const isExpecting = incoming.headers.expect !== undefined;
+    // HTTP/1.0 knows of no answer before the answer.
+    const isExpecting = incoming.headers.expect !== undefined && incoming.httpVersion !== "1.0";
     const body = bodyOf(incoming, () => isExpecting && outgoing.writeContinue());
     talk.current = { outgoing, body };
     promise.then(() => {
@@ -121,6 +122,8 @@ export class RequestServer {
       return;
     }
     current.outgoing.shouldKeepAlive = false;
+    // Its head may have left with another word: the connection ends behind it all the same.
+    talk?.connection.leave();
     current.body?.fail(error);
   }
 }

@@ -105,10 +105,17 @@ async function pour(
   const resume = () => goOn?.();
   outgoing.on("drain", resume);
   outgoing.once("close", leave);
-  // Whoever sends no more has most likely gone: nothing else tells of that.
-  stream.once("end", leave);
+  // Whoever sends no more may have gone: what is written to such a one is answered with a reset, and the next fails.
+  const probe = async () => {
+    for (let tries = 0; tries < 2 && !isGone && !outgoing.writableEnded; tries++) {
+      outgoing.write(":\n\n");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  stream.once("end", probe);
   try {
-    if (stream.readableEnded || outgoing.closed) leave();
+    if (outgoing.closed) leave();
+    else if (stream.readableEnded) void probe();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       if (isGone) break;
       const isTaken = outgoing.write(part.value);
@@ -117,6 +124,6 @@ async function pour(
     if (isGone) outgoing.destroy();
     else outgoing.end();
   } finally {
-    stream.off("end", leave);
+    stream.off("end", probe);
   }
 }
