@@ -21,7 +21,9 @@ export const keys: Section = {
     return {
       summary: `of tables of at least ${count(limits.keyRows)} rows, ${
         plural(foreign.length, "foreign key")
-      } without an index and ${plural(keyless.length, "table")} without a key`,
+      } without an index${unpaid(foreign.length, paid.length)} and ${
+        plural(keyless.length, "table")
+      } without a key`,
       findings: [
         ...(paid.length === 0 ? [] : [foreignKeys(paid)]),
         ...(keyless.length === 0 ? [] : [keylessTables(keyless)]),
@@ -30,12 +32,27 @@ export const keys: Section = {
   },
 };
 
+/** Why fewer foreign keys are named than there are. */
+function unpaid(all: number, paid: number): string {
+  const rest = all - paid;
+  if (rest === 0) return "";
+  return ` (${paid === 0 ? "" : `${count(rest)} `}to ${
+    rest === 1 ? "a table" : "tables"
+  } in which no deletes were counted)`;
+}
+
+/** How many rows an index or a key is missing for; of some partitions only, how many of them. */
+function rowsOf({ rows, lacking, leaves }: Row): string {
+  const part = lacking !== leaves ? ` in ${lacking} of ${leaves} partitions` : "";
+  return `${plural(numberOf(rows) ?? 0, "row")}${part}`;
+}
+
 function foreignKeys(rows: readonly Row[]): Finding {
   const shown = rows.slice(0, named);
   const list = shown.map((row) =>
-    `${visible(row.table ?? "")} (${visible(row.columns ?? "")}), ${
-      plural(numberOf(row.rows) ?? 0, "row")
-    }, to ${visible(row.referenced ?? "")}, ${plural(numberOf(row.deleted) ?? 0, "row")} deleted`
+    `${visible(row.table ?? "")} (${visible(row.columns ?? "")}), ${rowsOf(row)}, to ${
+      visible(row.referenced ?? "")
+    }, ${plural(numberOf(row.deleted) ?? 0, "row")} deleted`
   );
   return {
     verdict: "notice",
@@ -54,9 +71,7 @@ function foreignKeys(rows: readonly Row[]): Finding {
 }
 
 function keylessTables(rows: readonly Row[]): Finding {
-  const list = rows.slice(0, named).map(({ table, rows }) =>
-    `${visible(table ?? "")} (${plural(numberOf(rows ?? null) ?? 0, "row")})`
-  );
+  const list = rows.slice(0, named).map((row) => `${visible(row.table ?? "")} (${rowsOf(row)})`);
   return {
     verdict: "notice",
     text: `${
