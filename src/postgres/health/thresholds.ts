@@ -36,11 +36,11 @@ export const thresholds = {
   cacheReads: 10_000,
   /** Transactions before their shares say anything. */
   transactions: 1_000,
-  /** Share of transactions rolled back: errors of the application, or its habit. */
-  rollbacks: { warning: 0.1, critical: 0.5 },
+  /** Share of transactions rolled back from which on it is told: errors of the application, its habit, or our own reads. */
+  rollbacks: 0.1,
   /** Deadlocks per transaction: one in ten thousand is a pattern and no accident (explicit-locking, "Deadlocks"). */
   deadlocks: { warning: 0.0001, critical: 0.01 },
-  /** Temporary files per transaction: work_mem is too small for what runs daily (runtime-config-resource, work_mem). */
+  /** Temporary files per transaction: memory is too small for what runs daily (runtime-config-resource, work_mem). */
   temporaryFiles: { warning: 0.01, critical: Infinity },
   /** Dead rows of one table before they matter … */
   deadRows: { warning: 10_000, critical: 1_000_000 },

@@ -1,12 +1,11 @@
-/** Section `workload`: rollbacks, deadlocks, temporary files, and blocks that fail their checksum. */
+/** Section `workload`: deadlocks, rollbacks, temporary files, and blocks that fail their checksum. */
 import { count, percent, plural, size } from "../../common/units.ts";
 import { type Change, readSettings } from "./change.ts";
 import { type Assessment, exceeds, type Finding, numberOf, type Section } from "./section.ts";
 import { countedSince } from "./statistics_age.ts";
 
 const workloadSql = `
-select xact_commit, xact_rollback, deadlocks, temp_files, temp_bytes, checksum_failures,
-  current_setting('work_mem') as work_mem
+select xact_commit, xact_rollback, deadlocks, temp_files, temp_bytes, checksum_failures
 from pg_catalog.pg_stat_database where datname = current_database()`;
 
 /** Rates are per transaction, as the time since which PostgreSQL counts is not always known. */
@@ -53,25 +52,20 @@ export const workload: Section = {
         verdict: spilled,
         text: `${plural(files, "temporary file")} of ${size(value("temp_bytes"))} in ${
           count(transactions)
-        } transactions: sorts and hashes do not fit in work_mem (${row.work_mem})`,
+        } transactions, written by sorts, hashes or index builds`,
         ...withCaution(
           logsFiles ? undefined : logging.get("log_temp_files")?.to("'10MB'"),
-          "find the statements with top_queries, then raise work_mem for their role rather than for all",
+          "find the statements with top_queries; raise work_mem for the role of sorts and hashes rather than for all, maintenance_work_mem for index builds",
         ),
       });
     }
-    const rolledBack = enough ? exceeds(rollbacks / transactions, limits.rollbacks) : undefined;
-    if (rolledBack !== undefined) {
-      findings.push({
-        verdict: rolledBack,
-        text: `${percent(rollbacks / transactions)} of ${count(transactions)} transactions were rolled back`,
-        statements: [],
-        caution:
-          "the server's log has the errors; transactions that only read and end by ROLLBACK are harmless, as are those of postgres-mcp",
-      });
-    }
     findings.sort((a, b) => Number(b.verdict === "critical") - Number(a.verdict === "critical"));
-    const numbers = `${plural(transactions, "transaction")}, ${count(rollbacks)} rolled back, ${
+    // Each of our own reads ends by ROLLBACK, and the server does not tell whose a rollback was: no finding.
+    const share = rollbacks / transactions;
+    const whose = enough && share >= limits.rollbacks
+      ? ` (${percent(share)}, those of postgres-mcp itself among them)`
+      : "";
+    const numbers = `${plural(transactions, "transaction")}, ${count(rollbacks)} rolled back${whose}, ${
       plural(deadlocks, "deadlock")
     }, ${plural(files, "temporary file")} (${size(value("temp_bytes"))})`;
     return {
