@@ -99,5 +99,11 @@ Deno.test({
         assert.match((await ask()).summary, /, 0 foreign keys without an index and /);
       },
     );
+    await t.step("a unique index that takes NULL once makes rows distinct", async () => {
+      if (test.server.version < 150_000) return;
+      assert.match((await ask()).summary, / and 2 tables without a key$/);
+      await test.execute("create unique index on loose (e) nulls not distinct");
+      assert.match((await ask()).summary, / and 1 table without a key$/);
+    });
   },
 });
