@@ -2,7 +2,7 @@
 import { exhaustedHint } from "../common/bounded_fetch.ts";
 import { CallError, type CallErrorKind } from "../common/errors.ts";
 import type { ErrorFields } from "./backend_messages.ts";
-import { refusedHint } from "./other_dialects.ts";
+import { refusedHint } from "./refused_statements.ts";
 import type { ServerAddress } from "./settings.ts";
 
 /** Who connects where; all of it may be shown. */
@@ -114,7 +114,11 @@ export function describeServerError(
       : /^(57|53|58)/.test(sqlState)
       ? "unavailable"
       : "failed");
-  const other = options.sql === undefined ? undefined : refusedHint(error, options.sql, position);
+  const other = /"datestyle" setting/.test(fields.get("H") ?? "")
+    ? "write dates as 2026-01-31"
+    : options.sql === undefined
+    ? undefined
+    : refusedHint(error, options.sql, position);
   const own = sqlState === "42501" ? rightHint(error.message) : hints[sqlState];
   const hint = other ??
     [fields.get("H")?.replace(/\.$/, ""), own].filter((text) => text !== undefined).join("; ");

@@ -41,16 +41,39 @@ const equivalents: Readonly<Record<string, string>> = {
   unix_timestamp: "extract(epoch FROM time)",
   json_extract: "value -> 'key', or value #> '{a,b}'",
   database: "current_database()",
+  median: "percentile_cont(0.5) WITHIN GROUP (ORDER BY value)",
+  countif: "count(*) FILTER (WHERE condition)",
+  count_if: "count(*) FILTER (WHERE condition)",
+  top: "LIMIT n, at the end",
 };
 
 /** For PostgreSQL's `function ifnull(text, unknown) does not exist`. */
 export function functionHint(message: string): string | undefined {
   const [, name = "", types = ""] = /^function (\w+)\(([^]*)\) does not exist$/.exec(message) ?? [];
-  const two = types.includes(", ");
-  const found = name === "isnull"
-    ? (two ? coalesce : "value IS NULL")
-    : Object.hasOwn(equivalents, name)
-    ? equivalents[name]
-    : undefined;
+  if (name === "last_insert_id") return "only statements that read can run here: nothing was inserted";
+  const found = byTypes(name, types) ?? (Object.hasOwn(equivalents, name) ? equivalents[name] : undefined);
   return found && `PostgreSQL has ${found}`;
+}
+
+/** Functions that PostgreSQL may have as well, for other arguments. */
+function byTypes(name: string, types: string): string | undefined {
+  const count = types === "" ? 0 : types.split(", ").length;
+  switch (name) {
+    case "isnull":
+      return count > 1 ? coalesce : "value IS NULL";
+    case "datediff":
+      return count === 3 ? "b::date - a::date, in days" : undefined;
+    case "decode":
+      return count > 2 ? when : undefined;
+    case "trunc":
+      return /^(?:date|timestamp)/.test(types) ? "date_trunc('day', time)" : undefined;
+    case "max":
+      return count > 1 ? "greatest(a, b)" : undefined;
+    case "min":
+      return count > 1 ? "least(a, b)" : undefined;
+    case "sum":
+      return types === "boolean" ? "count(*) FILTER (WHERE condition)" : undefined;
+    default:
+      return undefined;
+  }
 }

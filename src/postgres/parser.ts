@@ -207,7 +207,7 @@ function parseError(error: unknown, sql: string): CallError {
   const position = Math.min(error.sqlDetails?.cursorPosition ?? 0, sql.length);
   const word = reservedName(loaded(), sql, position);
   const other = word === undefined
-    ? unparsedHint(loaded(), sql, error.message)
+    ? unparsedHint(loaded(), sql, error.message, sql.length <= SHALLOW_LENGTH)
     : `${word} is a reserved word: as a name it is written "${word}"`;
   return new CallError("invalid", `Cannot parse the statement as PostgreSQL says: ${error.message}`, {
     hint: `At character ${position + 1}: ${excerpt(sql, position)}${other === undefined ? "" : `; ${other}`}`,

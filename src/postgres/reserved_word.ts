@@ -5,6 +5,30 @@ type Parser = Pick<typeof import("libpg-query"), "parseSync" | "scanSync">;
 /** What a name comes directly after. After a dot every word is one. */
 const BEFORE_A_NAME = new Set(["from", "join", "into", "update"]);
 
+/** What a column comes directly after. */
+const BEFORE_A_COLUMN = new Set(["select", ",", "(", "where", "and", "or", "not", "by", "on"]);
+
+/** Reserved words that are columns of many a table. */
+const COLUMNS = new Set([
+  "check",
+  "column",
+  "default",
+  "desc",
+  "end",
+  "foreign",
+  "grant",
+  "group",
+  "limit",
+  "offset",
+  "order",
+  "primary",
+  "references",
+  "table",
+  "to",
+  "unique",
+  "window",
+]);
+
 /** Words with which the statement rather goes on, its name forgotten: `select a from where b`. */
 const GOES_ON = new Set([
   "except",
@@ -24,23 +48,41 @@ const decoder = new TextDecoder();
 
 /**
  * The word that the parser does not take at `position`, in characters, where it can only be a name: it is fully
- * reserved, comes directly after a word that wants a name, and the whole text is a statement once it is quoted.
+ * reserved, comes directly after a word that wants a name, and the whole text is a statement once it is quoted. Of
+ * `select order from` the parser only does not take what comes after.
  */
 export function reservedName(parser: Parser, sql: string, position: number): string | undefined {
   const start = encoder.encode([...sql].slice(0, position).join("")).length;
   try {
     const { tokens } = parser.scanSync(sql);
     const at = tokens.findIndex((token) => token.start === start);
-    const token = tokens[at];
-    const before = tokens[at - 1];
-    if (token?.keywordName !== "RESERVED_KEYWORD" || before === undefined) return undefined;
-    const word = token.text.toLowerCase();
-    if (!BEFORE_A_NAME.has(before.text.toLowerCase()) || GOES_ON.has(word)) return undefined;
-    const bytes = encoder.encode(sql);
-    const [head, tail] = [bytes.subarray(0, token.start), bytes.subarray(token.end)];
-    parser.parseSync(`${decoder.decode(head)}"${word}"${decoder.decode(tail)}`);
-    return word;
+    for (const index of [at, at - 1]) {
+      const token = tokens[index];
+      const before = tokens[index - 1]?.text.toLowerCase();
+      if (token?.keywordName !== "RESERVED_KEYWORD" || before === undefined) continue;
+      const word = token.text.toLowerCase();
+      const isName = index === at && BEFORE_A_NAME.has(before) && !GOES_ON.has(word) ||
+        BEFORE_A_COLUMN.has(before) && COLUMNS.has(word);
+      if (isName && parses(parser, sql, token)) return word;
+    }
   } catch {
-    return undefined;
+    // Not even its tokens can be read.
+  }
+  return undefined;
+}
+
+/** Whether the text is a statement with the token in double quotes. */
+function parses(
+  parser: Parser,
+  sql: string,
+  token: { readonly start: number; readonly end: number; readonly text: string },
+): boolean {
+  const bytes = encoder.encode(sql);
+  const [head, tail] = [bytes.subarray(0, token.start), bytes.subarray(token.end)];
+  try {
+    parser.parseSync(`${decoder.decode(head)}"${token.text.toLowerCase()}"${decoder.decode(tail)}`);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -6,6 +6,8 @@ import { createDatabase, databaseAvailable } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
 
 const schema = `create table users (id bigint primary key, name text, meta jsonb, total int);
+  create table products (id int, "displayName" text, tags text[]);
+  create table orders (id int, placed_at timestamp, completed boolean, meta text);
   insert into users values (1, 'alice', '{"sku": "a"}', 1)`;
 
 const lists = "list_tables lists the tables";
@@ -16,6 +18,20 @@ const doubled =
   "in double quotes it is a column's name (describe_table has them): text goes in single quotes";
 const straight = "text goes in straight single quotes";
 const asks = "this server reads one database; another schema's table is written schema.table";
+
+const columns = "look at the table's columns with describe_table";
+const casts = "You might need to add explicit type casts";
+const days = "PostgreSQL has b::date - a::date, in days";
+const filtered = "PostgreSQL has count(*) FILTER (WHERE condition)";
+const joined = "text is joined with ||";
+const truth = "a boolean is compared with true or false, not with 1 or 0";
+const quotedDate = "a date goes in single quotes: '2026-01-31'";
+const isoDate = "write dates as 2026-01-31";
+const brackets = "names go in double quotes, not in brackets";
+const bound = "values go into parameters, and are written $1, $2 … in the statement";
+const aliased = (name: string, instead = "repeat its expression, or select from a subquery") =>
+  `${name} is an alias of the SELECT list, not known here: ${instead}`;
+const reserved = (word: string) => `${word} is a reserved word: as a name it is written "${word}"`;
 
 /** Statements that fail, and the advice; undefined where another error than that of a dialect is as likely. */
 const mistaken: readonly (readonly [string, string | undefined])[] = [
@@ -56,12 +72,12 @@ const mistaken: readonly (readonly [string, string | undefined])[] = [
   ["select id from users where name in (\"alice\", 'bob')", doubled],
   ['select id from users where name like "al%" and meta is not null', doubled],
   ["select '😀é', id from users where name = \"zoë\"", doubled],
-  ['select count(*) as "n" from users having "n" > 1', "look at the table's columns with describe_table"],
+  ['select count(*) as "n" from users having "n" > 1', aliased("n")],
   ["select id from users where name = alice", "look at the table's columns with describe_table"],
   ['select users."alice" from users', "look at the table's columns with describe_table"],
   [
     'select "nmae" from users',
-    'Perhaps you meant to reference the column "users.name"; look at the table\'s columns with describe_table',
+    "Perhaps you meant to reference the column users.name; look at the table's columns with describe_table",
   ],
   ["select id from users where name = “alice”", straight],
   ["select id from users where name = ‘alice’", straight],
@@ -79,6 +95,71 @@ const mistaken: readonly (readonly [string, string | undefined])[] = [
     "No function matches the given name and argument types. You might need to add explicit type casts",
   ],
   ["show constructor", undefined],
+  ["select displayName from products", 'write products."displayName"'],
+  ["select p.displayName from products p", 'write p."displayName"'],
+  ['select id, displayName from products as "order"', 'write "order"."displayName"'],
+  ['select "o.id" from orders o', "write o.id, without quotes around both"],
+  ["select o.idd from orders o", `Perhaps you meant to reference the column o.id; ${columns}`],
+  ["select sysdate from users", "PostgreSQL has now() and current_date"],
+  ["select id from users where rownum <= 5", "PostgreSQL has LIMIT n at the end, and row_number() OVER ()"],
+  ["select u.rownum from users u", columns],
+  ["select @@version", "PostgreSQL has version()"],
+  ["select version from users", columns],
+  ["select datediff(day, placed_at, now()) from orders", days],
+  ["select datediff('day', placed_at, now()) from orders", days],
+  ["select DATEDIFF(month, placed_at, now()) from orders", "PostgreSQL has age(b, a), an interval"],
+  ["select dateadd(day, 1, placed_at) from orders", "PostgreSQL has time + n * interval '1 day'"],
+  ["select convert(varchar, id) from users", "PostgreSQL has value::text"],
+  ["select convert(id, char) from users", "PostgreSQL has value::text"],
+  ["select day from users", columns],
+  ["select total + 1 as t2 from users where t2 > 1", aliased("t2")],
+  ["select name, count(*) as n from users group by name having n > 1", aliased("n")],
+  ["select 'é', count(*) n from users where n > 1", aliased("n", "filter outside of a subquery")],
+  ["select id x from users where id in (select x from orders)", columns],
+  ["select now() from dual", "leave FROM dual out"],
+  ["select orders.id from orders o", 'Perhaps you meant to reference the table alias "o"'],
+  ["select * from sqlite_master", "look for the table with list_tables"],
+  ["select name + ' x' from users", joined],
+  ["select 'a' + name + 'b' from users", joined],
+  ["select name + 1 from users", `No operator matches the given name and argument types. ${casts}`],
+  ["select median(total) from users", "PostgreSQL has percentile_cont(0.5) WITHIN GROUP (ORDER BY value)"],
+  ["select decode(total, 1, 'a', 'b') from users", "PostgreSQL has CASE WHEN … THEN … ELSE … END"],
+  ["select trunc(placed_at) from orders", "PostgreSQL has date_trunc('day', time)"],
+  ["select trunc(name) from users", `No function matches the given name and argument types. ${casts}`],
+  ["select countif(total > 1) from users", filtered],
+  ["select sum(completed) from orders", filtered],
+  ["select max(total, 1) from users", "PostgreSQL has greatest(a, b)"],
+  ["select min(total, id) from users", "PostgreSQL has least(a, b)"],
+  ["select last_insert_id()", "only statements that read can run here: nothing was inserted"],
+  ["select id from orders where placed_at > 2026-01-01", quotedDate],
+  [
+    "select id from orders where placed_at > 2026",
+    `No operator matches the given name and argument types. ${casts}`,
+  ],
+  ["select id from orders where completed = 1", truth],
+  [
+    "select id from orders where completed = id",
+    `No operator matches the given name and argument types. ${casts}`,
+  ],
+  ["select id from products where tags like '%a%'", "an array is searched with 'x' = ANY(array)"],
+  ["select id from orders where placed_at > '31/01/2026'", isoDate],
+  ["select top 5 * from users", "TOP 5 is written LIMIT 5 at the end"],
+  ["select top 5 from from users", undefined],
+  ["select [id] from [users]", brackets],
+  ["select id from users where id = any([id])", undefined],
+  ["select id from users where id=?", bound],
+  ["select id from users where id = :id and name = :name", bound],
+  ["select id from users where id in (%s, %s)", bound],
+  ["select id from users where where id = ?", undefined],
+  ["select now() - interval 1 DAY", "written interval '1 day'"],
+  ["select id from users minus select id from orders", "MINUS is written EXCEPT"],
+  ["select * from users with (nolock) where id = 1", "leave WITH (NOLOCK) out"],
+  ["select order from orders", reserved("order")],
+  ["select id, group from orders", reserved("group")],
+  ["select id from orders where end > now()", reserved("end")],
+  ["select id, from orders", undefined],
+  ["select id from orders where order by id", undefined],
+  ["select distinct from orders", undefined],
   ["select current_setting('tables')", undefined],
 ];
 
@@ -97,6 +178,11 @@ const advised = [
   "select to_char(now(), 'YYYY-MM-DD'), to_date('2026-01-02', 'YYYY-MM-DD'), now()::date - '2026-01-01'::date",
   "select now() + interval '1 day', now() - interval '1 day', extract(epoch FROM now()), extract(hour FROM now())",
   "select to_timestamp(1), current_database()",
+  `select products."displayName" from products right join users on true limit 5`,
+  "select name || ' x', version(), row_number() over (), greatest(id, 1), least(id, 1), total::text from users",
+  "select percentile_cont(0.5) within group (order by total), count(*) filter (where total > 1) from users",
+  "select now()::date - '2026-01-31'::date, age(now(), '2026-01-31'), now() + 3 * interval '1 day'",
+  "select date_trunc('day', now()), now()::timestamp - '2026-01-31'::timestamp, 'x' = any('{x}'::text[])",
 ];
 
 Deno.test({

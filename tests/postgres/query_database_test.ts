@@ -141,7 +141,7 @@ Deno.test({
       assert.match(near.message, /: select nmae from users$/);
       assert.equal(
         near.hint,
-        'Perhaps you meant to reference the column "users.name"; look at the table\'s columns with describe_table',
+        "Perhaps you meant to reference the column users.name; look at the table's columns with describe_table",
       );
       assert.match((await asked("select name from from users ;")).hint, /: select name from from users$/);
     });

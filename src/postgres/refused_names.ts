@@ -1,0 +1,87 @@
+/** What to write for a name that is no column, or no table of FROM. */
+import { parseStatements, tokens } from "./parser.ts";
+import { selectAlias } from "./select_alias.ts";
+
+const variables: Readonly<Record<string, string>> = {
+  sysdate: "PostgreSQL has now() and current_date",
+  getdate: "PostgreSQL has now()",
+  rownum: "PostgreSQL has LIMIT n at the end, and row_number() OVER ()",
+};
+
+const types: Readonly<Record<string, string>> = {
+  varchar: "text",
+  nvarchar: "text",
+  char: "text",
+  date: "date",
+  datetime: "timestamp",
+  signed: "bigint",
+  unsigned: "bigint",
+};
+
+const differences: Readonly<Record<string, string>> = {
+  day: "b::date - a::date, in days",
+  dd: "b::date - a::date, in days",
+  month: "age(b, a), an interval",
+  year: "age(b, a), an interval",
+  hour: "b::timestamp - a::timestamp, an interval",
+  minute: "b::timestamp - a::timestamp, an interval",
+  second: "b::timestamp - a::timestamp, an interval",
+};
+
+/** For a column that does not exist and nothing like it. `before`: the statement up to its name. */
+export function columnHint(name: string, sql: string, before: string): string | undefined {
+  if (Object.hasOwn(variables, name)) return variables[name];
+  if (name === "version" && before.endsWith("@@")) return "PostgreSQL has version()";
+  if (/\bdatediff\s*\(\s*$/i.test(before) && Object.hasOwn(differences, name)) {
+    return `PostgreSQL has ${differences[name]}`;
+  }
+  if (/\bdateadd\s*\(\s*$/i.test(before)) {
+    const unit = /^(?:day|week|month|year|hour|minute|second)$/.test(name) ? name : "day";
+    return `PostgreSQL has time + n * interval '1 ${unit}'`;
+  }
+  if (/\bconvert\s*\((?:[^()]*,)?\s*$/i.test(before) && Object.hasOwn(types, name)) {
+    return `PostgreSQL has value::${types[name]}`;
+  }
+  return attempt(() => selectAlias(parseStatements(sql), name, new TextEncoder().encode(before).length));
+}
+
+/**
+ * PostgreSQL's own hint for a column, its names written as SQL: `products."displayName"`. The server gives both names
+ * between one pair of quotes, which is a column of that long name.
+ */
+export function referenceHint(message: string, hint: string): string | undefined {
+  const meant = [...hint.matchAll(/column "([^".]+)\.([^".]+)"/g)];
+  if (meant.length === 0 || !hint.startsWith("Perhaps you meant to reference the column ")) return undefined;
+  const names = meant.map(([, table = "", column = ""]) => `${quoted(table)}.${quoted(column)}`);
+  const sent = /^column (?:"([^]+)"|([^"]+)) does not exist$/.exec(message);
+  const [, table = "", column = ""] = meant[0] ?? [];
+  if (meant.length === 1 && sent?.[1] === `${table}.${column}`) {
+    return `write ${names[0]}, without quotes around both`;
+  }
+  const last = sent?.[1] ?? sent?.[2]?.split(".").at(-1);
+  if (meant.length === 1 && last?.toLowerCase() === column.toLowerCase() && last !== column) {
+    return `write ${names[0]}`;
+  }
+  return `Perhaps you meant to reference the column ${
+    names.join(" or ")
+  }; look at the table's columns with describe_table`;
+}
+
+function quoted(name: string): string {
+  if (/^[a-z_][a-z0-9_]*$/.test(name) && attempt(() => tokens(name)[0]?.text) === name && !isReserved(name)) {
+    return name;
+  }
+  return `"${name}"`;
+}
+
+function isReserved(name: string): boolean {
+  return attempt(() => parseStatements(`select 1 from a as ${name} where ${name}.b`)) === undefined;
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
