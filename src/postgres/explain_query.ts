@@ -83,7 +83,7 @@ export function explainQuery(database: Database, options: ExplainQueryOptions): 
       const prefix = explainPrefix(analyze);
       // The text that runs is what the guard passes, EXPLAIN included.
       const inspected = inspect(prefix + sql);
-      return await suggesting(database, signal, () =>
+      return await suggesting(database, signal, sql, () =>
         database.read({ signal }, async (transaction) => {
           const statement = await authorize(inspected, transaction, options);
           const plan = readPlan(

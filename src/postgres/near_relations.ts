@@ -17,5 +17,7 @@ export async function nearRelations(transaction: Transaction, wanted: string): P
 /** The name, in a server that speaks English; the same SQLSTATE stands for a table that FROM lacks. */
 export function unknownRelation(error: ServerError): string | undefined {
   if (error.sqlState !== "42P01") return undefined;
-  return /^relation "(.+)" does not exist$/.exec(error.message)?.[1];
+  const name = /^relation "(.+)" does not exist$/.exec(error.message)?.[1];
+  // Oracle's and MySQL's table of one row is not misspelt.
+  return name === "dual" ? undefined : name;
 }

@@ -59,6 +59,7 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
       const rows = await suggesting(
         database,
         signal,
+        args.sql,
         () =>
           database.read({ signal, foresight }, async (transaction) => {
             const statement = await authorize(inspected, transaction, options);

@@ -43,6 +43,29 @@ from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamesp
 where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_(toast|temp)'
 order by system, c.relispartition, c.oid desc limit 20000`;
 
+/** PostgreSQL's own functions of `$2` arguments that a caller may mean, and any function that is called `$1`. */
+export const functionNamesSql = `
+select distinct p.proname as name
+from pg_catalog.pg_proc p
+where p.proname = $1 or p.pronamespace = 'pg_catalog'::regnamespace and p.provolatile <> 'v' and p.proname !~ '^pg_'
+  and case when p.provariadic <> 0 then $2::int >= p.pronargs - 1
+    else $2::int between p.pronargs - p.pronargdefaults and p.pronargs end
+  and p.prorettype not in ('internal'::regtype, 'cstring'::regtype, 'trigger'::regtype)
+  and not 'internal'::regtype = any(p.proargtypes) and not 'cstring'::regtype = any(p.proargtypes)
+  and not exists (select from pg_catalog.pg_operator o where o.oprcode = p.oid)`;
+
+/** The type of the JSON column `$1` of one of the tables `$2`, along a path of schemas, `$3`; both are JSON lists. */
+export const jsonColumnSql = `
+select a.atttypid::regtype::text as type
+from json_to_recordset($2::json) as wanted(schema text, name text)
+  join pg_catalog.pg_class c on c.relname = wanted.name
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = $1 and a.attnum > 0 and not a.attisdropped
+where a.atttypid in ('json'::regtype, 'jsonb'::regtype)
+  and (n.nspname = wanted.schema or wanted.schema is null
+    and n.nspname in (select schema from json_array_elements_text($3::json) as path(schema)))
+limit 1`;
+
 /** Labels of the enum that is printed as `$1`, along a path of schemas, `$2`, a JSON list. */
 export const labelsSql = `
 select e.enumlabel as label

@@ -21,6 +21,8 @@ const asks = "this server reads one database; another schema's table is written 
 
 const columns = "look at the table's columns with describe_table";
 const casts = "You might need to add explicit type casts";
+const unknown = "there is no function of that name";
+const lookFor = "look for the table with list_tables";
 const days = "PostgreSQL has b::date - a::date, in days";
 const filtered = "PostgreSQL has count(*) FILTER (WHERE condition)";
 const joined = "text is joined with ||";
@@ -90,10 +92,17 @@ const mistaken: readonly (readonly [string, string | undefined])[] = [
   ["select isnull(name) from users", "PostgreSQL has value IS NULL"],
   ["select group_concat(name) from users", "PostgreSQL has string_agg(value, ', ')"],
   ["select year(now())", "PostgreSQL has extract(year FROM time)"],
-  [
-    "select constructor(1)",
-    "No function matches the given name and argument types. You might need to add explicit type casts",
-  ],
+  ["select constructor(1)", unknown],
+  ["select zzyzx(1)", unknown],
+  ["select coutn(*) from users", "did you mean count?"],
+  ["select uper(name) from users", "did you mean upper?"],
+  ["select pg_slep(1)", unknown],
+  ["select upper(1, 2)", `No function matches the given name and argument types. ${casts}`],
+  ["select meta.plan from users", "meta is jsonb: write meta->>'plan'"],
+  ["select 1 from users where users.meta.planName = 'a'", "meta is jsonb: write users.meta->>'planName'"],
+  ["select meta.plan from orders", lookFor],
+  ["with users as (select 1 as meta) select meta.plan from users", lookFor],
+  ["select o.meta.plan from users u cross join orders o", lookFor],
   ["show constructor", undefined],
   ["select displayName from products", 'write products."displayName"'],
   ["select p.displayName from products p", 'write p."displayName"'],
@@ -118,7 +127,7 @@ const mistaken: readonly (readonly [string, string | undefined])[] = [
   ["select id x from users where id in (select x from orders)", columns],
   ["select now() from dual", "leave FROM dual out"],
   ["select orders.id from orders o", 'Perhaps you meant to reference the table alias "o"'],
-  ["select * from sqlite_master", "look for the table with list_tables"],
+  ["select * from sqlite_master", lookFor],
   ["select name + ' x' from users", joined],
   ["select 'a' + name + 'b' from users", joined],
   ["select name + 1 from users", `No operator matches the given name and argument types. ${casts}`],

@@ -1,0 +1,36 @@
+/** "Did you mean", of functions: PostgreSQL's own that take as many arguments and are spelt almost alike. */
+import { nearest } from "../common/nearest.ts";
+import type { Transaction } from "./database.ts";
+import type { ServerError } from "./database_errors.ts";
+import { functionHint } from "./other_functions.ts";
+import { functionNamesSql } from "./relation_sql.ts";
+
+/** Shorter names are one letter away from too many. */
+const LEAST_LENGTH = 4;
+
+export interface UnknownFunction {
+  readonly name: string;
+  readonly count: number;
+}
+
+/** In a server that speaks English, and where it is not another database's; `count(*)` has no argument. */
+export function unknownFunction(error: ServerError): UnknownFunction | undefined {
+  if (error.sqlState !== "42883" || functionHint(error.message) !== undefined) return undefined;
+  const [, name, types = ""] = /^function (\w+)\(([^]*)\) does not exist$/.exec(error.message) ?? [];
+  if (name === undefined) return undefined;
+  return { name, count: types === "" ? 0 : types.split(", ").length };
+}
+
+/** Undefined where a function has that name: it is the arguments that don't fit. */
+export async function saysFunctions(
+  transaction: Transaction,
+  { name, count }: UnknownFunction,
+): Promise<string | undefined> {
+  const rows = await transaction.query(functionNamesSql, [name, String(count)]);
+  if (rows.some((row) => row.name === name)) return undefined;
+  const typed = rows.map((row) => row.name ?? "").filter((other) =>
+    Math.abs(other.length - name.length) <= Math.max(1, Math.floor(name.length / 4))
+  );
+  const near = name.length < LEAST_LENGTH ? [] : nearest(name, typed, 2);
+  return near.length === 0 ? "there is no function of that name" : `did you mean ${near.join(" or ")}?`;
+}
