@@ -12,24 +12,40 @@ const types: Readonly<Record<string, string>> = {
   varchar: "text",
   nvarchar: "text",
   char: "text",
+  int: "int",
+  bigint: "bigint",
+  decimal: "numeric",
+  float: "float8",
   date: "date",
   datetime: "timestamp",
   signed: "bigint",
   unsigned: "bigint",
 };
 
+const inDays = "b::date - a::date, in days";
+const aged = "age(b, a), an interval";
+const timed = "b::timestamp - a::timestamp, an interval";
+
 const differences: Readonly<Record<string, string>> = {
-  day: "b::date - a::date, in days",
-  dd: "b::date - a::date, in days",
-  month: "age(b, a), an interval",
-  year: "age(b, a), an interval",
-  hour: "b::timestamp - a::timestamp, an interval",
-  minute: "b::timestamp - a::timestamp, an interval",
-  second: "b::timestamp - a::timestamp, an interval",
+  day: inDays,
+  dd: inDays,
+  week: inDays,
+  month: aged,
+  mm: aged,
+  quarter: aged,
+  year: aged,
+  yy: aged,
+  yyyy: aged,
+  hour: timed,
+  hh: timed,
+  minute: timed,
+  mi: timed,
+  second: timed,
+  ss: timed,
 };
 
 /** For a column that does not exist and nothing like it. `before`: the statement up to its name. */
-export function columnHint(name: string, sql: string, before: string): string | undefined {
+export function columnHint(name: string, before: string): string | undefined {
   if (Object.hasOwn(variables, name)) return variables[name];
   if (name === "version" && before.endsWith("@@")) return "PostgreSQL has version()";
   if (/\bdatediff\s*\(\s*$/i.test(before) && Object.hasOwn(differences, name)) {
@@ -42,6 +58,11 @@ export function columnHint(name: string, sql: string, before: string): string | 
   if (/\bconvert\s*\((?:[^()]*,)?\s*$/i.test(before) && Object.hasOwn(types, name)) {
     return `PostgreSQL has value::${types[name]}`;
   }
+  return undefined;
+}
+
+/** Where it is an alias of the SELECT list. */
+export function aliasHint(name: string, sql: string, before: string): string | undefined {
   return attempt(() => selectAlias(parseStatements(sql), name, new TextEncoder().encode(before).length));
 }
 

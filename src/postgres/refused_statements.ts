@@ -2,7 +2,7 @@
 import type { ServerError } from "./database_errors.ts";
 import { backticks, databases, lists, sessions } from "./other_dialects.ts";
 import { functionHint } from "./other_functions.ts";
-import { columnHint, referenceHint } from "./refused_names.ts";
+import { aliasHint, columnHint, referenceHint } from "./refused_names.ts";
 import { operatorHint } from "./refused_operators.ts";
 
 /** SHOW of what is no setting in PostgreSQL. */
@@ -33,19 +33,29 @@ export function refusedHint(error: ServerError, sql: string, position: number): 
     // Where the server names the entry that is meant, no other table is looked for.
     return /^invalid reference to FROM-clause entry/.test(message) ? ownHint?.replace(/\.$/, "") : undefined;
   }
-  if (sqlState !== "42703") return undefined;
+  return sqlState === "42703" ? unknownColumnHint(message, ownHint, sql, position) : undefined;
+}
+
+function unknownColumnHint(
+  message: string,
+  ownHint: string | undefined,
+  sql: string,
+  position: number,
+): string | undefined {
+  const name = /^column "([^]+)" does not exist$/.exec(message)?.[1];
+  const characters = [...sql];
+  const before = characters.slice(0, Math.max(0, position - 1)).join("");
+  const isPlaced = position > 0;
+  const alias = name === undefined || !isPlaced ? undefined : aliasHint(name, sql, before);
+  if (alias !== undefined) return alias;
   // With a hint of the server's own it is a column's name that is misspelt.
   if (ownHint !== undefined) return referenceHint(message, ownHint);
-  if (!(position > 0)) return undefined;
-  const name = /^column "([^]+)" does not exist$/.exec(message)?.[1];
-  if (name === undefined) return undefined;
-  const characters = [...sql];
+  if (name === undefined || !isPlaced) return undefined;
   if (/^[‘’“”„«]/.test(name)) return "text goes in straight single quotes";
-  const before = characters.slice(0, position - 1).join("");
   if (/->>?\s*$/.test(before)) {
     return `a JSON key is text: '${name.replaceAll("'", "''")}', in single quotes`;
   }
-  const other = columnHint(name, sql, before);
+  const other = columnHint(name, before);
   if (other !== undefined) return other;
   // A name that is there twice is rather one that can't be used here, such as that of a result.
   return characters[position - 1] === '"' && sql.split(name).length === 2

@@ -62,7 +62,9 @@ export function reservedName(parser: Parser, sql: string, position: number): str
       if (token?.keywordName !== "RESERVED_KEYWORD" || before === undefined) continue;
       const word = token.text.toLowerCase();
       const isName = index === at && BEFORE_A_NAME.has(before) && !GOES_ON.has(word) ||
-        BEFORE_A_COLUMN.has(before) && COLUMNS.has(word);
+        BEFORE_A_COLUMN.has(before) && COLUMNS.has(word) &&
+          // Of `order by a, desc` it is rather the column that is missing.
+          (word !== "desc" || before === "select" || tokens[index + 1]?.text.toLowerCase() === "from");
       if (isName && parses(parser, sql, token)) return word;
     }
   } catch {

@@ -14,7 +14,7 @@ const units = "(year|month|week|day|hour|minute|second)s?";
 
 const rewrites: readonly Rewrite[] = [
   {
-    pattern: /(?<=\bselect\s+(?:distinct\s+)?)top\s+(\d+)(?=\s)/gi,
+    pattern: /(?<=\bselect\s+(?:distinct\s+)?)top\s+(\d+)(?=\s+(?!percent\b))/gi,
     replacement: "",
     hint: ([, n]) => `TOP ${n} is written LIMIT ${n} at the end`,
   },
@@ -29,7 +29,7 @@ const rewrites: readonly Rewrite[] = [
   {
     pattern: new RegExp(`\\binterval\\s+(\\d+)\\s+${units}\\b`, "gi"),
     replacement: "interval '$1 $2'",
-    hint: ([, n = "1", unit = "day"]) => `written interval '${n} ${unit.toLowerCase()}'`,
+    hint: ([, n = "1", unit = "day"]) => `an interval is written interval '${n} ${unit.toLowerCase()}'`,
   },
   { pattern: /\bminus\s+(?=select\b|all\b|\()/gi, replacement: "except ", hint: "MINUS is written EXCEPT" },
   { pattern: /\bwith\s*\(\s*nolock\s*\)/gi, replacement: "", hint: "leave WITH (NOLOCK) out" },

@@ -160,7 +160,7 @@ const mistaken: readonly (readonly [string, string | undefined])[] = [
   ["select id from users where id = :id and name = :name", bound],
   ["select id from users where id in (%s, %s)", bound],
   ["select id from users where where id = ?", undefined],
-  ["select now() - interval 1 DAY", "written interval '1 day'"],
+  ["select now() - interval 1 DAY", "an interval is written interval '1 day'"],
   ["select id from users minus select id from orders", "MINUS is written EXCEPT"],
   ["select * from users with (nolock) where id = 1", "leave WITH (NOLOCK) out"],
   ["select order from orders", reserved("order")],
@@ -169,6 +169,27 @@ const mistaken: readonly (readonly [string, string | undefined])[] = [
   ["select id, from orders", undefined],
   ["select id from orders where order by id", undefined],
   ["select distinct from orders", undefined],
+  ["select id, desc from orders", reserved("desc")],
+  ["select id from orders order by (id), desc", undefined],
+  ["select top 10 percent id from users", undefined],
+  ["select convert(int, name) from users", "PostgreSQL has value::int"],
+  ["select datediff(week, placed_at, now()) from orders", days],
+  [
+    "select datediff(placed, now()) from orders",
+    `Perhaps you meant to reference the column orders.placed_at; ${columns}`,
+  ],
+  ["select total * 2 as totals from users where totals > 1", aliased("totals")],
+  ["select id as x from users order by x + 1", aliased("x")],
+  ["select total zz from users where exists (select 1 from orders where zz > 1)", columns],
+  [
+    "select row_number() over () rn from users group by id having rn = 1",
+    aliased("rn", "filter outside of a subquery"),
+  ],
+  [
+    "select tags not like '%a%' from products",
+    `No operator matches the given name and argument types. ${casts}`,
+  ],
+  ["select id from users where id = ? and meta ? 'a'", undefined],
   ["select current_setting('tables')", undefined],
 ];
 
