@@ -8,6 +8,9 @@ import { functionNamesSql } from "./relation_sql.ts";
 /** Shorter names are one letter away from too many. */
 const LEAST_LENGTH = 4;
 
+/** Of the grammar, not of the catalogue; of any number of arguments. */
+const grammatical = ["coalesce", "greatest", "least"];
+
 export interface UnknownFunction {
   readonly name: string;
   readonly count: number;
@@ -28,7 +31,7 @@ export async function saysFunctions(
 ): Promise<string | undefined> {
   const rows = await transaction.query(functionNamesSql, [name, String(count)]);
   if (rows.some((row) => row.name === name)) return undefined;
-  const typed = rows.map((row) => row.name ?? "").filter((other) =>
+  const typed = [...grammatical, ...rows.map((row) => row.name ?? "")].filter((other) =>
     Math.abs(other.length - name.length) <= Math.max(1, Math.floor(name.length / 4))
   );
   const near = name.length < LEAST_LENGTH ? [] : nearest(name, typed, 2);

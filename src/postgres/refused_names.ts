@@ -51,6 +51,11 @@ export function columnHint(name: string, before: string): string | undefined {
   if (/\bdatediff\s*\(\s*$/i.test(before) && Object.hasOwn(differences, name)) {
     return `PostgreSQL has ${differences[name]}`;
   }
+  if (
+    /\bdatepart\s*\(\s*$/i.test(before) && /^(?:year|quarter|month|week|day|hour|minute|second)$/.test(name)
+  ) {
+    return `PostgreSQL has extract(${name} FROM time)`;
+  }
   if (/\bdateadd\s*\(\s*$/i.test(before)) {
     const unit = /^(?:day|week|month|year|hour|minute|second)$/.test(name) ? name : "day";
     return `PostgreSQL has time + n * interval '1 ${unit}'`;

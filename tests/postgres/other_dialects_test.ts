@@ -97,6 +97,8 @@ const mistaken: readonly (readonly [string, string | undefined])[] = [
   ["select coutn(*) from users", "did you mean count?"],
   ["select uper(name) from users", "did you mean upper?"],
   ["select pg_slep(1)", unknown],
+  ["select coalese(name, 'x') from users", "did you mean coalesce?"],
+  ["select datepart(year, placed_at) from orders", "PostgreSQL has extract(year FROM time)"],
   ["select upper(1, 2)", `No function matches the given name and argument types. ${casts}`],
   ["select meta.plan from users", "meta is jsonb: write meta->>'plan'"],
   ["select 1 from users where users.meta.planName = 'a'", "meta is jsonb: write users.meta->>'planName'"],
