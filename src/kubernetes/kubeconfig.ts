@@ -110,11 +110,10 @@ type Mapping = Readonly<Record<string, unknown>>;
  */
 export function parseKubeconfig(text: string, path: string): Kubeconfig {
   const folder = dirname(path);
-  const whole = mapping(parseYaml(text, "failsafe"));
-  if (whole === undefined) {
-    if (text.trim() === "") return emptyKubeconfig;
-    throw new KubeconfigProblem("it is no mapping of settings");
-  }
+  const settings = parseYaml(text, "failsafe") ?? "";
+  if (settings === "") return emptyKubeconfig;
+  const whole = mapping(settings);
+  if (whole === undefined) throw new KubeconfigProblem("it is no mapping of settings");
   const kind = string(whole.kind);
   if (kind !== undefined && kind !== "Config") throw new KubeconfigProblem("its kind is not Config");
   const typed = mapping(parseYaml(text, "core"));
