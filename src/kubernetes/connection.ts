@@ -52,7 +52,7 @@ export class Connection {
     return {
       base,
       client: this.#clientFor(secure ? credentials.certificate : undefined),
-      // As kubectl does: whoever is on the way could read them.
+      // As kubectl does: whoever is on the way could read them; an impersonation is none, and takes rights away.
       headers: secure
         ? credentials.headers
         : credentials.headers.filter(([name]) => name.startsWith("impersonate-")),

@@ -3,8 +3,8 @@ import type { Transaction } from "./database.ts";
 import type { ServerError } from "./database_errors.ts";
 import { parseStatements } from "./parser.ts";
 import { jsonColumnSql } from "./relation_sql.ts";
-
-type Node = Readonly<Record<string, unknown>>;
+import { isRecord } from "./statement.ts";
+import { objectsIn, type TreeObject } from "./tree_walk.ts";
 
 export interface JsonPath {
   readonly column: string;
@@ -14,7 +14,6 @@ export interface JsonPath {
   readonly relations: readonly (readonly [string | null, string])[];
 }
 
-const isNode = (value: unknown): value is Node => typeof value === "object" && value !== null;
 const isPlain = (name: string) => /^[a-z_][a-z0-9_]*$/.test(name);
 
 /** What `sql` may mean by a table that FROM does not have. */
@@ -22,12 +21,14 @@ export function jsonPath(error: ServerError, sql: string): JsonPath | undefined 
   if (error.sqlState !== "42P01" || error.fields.has("H")) return undefined;
   const column = /^missing FROM-clause entry for table "(\w+)"$/.exec(error.message)?.[1];
   if (column === undefined) return undefined;
-  const nodes = [...allNodes(parseStatements(sql))];
+  const nodes = [...objectsIn(parseStatements(sql))];
   const names = nodes.map(columnNames).find((parts) => parts.at(-2) === column && parts.length < 4);
   if (names === undefined || !names.every(isPlain)) return undefined;
   const [prefix] = names.length === 3 ? names : [];
-  const withs = new Set(nodes.flatMap(({ CommonTableExpr: node }) => isNode(node) ? [node.ctename] : []));
-  const relations = nodes.flatMap(({ RangeVar: node }) => isNode(node) ? relation(node, prefix, withs) : []);
+  const withs = new Set(nodes.flatMap(({ CommonTableExpr: node }) => isRecord(node) ? [node.ctename] : []));
+  const relations = nodes.flatMap(({ RangeVar: node }) =>
+    isRecord(node) ? relation(node, prefix, withs) : []
+  );
   const folded = names.at(-1) ?? "";
   // The parser folds what is not quoted; a key has the case it was written in.
   const key = new RegExp(`\\b${column}"?\\s*\\.\\s*"?(${folded})\\b`, "i").exec(sql)?.[1] ?? folded;
@@ -35,26 +36,20 @@ export function jsonPath(error: ServerError, sql: string): JsonPath | undefined 
 }
 
 function relation(
-  { relname, schemaname, alias }: Node,
+  { relname, schemaname, alias }: TreeObject,
   prefix: string | undefined,
   withs: ReadonlySet<unknown>,
 ): readonly (readonly [string | null, string])[] {
   if (typeof relname !== "string" || schemaname === undefined && withs.has(relname)) return [];
-  const known = isNode(alias) ? alias.aliasname : relname;
+  const known = isRecord(alias) ? alias.aliasname : relname;
   if (prefix !== undefined && known !== prefix) return [];
   return [[typeof schemaname === "string" ? schemaname : null, relname]];
 }
 
 /** The parts of a column's name; none of what is no column. */
-function columnNames({ ColumnRef: column }: Node): readonly string[] {
-  if (!isNode(column) || !Array.isArray(column.fields)) return [];
+function columnNames({ ColumnRef: column }: TreeObject): readonly string[] {
+  if (!isRecord(column) || !Array.isArray(column.fields)) return [];
   return column.fields.map((field) => String(field?.String?.sval ?? ""));
-}
-
-function* allNodes(value: unknown): Generator<Node> {
-  if (!isNode(value)) return;
-  yield value;
-  for (const part of Object.values(value)) yield* allNodes(part);
 }
 
 /** `meta is json: write meta->>'plan'`. `schemas`: the session's path. */

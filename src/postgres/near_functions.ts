@@ -2,7 +2,7 @@
 import { nearest } from "../common/nearest.ts";
 import type { Transaction } from "./database.ts";
 import type { ServerError } from "./database_errors.ts";
-import { functionHint } from "./other_functions.ts";
+import { functionHint, missingFunction } from "./other_functions.ts";
 import { functionNamesSql } from "./relation_sql.ts";
 
 /** Shorter names are one letter away from too many. */
@@ -19,9 +19,8 @@ export interface UnknownFunction {
 /** In a server that speaks English, and where it is not another database's; `count(*)` has no argument. */
 export function unknownFunction(error: ServerError): UnknownFunction | undefined {
   if (error.sqlState !== "42883" || functionHint(error.message) !== undefined) return undefined;
-  const [, name, types = ""] = /^function (\w+)\(([^]*)\) does not exist$/.exec(error.message) ?? [];
-  if (name === undefined) return undefined;
-  return { name, count: types === "" ? 0 : types.split(", ").length };
+  const missing = missingFunction(error.message);
+  return missing && { name: missing.name, count: missing.types.length };
 }
 
 /** Undefined where a function has that name: it is the arguments that don't fit. */

@@ -47,17 +47,26 @@ const equivalents: Readonly<Record<string, string>> = {
   top: "LIMIT n, at the end",
 };
 
-/** For PostgreSQL's `function ifnull(text, unknown) does not exist`. */
+/** Of PostgreSQL's `function ifnull(text, unknown) does not exist`: its name, and its arguments' types. */
+export function missingFunction(
+  message: string,
+): { readonly name: string; readonly types: readonly string[] } | undefined {
+  const [, name, types = ""] = /^function (\w+)\(([^]*)\) does not exist$/.exec(message) ?? [];
+  return name === undefined ? undefined : { name, types: types === "" ? [] : types.split(", ") };
+}
+
+/** What PostgreSQL has in place of a function that it does not have. */
 export function functionHint(message: string): string | undefined {
-  const [, name = "", types = ""] = /^function (\w+)\(([^]*)\) does not exist$/.exec(message) ?? [];
+  const { name = "", types = [] } = missingFunction(message) ?? {};
   if (name === "last_insert_id") return "only statements that read can run here: nothing was inserted";
   const found = byTypes(name, types) ?? (Object.hasOwn(equivalents, name) ? equivalents[name] : undefined);
   return found && `PostgreSQL has ${found}`;
 }
 
 /** Functions that PostgreSQL may have as well, for other arguments. */
-function byTypes(name: string, types: string): string | undefined {
-  const count = types === "" ? 0 : types.split(", ").length;
+function byTypes(name: string, types: readonly string[]): string | undefined {
+  const [first = ""] = types;
+  const count = types.length;
   switch (name) {
     case "isnull":
       return count > 1 ? coalesce : "value IS NULL";
@@ -66,13 +75,13 @@ function byTypes(name: string, types: string): string | undefined {
     case "decode":
       return count > 2 ? when : undefined;
     case "trunc":
-      return /^(?:date|timestamp)/.test(types) ? "date_trunc('day', time)" : undefined;
+      return /^(?:date|timestamp)/.test(first) ? "date_trunc('day', time)" : undefined;
     case "max":
       return count > 1 ? "greatest(a, b)" : undefined;
     case "min":
       return count > 1 ? "least(a, b)" : undefined;
     case "sum":
-      return types === "boolean" ? "count(*) FILTER (WHERE condition)" : undefined;
+      return count === 1 && first === "boolean" ? "count(*) FILTER (WHERE condition)" : undefined;
     default:
       return undefined;
   }

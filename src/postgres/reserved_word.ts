@@ -1,4 +1,5 @@
 /** A reserved word where a name was meant: `select * from order`. */
+import { parses } from "./unparsed_dialects.ts";
 
 type Parser = Pick<typeof import("libpg-query"), "parseSync" | "scanSync">;
 
@@ -65,7 +66,7 @@ export function reservedName(parser: Parser, sql: string, position: number): str
         BEFORE_A_COLUMN.has(before) && COLUMNS.has(word) &&
           // Of `order by a, desc` it is rather the column that is missing.
           (word !== "desc" || before === "select" || tokens[index + 1]?.text.toLowerCase() === "from");
-      if (isName && parses(parser, sql, token)) return word;
+      if (isName && parses(parser, withQuotes(sql, token))) return word;
     }
   } catch {
     // Not even its tokens can be read.
@@ -73,18 +74,13 @@ export function reservedName(parser: Parser, sql: string, position: number): str
   return undefined;
 }
 
-/** Whether the text is a statement with the token in double quotes. */
-function parses(
-  parser: Parser,
+/** The text with the token in double quotes. */
+function withQuotes(
   sql: string,
-  token: { readonly start: number; readonly end: number; readonly text: string },
-): boolean {
+  { start, end, text }: { readonly start: number; readonly end: number; readonly text: string },
+): string {
   const bytes = encoder.encode(sql);
-  const [head, tail] = [bytes.subarray(0, token.start), bytes.subarray(token.end)];
-  try {
-    parser.parseSync(`${decoder.decode(head)}"${token.text.toLowerCase()}"${decoder.decode(tail)}`);
-    return true;
-  } catch {
-    return false;
-  }
+  return `${decoder.decode(bytes.subarray(0, start))}"${text.toLowerCase()}"${
+    decoder.decode(bytes.subarray(end))
+  }`;
 }

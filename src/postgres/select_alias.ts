@@ -1,15 +1,16 @@
 /** An alias of a SELECT list, used where PostgreSQL does not know it: WHERE, HAVING, the list itself. */
+import { isRecord } from "./statement.ts";
+import { objectsIn, type TreeObject } from "./tree_walk.ts";
 
-type Node = Readonly<Record<string, unknown>>;
-
-const isNode = (value: unknown): value is Node => typeof value === "object" && value !== null;
+/** Where a SELECT is inside another, or a side of a UNION. */
+const inner = new Set(["SelectStmt", "larg", "rarg"]);
 
 /** What to write, where the column `name` at `location`, in bytes, is an alias of the same SELECT. */
 export function selectAlias(tree: unknown, name: string, location: number): string | undefined {
   for (const select of selects(tree)) {
     const list = Array.isArray(select.targetList) ? select.targetList : [];
-    const target = list.map((item) => isNode(item) ? item.ResTarget : undefined)
-      .find((item): item is Node => isNode(item) && item.name === name);
+    const target = list.map((item) => isRecord(item) ? item.ResTarget : undefined)
+      .find((item): item is TreeObject => isRecord(item) && item.name === name);
     if (target === undefined || !usesHere({ ...select, fromClause: undefined }, name, location)) continue;
     const where = usesHere(select.whereClause, name, location);
     // WHERE takes no aggregate, and neither WHERE nor HAVING a window function.
@@ -22,22 +23,14 @@ export function selectAlias(tree: unknown, name: string, location: number): stri
   return undefined;
 }
 
-function* selects(value: unknown): Generator<Node> {
-  if (!isNode(value)) return;
-  if (isNode(value.SelectStmt)) yield value.SelectStmt;
-  if (isNode(value.larg)) yield value.larg;
-  if (isNode(value.rarg)) yield value.rarg;
-  for (const part of Object.values(value)) yield* selects(part);
+function selects(tree: unknown): readonly TreeObject[] {
+  return [...objectsIn(tree)].flatMap((one) => [one.SelectStmt, one.larg, one.rarg].filter(isRecord));
 }
 
 /** Whether the column stands in `value`, and in no SELECT inside it. */
 function usesHere(value: unknown, name: string, location: number): boolean {
-  if (!isNode(value)) return false;
-  const column = value.ColumnRef;
-  if (isNode(column) && (column.location ?? 0) === location) {
-    return JSON.stringify(column.fields) === JSON.stringify([{ String: { sval: name } }]);
-  }
-  return Object.entries(value).some(([key, part]) =>
-    !["SelectStmt", "larg", "rarg"].includes(key) && usesHere(part, name, location)
+  return objectsIn(value, (key) => inner.has(key)).some(({ ColumnRef: column }) =>
+    isRecord(column) && (column.location ?? 0) === location &&
+    JSON.stringify(column.fields) === JSON.stringify([{ String: { sval: name } }])
   );
 }

@@ -45,7 +45,8 @@ export function rewriteHint(parser: Parser, sql: string): string | undefined {
   return undefined;
 }
 
-function parses(parser: Parser, sql: string): boolean {
+/** Whether the text is one that the parser takes. */
+export function parses(parser: Parser, sql: string): boolean {
   try {
     parser.parseSync(sql);
     return true;

@@ -223,6 +223,29 @@ function late() {
   return { answer, finish: resolve };
 }
 
+/** A client whose stream of events has begun; what waits for a server that says no more is ended after a while. */
+async function beginStream() {
+  const { answer, finish } = late();
+  const server = serve(answer);
+  const client = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  const patience = setTimeout(() => client.close(), 30_000);
+  await client.write(new TextEncoder().encode(get()));
+  await readUntil(client, "data: begun");
+  return {
+    client,
+    finish,
+    async [Symbol.asyncDispose]() {
+      clearTimeout(patience);
+      try {
+        client.close();
+      } catch {
+        // It was out of patience.
+      }
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
 /** Reads until the text has come; everything that has. */
 async function readUntil(client: Deno.Conn, text: string): Promise<string> {
   let all = "";
@@ -239,11 +262,8 @@ Deno.test({
   name: "a client that sends no more reads its stream of events to the end",
   ignore,
   async fn() {
-    const { answer, finish } = late();
-    await using server = serve(answer);
-    using client = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
-    await client.write(new TextEncoder().encode(get()));
-    await readUntil(client, "data: begun");
+    await using begun = await beginStream();
+    const { client, finish } = begun;
     await client.closeWrite();
     // By then it has been found to be there.
     await readUntil(client, ":\n\n");
@@ -256,11 +276,8 @@ Deno.test({
   name: "behind a stream that has begun no HTTP ends the connection, once the stream has ended",
   ignore,
   async fn() {
-    const { answer, finish } = late();
-    await using server = serve(answer);
-    using client = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
-    await client.write(new TextEncoder().encode(get()));
-    await readUntil(client, "data: begun");
+    await using begun = await beginStream();
+    const { client, finish } = begun;
     await client.write(new TextEncoder().encode("hello\r\n\r\n"));
     // What comes behind it is seen by then: requests are read one after the other.
     await new Promise((resolve) => setTimeout(resolve, 0));
