@@ -103,6 +103,20 @@ for (const [what, limits, bytes, answer] of slow) {
 }
 
 Deno.test({
+  name: "a request that is here when the server leaves is answered, and the last",
+  ignore: !permitted,
+  async fn() {
+    await using subject = serve({});
+    const connection = await subject.connect(get);
+    await some(connection);
+    const sent = connection.write(new TextEncoder().encode(get));
+    const left = subject.server.shutdown();
+    assert.match(await rest(connection), /^HTTP\/1\.1 200 [^]*connection: close[^]*here$/i);
+    await Promise.all([sent, left]);
+  },
+});
+
+Deno.test({
   name: "a head that comes byte by byte must be whole in time, the first and the second",
   ignore: !permitted,
   async fn() {

@@ -35,7 +35,27 @@ Deno.test({
 });
 
 Deno.test({
-  name: "SIGTERM without a call in flight ends the program at once, idle connections and subscriptions too",
+  name:
+    "SIGTERM between two calls: who keeps a connection is told by the next answer, and new ones are taken",
+  ignore,
+  async fn() {
+    await using program = await HttpProgram.start({ command: patientProgramWith({ noticeMs: 60_000 }) });
+    program.kill("SIGTERM");
+    await eventually("it is not ready", async () => {
+      const ready = await program.get("/readyz?exclude=backend");
+      await ready.body?.cancel();
+      return ready.status === 503;
+    });
+    const response = await program.send("tools/call", { name: "echo", arguments: { value: "still there" } });
+    assert.equal(response.headers.get("connection"), "close");
+    assert.match(JSON.stringify(await messagesOf(response)), /still there/);
+    program.kill("SIGINT");
+    assert.equal((await program.ended()).code, 0);
+  },
+});
+
+Deno.test({
+  name: "SIGTERM without a call in flight ends the program, idle connections and subscriptions too",
   ignore,
   async fn() {
     await using program = await HttpProgram.start({ command: patientProgram });

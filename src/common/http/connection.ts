@@ -28,6 +28,8 @@ export interface ConnectionOptions {
 
 /** Milliseconds for a client to read the last answer of a server that has closed. */
 const lingerMs = 1_000;
+/** Milliseconds in which a request that is here already is read, before an idle connection ends. */
+const unreadMs = 20;
 const bufferBytes = 16_384;
 
 /** A connection that is open. */
@@ -37,6 +39,7 @@ export class Connection {
   /** What the server has of it, as soon as a whole head has come. */
   #stream: Duplex | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #leaving: ReturnType<typeof setTimeout> | undefined;
   /** Requests on it that are being answered. */
   #answering = 0;
   /** Requests that have come before those were answered; nothing more is read as long as there are some. */
@@ -152,17 +155,17 @@ export class Connection {
     this.#isRefused = true;
   }
 
-  /** Ends it after the answer that is under way; at once where there is none. */
+  /** Ends it after the answer that is under way, or to a request that is here and not read yet. */
   leave(): void {
     this.#isLeaving = true;
-    if (this.owesRequest) this.close();
-    else this.#rest();
+    this.#leaving = setTimeout(() => this.owesRequest ? this.close() : this.#rest(), unreadMs);
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#leaving);
     this.#stream?.destroy();
     try {
       this.#client.close();

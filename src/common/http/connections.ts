@@ -90,6 +90,7 @@ export class Connections {
 
   /** Takes no new connection. */
   stop(): void {
+    if (this.#isStopped) return;
     this.#isStopped = true;
     this.#listener.close();
   }

@@ -37,6 +37,8 @@ export interface HttpLimits extends Partial<ServerLimits> {
   readonly keepAliveMs?: number;
   /** For calls in flight after SIGTERM. */
   readonly drainMs?: number;
+  /** For proxies and clients to notice after SIGTERM that they should call elsewhere. */
+  readonly noticeMs?: number;
 }
 
 /** How calls are answered. */
@@ -54,6 +56,11 @@ const maxMessageBytes = 24 * 1024 * 1024;
 /** Milliseconds that calls in flight get after SIGTERM, and for how long of that new ones are still taken. */
 const usualDrainMs = 30_000;
 const newcomersMs = 10_000;
+/**
+ * Milliseconds after SIGTERM in which everybody is served as before, but for the word that this connection is at its end:
+ * closed between two calls, it would meet a call on its way. A person's Ctrl+C does not wait for it.
+ */
+const usualNoticeMs = 500;
 /** Milliseconds after a call's own deadline in which its client may still fetch the answer. */
 const fetchMs = 30_000;
 /** Milliseconds for the last bytes of answers to leave. */
@@ -116,7 +123,7 @@ export class HttpFront {
    */
   async serve(serving: HttpServing): Promise<boolean> {
     const { address, settings, backend, log, program, limits = {} } = this.#options;
-    const { drainMs = usualDrainMs, keepAliveMs, bodyMs } = limits;
+    const { drainMs = usualDrainMs, noticeMs = usualNoticeMs, keepAliveMs, bodyMs } = limits;
     const exchanges = this.#exchanges;
     const drain = { isDraining: false, refusesCalls: false };
     const longestMs = backend.deadlineMs + fetchMs;
@@ -141,12 +148,16 @@ export class HttpFront {
     });
     const stopped = Promise.withResolvers<void>();
     const hurried = Promise.withResolvers<void>();
-    const stop = () => {
+    const noticed = Promise.withResolvers<void>();
+    const stop = (noticeMs: number) => {
       if (drain.isDraining) return hurried.resolve();
       drain.isDraining = true;
+      setTimeout(noticed.resolve, noticeMs);
       stopped.resolve();
     };
-    for (const signal of serving.stopSignals) Deno.addSignalListener(signal, stop);
+    for (const signal of serving.stopSignals) {
+      Deno.addSignalListener(signal, () => stop(signal === "SIGTERM" ? noticeMs : 0));
+    }
     const server = new HttpServer({
       address,
       handler,
@@ -158,7 +169,7 @@ export class HttpFront {
     let isLost = false;
     server.lost.then(() => {
       isLost = true;
-      stop();
+      stop(0);
     });
     announce(program, authority({ ...address, port: server.port }));
     if (!isLoopback(address.hostname) && !settings.namesAreGiven) {
@@ -172,7 +183,7 @@ export class HttpFront {
     endpoint.endSubscriptions();
     const newcomers = setTimeout(() => drain.refusesCalls = true, newcomersMs);
     const late = setTimeout(hurried.resolve, drainMs);
-    await Promise.race([exchanges.idle(), hurried.promise]);
+    await Promise.race([Promise.all([noticed.promise, exchanges.idle()]), hurried.promise]);
     // A call that comes over an open connection just now is still answered: no new connection is taken any more.
     const closed = server.shutdown();
     await settledWithin(closed, shutdownMs);
