@@ -124,7 +124,7 @@ export function describeResource(clusters: Clusters): Tool {
         conditions: readConditions(object),
         events: foldEvents(events),
         unseen,
-        manifest: manifest(object),
+        manifest: manifest(object, { countsTold: qualified(type) === "deployments.apps" }),
       };
     },
     present(found, budget) {

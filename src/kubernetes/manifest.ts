@@ -36,14 +36,34 @@ const defaults: Readonly<Record<string, string>> = {
   strategy: '{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":"25%","maxSurge":"25%"}}',
   annotations: "{}",
   labels: "{}",
+  terminatingReplicas: "0",
 };
 
-/** The object without defaults, and without what is said elsewhere: its name, and its conditions. */
-export function manifest(object: Readonly<Record<string, unknown>>): string {
+/** Counts of a Deployment's status. */
+const replicaCounts = ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"];
+
+/**
+ * The object without defaults, and without what is said elsewhere: its name, its conditions, and with `countsTold` how
+ * many replicas it has, where all are as they should be.
+ */
+export function manifest(
+  object: Readonly<Record<string, unknown>>,
+  { countsTold = false }: { readonly countsTold?: boolean } = {},
+): string {
   const { apiVersion: _, kind: __, metadata, status, ...rest } = object;
+  const observed = field(status, "observedGeneration");
+  // Equal, they say that the controller has seen the newest spec, as it has nearly always.
+  const generations = observed !== undefined && observed === field(metadata, "generation");
+  const counts = countsTold &&
+    replicaCounts.every((count) => field(status, count) === field(object, "spec", "replicas"));
+  const told = [
+    "conditions",
+    ...(generations ? ["observedGeneration"] : []),
+    ...(counts ? replicaCounts : []),
+  ];
   const ordered = {
-    ...partOf("status", without(status, new Set(["conditions"]))),
-    ...partOf("metadata", without(metadata, unread)),
+    ...partOf("status", withoutDefaults(without(status, new Set(told)), 0)),
+    ...partOf("metadata", without(metadata, generations ? new Set([...unread, "generation"]) : unread)),
     ...rest,
   };
   return yaml(withoutDefaults(ordered, 0));

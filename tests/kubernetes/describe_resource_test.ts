@@ -77,7 +77,7 @@ Deno.test({
           /\n- pod user-service-\S+: Pending: .*Insufficient cpu/,
           /\nConditions:\n- \w+ False/,
           /\nEvents:\n- \d\S* Normal ScalingReplicaSet: Scaled up replica set user-service-\w+ from 0 to 2\n/,
-          /\nstatus:\n/,
+          /\nstatus: \{replicas: 2, updatedReplicas: 2, unavailableReplicas: 2\}\n/,
           /\nspec:\n {2}replicas: 2\n/,
           /\n {8}- \{name: DB_PASSWORD, value: "\*\*\*"\}\n {8}- \{name: COLOUR, value: green\}\n/,
         ];

@@ -42,6 +42,38 @@ spec:
   );
 });
 
+/** A Deployment's numbers, and what is left of them. */
+const numbers: readonly (readonly [string, Record<string, number>, number, RegExp])[] = [
+  ["seen and complete", { updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2 }, 3, /^\{spec: /],
+  ["one is not ready", { updatedReplicas: 2, readyReplicas: 1, availableReplicas: 1 }, 3, /readyReplicas: 1/],
+  ["none is ready", { updatedReplicas: 2 }, 3, /updatedReplicas: 2/],
+  [
+    "not seen yet",
+    { updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2 },
+    4,
+    /observedGeneration: 3[^]*generation: 4/,
+  ],
+  [
+    "some are ending",
+    { updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2, terminatingReplicas: 1 },
+    3,
+    /^\{status: \{terminatingReplicas: 1\}/,
+  ],
+];
+
+for (const [what, counts, generation, expected] of numbers) {
+  Deno.test(`what the table says of replicas is not said again, unless something is up: ${what}`, () => {
+    const deployment = {
+      metadata: { name: "web", generation },
+      spec: { replicas: 2 },
+      status: { observedGeneration: 3, replicas: 2, terminatingReplicas: 0, ...counts },
+    };
+    const text = manifest(deployment, { countsTold: true });
+    assert.match(text, expected);
+    assert.match(manifest(deployment), /replicas: 2/);
+  });
+}
+
 Deno.test("hidden characters are spelt out, long texts and lists are cut", () => {
   const text = manifest({
     data: { a: "x\u202ey\x1b[31m", b: "z".repeat(10_000) },
