@@ -39,14 +39,15 @@ export async function measureMany(target: Target, clients: number, seconds: numb
   return { name: target.name, clients, perSecond: times.length / elapsed, time: summarize(times), failures };
 }
 
-/** One call of the stateless protocol; whether it was answered. */
+/** One call of the stateless protocol, with a client's own connections where there is one; whether it was answered. */
 export async function callOnce(
   url: string,
   { tool, arguments: args }: Pick<Target, "tool" | "arguments">,
   id: number,
+  client?: Deno.HttpClient,
 ): Promise<boolean> {
   try {
-    return await ask(url, tool, args, id);
+    return await ask(url, tool, args, id, client);
   } catch {
     return false;
   }
@@ -57,10 +58,12 @@ async function ask(
   tool: string,
   args: Readonly<Record<string, unknown>>,
   id: number,
+  client?: Deno.HttpClient,
 ): Promise<boolean> {
   const version = "2026-07-28";
   const response = await fetch(url, {
     method: "POST",
+    ...(client === undefined ? {} : { client }),
     headers: {
       "content-type": "application/json",
       accept: "application/json, text/event-stream",

@@ -261,23 +261,28 @@ export async function tokenSection({ lists, answers, shortest, compared }: Token
 }
 
 export function soakSection(results: readonly Held[]): string {
+  const minutes = [...new Set(results.map(({ minute }) => minute))];
+  const names = [...new Set(results.map(({ name }) => name))];
+  const rows = names.map((name) => {
+    const own = results.filter((held) => held.name === name);
+    const span = (of: (held: Held) => number) => `${of(own[0] ?? noHeld)}, ${of(own.at(-1) ?? noHeld)}`;
+    return [
+      name,
+      ...own.map(({ memory }) => megabytes(memory)),
+      span(({ files }) => files),
+      name.startsWith("postgres") ? span(({ connections }) => connections) : "",
+    ];
+  });
   return [
     "## Soak",
     "",
-    `Mixed calls without a pause for ${three(results.at(-1)?.minute ?? NaN)} minutes, ${
+    `Mixed calls without a pause for ${three(minutes.at(-1) ?? NaN)} minutes, ${
       (results.at(-1)?.calls ?? 0).toLocaleString("en")
-    } in all.`,
+    } in all: MB by minute, open files and connections to PostgreSQL (of both programs in front of it) first and last.`,
     "",
-    table(
-      ["subject", "until minute", "MB", "files", "connections"],
-      results.map(({ name, minute, memory, files, connections }) => [
-        name,
-        three(minute),
-        megabytes(memory),
-        String(files),
-        name.startsWith("postgres") ? String(connections) : "",
-      ]),
-    ),
+    table(["subject", ...minutes.map(three), "files", "connections"], rows),
     "",
   ].join("\n");
 }
+
+const noHeld: Held = { name: "", minute: NaN, calls: NaN, memory: NaN, files: NaN, connections: NaN };
