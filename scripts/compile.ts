@@ -94,12 +94,15 @@ async function compile(order: Order): Promise<void> {
   });
   const targets = await expand(order.targets);
   const several = plans.length * targets.length > 1;
-  for (const { program, flags } of plans) {
+  const builds = plans.map(async ({ program, flags }) => {
     for (const target of targets) {
       const output = outputPath(order, program, target, several);
       await buildProgram({ program, flags, target, output, say });
     }
-  }
+  });
+  // Whichever fails, what the others have begun is ended.
+  const failed = (await Promise.allSettled(builds)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
 }
 
 /** The platforms asked for; `all` is each that the compiling Deno knows. */

@@ -1,5 +1,4 @@
 import assert from "@std/assert";
-import { join } from "node:path";
 import { HttpProgram } from "../support/http_program.ts";
 import { programCommand, programEnvironment, programNames, project } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
@@ -29,12 +28,13 @@ async def main():
 asyncio.run(main())
 `;
 
-function python(args: readonly string[], command = "python3"): Deno.Command {
-  return new Deno.Command(command, {
+/** `modules`: a folder that modules are looked for in first. */
+function python(args: readonly string[], modules = ""): Deno.Command {
+  return new Deno.Command("python3", {
     args: [...args],
     cwd: project,
     clearEnv: true,
-    env: { ...programEnvironment({}), PIP_DISABLE_PIP_VERSION_CHECK: "1" },
+    env: { ...programEnvironment({}), PIP_DISABLE_PIP_VERSION_CHECK: "1", PYTHONPATH: modules },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -68,13 +68,11 @@ Deno.test({
   async fn(t) {
     const folder = await Deno.makeTempDir({ prefix: "python-client-" });
     try {
-      await succeed(python(["-m", "venv", folder]));
-      const own = join(folder, Deno.build.os === "windows" ? "Scripts" : "bin", "python");
-      await succeed(python(["-m", "pip", "install", "--quiet", release], own));
+      await succeed(python(["-m", "pip", "install", "--quiet", "--target", folder, release]));
       for (const name of programNames) {
         const open = async (mode: string, ...target: string[]) => {
           const args = ["-c", session, mode, anyCall[name], JSON.stringify(unreachable), ...target];
-          const answer = JSON.parse(await succeed(python(args, own)));
+          const answer = JSON.parse(await succeed(python(args, folder)));
           assert.ok(answer.tools.includes(anyCall[name]));
           assert.ok(answer.content.length > 0 && answer.content[0].length > 0);
           return answer.revision;
