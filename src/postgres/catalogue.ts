@@ -6,7 +6,7 @@
  * PostgreSQL's own (FirstNormalObjectId in transam.h).
  */
 import type { SessionPath } from "./catalogue_session.ts";
-import type { References } from "./references.ts";
+import type { Bound, References } from "./references.ts";
 import { RESOLVE } from "./resolve_sql.ts";
 import type { State, Verdicts } from "./verdicts.ts";
 
@@ -69,9 +69,12 @@ export interface FoundFunction {
   readonly named: boolean;
   /** An aggregate's transition, final, combine and other functions. */
   readonly parts: readonly string[] | null;
+  /** What its standard body and its defaults are bound to. */
+  readonly bound: readonly Bound[] | null;
 }
 
 export interface FoundOperator {
+  readonly oid: string;
   readonly name: string;
   readonly schema: string;
   /**
@@ -101,6 +104,8 @@ export interface FoundType {
   readonly name: string;
   /** Expressions of a domain's CHECK constraints. */
   readonly checks: readonly string[] | null;
+  /** What they are bound to. */
+  readonly bound: readonly Bound[] | null;
   /** Input, output, canonical, difference, comparison functions. */
   readonly functions: readonly string[] | null;
 }
@@ -119,6 +124,8 @@ export interface FoundRelation {
   readonly definition: string | null;
   /** USING expressions of row-level security. */
   readonly policies: readonly string[] | null;
+  /** What the definition and the policies are bound to. */
+  readonly bound: readonly Bound[] | null;
   /** Columns, the system's own (ctid …) included; not of a child. */
   readonly columns: readonly string[] | null;
 }
@@ -133,6 +140,7 @@ export interface FoundClass {
 export interface FoundExpression {
   /** null where the server could not print it. */
   readonly expression: string | null;
+  readonly bound: readonly Bound[] | null;
   /** The first relation that has it, `schema.name`. */
   readonly relation: string;
 }
@@ -164,6 +172,7 @@ export async function resolve(
     all.map(({ schema, name }) => ({ s: schema ?? null, n: name }));
   const request = {
     path,
+    bound: references.bound,
     functions: names(references.functions),
     operators: names(references.operators),
     types: names(references.types),

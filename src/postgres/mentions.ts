@@ -57,6 +57,7 @@ class Collector {
       nodes: [...this.#nodes],
       joinAliases: [...this.#joinAliases],
       otherAliases: [...this.#otherAliases],
+      bound: [],
       unnamedRanges: this.#unnamedRanges,
     };
   }

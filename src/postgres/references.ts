@@ -43,6 +43,12 @@ export interface ColumnReference {
   readonly star: boolean;
 }
 
+/** A function or an operator that a stored object depends on: as it is printed, the text need not show it. */
+export interface Bound {
+  readonly kind: "function" | "operator";
+  readonly oid: string;
+}
+
 export interface References {
   readonly relations: readonly RelationReference[];
   readonly functions: readonly FunctionReference[];
@@ -57,6 +63,8 @@ export interface References {
   readonly joinAliases: readonly string[];
   /** Names that stand for a subquery, a function's result, a common table expression or a join. */
   readonly otherAliases: readonly string[];
+  /** What a stored object is bound to by identity; of a text that is read anew, nothing. */
+  readonly bound: readonly Bound[];
   /** Something in FROM has no alias, and a name that PostgreSQL makes up for it, as of `coalesce(…)`. */
   readonly unnamedRanges: boolean;
 }
@@ -73,6 +81,7 @@ export function mergeReferences(all: readonly References[]): References {
     nodes: all.flatMap((each) => each.nodes),
     joinAliases: all.flatMap((each) => each.joinAliases),
     otherAliases: all.flatMap((each) => each.otherAliases),
+    bound: all.flatMap((each) => each.bound),
     unnamedRanges: all.some((each) => each.unnamedRanges),
   };
 }

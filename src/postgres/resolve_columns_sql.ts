@@ -9,6 +9,15 @@ export function isMember(catalogue: string, oid: string): string {
     where e.classid = 'pg_catalog.${catalogue}'::regclass and e.objid = ${oid} and e.deptype = 'e')`;
 }
 
+/** A list of the functions and operators of a user's own that stored objects depend on, from `(classid, objid)`. */
+export function boundBy(objects: string): string {
+  return `(select json_agg(distinct jsonb_build_object('oid', d.refobjid::text,
+      'kind', case when d.refclassid = 'pg_catalog.pg_proc'::regclass then 'function' else 'operator' end))
+    from (${objects}) as b(classid, objid), lateral (
+      select * from pg_catalog.pg_depend d where d.classid = b.classid and d.objid = b.objid offset 0) d
+    where d.refobjid >= 16384 and d.refclassid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass))`;
+}
+
 /** Selects from the parts of the query in `resolve_sql.ts`. */
 export const resolveColumns = `select
   current_setting('standard_conforming_strings') as standard_conforming_strings,
@@ -28,7 +37,8 @@ export const resolveColumns = `select
       l.lanname = 'internal' and p.prosrc in ('range_constructor2', 'range_constructor3', 'multirange_constructor0',
         'multirange_constructor1', 'multirange_constructor2') as "makesRange",
       o.origin, f.position, f.named,
-      (select json_agg(part.function::text) from part where part.aggregate = p.oid) as parts
+      (select json_agg(part.function::text) from part where part.aggregate = p.oid) as parts,
+      case when o.origin = 'user' then ${boundBy("select 'pg_catalog.pg_proc'::regclass, p.oid")} end as bound
     from func f
       join pg_catalog.pg_proc p on p.oid = f.oid
       join pg_catalog.pg_namespace n on n.oid = p.pronamespace
@@ -39,7 +49,7 @@ export const resolveColumns = `select
         else 'user' end as origin) o
   ) x)::text as functions,
   (select json_agg(x) from (
-    select o.oprname as name, n.nspname as schema, (select json_agg(f.function::text) from operatorfunction f where f.operator = o.oid) as functions,
+    select o.oid::text, o.oprname as name, n.nspname as schema, (select json_agg(f.function::text) from operatorfunction f where f.operator = o.oid) as functions,
       (select coalesce(json_agg(t.oid::text), '[]') from unnest(array[o.oprleft, o.oprright]) as t(oid) where t.oid >= 16384) as "userOperands",
       (select count(*) from unnest(array[o.oprleft, o.oprright]) as t(oid) where t.oid > 0 and t.oid < 16384) as "builtinOperands",
       exists (select from pg_catalog.pg_operator b where b.oprname = o.oprname and b.oid < 16384) as "alsoBuiltin"
@@ -51,7 +61,12 @@ export const resolveColumns = `select
     from usercast where castfunc <> 0
   ) x)::text as casts,
   (select json_agg(x) from (
-    select t.oid::text, format_type(t.oid, null) as name, c.checks, f.functions
+    select t.oid::text, format_type(t.oid, null) as name, c.checks, f.functions,
+      ${
+  boundBy(
+    "select 'pg_catalog.pg_constraint'::regclass, k.oid from pg_catalog.pg_constraint k where k.contypid = t.oid and k.contypid <> 0",
+  )
+} as bound
     from usertype t
       left join (
         select contypid, json_agg(pg_get_expr(conbin, 0)) as checks from pg_catalog.pg_constraint
@@ -65,6 +80,14 @@ export const resolveColumns = `select
       case when c.relrowsecurity then
         (select json_agg(pg_get_expr(p.polqual, p.polrelid)) from pg_catalog.pg_policy p
          where p.polrelid = c.oid and p.polqual is not null and p.polcmd in ('r', '*')) end as policies,
+      case when o.origin = 'user' and (c.relkind = 'v' or c.relrowsecurity) then ${
+  boundBy(
+    `select 'pg_catalog.pg_rewrite'::regclass, w.oid from pg_catalog.pg_rewrite w where w.ev_class = c.oid and c.relkind = 'v'
+        union all
+        select 'pg_catalog.pg_policy'::regclass, p.oid from pg_catalog.pg_policy p
+        where p.polrelid = c.oid and p.polqual is not null and p.polcmd in ('r', '*') and c.relrowsecurity`,
+  )
+} end as bound,
       (select json_agg(a.attname) from pg_catalog.pg_attribute a where a.attrelid = c.oid and not a.attisdropped and not tree.child) as columns
     from tree
       join pg_catalog.pg_class c on c.oid = tree.oid
@@ -79,9 +102,9 @@ export const resolveColumns = `select
     select name, json_agg(function::text) as functions from classfunction group by class, name
   ) x)::text as classes,
   (select json_agg(x) from (
-    select e.expression, min(format('%s.%s', n.nspname, c.relname)) as relation
+    select e.expression, e.bound::json as bound, min(format('%s.%s', n.nspname, c.relname)) as relation
     from evaluated e
       join pg_catalog.pg_class c on c.oid = e.relation
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    group by e.expression order by 2 limit ${MAX_EXPRESSIONS + 1}
+    group by e.expression, e.bound order by 3 limit ${MAX_EXPRESSIONS + 1}
   ) x)::text as evaluated`;

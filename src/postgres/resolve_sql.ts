@@ -1,9 +1,9 @@
-import { isMember, resolveColumns } from "./resolve_columns_sql.ts";
+import { boundBy, isMember, resolveColumns } from "./resolve_columns_sql.ts";
 
 /**
  * The one query that resolves names: `$1` is a JSON text of `path` (names of schemas),
  * `functions`, `operators` and `types` (`s` schema or null, `n` name) and `relations` (also `d`,
- * whether children are read). Its row is what `catalogue.ts` gives as `Found`.
+ * whether children are read), and `bound` (`kind`, `oid`). Its row is what `catalogue.ts` gives as `Found`.
  */
 export const RESOLVE = `
 with recursive request as (select ($1::text)::jsonb as r),
@@ -32,6 +32,10 @@ wanted as (
     lateral jsonb_array_elements(r->k.kind) with ordinality as x(item, position)
     left join pg_catalog.pg_namespace n on n.nspname = x.item->>'s' or (x.item->>'s' = 'pg_temp' and n.oid = pg_my_temp_schema())
 ),
+bound as (
+  select distinct x.item->>'kind' as kind, (x.item->>'oid')::oid as oid
+  from request, lateral jsonb_array_elements(r->'bound') as x(item)
+),
 named_function as (
   -- Where an unqualified call finds it; a temporary function is only found by its schema.
   select p.oid, min(path.position) as position
@@ -50,6 +54,9 @@ operator as (
   where (o.oid >= 16384 or o.oprcom >= 16384 or o.oprnegate >= 16384)
     and case when w.schema is null then path.oid is not null else o.oprnamespace = w.namespace end
     and not ${isMember("pg_operator", "o.oid")}
+  union
+  select o.* from bound join pg_catalog.pg_operator o on o.oid = bound.oid
+  where bound.kind = 'operator' and not ${isMember("pg_operator", "o.oid")}
 ),
 usercast as (
   select c.* from pg_catalog.pg_cast c
@@ -99,7 +106,9 @@ stored as (
 -- Only those with something of a user's own in them: nothing else of theirs can have been changed since. Of what is
 -- built in and immutable, one function calls a user's own: that of the partition key of the table that it is given.
 evaluated as (
-  select s.relation, pg_get_expr(s.tree, s.relation) as expression from stored s
+  select s.relation, pg_get_expr(s.tree, s.relation) as expression, ${
+  boundBy("select s.classid, s.objid")
+}::text as bound from stored s
   where s.tree::text like '%:funcid ' || 'pg_catalog.satisfies_hash_partition'::regproc::oid || ' %' or exists (
     select from pg_catalog.pg_depend d
     where d.classid = s.classid and d.objid = s.objid and d.refobjid >= 16384
@@ -245,6 +254,7 @@ direct as (
     union select function from typefunction
     union select function from classfunction
     union select function from part
+    union select oid from bound where kind = 'function'
   ) f where f.oid not in (select oid from named_function)
 ),
 func as (select oid, min(position) as position, bool_or(named) as named from direct group by oid)

@@ -9,7 +9,7 @@ import { type Catalogue, type Found, type FoundFunction, resolve } from "./catal
 import type { Reached } from "./fingerprint.ts";
 import { Reach } from "./reach.ts";
 import { MAX_EXPRESSIONS } from "./resolve_columns_sql.ts";
-import { mergeReferences, type References } from "./references.ts";
+import { type Bound, mergeReferences, type References } from "./references.ts";
 import { checkSession, refuseNames } from "./same_text.ts";
 import { refuseSecrets } from "./secrets.ts";
 import { type Allowed, isAllowed, judge, ownPath } from "./verdict.ts";
@@ -29,11 +29,16 @@ const PRINTED: Path = ["pg_catalog"];
 /** By oid. */
 type Functions = ReadonlyMap<string, FoundFunction>;
 
+/** Search paths: what the names of a text are looked up on, and what the functions that it calls run with. */
+interface Paths {
+  readonly names: Path;
+  readonly calls: Path;
+}
+
 /** A text that will run: the statement itself, or what it reaches. */
 interface Text {
   readonly references: References;
-  /** The search path it runs with. */
-  readonly path: Path;
+  readonly paths: Paths;
   /** How the statement reaches it, e.g. "the view public.v". */
   readonly via: string | undefined;
 }
@@ -60,14 +65,14 @@ export class Review {
 
   /** Throws {@linkcode CallError} `refused` with what is not allowed, and through what it is reached. */
   async run(references: References): Promise<void> {
-    this.#pending.push({ references, path: null, via: undefined });
+    this.#pending.push({ references, paths: { names: null, calls: null }, via: undefined });
     let texts = 0;
     while (this.#pending.length > 0) {
       // All that is known by now in one query; those with a search path of their own, each in another.
-      const path = this.#pending[0]?.path ?? null;
+      const paths = this.#pending[0]?.paths ?? { names: null, calls: null };
       const all = this.#pending.splice(0);
-      const same = all.filter((each) => samePath(each.path, path));
-      this.#pending.push(...all.filter((each) => !samePath(each.path, path)));
+      const same = all.filter((each) => samePaths(each.paths, paths));
+      this.#pending.push(...all.filter((each) => !samePaths(each.paths, paths)));
       texts += same.length;
       if (texts > MAX_TEXTS) {
         throw new CallError(
@@ -75,7 +80,7 @@ export class Review {
           `Cannot run the statement as it reaches more than ${MAX_TEXTS} views and functions`,
         );
       }
-      await this.#review(same, path);
+      await this.#review(same, paths);
     }
   }
 
@@ -84,11 +89,11 @@ export class Review {
     return this.#reach.reached;
   }
 
-  async #review(texts: readonly Text[], path: Path): Promise<void> {
+  async #review(texts: readonly Text[], { names, calls }: Paths): Promise<void> {
     const together = mergeReferences(texts.map((each) => each.references));
     refuseNames(together);
-    const found = await resolve(this.#catalogue, together, path ?? this.#schemas);
-    this.#reach.add(together, path ?? this.#schemas, found);
+    const found = await resolve(this.#catalogue, together, names ?? this.#schemas);
+    this.#reach.add(together, names ?? this.#schemas, found);
     checkSession(found, together);
     const functions: Functions = new Map(found.functions.map((each) => [each.oid, each]));
     let offset = 0;
@@ -104,23 +109,35 @@ export class Review {
             return this.#catalogue.query(sql, parameters);
           },
         });
-        this.#relations(relations, text.references);
+        this.#relations(relations, text.references, calls);
+        this.#bound(text.references.bound, found, calls, functions);
         for (const reference of text.references.functions) {
           if (isColumn(reference, text.references, relations)) continue;
           for (const candidate of candidates(reference, found.functions)) {
-            this.#call(candidate, path, functions, reference.count);
+            this.#call(candidate, calls, functions, reference.count);
           }
         }
       } catch (error) {
         throw error instanceof CallError ? reachedBy(error, text.via) : error;
       }
     }
-    this.#unwritten(found, path, functions);
-    this.#evaluated(found);
+    this.#unwritten(found, calls, functions);
+    this.#evaluated(found, calls);
+  }
+
+  /** As printed, a text shows neither the operator of IS DISTINCT FROM or USING, nor a cast that was dropped since. */
+  #bound(bound: readonly Bound[], found: Found, calls: Path, functions: Functions): void {
+    for (const { kind, oid } of bound) {
+      if (kind === "function") this.#calls([oid], "what it is stored with", calls, functions);
+      // One of an extension is not among them.
+      for (const { oid: each, schema, name, functions: own } of kind === "operator" ? found.operators : []) {
+        if (each === oid) this.#calls(own, `the operator ${schema}.${name}`, calls, functions);
+      }
+    }
   }
 
   /** Planning evaluates calls with constant arguments, even of an index that is not used in the end. */
-  #evaluated({ evaluated }: Found): void {
+  #evaluated({ evaluated }: Found, calls: Path): void {
     if (evaluated.length > MAX_EXPRESSIONS) {
       throw new CallError(
         "refused",
@@ -129,16 +146,16 @@ export class Review {
       );
     }
     const all: References[] = [];
-    for (const { expression, relation } of evaluated) {
+    for (const { expression, relation, bound } of evaluated) {
       const via = `an index or constraint of ${relation}`;
       if (expression === null) {
         throw new CallError("refused", `Cannot run the statement as ${via} can't be read`);
       }
-      const unique = `evaluated:${expression}`;
+      const unique = JSON.stringify(["evaluated", expression, bound, calls]);
       if (this.#seen.has(unique)) continue;
       this.#seen.add(unique);
       try {
-        all.push(readExpression(expression));
+        all.push({ ...readExpression(expression), bound: bound ?? [] });
       } catch (error) {
         throw error instanceof CallError ? reachedBy(error, via) : error;
       }
@@ -147,29 +164,29 @@ export class Review {
     // One text, as partitions repeat theirs with other constants.
     const relations = new Set(evaluated.map(({ relation }) => relation));
     const via = `an index or constraint of ${[...relations].slice(0, 3).join(" or ")}`;
-    this.#pending.push({ references: mergeReferences(all), path: PRINTED, via });
+    this.#pending.push({ references: mergeReferences(all), paths: { names: PRINTED, calls }, via });
   }
 
   /** What runs without being called by name: operators, casts, types. */
-  #unwritten(found: Found, path: Path, functions: Functions): void {
+  #unwritten(found: Found, calls: Path, functions: Functions): void {
     const reached = new Set(found.reached);
     for (const operator of found.operators) {
       if (isReachable(operator, reached)) {
-        this.#calls(operator.functions, `the operator ${operator.schema}.${operator.name}`, path, functions);
+        this.#calls(operator.functions, `the operator ${operator.schema}.${operator.name}`, calls, functions);
       }
     }
     for (const cast of found.casts) {
       const applies = (cast.builtinSource || reached.has(cast.source)) &&
         (cast.builtinTarget || reached.has(cast.target));
-      if (applies) this.#calls([cast.function], `the cast from ${cast.name}`, path, functions);
+      if (applies) this.#calls([cast.function], `the cast from ${cast.name}`, calls, functions);
     }
     for (const each of found.classes) {
-      this.#calls(each.functions, `the operator class ${each.name}`, path, functions);
+      this.#calls(each.functions, `the operator class ${each.name}`, calls, functions);
     }
     for (const type of found.types) {
-      this.#calls(type.functions ?? [], `the type ${type.name}`, path, functions);
+      this.#calls(type.functions ?? [], `the type ${type.name}`, calls, functions);
       for (const check of type.checks ?? []) {
-        this.#expression(check, `check:${type.oid}`, `the domain ${type.name}`);
+        this.#expression(check, `check:${type.oid}`, `the domain ${type.name}`, type.bound, calls);
       }
     }
   }
@@ -194,24 +211,25 @@ export class Review {
     if (
       found.defaultValues !== null && !isAllowed(this.#allowed, found.schema, found.name, found.arguments)
     ) {
-      this.#expression(found.defaultValues, `defaults:${found.oid}`, `the arguments of the function ${name}`);
+      const via = `the arguments of the function ${name}`;
+      this.#expression(found.defaultValues, `defaults:${found.oid}`, via, found.bound, path);
     }
     if (judge(found, this.#allowed, count) === "read") {
       this.bodies.add(found.oid);
       // A standard body is stored by identity, and printed; a string is read anew.
-      const own = found.language === "sql" && found.definition !== null
-        ? PRINTED
-        : ownPath(found) ?? (path === PRINTED ? null : path);
-      this.#text(`function:${found.oid}`, () => readBody(found), `the function ${name}`, own);
+      const calls = ownPath(found) ?? path;
+      const names = found.language === "sql" && found.definition !== null ? PRINTED : calls;
+      const read = () => ({ ...readBody(found), bound: found.bound ?? [] });
+      this.#text(`function:${found.oid}`, read, `the function ${name}`, { names, calls });
     }
     if (found.origin === "user" && found.parts !== null) {
       this.#calls(found.parts, `the aggregate ${name}`, path, functions);
     }
   }
 
-  #relations(relations: Found["relations"], references: References): void {
+  #relations(relations: Found["relations"], references: References, calls: Path): void {
     for (const relation of relations) {
-      const { schema, name, oid, definition } = relation;
+      const { schema, name, oid, definition, bound } = relation;
       if (relation.kind === "f" && !isAllowed(this.#allowed, schema, name)) {
         const parent = relation.child
           ? `, which is a part of ${references.relations[relation.index - 1]?.name},`
@@ -227,36 +245,41 @@ export class Review {
       if (definition !== null) {
         this.#text(
           `view:${oid}`,
-          () => readQuery(definition),
+          () => ({ ...readQuery(definition), bound: bound ?? [] }),
           `the view ${schema}.${name}`,
-          PRINTED,
+          { names: PRINTED, calls },
         );
       }
       for (const policy of relation.policies ?? []) {
-        this.#expression(policy, `policy:${oid}`, `a policy of ${schema}.${name}`);
+        this.#expression(policy, `policy:${oid}`, `a policy of ${schema}.${name}`, bound, calls);
       }
     }
   }
 
-  #expression(expression: string, key: string, via: string): void {
-    this.#text(`${key}:${expression}`, () => readExpression(expression), via, PRINTED);
+  #expression(
+    expression: string,
+    key: string,
+    via: string,
+    bound: readonly Bound[] | null,
+    calls: Path,
+  ): void {
+    const read = () => ({ ...readExpression(expression), bound: bound ?? [] });
+    this.#text(`${key}:${expression}`, read, via, { names: PRINTED, calls });
   }
 
-  #text(key: string, read: () => References, via: string, path: Path): void {
-    const unique = JSON.stringify([key, path]);
+  #text(key: string, read: () => References, via: string, paths: Paths): void {
+    const unique = JSON.stringify([key, paths]);
     if (this.#seen.has(unique)) return;
     this.#seen.add(unique);
     try {
-      this.#pending.push({ references: read(), path, via });
+      this.#pending.push({ references: read(), paths, via });
     } catch (error) {
       throw error instanceof CallError ? reachedBy(error, via) : error;
     }
   }
 }
 
-function samePath(one: Path, other: Path): boolean {
-  // A function may have the same schemas for its path, and what it calls runs with them.
-  if (one === PRINTED || other === PRINTED) return one === other;
+function samePaths(one: Paths, other: Paths): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 

@@ -107,12 +107,32 @@ export function judge(found: FoundFunction, allowed: Allowed, count: number | un
   return "read";
 }
 
-/** The search path that a function sets for itself; null where it runs with the caller's. */
+/** The search path that a function sets for itself; null where it runs with the caller's. Throws where it can't be read. */
 export function ownPath(found: FoundFunction): readonly string[] | null {
   const setting = found.settings?.find((each) => each.startsWith("search_path="));
-  if (setting === undefined) return null;
-  const list = setting.slice("search_path=".length);
-  return [...list.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].map(([, quoted, bare]) =>
-    quoted === undefined ? (bare ?? "").toLowerCase() : quoted.replaceAll('""', '"')
-  ).filter((name) => name !== "");
+  return setting === undefined ? null : readPathSetting(setting.slice("search_path=".length), found);
+}
+
+/** One name of a path, and what divides it from the next (SplitIdentifierString in varlena.c). */
+const PATH_NAME = /[ \t\n\r\f]*(?:"((?:[^"]|"")+)"|([A-Za-z0-9_$]+))[ \t\n\r\f]*(?:,|$)/y;
+
+function readPathSetting(list: string, found: FoundFunction): string[] {
+  if (list.trim() === "" || list === '""') return [];
+  const names: string[] = [];
+  const { length } = list;
+  for (let at = 0; at < length; at = PATH_NAME.lastIndex) {
+    PATH_NAME.lastIndex = at;
+    const [, quoted, bare = ""] = PATH_NAME.exec(list) ?? [];
+    const name = quoted?.replaceAll('""', '"') ?? bare.toLowerCase();
+    // PostgreSQL folds and cuts a name by its own encoding.
+    const bytes = new TextEncoder().encode(name).length;
+    if (name === "" || bytes !== name.length && bytes >= 60) {
+      throw new CallError(
+        "refused",
+        `Cannot call ${found.schema}.${found.name} as its search_path can be read in more than one way`,
+      );
+    }
+    names.push(name.slice(0, 63));
+  }
+  return names;
 }
