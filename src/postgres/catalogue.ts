@@ -56,7 +56,7 @@ export interface FoundFunction {
   readonly definer: boolean;
   /** Settings in force while it runs, `name=value`. */
   readonly settings: readonly string[] | null;
-  /** Text of the body; only for a user's function in SQL or plpgsql. */
+  /** Text of the body; only of a function in SQL or plpgsql that is not built in. */
   readonly body: string | null;
   /** The complete CREATE FUNCTION; only where the body must be read from it. */
   readonly definition: string | null;

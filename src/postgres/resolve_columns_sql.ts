@@ -9,6 +9,21 @@ export function isMember(catalogue: string, oid: string): string {
     where e.classid = 'pg_catalog.${catalogue}'::regclass and e.objid = ${oid} and e.deptype = 'e')`;
 }
 
+/**
+ * Whether its owner is a superuser. Whoever may create objects in a database may own an extension there, and add objects
+ * of their own to it: those are a user's own.
+ */
+export function isTrusted(owner: string): string {
+  return `exists (select from pg_catalog.pg_roles owner where owner.oid = ${owner} and owner.rolsuper)`;
+}
+
+/** Whether a function is an extension's own; one in C can only be made by a superuser. */
+export function isExtensionFunction(oid: string): string {
+  return `(${isMember("pg_proc", oid)} and exists (
+    select from pg_catalog.pg_proc own join pg_catalog.pg_language spoken on spoken.oid = own.prolang
+    where own.oid = ${oid} and (spoken.lanname in ('c', 'internal') or ${isTrusted("own.proowner")})))`;
+}
+
 /** A list of the functions and operators of a user's own that stored objects depend on, from `(classid, objid)`. */
 export function boundBy(objects: string): string {
   return `(select json_agg(distinct jsonb_build_object('oid', d.refobjid::text,
@@ -30,8 +45,8 @@ export const resolveColumns = `select
     select p.oid::text, n.nspname as schema, p.proname as name, oidvectortypes(p.proargtypes) as arguments,
       p.pronargs as inputs, p.pronargdefaults as defaults, p.provariadic <> 0 as variadic, p.proargtypes::text as signature,
       p.prokind as kind, p.provolatile as volatility, l.lanname as language, p.prosecdef as definer, p.proconfig as settings,
-      case when o.origin = 'user' and l.lanname in ('sql', 'plpgsql') then p.prosrc end as body,
-      case when o.origin = 'user' and p.prokind in ('f', 'w') and (l.lanname = 'plpgsql' or l.lanname = 'sql' and p.prosqlbody is not null)
+      case when o.origin <> 'builtin' and l.lanname in ('sql', 'plpgsql') then p.prosrc end as body,
+      case when o.origin <> 'builtin' and p.prokind in ('f', 'w') and (l.lanname = 'plpgsql' or l.lanname = 'sql' and p.prosqlbody is not null)
         then pg_get_functiondef(p.oid) end as definition,
       case when o.origin = 'user' then pg_get_expr(p.proargdefaults, 0) end as "defaultValues",
       l.lanname = 'internal' and p.prosrc in ('range_constructor2', 'range_constructor3', 'multirange_constructor0',
@@ -45,7 +60,7 @@ export const resolveColumns = `select
       join pg_catalog.pg_language l on l.oid = p.prolang,
       lateral (select case
         when p.oid < 16384 then 'builtin'
-        when ${isMember("pg_proc", "p.oid")} then 'extension'
+        when ${isExtensionFunction("p.oid")} then 'extension'
         else 'user' end as origin) o
   ) x)::text as functions,
   (select json_agg(x) from (
@@ -94,7 +109,7 @@ export const resolveColumns = `select
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace,
       lateral (select case
         when c.oid < 16384 then 'builtin'
-        when ${isMember("pg_class", "c.oid")} then 'extension'
+        when ${isMember("pg_class", "c.oid")} and ${isTrusted("c.relowner")} then 'extension'
         else 'user' end as origin) o
   ) x)::text as relations,
   (select json_agg(oid::text) from reached)::text as reached,

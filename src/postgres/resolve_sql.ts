@@ -1,4 +1,4 @@
-import { boundBy, isMember, resolveColumns } from "./resolve_columns_sql.ts";
+import { boundBy, isExtensionFunction, isMember, isTrusted, resolveColumns } from "./resolve_columns_sql.ts";
 
 /**
  * The one query that resolves names: `$1` is a JSON text of `path` (names of schemas),
@@ -53,14 +53,16 @@ operator as (
   -- Of a built-in operator, too, one of a user's own may be the negator.
   where (o.oid >= 16384 or o.oprcom >= 16384 or o.oprnegate >= 16384)
     and case when w.schema is null then path.oid is not null else o.oprnamespace = w.namespace end
-    and not ${isMember("pg_operator", "o.oid")}
+    and not (${isMember("pg_operator", "o.oid")} and ${isTrusted("o.oprowner")})
   union
   select o.* from bound join pg_catalog.pg_operator o on o.oid = bound.oid
-  where bound.kind = 'operator' and not ${isMember("pg_operator", "o.oid")}
+  where bound.kind = 'operator' and not (${isMember("pg_operator", "o.oid")} and ${isTrusted("o.oprowner")})
 ),
 usercast as (
   select c.* from pg_catalog.pg_cast c
-  where c.oid >= 16384 and not ${isMember("pg_cast", "c.oid")}
+  where c.oid >= 16384 and not (${isMember("pg_cast", "c.oid")} and (c.castfunc = 0 or ${
+  isExtensionFunction("c.castfunc")
+}))
 ),
 relation as (
   select distinct on (w.index) w.index, w.descend, c.oid
@@ -113,8 +115,15 @@ evaluated as (
     select from pg_catalog.pg_depend d
     where d.classid = s.classid and d.objid = s.objid and d.refobjid >= 16384
       and d.refclassid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_type'::regclass)
-      and not exists (
-        select from pg_catalog.pg_depend e where e.classid = d.refclassid and e.objid = d.refobjid and e.deptype = 'e')
+      and not case d.refclassid
+        when 'pg_catalog.pg_proc'::regclass then ${isMember("pg_proc", "d.refobjid")} and exists (
+          select from pg_catalog.pg_proc own join pg_catalog.pg_language l on l.oid = own.prolang
+          where own.oid = d.refobjid and l.lanname in ('c', 'internal'))
+        when 'pg_catalog.pg_operator'::regclass then ${isMember("pg_operator", "d.refobjid")} and exists (
+          select from pg_catalog.pg_operator own where own.oid = d.refobjid and ${isTrusted("own.oprowner")})
+        else ${isMember("pg_type", "d.refobjid")} and exists (
+          select from pg_catalog.pg_type own where own.oid = d.refobjid and ${isTrusted("own.typowner")})
+      end
   )
 ),
 -- What an aggregate calls; its sort operator is used where an index gives the least or greatest at once.
@@ -169,7 +178,7 @@ reached(oid) as (
 ),
 usertype as (
   select t.* from reached join pg_catalog.pg_type t on t.oid = reached.oid
-  where not ${isMember("pg_type", "t.oid")}
+  where not (${isMember("pg_type", "t.oid")} and ${isTrusted("t.typowner")})
 ),
 -- Classes of a user's own with all that their families call, and what of a user's own is in a family that is not: rows
 -- that PostgreSQL brings name nothing but its own. By index, as extensions bring hundreds of them.

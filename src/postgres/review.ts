@@ -39,6 +39,8 @@ interface Paths {
 interface Text {
   readonly references: References;
   readonly paths: Paths;
+  /** It is an extension's own: only what a user could have put in the place of what it calls is looked at. */
+  readonly trusted: boolean;
   /** How the statement reaches it, e.g. "the view public.v". */
   readonly via: string | undefined;
 }
@@ -65,7 +67,7 @@ export class Review {
 
   /** Throws {@linkcode CallError} `refused` with what is not allowed, and through what it is reached. */
   async run(references: References): Promise<void> {
-    this.#pending.push({ references, paths: { names: null, calls: null }, via: undefined });
+    this.#pending.push({ references, paths: { names: null, calls: null }, trusted: false, via: undefined });
     let texts = 0;
     while (this.#pending.length > 0) {
       // All that is known by now in one query; those with a search path of their own, each in another.
@@ -103,6 +105,10 @@ export class Review {
         .map((each) => ({ ...each, index: each.index - offset }));
       offset += count;
       try {
+        if (text.trusted) {
+          this.#replaced(text.references, relations, found, calls);
+          continue;
+        }
         await refuseSecrets(text.references, relations, {
           query: (sql, parameters) => {
             this.probed = true;
@@ -123,6 +129,34 @@ export class Review {
     }
     this.#unwritten(found, calls, functions);
     this.#evaluated(found, calls);
+  }
+
+  /** What a user could have put in the place of what an extension's function means by its names. */
+  #replaced(references: References, relations: Found["relations"], found: Found, calls: Path): void {
+    const functions: Functions = new Map(found.functions.map((each) => [each.oid, each]));
+    this.#relations(relations.filter(({ origin }) => origin === "user"), references, calls);
+    for (const reference of references.functions) {
+      if (isColumn(reference, references, relations)) continue;
+      for (const candidate of candidates(reference, found.functions)) {
+        if (candidate.origin === "user") this.#call(candidate, calls, functions, reference.count);
+        else this.#extension(candidate, calls);
+      }
+    }
+  }
+
+  /** A function of an extension may do what it is labelled for; what it calls by name is found on the path of the caller. */
+  #extension(found: FoundFunction, path: Path): void {
+    if (found.origin !== "extension" || found.body === null || found.body === "") return;
+    this.bodies.add(found.oid);
+    const calls = ownPath(found) ?? path;
+    const names = found.language === "sql" && found.definition !== null ? PRINTED : calls;
+    const via = `the function ${found.schema}.${found.name}`;
+    try {
+      this.#text(`function:${found.oid}`, () => readBody(found), via, { names, calls }, true);
+    } catch (error) {
+      // It runs SQL from a string, for instance: that is its own affair, and its names can't be known.
+      if (!(error instanceof CallError)) throw error;
+    }
   }
 
   /** As printed, a text shows neither the operator of IS DISTINCT FROM or USING, nor a cast that was dropped since. */
@@ -164,7 +198,12 @@ export class Review {
     // One text, as partitions repeat theirs with other constants.
     const relations = new Set(evaluated.map(({ relation }) => relation));
     const via = `an index or constraint of ${[...relations].slice(0, 3).join(" or ")}`;
-    this.#pending.push({ references: mergeReferences(all), paths: { names: PRINTED, calls }, via });
+    this.#pending.push({
+      references: mergeReferences(all),
+      paths: { names: PRINTED, calls },
+      trusted: false,
+      via,
+    });
   }
 
   /** What runs without being called by name: operators, casts, types. */
@@ -221,6 +260,8 @@ export class Review {
       const names = found.language === "sql" && found.definition !== null ? PRINTED : calls;
       const read = () => ({ ...readBody(found), bound: found.bound ?? [] });
       this.#text(`function:${found.oid}`, read, `the function ${name}`, { names, calls });
+    } else if (!isAllowed(this.#allowed, found.schema, found.name, found.arguments)) {
+      this.#extension(found, path);
     }
     if (found.origin === "user" && found.parts !== null) {
       this.#calls(found.parts, `the aggregate ${name}`, path, functions);
@@ -267,12 +308,12 @@ export class Review {
     this.#text(`${key}:${expression}`, read, via, { names: PRINTED, calls });
   }
 
-  #text(key: string, read: () => References, via: string, paths: Paths): void {
+  #text(key: string, read: () => References, via: string, paths: Paths, trusted = false): void {
     const unique = JSON.stringify([key, paths]);
     if (this.#seen.has(unique)) return;
     this.#seen.add(unique);
     try {
-      this.#pending.push({ references: read(), paths, via });
+      this.#pending.push({ references: read(), paths, trusted, via });
     } catch (error) {
       throw error instanceof CallError ? reachedBy(error, via) : error;
     }

@@ -168,3 +168,90 @@ for (const [name, setup, sql] of HIDDEN) {
     },
   });
 }
+
+Deno.test({
+  name: "what somebody has added to an extension of their own is a user's own",
+  ignore: !postgresAvailable,
+  async fn(t) {
+    const role = `extension_owner_${Deno.pid}`;
+    await using test = await createDatabase(`create role ${role} login`);
+    try {
+      await test.execute(`grant create on schema public to ${role}; create table called (how text);
+        do $$ begin execute 'grant create on database ' || current_database() || ' to ${role}'; end $$;
+        set role ${role}; create extension hstore;
+        create function how() returns boolean ${ACTS};
+        create function same(hstore, int) returns boolean ${ACTS};
+        create operator %% (leftarg = hstore, rightarg = int, procedure = same);
+        create function ok() returns boolean ${READS};
+        create view shown as select how();
+        create type pair as (a int); create function cast_it(pair) returns hstore ${
+        ACTS.replace("true", "null")
+      };
+        create cast (pair as hstore) with function cast_it(pair);
+        create function checked(int) returns boolean ${ACTS}; create domain d as int check (checked(value));
+        create function indexed(int) returns int language sql immutable as 'select 1';
+        create table t (a int); create index on t (indexed(1));
+        create or replace function indexed(int) returns int language plpgsql immutable as
+          $$ begin perform pg_advisory_lock(4242); return 1; end $$;
+        alter extension hstore add function how(); alter extension hstore add function same(hstore, int);
+        alter extension hstore add operator %% (hstore, int); alter extension hstore add view shown;
+        alter extension hstore add function ok(); alter extension hstore add type pair;
+        alter extension hstore add function cast_it(pair); alter extension hstore add cast (pair as hstore);
+        alter extension hstore add function checked(int); alter extension hstore add domain d;
+        alter extension hstore add function indexed(int)`);
+      for (
+        const sql of [
+          "select how()",
+          "select 'a=>1'::hstore %% 1",
+          "select * from shown",
+          "select row(1)::pair::hstore",
+          "select 1::d",
+          "select * from t",
+        ]
+      ) {
+        await t.step(sql, async () => {
+          assert.match(await refusal(test, sql) ?? "was allowed", /^refused: .*pg_advisory_lock/);
+        });
+      }
+      for (const sql of ["select ok()", "select 'a=>1'::hstore -> 'a', hstore(row(1))::text"]) {
+        await t.step(sql, async () => assert.equal(await refusal(test, sql), undefined));
+      }
+    } finally {
+      await test.execute(`reset role; drop owned by ${role} cascade; drop role ${role}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "what an extension's function in SQL calls by name is looked up where it is called",
+  ignore: !postgresAvailable,
+  async fn(t) {
+    await using test = await createDatabase(`create table called (how text); create table place (at float8);
+      insert into place values (1); create schema ext; create extension cube schema ext; set search_path = public, ext;
+      do $$ begin execute 'alter database ' || current_database() || ' set search_path = public, ext'; end $$;
+      create extension earthdistance schema ext`);
+    const sql = [
+      "select ext.gc_to_sec(at) from place",
+      "select ext.earth_distance(ext.ll_to_earth(1, 2), ext.ll_to_earth(1, 3))",
+    ];
+    const refused = async (each: string) =>
+      assert.match(await refusal(test, each) ?? "was allowed", /^refused: .*pg_advisory_lock/);
+    const allowed = async (each: string) => assert.equal(await refusal(test, each), undefined);
+    await t.step("as it comes", async () => {
+      for (const each of sql) await allowed(each);
+    });
+    await test.execute(
+      `set search_path = public, pg_catalog; create function public.times(int, float8) returns float8
+        language plpgsql immutable as $$ begin perform pg_advisory_lock(4242); return $1; end $$;
+      create operator public.* (leftarg = int, rightarg = float8, procedure = public.times)`,
+    );
+    await t.step("an operator on the path that fits better", async () => {
+      for (const each of sql) await refused(each);
+    });
+    await test.execute(`drop operator public.* (int, float8); create function public.earth() returns float8
+        language plpgsql immutable as $$ begin perform pg_advisory_lock(4242); return 1; end $$`);
+    await t.step("a function on the path that comes first", async () => {
+      for (const each of sql) await refused(each);
+    });
+  },
+});
