@@ -26,17 +26,25 @@ export interface StatementStatistics {
   readonly database: string;
 }
 
+/** Whether a relation is the extension's own: an old version leaves room for a view of somebody's under a later one's name. */
+const isOwn = (relation: string) =>
+  `exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = ${relation}.oid
+    and d.refclassid = 'pg_catalog.pg_extension'::regclass and d.refobjid = e.oid and d.deptype = 'e')`;
+
 const extensionSql = `
 select current_database() as database, current_user as role, n.nspname, quote_ident(n.nspname) as schema, quote_ident(current_user) as role_sql,
   pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') as sees_texts,
   current_setting('pg_stat_statements.max', true) is not null as loaded,
   e.oid is not null as created, v.oid as view, has_schema_privilege(n.oid, 'USAGE') as schema_usable,
   has_table_privilege(v.oid, 'SELECT') as view_readable,
-  (select count(*) from pg_catalog.pg_class i where i.relnamespace = n.oid and i.relname = 'pg_stat_statements_info') as has_info
+  (select count(*) from pg_catalog.pg_class i where i.relnamespace = n.oid and i.relname = 'pg_stat_statements_info'
+    and ${isOwn("i")}) as has_info
 from (select) as always
 left join pg_catalog.pg_extension e on e.extname = 'pg_stat_statements'
 left join pg_catalog.pg_namespace n on n.oid = e.extnamespace
-left join pg_catalog.pg_class v on v.relnamespace = n.oid and v.relname = 'pg_stat_statements'`;
+left join pg_catalog.pg_class v on v.relnamespace = n.oid and v.relname = 'pg_stat_statements' and ${
+  isOwn("v")
+}`;
 
 const columnsSql = `
 select attname as name from pg_catalog.pg_attribute where attrelid = $1::oid and attnum > 0 and not attisdropped`;

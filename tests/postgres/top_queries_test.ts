@@ -237,3 +237,20 @@ Deno.test({
     );
   },
 });
+
+Deno.test({
+  name: "a view of somebody's own beside an old pg_stat_statements is not read",
+  ignore,
+  async fn() {
+    await using own = await startOwnServer(
+      ["shared_preload_libraries = 'pg_stat_statements'"],
+      `create extension pg_stat_statements version '1.8'; create role planter; grant create on schema public to planter;
+       set role planter;
+       create function ran() returns bigint language plpgsql as $$ begin raise exception 'it ran'; end $$;
+       create view pg_stat_statements_info as select ran() as dealloc, now() as stats_reset;
+       grant select on pg_stat_statements_info to public; reset role`,
+    );
+    const { text } = await callTool(topQueries(own.reader()), {});
+    assert.match(text, /statement/);
+  },
+});
