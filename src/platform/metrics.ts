@@ -4,7 +4,8 @@ import type { PrometheusApi } from "../prometheus/api.ts";
 import { type Asking, beginAsking } from "../prometheus/asking.ts";
 import { type Matcher, selector } from "../prometheus/promql.ts";
 import { findService, type Service } from "../prometheus/service.ts";
-import { judgedQuantile, readSymptoms, type Symptoms } from "../prometheus/service_health.ts";
+import { requestDoubts } from "../prometheus/request_verdict.ts";
+import { alertDoubts, judgedQuantile, readSymptoms, type Symptoms } from "../prometheus/service_health.ts";
 import type { Question } from "./gather.ts";
 
 /** What Prometheus knows of a service. */
@@ -23,17 +24,17 @@ export async function readMetrics(
 ): Promise<MetricsReport> {
   const asking = await beginAsking(api, signal);
   const found = await findNamed(asking, name);
-  const narrowed = namespace === undefined ? found : await inNamespace(asking, found, namespace);
-  const symptoms = await readSymptoms(asking, narrowed ?? found, {
-    window,
-    quantiles: [0.5, judgedQuantile, 0.99],
-  });
+  const { service, notes } = await inNamespace(asking, found, namespace);
+  const symptoms = await readSymptoms(asking, service, { window, quantiles: [0.5, judgedQuantile, 0.99] });
   return {
     ...symptoms,
-    unseen: [...symptoms.failures, ...symptoms.warnings.map((warning) => `Prometheus warns: ${warning}`)],
-    notes: narrowed === undefined
-      ? [`none of its series has namespace="${namespace}": the figures are of all namespaces`]
-      : [],
+    unseen: [
+      ...symptoms.failures,
+      ...requestDoubts(symptoms),
+      ...alertDoubts(symptoms.alerts),
+      ...symptoms.warnings.map((warning) => `Prometheus warns: ${warning}`),
+    ],
+    notes,
   };
 }
 
@@ -48,14 +49,34 @@ async function findNamed(asking: Asking, name: string): Promise<Service> {
   }
 }
 
-/** The service's series of one namespace; undefined when no series says that it is of that one. */
+/** Labels that say in which namespace a series is. */
+const namespaceLabels = ["namespace", "k8s_namespace_name", "kubernetes_namespace"];
+
+/**
+ * The service's series of one namespace; all of them where none says of which it is. Throws {@linkcode CallError}
+ * `not_found` where all that say it are of others: their figures are another service's.
+ */
 async function inNamespace(
   { api, time, signal }: Asking,
   service: Service,
-  namespace: string,
-): Promise<Service | undefined> {
-  const matchers: readonly Matcher[] = [...service.matchers, ["namespace", "=", namespace]];
-  const picked = selector(undefined, matchers);
-  const { series } = await api.query(`count(${picked})`, time, { signal });
-  return series.length === 0 ? undefined : { ...service, matchers, text: picked.slice(1, -1) };
+  namespace: string | undefined,
+): Promise<{ readonly service: Service; readonly notes: readonly string[] }> {
+  if (namespace === undefined) return { service, notes: [] };
+  const counted = `count by (${namespaceLabels.join(", ")}) (${selector(undefined, service.matchers)})`;
+  const { series } = await api.query(counted, time, { signal });
+  const values = (label: string) => series.flatMap(({ metric }) => metric[label] || []);
+  const label = namespaceLabels.find((label) => values(label).includes(namespace));
+  if (label !== undefined) {
+    const matchers: readonly Matcher[] = [...service.matchers, [label, "=", namespace]];
+    return { service: { ...service, matchers, text: selector(undefined, matchers).slice(1, -1) }, notes: [] };
+  }
+  const others = [...new Set(namespaceLabels.flatMap(values))].sort();
+  if (others.length === 0) {
+    return { service, notes: ["no series of it has a namespace: the figures are of all"] };
+  }
+  const named = others.slice(0, 5).join(", ") + (others.length > 5 ? ", …" : "");
+  throw new CallError(
+    "not_found",
+    `no series of it is of namespace ${namespace}; there are some of ${named}`,
+  );
 }

@@ -2,9 +2,17 @@
 import { count, percent, plural } from "../common/units.ts";
 import { durationText } from "../prometheus/latency.ts";
 import { rate } from "../prometheus/requests.ts";
-import { errorsSpeak, flaps, slowerQuantile, trafficIsLost } from "../prometheus/service_health.ts";
-import { utc } from "../prometheus/time.ts";
+import {
+  type Failing,
+  failing,
+  refusals,
+  refusalsRose,
+  trafficIsLost,
+} from "../prometheus/request_verdict.ts";
+import { flaps, slowerQuantile } from "../prometheus/service_health.ts";
+import { formatDuration, utc } from "../prometheus/time.ts";
 import { type Evidence, seen } from "./evidence.ts";
+import type { MetricsReport } from "./metrics.ts";
 import type { Rule } from "./rule.ts";
 
 /** From here on so many requests fail that the service is as good as down. */
@@ -68,20 +76,39 @@ export const metricsRules: readonly Rule[] = [
     when: "so many requests fail that check_service_health calls it degraded, too",
     find(evidence) {
       const metrics = seen(evidence.metrics);
-      const rates = metrics?.requests?.rates;
-      const before = metrics?.dayBefore?.rates?.ratio ?? NaN;
-      if (rates === undefined || errorsSpeak(rates, metrics?.dayBefore?.rates) === undefined) {
-        return undefined;
-      }
-      const requests = rates.requestsPerSecond * (metrics?.window ?? 0);
+      const [worst] = metrics === undefined ? [] : failing(metrics);
+      if (metrics === undefined || worst === undefined) return undefined;
+      const { rates, of } = worst;
+      const requests = rates.requestsPerSecond * (of === "window" ? metrics.window : rates.window);
       const few = requests < leastRequests;
+      const which = of === "recent"
+        ? " of the last " + formatDuration(rates.window)
+        : of === "beside"
+        ? " that " + rates.source.counter.metric + " counts"
+        : "";
       return {
-        severity: rates.ratio >= downRatio && !few ? "down" : "degraded",
-        text: `${percent(rates.ratio)} of requests fail (${rate(rates.errorsPerSecond)} of ${
+        // What another counter counts may be a small part of all.
+        severity: rates.ratio >= downRatio && !few && of !== "beside" ? "down" : "degraded",
+        text: `${percent(rates.ratio)} of requests${which} fail (${rate(rates.errorsPerSecond)} of ${
           rate(rates.requestsPerSecond)
-        }/s${few ? `, about ${count(Math.round(requests))} requests in all: few to judge by` : ""}), ${
-          Number.isNaN(before) ? "no figure from a day before" : `${percent(before)} a day before`
+        }/s${few ? `, about ${count(Math.round(requests))} requests in all: few to judge by` : ""})${
+          comparison(of, metrics)
         }`,
+        next: [{ tool: "get_error_rate", arguments: { service: evidence.service } }],
+      };
+    },
+  },
+  {
+    name: "refusals",
+    explains: 49,
+    when: "most requests are answered with 4xx, and twice as many of them as a day before",
+    find(evidence) {
+      const metrics = seen(evidence.metrics);
+      const refused = metrics && refusals(metrics);
+      if (refused === undefined || !refusalsRose(refused)) return undefined;
+      return {
+        severity: "degraded",
+        text: `${refused.text}, ${percent(refused.before)} a day before`,
         next: [{ tool: "get_error_rate", arguments: { service: evidence.service } }],
       };
     },
@@ -172,6 +199,14 @@ export const metricsRules: readonly Rule[] = [
     },
   },
 ];
+
+/** What a ratio of errors is to be compared with. */
+function comparison(of: Failing["of"], { requests, dayBefore, window }: MetricsReport): string {
+  if (of === "beside") return "";
+  if (of === "recent") return `, ${percent(requests?.rates?.ratio ?? NaN)} in ${formatDuration(window)}`;
+  const before = dayBefore?.rates?.ratio ?? NaN;
+  return Number.isNaN(before) ? ", no figure from a day before" : `, ${percent(before)} a day before`;
+}
 
 /** Requests per second now, where anything counts them, and a day before. */
 function traffic({ metrics }: Evidence): { readonly now: number | undefined; readonly before: number } {

@@ -1,8 +1,13 @@
 /** One word for a service. Nothing is called healthy for want of bad news: something has to say so. */
 import { percent } from "../common/units.ts";
+import type { RequestRates } from "../prometheus/requests.ts";
+import { formatDuration } from "../prometheus/time.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { Finding } from "./rule.ts";
 import { isServing } from "./workload.ts";
+
+/** From here on those that are refused are told of. */
+const toldRefused = 0.01;
 
 /** `unknown`: nothing bad was seen, but not enough to call it healthy. */
 export const healthVerdicts = ["down", "degraded", "unknown", "healthy"] as const;
@@ -44,7 +49,14 @@ export function judge(evidence: Evidence, findings: readonly Finding[]): Judgeme
   }
   const rates = seen(evidence.metrics)?.requests?.rates;
   if (rates !== undefined && rates.requestsPerSecond > 0) {
-    const succeed = `${percent(1 - rates.ratio)} of its requests succeed`;
+    const recent = seen(evidence.metrics)?.recent;
+    if (recent !== undefined && !((recent.requests.rates?.requestsPerSecond ?? 0) > 0)) {
+      return {
+        verdict: "unknown",
+        because: `nothing bad was seen, but no request arrived in the last ${formatDuration(recent.window)}`,
+      };
+    }
+    const succeed = success(rates);
     if (evidence.cluster.state !== "not_found") {
       return { verdict: "healthy", because: `${succeed}${ready ? " and its pods are ready" : ""}` };
     }
@@ -64,6 +76,14 @@ export function judge(evidence: Evidence, findings: readonly Finding[]): Judgeme
       ? "its pods are ready, but nothing tells whether its requests succeed"
       : "nothing bad was seen, but nothing tells whether its requests succeed",
   };
+}
+
+/** What is refused with 4xx fails through nobody's fault here, and does not succeed either. */
+function success({ ratio, refusedPerSecond, requestsPerSecond }: RequestRates): string {
+  const refused = refusedPerSecond / requestsPerSecond;
+  if (!(refused >= toldRefused)) return `${percent(1 - ratio)} of its requests succeed`;
+  const fail = ratio === 0 ? "none of its requests fails" : `${percent(ratio)} of its requests fail`;
+  return `${fail}, ${percent(refused)} are refused (4xx)`;
 }
 
 /** Rules that tell of Prometheus's scraping, not of the service. */

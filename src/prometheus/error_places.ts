@@ -46,14 +46,21 @@ export async function readErrorPlaces(
   return { places };
 }
 
+/** Errors that were counted and that no rate shows. */
+export interface MissedErrors {
+  readonly count: number;
+  /** A sentence without a full stop. */
+  readonly text: string;
+}
+
 /**
- * A sentence where errors were counted that no rate shows: a series that begins with a value above zero, as one of a code
- * that had never been seen does, has grown by nothing.
+ * Errors that no rate shows: a series that begins with a value above zero, as one of a code that had never been seen does,
+ * has grown by nothing.
  */
-export async function missedErrors(
+export async function readMissedErrors(
   { api, time, signal }: Asking,
   { source, window, errorsPerSecond }: RequestRates,
-): Promise<string | undefined> {
+): Promise<MissedErrors | undefined> {
   if (source.counter.native) return undefined;
   const series = selector(source.counter.metric, errorMatchers(source));
   const query = `sum(${series} unless ${series} offset ${formatDuration(window)})`;
@@ -61,8 +68,10 @@ export async function missedErrors(
   const held = Number(answer?.value?.[1] ?? 0);
   const seen = errorsPerSecond * window;
   if (!(held > 1.1 * seen + 0.5)) return undefined;
-  return `series of errors that began within ${formatDuration(window)} hold ${
-    count(Math.round(held))
-  } errors, of which ` +
+  const text =
+    `series of errors that began within ${formatDuration(window)} hold ${
+      count(Math.round(held))
+    } errors, of which ` +
     `the rate sees about ${count(Math.round(seen))}: it can't see those with which a series begins`;
+  return { count: held - seen, text };
 }

@@ -7,7 +7,7 @@ import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { PrometheusApi } from "./api.ts";
 import { type BurnRate, readBurnRate } from "./burn_rate.ts";
-import { type ErrorPlaces, missedErrors, readErrorPlaces } from "./error_places.ts";
+import { type ErrorPlaces, readErrorPlaces, readMissedErrors } from "./error_places.ts";
 import { requestCounters } from "./instrumentation.ts";
 import { oneLine } from "./one_line.ts";
 import { rate, readRequests, type Requests } from "./requests.ts";
@@ -93,7 +93,7 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
       const service = await findService(asking, name);
       const [counter] = requestCounters(service.metrics);
       if (counter === undefined) {
-        const requests = { rates: undefined, passedOver: [] };
+        const requests = { rates: undefined, beside: [], passedOver: [] };
         return {
           service,
           time: asking.time,
@@ -111,7 +111,7 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
       const { rates } = requests;
       const [places, missed, burn] = rates === undefined ? [] : await Promise.all([
         rates.errorsPerSecond > 0 ? readErrorPlaces(asking, rates) : undefined,
-        missedErrors(asking, rates),
+        readMissedErrors(asking, rates),
         target === undefined ? undefined : readBurnRate(asking, rates.source, target),
       ]);
       return {
@@ -121,7 +121,7 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
         requests,
         places,
         burn,
-        notes: [...notes, ...(missed === undefined ? [] : [missed])],
+        notes: [...notes, ...(missed === undefined ? [] : [missed.text])],
         told: asking.heard(),
       };
     },

@@ -10,6 +10,8 @@ export interface ErrorCodes {
   readonly matches: (code: string) => boolean;
   /** Whether it is a code of this kind at all: a `status` may be anything. */
   readonly isCode: (code: string) => boolean;
+  /** Whether the service answered that the caller is wrong. */
+  readonly isRefusal: (code: string) => boolean;
   /** For people: `5xx`. */
   readonly name: string;
 }
@@ -18,18 +20,21 @@ const serverErrors: ErrorCodes = {
   regex: "5..",
   matches: (code) => /^5..$/.test(code),
   isCode: (code) => /^[1-5](?:\d\d|xx)$/i.test(code),
+  isRefusal: (code) => /^4..$/.test(code),
   name: "5xx",
 };
 const errorClass: ErrorCodes = {
   regex: "5",
   matches: (code) => code === "5",
   isCode: (code) => /^[1-5]$/.test(code),
+  isRefusal: (code) => code === "4",
   name: "5xx",
 };
 const failureClass: ErrorCodes = {
   regex: "failure",
   matches: (code) => code === "failure",
   isCode: (code) => code === "success" || code === "failure",
+  isRefusal: () => false,
   name: "failure",
 };
 /** Where a status is a word. */
@@ -39,6 +44,7 @@ export const wordErrors: ErrorCodes = {
   isCode: (code) =>
     /^(?:ok|success|succeeded|error|errors|err|fail|failed|failure|(?:client|server)_?error|exception)$/i
       .test(code),
+  isRefusal: () => false,
   name: "error, failure",
 };
 /** https://opentelemetry.io/docs/specs/semconv/rpc/grpc/: the codes that are errors on the server's side. */
@@ -51,6 +57,7 @@ const grpcErrors: ErrorCodes = {
       code,
     ),
   isCode: (code) => code !== "",
+  isRefusal: () => false,
   name: "Unknown, DeadlineExceeded, Unimplemented, Internal, Unavailable, DataLoss",
 };
 

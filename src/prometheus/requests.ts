@@ -11,6 +11,8 @@ export interface CodeRate {
   readonly code: string;
   readonly perSecond: number;
   readonly isError: boolean;
+  /** Whether it is a code at all: what has another one may have failed or not. */
+  readonly isKnown: boolean;
 }
 
 /** A counter that can tell errors from the rest. */
@@ -33,6 +35,12 @@ export interface RequestRates {
   readonly errorsPerSecond: number;
   /** NaN without traffic. */
   readonly ratio: number;
+  /** Answered with 4xx: no errors of the service's, and no successes. */
+  readonly refusedPerSecond: number;
+  /** Of codes that tell neither. */
+  readonly untoldPerSecond: number;
+  /** Codes whose rate is no number, as a sample of theirs is none. */
+  readonly brokenCodes: readonly string[];
   /** What gives `ratio`. */
   readonly query: string;
 }
@@ -47,6 +55,8 @@ export interface PassedOver {
 export interface Requests {
   /** Undefined where no counter can tell. */
   readonly rates: RequestRates | undefined;
+  /** What other counters count now, of which `passedOver` tells: it may be requests of another kind. */
+  readonly beside: readonly RequestRates[];
   readonly passedOver: readonly PassedOver[];
 }
 
@@ -61,19 +71,24 @@ export async function readRequests(asking: Asking, service: Service, window: num
   );
   const usable = tried.filter((each) => "rates" in each);
   const best = usable.find(({ rates }) => rates.requestsPerSecond > 0) ?? usable[0];
-  const passedOver = tried.flatMap((each) => {
-    if (each === best) return [];
-    if ("because" in each) return [each];
-    const { requestsPerSecond } = each.rates;
-    return [{
-      metric: each.rates.source.counter.metric,
-      because: requestsPerSecond > 0
-        ? `it counts ${rate(requestsPerSecond)}/s beside`
-        : "it counts nothing now",
-    }];
-  });
+  const others = tried.filter((each) => each !== best);
+  const passedOver = others.map((each) => "because" in each ? each : passOver(each.rates));
   const more = counters.slice(mostCounters).map(({ metric }) => ({ metric, because: "others came first" }));
-  return { rates: best?.rates, passedOver: [...passedOver, ...more] };
+  return {
+    rates: best?.rates,
+    beside: others.flatMap((each) => "rates" in each && each.rates.requestsPerSecond > 0 ? [each.rates] : []),
+    passedOver: [...passedOver, ...more],
+  };
+}
+
+function passOver({ source, requestsPerSecond, ratio }: RequestRates): PassedOver {
+  const errors = ratio > 0 ? `, ${rate(ratio * 100)}% of them errors` : "";
+  return {
+    metric: source.counter.metric,
+    because: requestsPerSecond > 0
+      ? `it counts ${rate(requestsPerSecond)}/s beside${errors}`
+      : "it counts nothing now",
+  };
 }
 
 /** A number per second with three significant digits, `0` only for nothing. */
@@ -93,8 +108,8 @@ async function readCounter(
   const by = instrumentation.codes.map(quoteLabelName).join(", ");
   const query = `sum by (${by}) (${rateOf(counter, matchers, window)})`;
   const { series } = await api.query(query, time, { signal });
-  const rows = series.map(({ metric, value }) => ({ labels: metric, perSecond: Number(value?.[1]) }))
-    .filter(({ perSecond }) => Number.isFinite(perSecond));
+  const all = series.map(({ metric, value }) => ({ labels: metric, perSecond: Number(value?.[1]) }));
+  const rows = all.filter(({ perSecond }) => Number.isFinite(perSecond));
   if (rows.length === 0) return { metric, because: "it counts nothing in this window" };
   const found =
     [instrumentation.errors, wordErrors].flatMap((errors) =>
@@ -105,8 +120,10 @@ async function readCounter(
     return { metric, because: "no label of it holds a status, so that errors can't be told" };
   }
   const source = { counter, ...found, matchers };
+  const broken = all.filter(({ perSecond }) => !Number.isFinite(perSecond));
+  const brokenCodes = [...new Set(broken.map(({ labels }) => labels[found.codeLabel] ?? ""))];
   return {
-    rates: { ...summarize(rows, source), source, window, query: ratioQuery(source, window) },
+    rates: { ...summarize(rows, source), brokenCodes, source, window, query: ratioQuery(source, window) },
   };
 }
 
@@ -121,12 +138,23 @@ function summarize(rows: readonly Row[], { codeLabel, errors }: RequestSource) {
     const code = labels[codeLabel] ?? "";
     byCode.set(code, (byCode.get(code) ?? 0) + perSecond);
   }
-  const codes = [...byCode].map(([code, perSecond]) => ({ code, perSecond, isError: errors.matches(code) }))
-    .sort((a, b) => b.perSecond - a.perSecond || (a.code < b.code ? -1 : 1));
+  const codes = [...byCode].map(([code, perSecond]) => ({
+    code,
+    perSecond,
+    isError: errors.matches(code),
+    isKnown: errors.isCode(code),
+  })).sort((a, b) => b.perSecond - a.perSecond || (a.code < b.code ? -1 : 1));
   const sum = (list: readonly CodeRate[]) => list.reduce((total, { perSecond }) => total + perSecond, 0);
   const requestsPerSecond = sum(codes);
   const errorsPerSecond = sum(codes.filter(({ isError }) => isError));
-  return { codes, requestsPerSecond, errorsPerSecond, ratio: errorsPerSecond / requestsPerSecond };
+  return {
+    codes,
+    requestsPerSecond,
+    errorsPerSecond,
+    ratio: errorsPerSecond / requestsPerSecond,
+    refusedPerSecond: sum(codes.filter(({ code }) => errors.isRefusal(code))),
+    untoldPerSecond: sum(codes.filter(({ isKnown, isError }) => !isKnown && !isError)),
+  };
 }
 
 /** The rate of a counter over `window` seconds, of `ago` seconds before. */

@@ -1,6 +1,7 @@
 /** The alerts that fire about a service. */
 import { CallError } from "../common/errors.ts";
-import { ofService, readAlerting, severityRank } from "./alerting.ts";
+import { type AlertingRule, ofService, readAlerting, severityRank } from "./alerting.ts";
+import { oneLine } from "./one_line.ts";
 import { type Matcher, selector } from "./promql.ts";
 import type { Labels } from "./result.ts";
 import type { Asking } from "./asking.ts";
@@ -23,6 +24,8 @@ export interface FiringAlert {
 /** What is known of alerts. */
 export interface ServiceAlerts {
   readonly firing: readonly FiringAlert[];
+  /** Rules about it that can't be evaluated, and why: sentences without a full stop. */
+  readonly unevaluated: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -35,10 +38,15 @@ const information = 3;
 export async function readServiceAlerts(asking: Asking, service: Service): Promise<ServiceAlerts> {
   let firing: readonly FiringAlert[];
   let notes: readonly string[] = [];
+  let unevaluated: readonly string[] = [];
   try {
     const { rules, complete } = await readAlerting(asking.api, { signal: asking.signal });
     const { name, others } = namedBy(service);
-    firing = ofService(rules, name).flatMap((rule) =>
+    const own = ofService(rules, name);
+    unevaluated = own.filter(isUnevaluated).map(({ name, error }) =>
+      `${oneLine(name, 100)} can't be evaluated: ${oneLine(error, 200)}`
+    );
+    firing = own.flatMap((rule) =>
       rule.alerts.filter(({ state, labels }) => state === "firing" && meets(labels, others)).map(
         ({ labels, annotations, activeAt }) => {
           const severity = labels.severity ?? rule.severity;
@@ -58,8 +66,14 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
     firing: [...firing].sort((a, b) =>
       severityRank(a.severity) - severityRank(b.severity) || (a.name < b.name ? -1 : 1)
     ),
+    unevaluated,
     notes,
   };
+}
+
+/** A rule that was evaluated, and whose result could not be stored, is none. */
+function isUnevaluated({ error, alerts }: AlertingRule): boolean {
+  return error !== "" && alerts.length === 0 && !/out of order|out of bounds|duplicate sample/.test(error);
 }
 
 /** The name that alerts are looked up by, and what else is asked of those that are found. */

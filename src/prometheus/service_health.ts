@@ -4,7 +4,9 @@ import { plural } from "../common/units.ts";
 import { type Instance, type Instances, readInstances } from "./instances.ts";
 import { oneLine } from "./one_line.ts";
 import { durationText, isInLastBucket, type Latency, type Quantile, readLatency } from "./latency.ts";
-import { rate, readRequests, type RequestRates, type Requests } from "./requests.ts";
+import { readMissedErrors } from "./error_places.ts";
+import { requestDoubts, requestReasons, type RequestSymptoms } from "./request_verdict.ts";
+import { readRequests } from "./requests.ts";
 import { fitWindow } from "./scrapes.ts";
 import type { Asking } from "./asking.ts";
 import type { Service } from "./service.ts";
@@ -17,13 +19,11 @@ export const healthVerdicts = ["healthy", "degraded", "down", "unknown"] as cons
 export type HealthVerdict = (typeof healthVerdicts)[number];
 
 /** What was asked; undefined where asking failed, which `failures` then tells. */
-export interface Symptoms {
+export interface Symptoms extends RequestSymptoms {
   readonly service: Service;
   /** Seconds of the windows of rates. */
   readonly window: number;
   readonly instances: Instances | undefined;
-  readonly requests: Requests | undefined;
-  readonly dayBefore: Requests | undefined;
   readonly latency: Latency | undefined;
   readonly alerts: ServiceAlerts | undefined;
   /** Sentences without a full stop. */
@@ -50,16 +50,9 @@ const day = 86_400;
 /** The quantile by which latency is judged. */
 export const judgedQuantile = 0.95;
 
-/** From here on errors speak against a service whatever was the day before; from the second, if they have doubled. */
-const badRatio = 0.05;
-const worseRatio = 0.01;
-const worseFactor = 2;
 /** Latency speaks against a service when it has doubled, and by as much that somebody could notice. */
 const slowerFactor = 2;
 const noticeableMs = 50;
-/** Traffic that falls to less than that part has been lost, if there was any to speak of. */
-const lostPart = 0.1;
-const trafficToSpeakOf = 0.1;
 /** An instance that failed so often within the window flaps. */
 export const flaps = 2;
 
@@ -91,8 +84,16 @@ export async function readSymptoms(
     ? await attempt("instances", () => readInstances(asking, service))
     : undefined;
   const { window } = fitWindow(wanted, instances?.interval);
-  const [requests, dayBefore, latency, alerts] = await Promise.all([
-    attempt("requests", () => readRequests(asking, service, window)),
+  const lately = fitWindow(Math.min(wanted, usualWindow), instances?.interval).window;
+  const readCounted = async () => {
+    const requests = await attempt("requests", () => readRequests(asking, service, window));
+    const rates = requests?.rates;
+    const missed = rates && await attempt("errors", () => readMissedErrors(asking, rates));
+    return { requests, missed };
+  };
+  const [counted, recent, dayBefore, latency, alerts] = await Promise.all([
+    readCounted(),
+    lately >= window ? undefined : attempt("requests lately", () => readRequests(asking, service, lately)),
     attempt(
       "requests a day before",
       () => readRequests({ ...asking, time: asking.time - day }, service, window),
@@ -104,7 +105,8 @@ export async function readSymptoms(
     service,
     window,
     instances,
-    requests,
+    ...counted,
+    recent: recent && { window: lately, requests: recent },
     dayBefore,
     latency: latency?.latency,
     alerts,
@@ -167,21 +169,6 @@ function instanceReasons(all: readonly Instance[]): readonly string[] {
   ];
 }
 
-/** Whether so many requests fail that it speaks against a service; `rose`: and twice as many as a day before. */
-export function errorsSpeak(
-  now: RequestRates | undefined,
-  before: RequestRates | undefined,
-): { readonly rose: boolean } | undefined {
-  if (now === undefined || !(now.requestsPerSecond > 0)) return undefined;
-  const rose = before !== undefined && now.ratio >= worseRatio && now.ratio >= worseFactor * before.ratio;
-  return now.ratio >= badRatio || rose ? { rose } : undefined;
-}
-
-/** Whether traffic has been lost since a day before. */
-export function trafficIsLost(now: number, before: number): boolean {
-  return before >= trafficToSpeakOf && now < lostPart * before;
-}
-
 /**
  * The quantile that latency is judged by, where it has grown so that somebody could notice. In the last bucket its value
  * is the least that it can be.
@@ -194,32 +181,6 @@ export function slowerQuantile(latency: Latency | undefined): Quantile | undefin
   const ms = latency.unit === "s" ? 1000 : 1;
   const { value, dayBefore } = quantile;
   return value >= slowerFactor * dayBefore && (value - dayBefore) * ms >= noticeableMs ? quantile : undefined;
-}
-
-function requestReasons({ requests, dayBefore }: Symptoms): readonly string[] {
-  // What could not be asked now has not fallen.
-  if (requests === undefined) return [];
-  const now = requests.rates;
-  const before = dayBefore?.rates;
-  const reasons: string[] = [];
-  const errors = errorsSpeak(now, before);
-  if (now !== undefined && errors !== undefined) {
-    reasons.push(
-      `${rate(now.ratio * 100)}% of requests fail (${rate(now.errorsPerSecond)} of ${
-        rate(now.requestsPerSecond)
-      }/s)` + (errors.rose && before !== undefined ? `, a day before ${rate(before.ratio * 100)}%` : ""),
-    );
-  }
-  const usual = before?.requestsPerSecond ?? 0;
-  const current = now?.requestsPerSecond ?? 0;
-  if (trafficIsLost(current, usual)) {
-    reasons.push(
-      `traffic fell from ${rate(usual)}/s a day before to ${
-        now === undefined ? "nothing that is counted" : `${rate(current)}/s`
-      }`,
-    );
-  }
-  return reasons;
 }
 
 function latencyReasons(latency: Latency | undefined): readonly string[] {
@@ -253,9 +214,15 @@ function findMissing(symptoms: Symptoms): readonly string[] {
   if (alerts === undefined && !failures.some((failure) => failure.startsWith("alerts"))) {
     missing.push("alerts: not asked");
   }
+  missing.push(...requestDoubts(symptoms), ...alertDoubts(alerts));
   if ((instances?.unread ?? 0) > 0) missing.push(`instances: ${instances?.unread} were not read`);
   if (warnings.length > 0) missing.push(`parts of answers: Prometheus warns: ${warnings.join("; ")}`);
   return missing;
+}
+
+/** Rules about it that never fire, whatever happens. */
+export function alertDoubts(alerts: ServiceAlerts | undefined): readonly string[] {
+  return (alerts?.unevaluated ?? []).slice(0, 3).map((text) => `alerts: ${text}`);
 }
 
 interface Unjudged {

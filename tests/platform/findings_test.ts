@@ -83,6 +83,7 @@ function examined(name: string, verdict: "critical" | "warning", text: string): 
 function requests(requestsPerSecond: number, ratio: number): MetricsReport["requests"] {
   return {
     rates: { requestsPerSecond, errorsPerSecond: ratio * requestsPerSecond, ratio },
+    beside: [],
     passedOver: [],
   } as unknown as MetricsReport["requests"];
 }
@@ -94,8 +95,10 @@ function metrics(more: Partial<MetricsReport>): MetricsReport {
     instances: undefined,
     requests: undefined,
     dayBefore: undefined,
+    recent: undefined,
+    missed: undefined,
     latency: undefined,
-    alerts: { firing: [], notes: [] },
+    alerts: { firing: [], unevaluated: [], notes: [] },
     failures: [],
     warnings: [],
     infos: [],

@@ -102,7 +102,7 @@ Deno.test({
   ignore: !prometheusAvailable,
   async fn() {
     const { text, structured } = await ask("steady");
-    assert.equal(structured.verdict, "healthy");
+    assert.equal(structured.verdict, "healthy", text);
     assert.match(text, /^alerts: 1 fires\n {2}Watchdog \(none\)/m);
   },
 });

@@ -6,8 +6,16 @@ import { judge, type Symptoms } from "../../src/prometheus/service_health.ts";
 
 /** The fields that no rule reads are left out. */
 const rates = (requestsPerSecond: number, ratio = 0) =>
-  ({ requestsPerSecond, errorsPerSecond: ratio * requestsPerSecond, ratio }) as RequestRates;
-const requests = (...of: Parameters<typeof rates>) => ({ rates: rates(...of), passedOver: [] });
+  ({
+    requestsPerSecond,
+    errorsPerSecond: ratio * requestsPerSecond,
+    ratio,
+    refusedPerSecond: 0,
+    untoldPerSecond: 0,
+    brokenCodes: [] as readonly string[],
+  }) as RequestRates;
+const uncounted = { rates: undefined, beside: [], passedOver: [] };
+const requests = (...of: Parameters<typeof rates>) => ({ ...uncounted, rates: rates(...of) });
 
 function latency(p95: Partial<Quantile>): Latency {
   const quantile = { quantile: 0.95, value: 0.1, bucket: undefined, dayBefore: 0.1, ...p95 };
@@ -27,8 +35,10 @@ const well: Symptoms = {
   },
   requests: requests(10),
   dayBefore: requests(10),
+  recent: undefined,
+  missed: undefined,
   latency: latency({}),
-  alerts: { firing: [], notes: [] },
+  alerts: { firing: [], unevaluated: [], notes: [] },
   failures: [],
   warnings: [],
   infos: [],
@@ -81,7 +91,7 @@ const cases: readonly (readonly [
   ],
   [
     "no requests a day before",
-    { dayBefore: { rates: undefined, passedOver: [] } },
+    { dayBefore: uncounted },
     "healthy",
     [],
     ["change since a day before: no requests were counted then"],
@@ -95,7 +105,7 @@ const cases: readonly (readonly [
   ],
   [
     "requests are counted no more",
-    { requests: { rates: undefined, passedOver: [] } },
+    { requests: uncounted },
     "degraded",
     ["traffic fell from 10/s a day before to nothing that is counted"],
     [

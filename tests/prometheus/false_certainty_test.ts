@@ -1,0 +1,160 @@
+/** What looks well in one figure and is not, or not known to be: nobody is called healthy for it. */
+import assert from "@std/assert";
+import { createLogger } from "../../src/common/log.ts";
+import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
+import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
+import { getErrorRate } from "../../src/prometheus/get_error_rate.ts";
+import { alignedSeconds, OpenMetrics, type SeriesLabels, type Span } from "../support/openmetrics.ts";
+import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
+import { openApi } from "../support/service_tools.ts";
+import { callTool } from "../support/tools.ts";
+
+const hour = 3_600;
+
+/** Services that answer some of their requests well, and what is wrong with each. */
+function misleading(now: number): OpenMetrics {
+  const series = new OpenMetrics();
+  const span: Span = { from: now - 2 * hour, to: now + 1_200, step: 15 };
+  const requests = "http_requests_total";
+  const counter = (job: string, labels: SeriesLabels, perSecond: number, metric = requests) =>
+    series.counter(metric, { job, instance: `${job}:80`, ...labels }, span, perSecond);
+  const jobs = ["probed", "halves", "wordy", "bare", "broken", "born", "ruled", "refusing", "moved", "used"];
+  for (const job of jobs) series.gauge("up", { job, instance: `${job}:80` }, span, 1);
+
+  counter("probed", { status: "200" }, 1);
+  counter("probed", { grpc_code: "OK" }, 5, "grpc_server_handled_total");
+  counter("probed", { grpc_code: "Unavailable" }, 5, "grpc_server_handled_total");
+  counter("halves", { instance: "a:80", status: "200" }, 5);
+  counter("halves", { instance: "b:80", code: "500" }, 5);
+  counter("wordy", { status: "200" }, 1);
+  counter("wordy", { status: "exception" }, 9);
+  counter("bare", { status: "200" }, 1);
+  counter("bare", {}, 9);
+  counter("broken", { status: "200" }, 1);
+  series.gauge(requests, { job: "broken", status: "500" }, span, "NaN");
+  counter("born", { status: "200" }, 0.1);
+  series.gauge(requests, { job: "born", status: "500" }, { ...span, from: now - 60 }, 5_000);
+  counter("ruled", { status: "200" }, 1);
+  counter("refusing", { status: "404" }, 10);
+
+  // Few of a quarter of an hour, and nearly all of the last minutes.
+  series.gauge(requests, { job: "late", status: "200" }, span, (time) => 10 * Math.min(time, now - 30));
+  series.gauge(requests, { job: "late", status: "500" }, span, (time) => 10 * Math.max(0, time - (now - 30)));
+  series.gauge(requests, { job: "silent", status: "200" }, span, (time) => 10 * Math.min(time, now - 420));
+
+  // In one namespace of two; some say it in OpenTelemetry's word, and some do not say it.
+  counter("placed", { namespace: "prod", status: "200" }, 5);
+  counter("otel", { k8s_namespace_name: "prod", status: "200" }, 5);
+  counter("unplaced", { status: "200" }, 5);
+
+  // As many refused a day before, and none.
+  const long: Span = { ...span, from: now - 26 * hour, step: 60 };
+  series.counter(requests, { job: "used", status: "404" }, long, 10);
+  series.counter(requests, { job: "moved", status: "200" }, long, 10);
+  return series.gauge(
+    requests,
+    { job: "moved", status: "404" },
+    long,
+    (time) => 90 * Math.max(0, time - (now - hour)),
+  );
+}
+
+/** Two series on its left side meet one on its right: it can't be evaluated, and never fires. */
+const neverEvaluated = {
+  alert: "RuledBurns",
+  expr: 'http_requests_total{job="ruled"} > on () group_left () up',
+  labels: { severity: "critical" },
+};
+
+/** The first line, and one below it. */
+const checks: readonly (readonly [service: string, headline: RegExp, line: RegExp])[] = [
+  ["probed", /DEGRADED/, /^- 50% of requests fail by grpc_server_handled_total \(5 of 10\/s\)$/m],
+  ["halves", /UNKNOWN/, /^- not known: errors: 50% of requests have no known status \(none 5\/s\)$/m],
+  ["wordy", /UNKNOWN/, /^- not known: errors: 90% of requests have no known status \(exception 9\/s\)$/m],
+  ["bare", /UNKNOWN/, /^- not known: errors: 90% of requests have no known status \(none 9\/s\)$/m],
+  ["broken", /UNKNOWN/, /^- not known: errors: the rate of status 500 is no number$/m],
+  ["born", /UNKNOWN/, /^- not known: errors: .* hold 5,000 errors, of which the rate sees about 0/m],
+  ["ruled", /UNKNOWN/, /^- not known: alerts: RuledBurns can't be evaluated: .*many-to-many|many-to-one/m],
+  ["refusing", /UNKNOWN/, /^- not known: errors: 100% of requests are refused \(404 10\/s\), which/m],
+  ["moved", /DEGRADED/, /^- 90% of requests are refused \(404 90\/s\), a day before 0%$/m],
+  ["used", /HEALTHY/, /^errors: 0%/m],
+];
+
+/** What the report says of one, in a namespace or without. */
+const reports:
+  readonly (readonly [service: string, namespace: string | undefined, says: readonly RegExp[]])[] = [
+    ["probed", undefined, [
+      /^probed: DEGRADED/,
+      /^1\. 50% of requests that grpc_server_handled_total\s+counts fail/m,
+    ]],
+    ["halves", undefined, [/^halves: UNKNOWN/, /^not seen, metrics: errors: 50% of requests have no known/m]],
+    ["broken", undefined, [/^broken: UNKNOWN/]],
+    ["born", undefined, [/^born: UNKNOWN/]],
+    ["ruled", undefined, [/^ruled: UNKNOWN/, /^not seen, metrics: alerts: RuledBurns can't be evaluated/m]],
+    ["refusing", undefined, [
+      /^refusing: UNKNOWN/,
+      /^not seen, metrics: errors: 100% of requests are refused/m,
+    ]],
+    ["moved", undefined, [/^moved: DEGRADED/, /^1\. 90% of requests are refused/m]],
+    ["used", undefined, [/^used: HEALTHY, none of its requests fails, 100% are refused \(4xx\)/]],
+    ["late", undefined, [
+      /^late: DEGRADED/,
+      /^1\. [\d.]+% of requests of the last 5m fail .*, [\d.]+% in 15m/m,
+    ]],
+    ["silent", undefined, [/^silent: UNKNOWN, .*no request arrived in the last 5m/]],
+    ["placed", "prod", [/^placed: HEALTHY/]],
+    ["otel", "prod", [/^otel: HEALTHY/]],
+    ["unplaced", "staging", [
+      /^unplaced: HEALTHY/,
+      /^ {2}no series of it has a namespace: the figures are of all$/m,
+    ]],
+  ];
+
+Deno.test({
+  name: "never healthy by a part of what is known",
+  ignore: !prometheusAvailable,
+  async fn(t) {
+    const now = alignedSeconds(Date.now(), 60);
+    await using server = await startPrometheus({
+      backfill: misleading(now).lines,
+      rules: [{ name: "services", rules: [neverEvaluated] }],
+      config: { global: { evaluation_interval: "1s" } },
+    });
+    const api = openApi(server.url);
+    try {
+      for (const [service, headline, line] of checks) {
+        await t.step(`check_service_health: ${service}`, async () => {
+          const { text } = await callTool(checkServiceHealth(api), { service });
+          assert.match(text.split("\n")[0] ?? "", headline);
+          assert.match(text, line);
+        });
+      }
+      const sources = { clusters: undefined, prometheus: api, database: undefined, log: createLogger("off") };
+      const report = (args: Readonly<Record<string, string>>) =>
+        callTool(serviceHealthReport(sources, new Set()), args);
+      for (const [service, namespace, says] of reports) {
+        await t.step(`service_health_report: ${service}`, async () => {
+          const { text } = await report({ service, ...(namespace === undefined ? {} : { namespace }) });
+          for (const expected of says) assert.match(text, expected);
+        });
+      }
+      for (const service of ["placed", "otel"]) {
+        await t.step(`figures of another namespace are none of this one: ${service}`, async () => {
+          await assert.rejects(
+            report({ service, namespace: "staging" }),
+            /no series of it is of namespace staging; there are some of prod/,
+          );
+        });
+      }
+      await t.step("get_error_rate says that what it passed over fails", async () => {
+        const { text } = await callTool(getErrorRate(api), { service: "probed" });
+        assert.match(
+          text,
+          /^passed over: grpc_server_handled_total \(it counts 10\/s beside, 50% of them errors\)/m,
+        );
+      });
+    } finally {
+      api.close();
+    }
+  },
+});
