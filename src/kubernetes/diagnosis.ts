@@ -46,8 +46,18 @@ export function diagnose(
     ...startFindings(pod, around, now),
     ...containerFindings(pod, status, around.events, now),
     ...probeFindings(pod, around.events),
+    ...readinessFindings(status),
   ];
   return withoutRepetition(findings);
+}
+
+/** Its node is lost, or a readiness gate is shut. */
+function readinessFindings(
+  { status, ready, readyContainers, containers, message }: PodStatus,
+): readonly Finding[] {
+  if (status !== "Running" || ready || readyContainers < containers) return [];
+  const why = message === undefined ? "" : `: ${message}`;
+  return [{ problem: `The pod is not ready, though its containers are${why}`, evidence: [] }];
 }
 
 function withoutRepetition(findings: readonly Finding[]): readonly Finding[] {

@@ -111,6 +111,17 @@ export async function tellService(
   return (budget) => present(found, budget).text;
 }
 
+/** Services that have been read, all of one namespace and name, with their endpoints and what is wrong with them. */
+export async function tellEndpoints(
+  cluster: Cluster,
+  namespace: string,
+  items: readonly KubeObject[],
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly Service[]> {
+  return (await withEndpoints(cluster, namespace, items, name, signal)).services;
+}
+
 function present(found: Found, budget: number): Presentation<z.output<typeof output>> {
   return largestThatFits(Math.min(found.limit, found.services.length), (shown) => {
     const structured = structuredOf(found, shown);

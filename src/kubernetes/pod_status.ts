@@ -31,7 +31,10 @@ export interface PodStatus {
   readonly lastRestart: number | undefined;
   /** How the latest of the runs that are over ended; undefined when nothing was restarted. */
   readonly lastEnding: Ending | undefined;
-  /** Completed, or running with every container ready and none of them failed within the last ten minutes. */
+  readonly phase: string;
+  /** Whether it takes requests as it is: running, every container ready, and nothing else that keeps it from being so. */
+  readonly ready: boolean;
+  /** Completed, or ready and no container of it failed within the last ten minutes. */
   readonly healthy: boolean;
   /** Why it is as it is, in the words of the kubelet or the scheduler, where there are any. */
   readonly message: string | undefined;
@@ -46,7 +49,9 @@ const deletionSlackMs = 30_000;
 export function podStatus(pod: unknown, now: number = Date.now()): PodStatus {
   const printed = printedStatus(pod);
   const lastEnding = latestEnding(pod);
-  const phase = textField(pod, "status", "phase");
+  const phase = textField(pod, "status", "phase") ?? "";
+  const ready = printed.status === "Running" && printed.readyContainers === printed.containers &&
+    !saysUnready(pod);
   const failedLately = lastEnding !== undefined && lastEnding.finished !== undefined &&
     (lastEnding.exitCode !== 0 || lastEnding.signal !== undefined) &&
     now - lastEnding.finished < recentFailureMs;
@@ -54,13 +59,22 @@ export function podStatus(pod: unknown, now: number = Date.now()): PodStatus {
   const healthy = printed.status === "Terminating"
     ? deleted !== undefined && now < deleted + deletionSlackMs
     : (phase === "Succeeded" && printed.status === "Completed") ||
-      (printed.status === "Running" && printed.readyContainers === printed.containers && !failedLately);
+      (ready && !failedLately);
   return {
     ...printed,
     lastEnding,
+    phase,
+    ready,
     healthy,
     message: healthy ? undefined : explanation(pod) ?? (failedLately ? lastEnding.message : undefined),
   };
+}
+
+/** By a readiness gate, or as its node is lost, which its containers do not know. */
+function saysUnready(pod: unknown): boolean {
+  return listField(pod, "status", "conditions").some((one) =>
+    textField(one, "type") === "Ready" && textField(one, "status") !== "True"
+  );
 }
 
 /** kubectl's RESTARTS: `0`, `5 (3m ago)`. */
@@ -246,9 +260,13 @@ function explanation(pod: unknown): string | undefined {
   const conditions = listField(pod, "status", "conditions").filter((one) =>
     textField(one, "status") === "False"
   );
-  const unmet = conditions.find((one) => textField(one, "type") === "PodScheduled") ??
-    conditions.find((one) => textField(one, "type") === "ContainersReady") ?? conditions[0];
-  return textField(unmet, "message")?.trim();
+  const [unmet] = [
+    ...["PodScheduled", "ContainersReady", "Ready"].flatMap((type) =>
+      conditions.filter((one) => textField(one, "type") === type)
+    ),
+    ...conditions,
+  ];
+  return (textField(unmet, "message") ?? textField(unmet, "reason"))?.trim();
 }
 
 function hasCondition(conditions: readonly unknown[], type: string): boolean {

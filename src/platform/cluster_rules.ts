@@ -89,14 +89,37 @@ export const clusterRules: readonly Rule[] = [
     find(evidence) {
       const workloads = seen(evidence.cluster)?.workloads ?? [];
       if (workloads.length === 0 || workloads.some(({ desired }) => desired > 0)) return undefined;
-      const names = workloads.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`);
+      const texts = workloads.map(({ kind, namespace, name }) =>
+        `${kind} ${namespace}/${name} ${
+          kind === "DaemonSet" ? "is to run on no node" : "is scaled to zero: no pod is to run"
+        }`
+      );
       return {
         severity: "down",
-        text: `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} scaled to zero: no pod is to run`,
+        text: texts.join("; "),
         next: workloads.slice(0, 1).map(({ namespace }) => ({
           tool: "get_events",
           arguments: { namespace },
         })),
+      };
+    },
+  },
+  {
+    name: "service_without_pods",
+    explains: 57,
+    when: "the Service of its name leads to none of its pods, though some are ready",
+    find(evidence) {
+      const { services = [], pods = [] } = seen(evidence.cluster) ?? {};
+      const lost = services.find(({ ready, problem, namespace }) =>
+        ready === 0 && problem !== null &&
+        pods.some((pod) => pod.namespace === namespace && isServing(pod))
+      );
+      if (lost === undefined) return undefined;
+      const { namespace, name, problem } = lost;
+      return {
+        severity: "degraded",
+        text: `Service ${namespace}/${name} ${problem}`,
+        next: [{ tool: "get_services", arguments: { namespace, name } }],
       };
     },
   },
@@ -106,10 +129,13 @@ export const clusterRules: readonly Rule[] = [
     when: "fewer pods are ready than there are to be",
     find(evidence) {
       const workloads = seen(evidence.cluster)?.workloads ?? [];
+      if (workloads.length === 0) return podsNotReady(evidence);
       const short = workloads.filter(({ ready, desired }) => ready < desired);
       if (short.length === 0) return undefined;
+      // A workload's own count comes later than what its pods say.
+      const serving = seen(evidence.cluster)?.pods.some(isServing) === true;
       return {
-        severity: workloads.every(({ ready }) => ready === 0) ? "down" : "degraded",
+        severity: workloads.every(({ ready }) => ready === 0) && !serving ? "down" : "degraded",
         text: short.map(({ kind, namespace, name, ready, desired, rollout }) =>
           `${kind} ${namespace}/${name} has ${ready} of ${plural(desired, "pod")} ready${
             rollout?.verdict === "progressing" ? ", while a rollout is going on" : ""
@@ -183,6 +209,24 @@ export const clusterRules: readonly Rule[] = [
     },
   },
 ];
+
+/** Of pods that no workload of that name has, and that are not over. */
+function podsNotReady(evidence: Evidence): Omit<Finding, "rule"> | undefined {
+  const running = (seen(evidence.cluster)?.pods ?? []).filter(({ status: { phase, status } }) =>
+    (phase === "Running" || phase === "Pending") && status !== "Terminating"
+  );
+  const [first, ...others] = running.filter((pod) => !isServing(pod));
+  if (first === undefined) return undefined;
+  const { namespace, name, status } = first;
+  const why = status.message === undefined ? "" : `, ${status.message}`;
+  return {
+    severity: running.some(isServing) ? "degraded" : "down",
+    text: `${1 + others.length} of ${plural(running.length, "pod")} ${
+      others.length === 0 ? "is" : "are"
+    } not ready: ${name}: ${status.status}${why}`,
+    next: [{ tool: "describe_pod", arguments: { pod_name: name, namespace } }],
+  };
+}
 
 /** Milliseconds since 1970. */
 function endedAt({ status }: Pod): number {

@@ -136,7 +136,7 @@ function notesOf({ cluster, metrics }: Evidence): string[] {
   if (namespaces.length < 2) return [...others];
   return [
     ...others,
-    `${namespaces.length} namespaces have a workload of that name, judged here as if they were one: ${
+    `its pods in ${namespaces.length} namespaces are judged here as if they were one service's: ${
       namespaces.slice(0, 10).join(", ")
     }${namespaces.length > 10 ? ", …" : ""}`,
   ];

@@ -92,7 +92,7 @@ const unscraped: readonly string[] = ["instances_down", "instances_flap", "gone"
 function reasonOf({ rule }: Finding): string {
   if (unscraped.includes(rule)) return "Prometheus can scrape none of its instances";
   if (rule === "errors") return "nearly all of its requests fail";
-  if (rule === "scaled_to_zero") return "it is scaled to zero";
+  if (rule === "scaled_to_zero") return "no pod of it is to run";
   return "none of its pods is ready";
 }
 

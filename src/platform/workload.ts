@@ -10,7 +10,10 @@ import { readComposition } from "../kubernetes/replica_sets.ts";
 import { readRollout, type Rollout } from "../kubernetes/rollout.ts";
 import { daemonSetType, deploymentType, podType, statefulSetType } from "../kubernetes/well_known.ts";
 import { type ErrorLine, errorLines } from "./error_lines.ts";
+import { type OwnService, readOwnServices } from "./own_services.ts";
 
+/** Workloads of one kind and of that name. */
+const maxWorkloads = 20;
 /** Pods looked at, and sick pods whose logs are read. */
 const maxPods = 500;
 const maxLogs = 3;
@@ -60,6 +63,8 @@ export interface WorkloadReport {
   readonly pods: readonly Pod[];
   /** How its pods were found: by a workload of its name, or else by a label. */
   readonly by: string;
+  /** The Services of its name where its pods are, as far as they could be read. */
+  readonly services: readonly OwnService[];
   readonly errors: readonly PodErrors[];
   /** What could not be read, a sentence each. */
   readonly unseen: readonly string[];
@@ -68,8 +73,8 @@ export interface WorkloadReport {
 }
 
 /** Whether a pod can take requests now, whatever became of its last run. */
-export function isServing({ status: { status, readyContainers, containers } }: Pod): boolean {
-  return status === "Running" && readyContainers === containers;
+export function isServing({ status }: Pod): boolean {
+  return status.ready;
 }
 
 /** Where things are, in the order of the alphabet. */
@@ -105,7 +110,7 @@ export async function readWorkload(
       // Refused there, too: what was asked for first is what to ask an operator for.
       throw again instanceof CallError && again.kind === "refused" ? error : again;
     });
-    return { ...report, notes: [`looked for in namespace ${own} alone: ${error.message}`] };
+    return { ...report, notes: [...report.notes, `looked for in namespace ${own} alone: ${error.message}`] };
   }
 }
 
@@ -128,8 +133,21 @@ async function readWithin(
   );
   const now = Date.now();
   const seen = pods.map((pod) => readPod(pod, now));
-  const errors = await readErrors(cluster, seen.filter(({ status }) => !status.healthy), signal, unseen);
-  return { context: cluster.context, namespace, workloads, pods: seen, by, errors, unseen, notes: [] };
+  const [errors, services] = await Promise.all([
+    readErrors(cluster, seen.filter(({ status }) => !status.healthy), signal, unseen),
+    readOwnServices(cluster, service, namespacesOf(seen), signal),
+  ]);
+  return {
+    context: cluster.context,
+    namespace,
+    workloads,
+    pods: seen,
+    by,
+    services: services.found,
+    errors,
+    unseen,
+    notes: services.notes,
+  };
 }
 
 interface Found {
@@ -147,12 +165,16 @@ async function findWorkloads(
   // No workload has another name, and a selector must not become another one.
   if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(service)) return [];
   const types = [deploymentType, statefulSetType, daemonSetType];
+  const cut: string[] = [];
   const answers = await Promise.allSettled(types.map(async (type) => {
-    const { items } = await cluster.list(type, namespace, {
+    const { items, more } = await cluster.list(type, namespace, {
       signal,
       fieldSelector: `metadata.name=${service}`,
-      limit: 20,
+      limit: maxWorkloads,
     });
+    if (more !== 0) {
+      cut.push(`more than the first ${items.length} ${type.plural} of that name: name a namespace`);
+    }
     return items.map((object) => ({ type, object }));
   }));
   const found: Found[] = [];
@@ -165,6 +187,7 @@ async function findWorkloads(
   // Refused or unreachable, all three: that is the answer of the whole part.
   const [first] = answers;
   if (unseen.length === types.length && first?.status === "rejected") throw first.reason;
+  unseen.push(...cut);
   return found;
 }
 
@@ -213,7 +236,9 @@ async function findPods(
       const selector = selectorText(field(workload, "spec", "selector"));
       return selector === undefined ? [] : list(textField(workload, "metadata", "namespace"), selector);
     }));
-    return { pods: lists.flat(), by: "the selector of the workload" };
+    // Two workloads may select the same pods.
+    const pods = new Map(lists.flat().map((pod) => [textField(pod, "metadata", "uid") ?? pod, pod]));
+    return { pods: [...pods.values()], by: "the selector of the workload" };
   }
   // A label's value has at most 63 characters of a narrow set: another name can't be one.
   if (!/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(service)) return { pods: [], by: "" };

@@ -26,6 +26,9 @@ function pod(name: string, status: Partial<PodStatus> = {}, more: Partial<Pod> =
       lastEnding: undefined,
       healthy: true,
       message: undefined,
+      phase: "Running",
+      ready: (status.status ?? "Running") === "Running" &&
+        (status.readyContainers ?? 1) === (status.containers ?? 1),
       ...status,
     },
     ...more,
@@ -65,6 +68,7 @@ function workload(pods: readonly Pod[], more: Partial<WorkloadReport> = {}): Wor
     }],
     pods,
     by: "the selector of the workload",
+    services: [],
     errors: [],
     unseen: [],
     notes: [],

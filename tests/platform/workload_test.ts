@@ -122,7 +122,10 @@ Deno.test({
     assert.match(text, new RegExp(`^1\\. 2 of 4 pods are crashing: ${bad}/${name}-`, "m"));
     assert.match(
       text.replace(/\n +/g, " "),
-      new RegExp(`note: 2 namespaces have a workload of that name.*: ${bad}, ${good}$`, "m"),
+      new RegExp(
+        `note: its pods in 2 namespaces are judged here as if they were one service's: ${bad}, ${good}$`,
+        "m",
+      ),
     );
     const calls = [bad, good].map((namespace) =>
       `  service_health_report ${JSON.stringify({ service: name, namespace })}`
