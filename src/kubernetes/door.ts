@@ -17,8 +17,9 @@ import { pause, type Query, queryText, requestHeaders, retryAfter } from "./requ
 import { SharedRequests } from "./shared_requests.ts";
 import { describePurpose, describeStatus, readStatus } from "./status_error.ts";
 import { ReadPath, type ReadPurpose } from "./paths.ts";
-import { redactObject, redactTable } from "./redact.ts";
+import { redactObject } from "./redact.ts";
 import { createLogRedactor } from "./redact_log.ts";
+import { isPrintedByPath, redactTable } from "./redact_table.ts";
 import { logLines } from "./log_lines.ts";
 
 /** A JSON object as the apiserver sent it, redacted. */
@@ -88,7 +89,7 @@ export class Door {
 
   /** The apiserver's own table of a list or of one object. */
   async table(path: ReadPath, query: Query, options: AskOptions): Promise<KubeObject> {
-    const asked = { ...query, includeObject: "Metadata" };
+    const asked = { ...query, includeObject: isPrintedByPath(path.what) ? "Object" : "Metadata" };
     return await this.#shared(path, asked, table, options, ({ value }) => {
       if (value.kind !== "Table") throw this.#notJson(path.what);
       // The shape of a Table's rows is checked where they are read.

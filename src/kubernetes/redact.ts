@@ -15,7 +15,6 @@ import {
   isIdentifier,
   isNamedDigest,
   isReference,
-  isReferenceName,
 } from "./credential_value.ts";
 import { mask, sizeOf } from "./masked_value.ts";
 import { redactCommand } from "./redact_command.ts";
@@ -30,12 +29,6 @@ export interface RedactedKind {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A table as the apiserver prints it (meta.k8s.io/v1 Table), as far as it matters here. */
-export interface PrintedTable {
-  readonly columnDefinitions?: readonly { readonly name: string }[] | undefined;
-  readonly rows?: readonly { readonly cells: readonly unknown[] }[] | null | undefined;
-}
-
 /** The apiserver itself allows more, but nothing that people write is nested this deeply. */
 const DEEPEST = 64;
 
@@ -49,25 +42,6 @@ export function redactObject<Redacted extends Fields>(type: RedactedKind, object
     known = new Map();
     knownStrings = 0;
   }
-}
-
-/** A copy of `table` whose cells, and whose rows' metadata, hold no secrets. */
-export function redactTable<Redacted extends PrintedTable>(type: RedactedKind, table: Redacted): Redacted {
-  const columns = table.columnDefinitions ?? [];
-  const rows = table.rows?.map((row) => {
-    const cells = row.cells.map((cell, index) => {
-      const name = columns[index]?.name ?? "";
-      if (index === 0 || typeof cell !== "string") return cell;
-      if (isCredentialName(name.replaceAll(" ", "-")) && !isReferenceName(name, cell)) {
-        return mask(cell);
-      }
-      return redactText(cell);
-    });
-    const object = (row as Fields)["object"];
-    return isFields(object) ? { ...row, cells, object: redactKind(type.kind, object, 0) } : { ...row, cells };
-  });
-  // Rows keep their other fields.
-  return (rows === undefined ? table : { ...table, rows }) as Redacted;
 }
 
 function redactKind(kind: string, object: Fields, depth: number): Fields {

@@ -20,6 +20,8 @@ const widgetDefinition = {
       additionalPrinterColumns: [
         { name: "Size", type: "integer", jsonPath: ".spec.size" },
         { name: "Token", type: "string", jsonPath: ".spec.token" },
+        { name: "Login", description: "How to log in", type: "string", jsonPath: ".spec.password" },
+        { name: "Clients", type: "string", jsonPath: ".spec.clients", priority: 1 },
         { name: "Colour", type: "string", jsonPath: ".spec.colour", priority: 1 },
       ],
     }],
@@ -43,7 +45,13 @@ Deno.test({
       spec,
     });
     await kubernetes.apply([
-      widget("one", { size: 3, token: "marker-in-a-column", colour: "green" }),
+      widget("one", {
+        size: 3,
+        token: "marker-in-a-column",
+        password: "marker-in-a-column-of-another-name",
+        clients: [{ id: "web", secret: "marker-in-a-list" }],
+        colour: "green",
+      }),
       widget("two", { colour: "red\u202e" }),
       {
         apiVersion: "v1",
@@ -69,7 +77,7 @@ Deno.test({
     for (const kind of ["widgets", "widget", "wdg", "Widget", "widgets.test.example.org"]) {
       await t.step(`a custom kind by the name ${kind}`, async () => {
         const { structured, text } = await callTool(tool, { kind, namespace });
-        assert.deepEqual(structured.columns, ["NAME", "SIZE", "TOKEN"]);
+        assert.deepEqual(structured.columns, ["NAME", "SIZE", "TOKEN", "LOGIN"]);
         assert.equal(structured.resource, "widgets.test.example.org");
         assert.equal(structured.total, 2);
         assert.match(text, /^2 widgets\.test\.example\.org in namespace \S+, context test\n\nNAME +\| SIZE/);
@@ -82,6 +90,8 @@ Deno.test({
       const { text } = await callTool(tool, { kind: "wdg", namespace, wide: true });
       assert.match(text, /COLOUR/);
       assert.match(text, /red\\u\{202e\}/);
+      assert.match(text, /web/);
+      assert.ok(!text.includes("marker-in-a-"), text);
     });
     for (
       const [kind, resource] of [

@@ -1,5 +1,6 @@
 import assert from "@std/assert";
-import { redactObject, redactTable } from "../../src/kubernetes/redact.ts";
+import { redactObject } from "../../src/kubernetes/redact.ts";
+import { redactTable } from "../../src/kubernetes/redact_table.ts";
 
 const secret = "Hunter2-" + "s3cr3t";
 const encoded = btoa(secret);
@@ -212,6 +213,24 @@ Deno.test("a table's cells and its rows' metadata are redacted", () => {
   });
   assertClean(table);
   assert.deepEqual(table.rows[0]?.cells, ["a", "***", "postgres://u:***@h/db", "5d"]);
+});
+
+Deno.test("a printed cell is masked as the field is that it shows, whatever its column is called", () => {
+  const short = "q7!";
+  const spec = { password: short, pin: { secret: 4711 }, list: [{ apiKey: secret }], colour: "red" };
+  const object = { metadata: { name: "a" }, spec };
+  const table = redactTable({ group: "example.com", kind: "Database" }, {
+    columnDefinitions: ["Name", "Login", "Pin", "All", "Colour"].map((name) => ({ name })),
+    rows: [{ cells: ["a", short, 4711, JSON.stringify(spec), "red"], object }, {
+      cells: ["b", short, 4711, `[map[apiKey:${secret}]]`, "red"],
+      object: { ...object, metadata: { name: "b" } },
+    }, { cells: ["c", short, 4711, "x", "red"], object: { metadata: { name: "c" } } }],
+  });
+  assertClean(table);
+  assert.deepEqual(table.rows[0]?.cells.toSpliced(3, 1), ["a", "***", "***", "red"]);
+  assert.deepEqual(table.rows[1]?.cells, ["b", "***", "***", "[map[apiKey:***]]", "red"]);
+  assert.deepEqual(table.rows[2]?.cells, ["c", short, 4711, "x", "red"]);
+  assert.deepEqual(table.rows[0]?.object, { metadata: { name: "a" } });
 });
 
 Deno.test("hostile objects: nested deeply, strange keys", () => {
