@@ -6,7 +6,18 @@
  * https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
  */
 import { dirname, isAbsolute, resolve } from "node:path";
-import { CORE_SCHEMA, FAILSAFE_SCHEMA, loadAll, types } from "js-yaml";
+import {
+  flag,
+  KubeconfigProblem,
+  list,
+  type Mapping,
+  mapping,
+  parseYaml,
+  string,
+  strings,
+} from "./kubeconfig_yaml.ts";
+
+export { KubeconfigProblem };
 
 /** A file's text, or text that stands in the kubeconfig itself. */
 export type Material =
@@ -77,11 +88,6 @@ export interface Kubeconfig {
   readonly users: ReadonlyMap<string, KubeconfigUser>;
 }
 
-/** A file that is no kubeconfig. `message` is a clause such as "it is no valid YAML"; no value, no path. */
-export class KubeconfigProblem extends Error {
-  override readonly name = "KubeconfigProblem";
-}
-
 /** What a pod or a machine without a kubeconfig has. */
 export const emptyKubeconfig: Kubeconfig = {
   currentContext: undefined,
@@ -101,8 +107,6 @@ export function mergeKubeconfigs(files: readonly Kubeconfig[]): Kubeconfig {
     users: first(files.map((file) => file.users)),
   };
 }
-
-type Mapping = Readonly<Record<string, unknown>>;
 
 /**
  * Reads one file's text; `path` is the file's absolute path. Throws {@linkcode KubeconfigProblem}. Whatever is wrong
@@ -130,7 +134,7 @@ export function parseKubeconfig(text: string, path: string): Kubeconfig {
     clusters: named(whole, "clusters", "cluster", (cluster, name) => ({
       server: string(cluster.server),
       tlsServerName: string(cluster["tls-server-name"]),
-      insecureSkipTlsVerify: string(cluster["insecure-skip-tls-verify"])?.toLowerCase() === "true",
+      insecureSkipTlsVerify: flag(cluster["insecure-skip-tls-verify"], "insecure-skip-tls-verify"),
       proxyUrl: string(cluster["proxy-url"]),
       certificateAuthority: material(cluster, "certificate-authority", folder),
       execConfig: execConfigs.get(name),
@@ -179,7 +183,7 @@ function readExec(exec: Mapping | undefined, folder: string): ExecPlugin | undef
     env: Object.fromEntries(variables.map((entry) => [string(entry.name) ?? "", string(entry.value) ?? ""])),
     apiVersion: string(exec.apiVersion) ?? "",
     installHint: string(exec.installHint),
-    provideClusterInfo: string(exec.provideClusterInfo)?.toLowerCase() === "true",
+    provideClusterInfo: flag(exec.provideClusterInfo, "provideClusterInfo"),
     interactiveMode: string(exec.interactiveMode),
   };
 }
@@ -212,41 +216,4 @@ function named<Value>(
 function execConfig(named: Mapping | undefined): unknown {
   const extensions = list(mapping(named?.cluster)?.extensions).map(mapping);
   return extensions.find((entry) => entry?.name === "client.authentication.k8s.io/exec")?.extension;
-}
-
-// `<<` merges, as it does for kubectl: what it brings may be an impersonation.
-const failsafeSchema = FAILSAFE_SCHEMA.extend({ implicit: [types.merge] });
-const coreSchema = CORE_SCHEMA.extend({ implicit: [types.merge] });
-
-function parseYaml(text: string, schema: "failsafe" | "core"): unknown {
-  try {
-    // failsafe: every scalar is the text as it stands, so that a token of digits stays one.
-    // As for kubectl, the last of two equal keys counts, and the first of several documents.
-    const documents = loadAll(text, null, {
-      schema: schema === "core" ? coreSchema : failsafeSchema,
-      json: true,
-    });
-    return documents[0];
-  } catch {
-    // The parser's own message may quote the line, and with it a credential.
-    throw new KubeconfigProblem("it is no valid YAML");
-  }
-}
-
-/** Text that says something; with the failsafe schema YAML's null is the word. */
-function string(value: unknown): string | undefined {
-  return typeof value !== "string" || value === "" || value === "null" || value === "~" ? undefined : value;
-}
-
-function strings(value: unknown): readonly string[] {
-  return list(value).map((item) => typeof item === "string" ? item : "");
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function mapping(value: unknown): Mapping | undefined {
-  // Whatever is an object and no array is a mapping here: YAML in these schemas knows no other.
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Mapping : undefined;
 }

@@ -102,6 +102,67 @@ Deno.test("the last of two equal keys counts, and the first of two documents, as
   assert.equal(users.get("red")?.token, "b");
 });
 
+/** Values as they stand in a file: what a text, and what a yes or no, is read from them; undefined where there is none. */
+const scalars:
+  readonly (readonly [value: string, text: string | undefined | "refused", flag: boolean | "refused"])[] = [
+    ...["True", "yes", "YES", "y", "on", '!!bool "on"'].map((value) => [value, "refused", true] as const),
+    ...["FALSE", "no", "N"].map((value) => [value, "refused", false] as const),
+    ...["Null", "~", "", "!!null null"].map((value) => [value, undefined, false] as const),
+    ['"null"', "null", "refused"],
+    ["'~'", "~", "refused"],
+    ["!!str null", "null", "refused"],
+    ['"yes"', "yes", "refused"],
+    ["yEs", "yEs", "refused"],
+    ["!!binary aHVudGVyMg==", "hunter2", "refused"],
+    ['!!binary "a b"', "refused", "refused"],
+  ];
+
+for (const [value, text, flag] of scalars) {
+  Deno.test({
+    name: `${JSON.stringify(value)} is read as kubectl reads it`,
+    ignore: !kubernetesAvailable,
+    async fn() {
+      const kubernetes = await sharedKubernetes();
+      const path = await Deno.makeTempFile();
+      const both = async <Value>(file: string, ours: (file: ReturnType<typeof parseKubeconfig>) => Value) => {
+        await Deno.writeTextFile(path, file);
+        const config = ["config", "view", "--raw", "--output=json"];
+        const view = await kubernetes.kubectl(...config, { KUBECONFIG: path }).catch(() => undefined);
+        try {
+          return {
+            theirs: view === undefined ? "refused" : JSON.parse(view),
+            ours: ours(parseKubeconfig(file, path)),
+          };
+        } catch (error) {
+          assert.ok(error instanceof KubeconfigProblem);
+          return { theirs: view === undefined ? "refused" : JSON.parse(view), ours: "refused" };
+        }
+      };
+      try {
+        const user = await both(
+          `users:\n- name: red\n  user:\n    token: ${value}\n`,
+          ({ users }) => users.get("red")?.token,
+        );
+        assert.equal(user.ours, text);
+        assert.equal(user.theirs === "refused" ? "refused" : user.theirs.users[0].user.token, text);
+        const cluster = await both(
+          `clusters:\n- name: c\n  cluster:\n    insecure-skip-tls-verify: ${value}\n`,
+          ({ clusters }) => clusters.get("c")?.insecureSkipTlsVerify,
+        );
+        assert.equal(cluster.ours, flag);
+        assert.equal(
+          cluster.theirs === "refused"
+            ? "refused"
+            : cluster.theirs.clusters[0].cluster["insecure-skip-tls-verify"] ?? false,
+          flag,
+        );
+      } finally {
+        await Deno.remove(path);
+      }
+    },
+  });
+}
+
 const broken: readonly [name: string, text: string][] = [
   ["no YAML", "users: [ {token: swordfish"],
   ["a list", "- swordfish"],
