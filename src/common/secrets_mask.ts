@@ -7,6 +7,7 @@
  */
 
 import { maskSqlLists } from "./secrets_sql_lists.ts";
+import { maskTokens } from "./secrets_tokens.ts";
 
 const MASK = "***";
 
@@ -55,7 +56,7 @@ function maskPrivateKeys(text: string): string {
 }
 
 function maskShapes(text: string): string {
-  return SHAPES.reduce((masked, [pattern, left]) => masked.replace(pattern, left), text);
+  return maskTokens(SHAPES.reduce((masked, [pattern, left]) => masked.replace(pattern, left), text));
 }
 
 // After "Bearer" in prose; there, what follows is no token.

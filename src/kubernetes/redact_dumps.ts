@@ -96,12 +96,19 @@ const PROGRAMS: readonly (readonly [program: RegExp, secret: RegExp])[] = [
   ],
   [/\brabbitmqctl\b/, /(\b(?:add_user|change_password)[ \t]{1,8}\S{1,256}[ \t]{1,8})(?!\*{3})\S{1,4096}/g],
   [/\bmosquitto_(?:pub|sub)\b/, /([ \t]-P[ \t]{0,8}["']?)(?!\*{3})[^\s"'-][^\s"']{0,4096}/g],
+  [/\bcqlsh\b/, /([ \t]-p[ \t]{0,8}["']?)(?!\*{3})[^\s"'-][^\s"']{0,4096}/g],
+  [/\bsqlcmd\b/, /([ \t]-P[ \t]{0,8}["']?)(?!\*{3})[^\s"'-][^\s"']{0,4096}/g],
+  [/\b(?:sqlplus|sqlldr|expdp|impdp)\b/, /([ \t]["']?[\w$#]{1,128}\/)(?!\*{3})[^\s@"'/]{1,256}(?=@)/g],
+  [
+    /\bmc\b/,
+    /(\bmc (?:alias set|config host add)(?:[ \t]{1,8}[^\s-]\S{0,512}){3}[ \t]{1,8})(?!\*{3})[^\s-]\S{0,512}/g,
+  ],
   [/\bsmbclient\b/, /([ \t]-U[ \t]{0,8}["']?[^\s%"']{1,256}%)(?!\*{3})[^\s"']{1,4096}/g],
   [/\bkubectl\b|\boc\b/, /(--from-literal[= ]["']?[\w.-]{1,253}=)(?!\*{3})[^\s"']{1,4096}/g],
 ];
 
 const SUSPECT =
-  /pass|pwd|secret|token|credential|key|authorization|cookie|auth|sess(?:ion)?id|connect\.sid|laravel_session|telegram|webhookb2|jdbc:oracle|nats:\/\/|identified|%2f|@[\w.-]{1,253}:\d|-w[ \t]|rabbitmqctl|mosquitto|smbclient|from-literal/i;
+  /pass|pwd|secret|token|credential|key|authorization|cookie|auth|sess(?:ion)?id|connect\.sid|laravel_session|telegram|webhookb2|jdbc:oracle|nats:\/\/|identified|%2f|@[\w.-]{1,253}:\d|-w[ \t]|rabbitmqctl|mosquitto|smbclient|from-literal|cqlsh|sqlcmd|sqlplus|sqlldr|expdp|impdp|\bmc (?:alias|config)/i;
 
 /** `text` with these masked. */
 export function maskDumps(text: string): string {

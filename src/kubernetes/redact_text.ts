@@ -9,13 +9,14 @@ import { maskSecrets } from "../common/secrets_mask.ts";
 import { isCredentialName } from "./credential_name.ts";
 import { isCredential } from "./credential_value.ts";
 import { maskDumps } from "./redact_dumps.ts";
+import { maskProse } from "./redact_prose.ts";
 
 /** What stands in the place of a secret. */
 export const MASK = "***";
 
 /** Nothing that is masked lacks all of these; most texts of a cluster do, and cost one pass. */
 const SUSPECT =
-  /pass|pwd|secret|token|credential|api[ _.-]?key|access[ _.-]?key|[a-z][ _]?key|authorization|bearer|cookie|signature|[?&]sig=|masterauth|login|mysql|mariadb|mongo|redis-cli|curl|wget|:\/\/|\/\/[\w.~%-]{1,128}:|@(?:tcp|unix)\(|-----BEGIN|-key|eyJ|AKIA|ASIA|AIza|\bgh[opusr]_|github_pat|glpat-|npm_|hv[sb]\.|sk-|_live_|xox|xapp-|dop_v1_|SG\.|ya29\.|dckr_pat_|whsec_|hooks\.slack|webhooks\/|shp[acps]|\$2[aby]\$|\$apr1\$|\$argon2|\$[56]\$|SCRAM-SHA|md5|"?auth"?[ \t]*[:=]|[\w+/-]{20}/i;
+  /pass|pwd|secret|token|credential|api[ _.-]?key|access[ _.-]?key|[a-z][ _]?key|authorization|bearer|cookie|signature|[?&]sig=|masterauth|login|mysql|mariadb|mongo|redis|[_.-]pw|\bbasic\b|SAMLResponse|bindpw|rootpw|curl|wget|:\/\/|\/\/[\w.~%-]{1,128}:|@(?:tcp|unix)\(|-----BEGIN|-key|eyJ|AKIA|ASIA|AIza|\bgh[opusr]_|github_pat|glpat-|npm_|hv[sb]\.|sk-|_live_|xox|xapp-|dop_v1_|SG\.|ya29\.|dckr_pat_|whsec_|hooks\.slack|webhooks\/|shp[acps]|\$2[aby]\$|\$apr1\$|\$argon2|\$[56]\$|SCRAM-SHA|md5|"?auth"?[ \t]*[:=]|[\w+/-]{20}/i;
 
 /**
  * Colours, as loggers put them around names, links and other sequences of a terminal (ECMA-48), the same where a log in
@@ -45,7 +46,12 @@ function redactWithoutBase64(text: string): string {
   redacted = maskNamed(redacted);
   redacted = maskAssigned(redacted);
   redacted = maskCookies(redacted);
-  return maskPrograms(redacted);
+  return maskProse(maskPrograms(redacted), isLogin);
+}
+
+/** Whether it is what `Basic` stands before: a user, a colon and a password. */
+function isLogin(base64: string): boolean {
+  return /^[^:\s]{1,256}:\S/.test(decodeBase64(base64) ?? "");
 }
 
 const SHAPES: readonly (readonly [pattern: RegExp, left: string])[] = [
@@ -81,7 +87,7 @@ const SHAPES: readonly (readonly [pattern: RegExp, left: string])[] = [
 ];
 
 const STRONG =
-  "passw(?:or)?d|passphrase|(?<![a-z])pwd|client[_-]?secret|(?:api|access)[ _-]?key|(?:secret|private|account|shared|auth|signing|encryption)[_-]?key|(?:auth|access|refresh|id|session|bearer|bot|api)[_-]?token|client-?key-?data|secret[_-]?id|(?:unseal|recovery|hmac|license)[ _-]?key(?:[ _-]?\\d{1,2})?";
+  "passw(?:or)?d|passphrase|(?<![a-z])pwd|(?<=[_.-])pw|client[_-]?secret|(?:api|access)[ _-]?key|(?:secret|private|account|shared|auth|signing|encryption)[_-]?key|(?:auth|access|refresh|id|session|bearer|bot|api)[_-]?token|client-?key-?data|secret[_-]?id|(?:unseal|recovery|hmac|license)[ _-]?key(?:[ _-]?\\d{1,2})?";
 const NAMED = new RegExp(
   `(?:(?<strong>${STRONG})|token|secret|credentials?|(?<![a-z])pass)(?:[_-]?\\d{1,3})?(?:\\\\{0,7}["'])?(?:(?<colon>[ \\t\\u00a0.]{0,64}[:\\uff1a][ \\t\\u00a0]{0,64})|(?<blank>[ \\t]{1,8}))(?![ \\t\\u00a0"'\\\\:=])`,
   "gi",
@@ -126,6 +132,9 @@ function maskNamed(text: string): string {
 const ASSIGNED =
   /(?<![\w.-])([A-Za-z_][\w.-]{2,127})(?:\\?["'])?[ \t]{0,4}(?:=|:(?=[ \t]{0,4}\\?["']))[ \t]{0,4}(\\?["'])?/g;
 
+/** A variable of the environment whose value decides: in small letters, many a key is no secret. */
+const VARIABLE_KEY = /^[A-Z][A-Z0-9_]{0,63}_KEY$/;
+
 /** Masks what is assigned to the name of a credential, by the rule for names that all kinds of objects share. */
 function maskAssigned(text: string): string {
   let result = "";
@@ -133,7 +142,7 @@ function maskAssigned(text: string): string {
   ASSIGNED.lastIndex = 0;
   for (let match = ASSIGNED.exec(text); match !== null; match = ASSIGNED.exec(text)) {
     const [, name = "", quote] = match;
-    if (!isCredentialName(name)) continue;
+    if (!isCredentialName(name) && !VARIABLE_KEY.test(name)) continue;
     const start = ASSIGNED.lastIndex;
     const end = quote === undefined ? endOfBare(text, match.index, start) : text.indexOf(quote, start);
     const value = text.slice(start, end < 0 ? text.length : end);
