@@ -110,6 +110,8 @@ function metricsLines({ metrics }: Evidence): string[] {
   lines.push(
     firing === undefined
       ? "alerts: not seen"
+      : report.alerts?.unsure !== undefined
+      ? "alerts: not known"
       : firing.length === 0
       ? "no alert about it fires"
       : `alerts: ${

@@ -1,12 +1,12 @@
 /** Which services there are, and how many of their requests fail: one query per way of counting, for all at once. */
 import type { PrometheusApi } from "../prometheus/api.ts";
 import {
-  knownMetrics,
+  knownMetricsRegex,
   type RequestCounter,
   requestCounters,
   wordErrors,
 } from "../prometheus/instrumentation.ts";
-import { escapeRegex, type Matcher, quoteLabelName, selector } from "../prometheus/promql.ts";
+import { type Matcher, quoteLabelName, selector } from "../prometheus/promql.ts";
 import { rateOf } from "../prometheus/requests.ts";
 import type { Labels } from "../prometheus/result.ts";
 import { serviceLabels } from "../prometheus/service_labels.ts";
@@ -50,7 +50,7 @@ export async function readServiceErrors(
   signal: AbortSignal,
 ): Promise<RankedServices> {
   const within: Matcher[] = namespace === undefined ? [] : [["namespace", "=", namespace]];
-  const names: Matcher = ["__name__", "=~", knownMetrics.map(escapeRegex).join("|")];
+  const names: Matcher = ["__name__", "=~", knownMetricsRegex];
   const present = await api.query(
     `count by (__name__) (${selector(undefined, [names, ...within])})`,
     undefined,

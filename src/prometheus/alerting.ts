@@ -1,8 +1,12 @@
 /** Alerting rules and the alerts that they raised: read, filtered, and put in the order in which people want them. */
 import { CallError } from "../common/errors.ts";
+import { victoriaMetrics } from "./answer_reader.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import type { Alert, Labels, Rule } from "./result.ts";
 import { namesService, sameName } from "./service_labels.ts";
+
+/** Series of `ALERTS` that are read. */
+const mostSeries = 1_000;
 
 /** An alerting rule with the alerts of it that are wanted. */
 export interface AlertingRule {
@@ -26,6 +30,8 @@ export interface Alerting {
   readonly rules: readonly AlertingRule[];
   /** False where only alerts could be read: what is inactive is not known. */
   readonly complete: boolean;
+  /** Why there may be alerts that nobody told of. */
+  readonly unsure?: string;
   readonly warnings: readonly string[];
 }
 
@@ -33,6 +39,7 @@ export interface Alerting {
 export async function readAlerting(api: PrometheusApi, options: AskOptions): Promise<Alerting> {
   try {
     const { groups, warnings, infos } = await api.rules("alert", options);
+    if (groups.length === 0 && await isVictoriaMetrics(api, options)) return await readSeries(api, options);
     const rules = groups.flatMap(({ name, rules }) =>
       // Again, as some backends ignore the filter.
       rules.filter(({ type }) => type === "alerting").map((rule) => alertingRule(rule, name))
@@ -52,6 +59,31 @@ export async function readAlerting(api: PrometheusApi, options: AskOptions): Pro
       throw error;
     }
   }
+}
+
+async function isVictoriaMetrics(api: PrometheusApi, options: AskOptions): Promise<boolean> {
+  try {
+    return (await api.buildInfo(options)).application === victoriaMetrics;
+  } catch (error) {
+    if (error instanceof CallError && error.kind !== "cancelled") return false;
+    throw error;
+  }
+}
+
+/** Alerts of the series that rules leave, which VictoriaMetrics has where a vmalert writes to it. */
+async function readSeries(api: PrometheusApi, options: AskOptions): Promise<Alerting> {
+  const { series, warnings, infos } = await api.query("ALERTS", undefined, { ...options, limit: mostSeries });
+  const alerts = series.map(({ metric: { __name__: _, alertstate = "", ...labels } }) => (
+    { labels, annotations: {}, state: alertstate, activeAt: "", value: "" }
+  ));
+  const unsure =
+    "VictoriaMetrics tells no rules: it shows those of a vmalert only where -vmalert.proxyURL names one";
+  return {
+    rules: byName(alerts),
+    complete: false,
+    unsure,
+    warnings: [`${unsure}. Alerts are those of the ALERTS series.`, ...warnings, ...infos],
+  };
 }
 
 function alertingRule(rule: Rule, group: string): AlertingRule {

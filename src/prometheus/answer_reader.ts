@@ -4,6 +4,7 @@
  */
 import type {
   Alert,
+  BuildInfo,
   DroppedTarget,
   HistogramSample,
   InstantSeries,
@@ -22,6 +23,9 @@ import type {
 export class UnexpectedShape extends Error {
   override readonly name = "UnexpectedShape";
 }
+
+/** The application of a build info that is VictoriaMetrics's. */
+export const victoriaMetrics = "VictoriaMetrics";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -163,6 +167,15 @@ export function asMetadata(value: unknown): ReadonlyMap<string, readonly MetricM
       }),
     ]),
   );
+}
+
+/**
+ * The version. VictoriaMetrics tells none of its own, but that of a Prometheus for which clients may take it, and nothing
+ * beside it.
+ */
+export function asBuildInfo({ version, application, goVersion }: Json): BuildInfo {
+  if (version === "2.24.0" && goVersion === undefined) return { version: "", application: victoriaMetrics };
+  return { version: textOf(version), application: textOf(application) };
 }
 
 /** An active target. */

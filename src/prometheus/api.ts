@@ -2,6 +2,7 @@
 import {
   asAlert,
   asArray,
+  asBuildInfo,
   asCounts,
   asDroppedTarget,
   asInstantSeries,
@@ -90,8 +91,8 @@ export class PrometheusApi {
   /** Epoch seconds by Prometheus's clock; by our own where it does not tell. */
   async time(options: AskOptions): Promise<number> {
     const { series } = await this.query("time()", undefined, options);
-    const [, text = ""] = series[0]?.value ?? [];
-    return text !== "" && Number.isFinite(Number(text)) ? Number(text) : Date.now() / 1000;
+    // Not the value, which VictoriaMetrics gives of half a minute before: its time of the latest samples that it shows.
+    return series[0]?.value?.[0] ?? Date.now() / 1000;
   }
 
   /** An instant query, at `time` in epoch seconds; now unless given. */
@@ -233,8 +234,7 @@ export class PrometheusApi {
   /** The backend's version. */
   buildInfo(options: AskOptions): Promise<BuildInfo> {
     return this.#ask("buildInfo", {}, options, ({ data }) => {
-      const { version, application } = asObject(data, "the data");
-      return { version: text(version), application: text(application) };
+      return asBuildInfo(asObject(data, "the data"));
     });
   }
 

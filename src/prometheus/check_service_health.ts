@@ -141,7 +141,7 @@ function answerOf({ symptoms, judgement, time }: Found, shown: number, budget: n
         labels: labelsText(labels, ["alertname", "severity", "alertstate", "__name__"]),
         summary: oneLine(summary, 200),
       })),
-    alert_count: alerts?.firing.length ?? null,
+    alert_count: alerts?.unsure === undefined ? alerts?.firing.length ?? null : null,
     queries: [instances?.query, requests?.rates?.query, p95?.query].flatMap((query) => query ?? []),
     notes: list([
       ...notes,

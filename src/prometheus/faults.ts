@@ -6,6 +6,7 @@ import type { Credentials } from "./credentials.ts";
 import { withoutSecrets } from "./own_secrets.ts";
 import { type ReadingName, readings } from "./reading_paths.ts";
 import type { PrometheusSettings } from "./settings.ts";
+import { isMistake, victoriaType, withoutQuery } from "./victoria_metrics.ts";
 
 /** An answer's head, and what is needed to speak of it. */
 export interface Answered {
@@ -93,7 +94,7 @@ export function backendRefusal(answered: Answered, body: string): CallError {
   const { reading, host, status } = answered;
   const { purpose, path } = readings[reading];
   const told = tellError(answered, body);
-  const said = told === undefined ? "" : `: ${told.type}: ${told.text}`;
+  const said = told === undefined ? "" : `: ${wordsOf(told)}`;
   const error = (kind: CallErrorKind, message: string, hint?: string) =>
     new CallError(kind, message, { hint });
 
@@ -106,7 +107,7 @@ export function backendRefusal(answered: Answered, body: string): CallError {
     );
   }
   if (told !== undefined && told.type !== "unavailable" && status !== 404 && status < 500) {
-    const invalid = told.type === "bad_data";
+    const invalid = told.type === "bad_data" || (told.type === victoriaType && isMistake(told.text));
     return error(
       invalid ? "invalid" : "failed",
       `Cannot ${purpose} as Prometheus refuses it${said}`,
@@ -192,18 +193,28 @@ export function brokenJson(answered: Answered, body: string, cause: unknown): Ca
   );
 }
 
+interface Told {
+  readonly type: string;
+  readonly text: string;
+}
+
 /** Prometheus's errorType and error of an answer, in its own words; undefined where there is none. */
-function tellError(answered: Answered, body: string): { type: string; text: string } | undefined {
+function tellError(answered: Answered, body: string): Told | undefined {
   try {
     const parsed: unknown = JSON.parse(body);
     if (typeof parsed !== "object" || parsed === null) return undefined;
     const { errorType, error } = parsed as { errorType?: unknown; error?: unknown };
     if (typeof error !== "string") return undefined;
     const type = typeof errorType === "string" ? errorType : "error";
-    return { type: clean(answered, type, 60), text: clean(answered, error, quotedErrorLength) };
+    const words = type === victoriaType ? withoutQuery(error) : error;
+    return { type: clean(answered, type, 60), text: clean(answered, words, quotedErrorLength) };
   } catch {
     return undefined;
   }
+}
+
+function wordsOf({ type, text }: Told): string {
+  return type === victoriaType ? text : `${type}: ${text}`;
 }
 
 /** The sentence for an answer of status 200 that says `"status":"error"`, which some proxies make. */
@@ -237,7 +248,7 @@ function retry({ retryAfter }: Answered): string {
 /** A plain text of the server's, as `: text`; nothing for a page or an empty body. */
 function quoted(answered: Answered, body: string): string {
   const told = tellError(answered, body);
-  if (told !== undefined) return `: ${told.type}: ${told.text}`;
+  if (told !== undefined) return `: ${wordsOf(told)}`;
   const text = body.trim();
   if (text === "" || text.startsWith("<")) return "";
   return `: ${clean(answered, text.replace(/\s+/g, " "), quotedLength)}`;

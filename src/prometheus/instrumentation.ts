@@ -2,7 +2,7 @@
  * How services count their requests and measure how long these take: the libraries, proxies and meshes that are known,
  * in the order in which they are preferred.
  */
-import type { Matcher } from "./promql.ts";
+import { escapeRegex, type Matcher } from "./promql.ts";
 
 /** Which values of a code label are errors of the service: as PromQL's regex, and as what does the same here. */
 export interface ErrorCodes {
@@ -213,13 +213,20 @@ export const instrumentations: readonly Instrumentation[] = [
   { from: "HTTP client libraries", counter: "requests_total", ...http },
 ];
 
-/** Every name that tells of a known instrumentation. */
-export const knownMetrics: readonly string[] = [
-  ...new Set(instrumentations.flatMap(({ counter, duration }) => [
-    ...(counter === undefined ? [] : [counter]),
-    ...(duration === undefined ? [] : ["", "_count", "_bucket"].map((suffix) => duration + suffix)),
-  ])),
-];
+/**
+ * Every name that tells of a known instrumentation. Alternatives without `?` and wildcards are cheap, as servers look each
+ * of them up; and it has to be short, as it stands in a query many times.
+ */
+export const knownMetricsRegex: string = [
+  ...alternatives(instrumentations.flatMap(({ counter }) => counter ?? [])),
+  `(?:${
+    alternatives(instrumentations.flatMap(({ duration }) => duration ?? [])).join("|")
+  })(?:_count|_bucket|)`,
+].join("|");
+
+function alternatives(names: readonly string[]): readonly string[] {
+  return [...new Set(names)].map(escapeRegex);
+}
 
 /** What a metric's name says its durations are in. */
 export function unitOf(duration: string): "s" | "ms" | undefined {

@@ -252,7 +252,8 @@ function alertLine(
   const at = Date.parse(since);
   const start = Number.isNaN(at) ? "since an unknown time" : `since ${since} (${age(at, now)})`;
   const which = state === ruleState ? "" : `${state}, `;
-  return `- ${labels === "" ? "" : `${labels}: `}${which}value ${valueText(value)}, ${start}`;
+  const worth = value === "" ? "" : `value ${valueText(value)}, `;
+  return `- ${labels === "" ? "" : `${labels}: `}${which}${worth}${start}`;
 }
 
 /** Prometheus writes alerts' values as `1e+00`: the same number as people write it. */

@@ -40,7 +40,8 @@ export async function readOverview(api: PrometheusApi, signal: AbortSignal): Pro
 
 async function version(api: PrometheusApi, options: AskOptions): Promise<readonly string[]> {
   const { version, application } = await api.buildInfo(options);
-  return [`${application === "" ? "Prometheus" : oneLine(application, 60)} ${oneLine(version, 60)}`];
+  const name = application === "" ? "Prometheus" : oneLine(application, 60);
+  return [`${name} ${version === "" ? "of an unknown version" : oneLine(version, 60)}`];
 }
 
 async function storage(api: PrometheusApi, options: AskOptions): Promise<readonly string[]> {
@@ -73,7 +74,7 @@ async function targets(api: PrometheusApi, options: AskOptions): Promise<readonl
 }
 
 async function rules(api: PrometheusApi, options: AskOptions): Promise<readonly string[]> {
-  const { rules } = await readAlerting(api, options);
+  const { rules, complete } = await readAlerting(api, options);
   const groups = new Set(rules.map(({ group }) => group)).size;
   const alerts = rules.flatMap((rule) => rule.alerts);
   const firing = alerts.filter(({ state }) => state === "firing").length;
@@ -81,9 +82,11 @@ async function rules(api: PrometheusApi, options: AskOptions): Promise<readonly 
     .map(({ name }) => oneLine(name, 100));
   const broken = rules.filter(({ error }) => error !== "").length;
   return [
-    `Alerting rules: ${count(rules.length)} in ${plural(groups, "group")}${
-      broken > 0 ? `, of which ${count(broken)} can't be evaluated` : ""
-    }.`,
+    complete
+      ? `Alerting rules: ${count(rules.length)} in ${plural(groups, "group")}${
+        broken > 0 ? `, of which ${count(broken)} can't be evaluated` : ""
+      }.`
+      : "Alerting rules: not told.",
     `Alerts: ${count(firing)} firing${named.length === 0 ? "" : ` (${named.join(", ")})`}, ${
       count(alerts.length - firing)
     } pending.`,

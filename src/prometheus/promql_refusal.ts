@@ -3,6 +3,7 @@ import { CallError } from "../common/errors.ts";
 import { nearest } from "../common/nearest.ts";
 import { excerpt, type ParsedQuery } from "./promql.ts";
 import { expressions } from "./promql_expression.ts";
+import { unparsed } from "./victoria_metrics.ts";
 
 const rangeFunctions = new Set(
   ("rate irate increase delta idelta deriv predict_linear changes resets absent_over_time avg_over_time min_over_time " +
@@ -24,7 +25,7 @@ export function explainRefusal(error: CallError, parsed: ParsedQuery): CallError
   if (error.kind !== "invalid" && error.kind !== "failed") return error;
   const place = placeIn(error.message, parsed);
   const advice = adviceFor(error.message, parsed);
-  const pointed = place === undefined || !error.message.includes("parse error")
+  const pointed = place === undefined || !isSyntax(error.message)
     ? undefined
     : `look at ▸ in: ${excerpt(parsed.text, place)}`;
   const hint = [advice, pointed ?? (advice === undefined ? error.hint : undefined)]
@@ -32,10 +33,19 @@ export function explainRefusal(error: CallError, parsed: ParsedQuery): CallError
   return new CallError(error.kind, error.message, { hint: hint === "" ? undefined : hint, cause: error });
 }
 
+function isSyntax(message: string): boolean {
+  return /parse error|unparsed data|cannot recognize|StringExpr/.test(message);
+}
+
 /** The offset of Prometheus's `1:5: parse error`, which counts bytes; else where our own grammar stumbled. */
 function placeIn(message: string, parsed: ParsedQuery): number | undefined {
   const match = /(?:^|[\s"])(\d+):(\d+): parse error/.exec(message);
-  if (match === null) return parsed.problem?.offset;
+  if (match === null) {
+    const rest = unparsed(message);
+    return rest !== undefined && parsed.text.endsWith(rest)
+      ? parsed.text.length - rest.length
+      : parsed.problem?.offset;
+  }
   const lines = parsed.text.split("\n");
   const line = Number(match[1]) - 1;
   const start = lines.slice(0, line).reduce((sum, text) => sum + text.length + 1, 0);
@@ -52,26 +62,29 @@ function adviceFor(message: string, parsed: ParsedQuery): string | undefined {
     return "a range such as [5m] belongs inside rate(), increase() or …_over_time(), which goes inside the rest: " +
       "sum(rate(x[5m]))";
   }
-  const unknown = /unknown function with name "([^"]*)"/.exec(message)?.[1];
+  const unknown = /(?:unknown function with name|unsupported function) "([^"]*)"/.exec(message)?.[1];
   if (unknown !== undefined) {
     const near = nearest(unknown, [...rangeFunctions, ...otherFunctions], 2);
     return near.length === 0
       ? "there is no such function in this version"
       : `did you mean ${near.join(" or ")}?`;
   }
-  if (/\$\{?[A-Za-z_]/.test(parsed.text) && message.includes("parse error")) {
+  if (/\$\{?[A-Za-z_]/.test(parsed.text) && isSyntax(message)) {
     return "Grafana's variables, such as $__rate_interval, are no PromQL: write a duration such as 5m in their place";
   }
-  if (/[{,]\s*[\w.]+\s*==/.test(parsed.text) && message.includes("parse error")) {
+  if (/[{,]\s*[\w.]+\s*==/.test(parsed.text) && isSyntax(message)) {
     return 'a label matcher has a single equals sign: {job="api"}';
   }
-  if (/[{,]\s*[\w.]+\s*[=!]~?\s*[^"'`\s=~]/.test(parsed.text) && message.includes("parse error")) {
+  if (/[{,]\s*[\w.]+\s*[=!]~?\s*[^"'`\s=~]/.test(parsed.text) && isSyntax(message)) {
     return 'label values are quoted: {job="api"}';
   }
   if (/missing argument to repetition operator/.test(message)) {
     return "patterns are regular expressions (RE2): write .* for a shell's *";
   }
-  if (/many-to-many|found duplicate series|multiple matches for labels|many-to-one/.test(message)) {
+  if (
+    /many-to-many|found duplicate series|duplicate time series on|multiple matches for labels|many-to-one/
+      .test(message)
+  ) {
     return "aggregate both sides by the same labels, or add on (labels) and group_left or group_right";
   }
   if (/must contain at least one non-empty matcher/.test(message)) {

@@ -2,9 +2,10 @@
 import { CallError } from "../common/errors.ts";
 import { nearest } from "../common/nearest.ts";
 import { plural } from "../common/units.ts";
+import { utf8Length } from "../common/utf8.ts";
 import { visible } from "../common/visible.ts";
 import type { Asking } from "./asking.ts";
-import { knownMetrics, requestCounters } from "./instrumentation.ts";
+import { knownMetricsRegex, requestCounters } from "./instrumentation.ts";
 import { oneLine } from "./one_line.ts";
 import { escapeRegex, type Matcher, selector } from "./promql.ts";
 import { serviceLabels } from "./service_labels.ts";
@@ -53,7 +54,7 @@ const lookBackSeconds = durationSeconds(lookBack) ?? 0;
 
 /**
  * The service that is called `name`: the value of a usual label, exactly; or `label=value`, several joined by commas, for
- * a choice of one's own. One query in the usual case. Throws {@linkcode CallError} `not_found` with the nearest names.
+ * a choice of one's own. Throws {@linkcode CallError} `not_found` with the nearest names.
  */
 export async function findService(asking: Asking, name: string): Promise<Service> {
   const explicit = readPicks(name);
@@ -95,30 +96,47 @@ function readPicks(name: string): Candidate | undefined {
 /** Where the candidates stand in one query's answer. */
 const marker = "found_by";
 
-/** Which candidates have known metrics, and which ones. The names are alternatives without wildcards: cheap to look up. */
+/** Which candidates have known metrics, and which ones. */
 async function countByMetric(asking: Asking, candidates: readonly Candidate[]): Promise<readonly Found[]> {
-  const names = ["up", ...knownMetrics].map(escapeRegex).join("|");
-  const query = candidates.map(({ matchers }, index) => {
-    const series = selector(undefined, [...matchers, ["__name__", "=~", names]]);
-    return `label_replace(count by (__name__) (${series}), "${marker}", "${index}", "", "")`;
-  }).join(" or ");
-  return await countCandidates(asking, candidates, query);
+  return await countCandidates(asking, candidates, ({ matchers }) => {
+    const series = selector(undefined, [...matchers, ["__name__", "=~", `up|${knownMetricsRegex}`]]);
+    return `count by (__name__) (${series})`;
+  });
 }
 
 /** Which candidates have any series at all. */
 async function countAll(asking: Asking, candidates: readonly Candidate[]): Promise<readonly Found[]> {
-  const query = candidates.map(({ matchers }, index) =>
-    `label_replace(count(${selector(undefined, matchers)}), "${marker}", "${index}", "", "")`
-  ).join(" or ");
-  return await countCandidates(asking, candidates, query);
+  return await countCandidates(
+    asking,
+    candidates,
+    ({ matchers }) => `count(${selector(undefined, matchers)})`,
+  );
+}
+
+/** Bytes of one query: VictoriaMetrics takes 16,384. */
+const longestQuery = 15_000;
+
+/** As few queries as are short enough. */
+function joined(branches: readonly string[]): readonly string[] {
+  const queries: string[] = [];
+  for (const branch of branches) {
+    const both = `${queries.at(-1)} or ${branch}`;
+    if (queries.length > 0 && utf8Length(both) <= longestQuery) queries.splice(-1, 1, both);
+    else queries.push(branch);
+  }
+  return queries;
 }
 
 async function countCandidates(
   { api, time, signal }: Asking,
   candidates: readonly Candidate[],
-  query: string,
+  counting: (candidate: Candidate) => string,
 ): Promise<readonly Found[]> {
-  const { series } = await api.query(query, time, { signal });
+  const branches = candidates.map((candidate, index) =>
+    `label_replace(${counting(candidate)}, "${marker}", "${index}", "", "")`
+  );
+  const answers = await Promise.all(joined(branches).map((query) => api.query(query, time, { signal })));
+  const series = answers.flatMap((answer) => answer.series);
   return candidates.flatMap((pick, index) => {
     const mine = series.filter(({ metric }) => metric[marker] === String(index));
     const metrics = new Map(

@@ -27,6 +27,8 @@ export interface ServiceAlerts {
   /** Rules about it that can't be evaluated, and why: sentences without a full stop. */
   readonly unevaluated: readonly string[];
   readonly notes: readonly string[];
+  /** Why nothing follows from there being none. */
+  readonly unsure?: string;
 }
 
 /** Those that are made to fire always. */
@@ -39,8 +41,9 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
   let firing: readonly FiringAlert[];
   let notes: readonly string[] = [];
   let unevaluated: readonly string[] = [];
+  let unsure: string | undefined;
   try {
-    const { rules, complete } = await readAlerting(asking.api, { signal: asking.signal });
+    const { rules, complete, unsure: why } = await readAlerting(asking.api, { signal: asking.signal });
     const { name, others } = namedBy(service);
     const own = ofService(rules, name);
     unevaluated = own.filter(isUnevaluated).map(({ name, error }) =>
@@ -55,6 +58,7 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
         },
       )
     );
+    unsure = why;
     if (!complete) notes = ["alerts are read without their rules, which the backend does not tell"];
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
@@ -68,6 +72,7 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
     ),
     unevaluated,
     notes,
+    ...(unsure === undefined || firing.length > 0 ? {} : { unsure }),
   };
 }
 

@@ -117,7 +117,7 @@ export async function readSymptoms(
 
 /**
  * The verdict. Never `healthy` where what it takes is not known: instances, errors and alerts. Latency and the day before,
- * which many services do not have, are told as not judged.
+ * which many services do not have, are told as not judged; so are the alerts of a server that tells of none, ever.
  */
 export function judge(symptoms: Symptoms): Judgement {
   const { service, instances, alerts } = symptoms;
@@ -226,12 +226,12 @@ export function alertDoubts(alerts: ServiceAlerts | undefined): readonly string[
 }
 
 interface Unjudged {
-  readonly topic: "latency" | "change since a day before";
+  readonly topic: "latency" | "change since a day before" | "alerts";
   readonly why: string;
 }
 
 function findUnjudged(symptoms: Symptoms): readonly Unjudged[] {
-  const { latency, requests, dayBefore, failures } = symptoms;
+  const { latency, requests, dayBefore, alerts, failures } = symptoms;
   const unjudged: Unjudged[] = [];
   // What could not be asked is told as that.
   const failed = (what: string) => failures.some((failure) => failure.startsWith(`${what}:`));
@@ -240,6 +240,7 @@ function findUnjudged(symptoms: Symptoms): readonly Unjudged[] {
   if (requests?.rates !== undefined && dayBefore?.rates === undefined && !failed("requests a day before")) {
     unjudged.push({ topic: "change since a day before", why: "no requests were counted then" });
   }
+  if (alerts?.unsure !== undefined) unjudged.push({ topic: "alerts", why: alerts.unsure });
   return unjudged;
 }
 

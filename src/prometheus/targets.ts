@@ -22,7 +22,11 @@ export interface ReadTargets {
 export async function readTargets(api: PrometheusApi, signal: AbortSignal): Promise<ReadTargets> {
   try {
     const { active, warnings, infos } = await api.targets("active", { signal });
-    return { active, notes: [...warnings, ...infos] };
+    const others = active.length > 0 ? undefined : await readUp(api, signal).catch(() => undefined);
+    if (others === undefined || others.active.length === 0) return { active, notes: [...warnings, ...infos] };
+    const note =
+      "The server itself scrapes no target: this is what the metric up says, which others write to it.";
+    return { active: others.active, notes: [note, ...warnings, ...infos, ...others.notes] };
   } catch (error) {
     // One that is slow or down would not answer the second question either.
     if (!(error instanceof CallError) || !error.message.includes(" has no /api/")) throw error;
