@@ -167,13 +167,19 @@ async function explainMatchers(
   { api, options, now }: Probing,
 ): Promise<readonly string[]> {
   const { metric, matchers } = one.selector;
+  // Prometheus refuses what VictoriaMetrics answers with nothing.
+  if (metric === undefined && matchers.length === 0) {
+    return ['A selector needs a metric, or a label that is something: {job="api"}.'];
+  }
   const family = counts.get(`${index}:metric`);
   const place = matchers.length === 1
     ? 0
     : matchers.findIndex((_, place) => (counts.get(`${index}:${place}`) ?? 0) > 0);
   const matcher = matchers[place];
   const has = family === undefined ? "" : `${visible(metric ?? "")} has ${count(family)} series, but `;
-  if (matcher === undefined) return [`${has}no series meets all conditions of ${shown(one)} at once.`];
+  if (matcher === undefined) {
+    return [`${has}${has === "" ? "N" : "n"}o series meets all conditions of ${shown(one)} at once.`];
+  }
   const [label, operator, value] = matcher;
   const condition = `${quoteLabelName(label)}${operator}${quoteLabelValue(labelText(value, 80))}`;
   const others = matchers.filter((other) => other !== matcher);

@@ -74,7 +74,7 @@ async function targets(api: PrometheusApi, options: AskOptions): Promise<readonl
 }
 
 async function rules(api: PrometheusApi, options: AskOptions): Promise<readonly string[]> {
-  const { rules, complete } = await readAlerting(api, options);
+  const { rules, complete, unsure } = await readAlerting(api, options);
   const groups = new Set(rules.map(({ group }) => group)).size;
   const alerts = rules.flatMap((rule) => rule.alerts);
   const firing = alerts.filter(({ state }) => state === "firing").length;
@@ -87,9 +87,11 @@ async function rules(api: PrometheusApi, options: AskOptions): Promise<readonly 
         broken > 0 ? `, of which ${count(broken)} can't be evaluated` : ""
       }.`
       : "Alerting rules: not told.",
-    `Alerts: ${count(firing)} firing${named.length === 0 ? "" : ` (${named.join(", ")})`}, ${
-      count(alerts.length - firing)
-    } pending.`,
+    unsure !== undefined && alerts.length === 0
+      ? "Alerts: not told."
+      : `Alerts: ${count(firing)} firing${named.length === 0 ? "" : ` (${named.join(", ")})`}, ${
+        count(alerts.length - firing)
+      } pending.`,
   ];
 }
 

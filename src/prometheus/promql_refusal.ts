@@ -34,7 +34,7 @@ export function explainRefusal(error: CallError, parsed: ParsedQuery): CallError
 }
 
 function isSyntax(message: string): boolean {
-  return /parse error|unparsed data|cannot recognize|StringExpr/.test(message);
+  return /parse error|unparsed data|cannot (?:recognize|find)|StringExpr/.test(message);
 }
 
 /** The offset of Prometheus's `1:5: parse error`, which counts bytes; else where our own grammar stumbled. */

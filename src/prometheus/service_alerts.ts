@@ -59,7 +59,9 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
       )
     );
     unsure = why;
-    if (!complete) notes = ["alerts are read without their rules, which the backend does not tell"];
+    if (!complete && (why === undefined || firing.length > 0)) {
+      notes = ["alerts are read without their rules, which the backend does not tell"];
+    }
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
     firing = await readAlertSeries(asking, service);

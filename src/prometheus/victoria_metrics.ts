@@ -13,7 +13,7 @@ export function withoutQuery(error: string): string {
 
 /** Whether the query is none, rather than too much. */
 export function isMistake(error: string): boolean {
-  return /unparsed data|unsupported function|cannot (?:recognize|parse|expand WITH)|unexpected (?:token|number of args)|missing `/
+  return /unparsed data|unsupported function|cannot (?:recognize|find|parse|expand WITH)|unexpected (?:token|number of args)|missing `/
     .test(error);
 }
 
