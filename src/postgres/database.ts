@@ -8,6 +8,7 @@ import { type CancelledStatement, Canceller } from "./cancel.ts";
 import { openSession } from "./connect.ts";
 import { ConnectionError } from "./database_errors.ts";
 import { type Lease, Pool } from "./pool.ts";
+import { Runaways } from "./runaways.ts";
 import type { Session } from "./session.ts";
 import type { DatabaseSettings } from "./settings.ts";
 import { OutdatedSession, stillHolds } from "./guard.ts";
@@ -44,6 +45,7 @@ export class Database implements AsyncDisposable {
   readonly #log: Logger;
   readonly #pool: Pool;
   readonly #canceller: Canceller;
+  readonly #runaways = new Runaways();
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   /** format_type's answers for the built-in types, which never change. */
@@ -55,8 +57,7 @@ export class Database implements AsyncDisposable {
     this.#canceller = new Canceller(settings, log);
     this.#pool = new Pool({
       size: settings.poolSize,
-      open: (signal) =>
-        openSession(settings, { signal, connectTimeoutMs: options.connectTimeoutMs ?? connectTimeoutMs }),
+      open: (signal) => this.#open(signal, options.connectTimeoutMs ?? connectTimeoutMs),
     });
   }
 
@@ -115,6 +116,24 @@ export class Database implements AsyncDisposable {
     return this.close();
   }
 
+  /** Opens a connection, unless there would be too many with those whose statements run on without us. */
+  async #open(signal: AbortSignal, timeoutMs: number): Promise<Session> {
+    const session = await openSession(this.#settings, { signal, connectTimeoutMs: timeoutMs });
+    try {
+      const { busy } = this.#pool.use;
+      await this.#runaways.makeRoom(session, { busy, most: this.#settings.poolSize, timeoutMs });
+      return session;
+    } catch (error) {
+      void session.close();
+      throw error;
+    }
+  }
+
+  #give(session: Session, clean: Promise<boolean>): void {
+    this.#runaways.note(session);
+    this.#pool.give(session, clean);
+  }
+
   /** In another session where the guard wants one: nothing of the caller's has run in the first, which is closed. */
   async #runInSession<T>(
     signal: AbortSignal,
@@ -164,7 +183,7 @@ export class Database implements AsyncDisposable {
       await interruption;
       await transaction.end();
       // The caller need not wait for it; the next one does.
-      this.#pool.give(session, certain ? leaveClean(session) : Promise.resolve(false));
+      this.#give(session, certain ? leaveClean(session) : Promise.resolve(false));
     }
   }
 
@@ -211,7 +230,7 @@ export class Database implements AsyncDisposable {
         const { reader, portalRows } = foreseen.statement.options;
         return { session, beginning, begun: { ...foresight, running, reader, portalRows } };
       } catch (error) {
-        this.#pool.give(session, Promise.resolve(false));
+        this.#give(session, Promise.resolve(false));
         if (!(used && session.failure !== undefined) || signal.aborted) throw error;
       } finally {
         signal.removeEventListener("abort", onAbort);
@@ -265,5 +284,7 @@ function cancellation(signal: AbortSignal): CallError {
 }
 
 function silence(): ConnectionError {
-  return new ConnectionError(new CallError("cancelled", "Cannot answer as the call was cancelled"));
+  return new ConnectionError(new CallError("cancelled", "Cannot answer as the call was cancelled"), {
+    gaveUp: true,
+  });
 }

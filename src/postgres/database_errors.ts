@@ -39,10 +39,13 @@ export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
   /** What the caller is told. */
   readonly callError: CallError;
+  /** It was ended here, whatever the server was at. */
+  readonly gaveUp: boolean;
 
-  constructor(callError: CallError) {
+  constructor(callError: CallError, { gaveUp = false } = {}) {
     super(callError.message, { cause: callError.cause });
     this.callError = callError;
+    this.gaveUp = gaveUp;
   }
 }
 

@@ -109,7 +109,7 @@ export class Review {
           this.#replaced(text.references, relations, found, calls);
           continue;
         }
-        await refuseSecrets(text.references, relations, {
+        await refuseSecrets(text.references, { relations, operators: found.operators }, {
           query: (sql, parameters) => {
             this.probed = true;
             return this.#catalogue.query(sql, parameters);

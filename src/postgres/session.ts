@@ -164,10 +164,15 @@ export class Session {
     });
   }
 
+  /** The number of the process that has logged us in. */
+  get processId(): string | undefined {
+    const key = this.cancelKey;
+    return key === undefined ? undefined : String(new DataView(key.buffer, key.byteOffset).getInt32(0));
+  }
+
   /** Takes note whether the process that answers, whose number `pid` is, is the one that has logged us in. */
   recognise(pid: string | null | undefined): void {
-    const key = this.cancelKey;
-    this.direct = key !== undefined && pid === String(new DataView(key.buffer, key.byteOffset).getInt32(0));
+    this.direct = pid !== undefined && pid === this.processId;
   }
 
   async #exchange(

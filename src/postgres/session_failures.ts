@@ -24,6 +24,7 @@ export function silent({ address }: ConnectionIdentity, timeoutMs: number): Conn
     new CallError("unavailable", `Cannot get an answer as ${where} was silent for ${seconds(timeoutMs)}`, {
       hint: "ask again in a moment",
     }),
+    { gaveUp: true },
   );
 }
 

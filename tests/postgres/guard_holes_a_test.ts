@@ -420,6 +420,20 @@ onServer("statistics of one table can be read while those of secrets are there",
         assert.match(error?.hint ?? "", /from pg_stats where tablename = 'name'/);
       });
     }
+    await step(t, "an equality of a user's own is none that can be counted on", async () => {
+      await sql.unsafe(`create schema equal; create function equal.always(name, name) returns boolean
+        language sql immutable as 'select true';
+        create operator equal.= (leftarg = name, rightarg = name, procedure = equal.always)`);
+      const text = "select * from pg_stats where tablename = 'users'";
+      const path = "equal, pg_catalog, public";
+      try {
+        const error = await refusal(() => guard(sql, text, { path }));
+        assert.match(error?.message ?? "was allowed", /secrets of the database/);
+      } finally {
+        await sql.unsafe("drop schema equal cascade");
+      }
+      assert.equal(await refusal(() => guard(sql, text, { path: "pg_catalog, public" })), undefined);
+    });
     await step(t, "no condition sees a row before that on the table's name, in a join either", async () => {
       const text = `select s.attname from pg_stats s join users u on s.histogram_bounds::text::int = u.id
         where s.tablename in ('users', 'todos')`;
