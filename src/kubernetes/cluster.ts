@@ -105,13 +105,14 @@ export class Cluster {
         next = undefined;
         continue;
       }
-      items.push(...page.answer.items);
+      for (const item of page.answer.items) items.push(item);
       bytes += page.bytes;
       limit = page.limit;
       next = page.answer.continue;
-      if (next === undefined || items.length >= options.maxItems || bytes >= maxListBytes) {
-        return { ...page.answer, items };
-      }
+      // A page of nothing that leads on may do so without an end: then what was read is told as a part.
+      const enough = items.length >= options.maxItems || bytes >= maxListBytes ||
+        page.answer.items.length === 0;
+      if (next === undefined || enough) return { ...page.answer, items };
     }
   }
 

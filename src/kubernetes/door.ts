@@ -37,6 +37,9 @@ export interface AskOptions {
 /** Bytes of one JSON answer. A page that is larger is asked for again with fewer items. */
 export const maxAnswerBytes = 16 * 1024 * 1024;
 
+/** Items of one answer: that of an apiserver holds fewer in as many bytes. */
+const mostItems = 50_000;
+
 /** The reviews: https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access */
 const reviews = {
   access: { kind: "SelfSubjectAccessReview", path: "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" },
@@ -81,10 +84,11 @@ export class Door {
     options: AskOptions,
   ): Promise<{ object: KubeObject; bytes: number }> {
     const { group, kind, verb } = path.what;
-    return await this.#shared(path, query, json, options, ({ value, bytes }) => ({
-      object: redactObject({ group, kind: verb === "list" ? `${kind}List` : kind }, value),
-      bytes,
-    }));
+    return await this.#shared(path, query, json, options, ({ value, bytes }) => {
+      this.#refuseMany(value.items, path.what);
+      const object = redactObject({ group, kind: verb === "list" ? `${kind}List` : kind }, value);
+      return { object, bytes };
+    });
   }
 
   /** The apiserver's own table of a list or of one object. */
@@ -92,6 +96,7 @@ export class Door {
     const asked = { ...query, includeObject: isPrintedByPath(path.what) ? "Object" : "Metadata" };
     return await this.#shared(path, asked, table, options, ({ value }) => {
       if (value.kind !== "Table") throw this.#notJson(path.what);
+      this.#refuseMany(value.rows, path.what);
       // The shape of a Table's rows is checked where they are read.
       return redactTable(path.what, value as Parameters<typeof redactTable>[1]) as KubeObject;
     });
@@ -276,6 +281,11 @@ export class Door {
       JSON.stringify(this.#context)
     } as ${error.message}`;
     return new CallError("unavailable", message, { hint: transportHints[error.kind], cause: error });
+  }
+
+  /** So many are no objects, and each takes time that nobody can call off. */
+  #refuseMany(items: unknown, what: ReadPurpose): void {
+    if (Array.isArray(items) && items.length > mostItems) throw this.#notJson(what);
   }
 
   #notJson(what: ReadPurpose): CallError {

@@ -55,7 +55,7 @@ export function foldEvents(events: Iterable<ClusterEvent>): readonly EventGroup[
     const newer = (event.last ?? 0) > (known.group.last ?? 0) ? event : known.group;
     known.group = {
       ...newer,
-      count: known.group.count + event.count,
+      count: Math.min(Number.MAX_SAFE_INTEGER, known.group.count + event.count),
       first: least(known.group.first, event.first),
       objects: known.names.size,
     };

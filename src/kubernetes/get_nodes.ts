@@ -6,7 +6,7 @@ import { table } from "../common/table.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
-import type { Cluster, Clusters, KubeObject } from "./api.ts";
+import type { Cluster, Clusters, KubeObject, ListAnswer } from "./api.ts";
 import { cutNotice, heading, totalOf } from "./extent.ts";
 import { textField } from "./fields.ts";
 import { isSickNode, type Node, readNode, RequestedByNode } from "./nodes.ts";
@@ -127,8 +127,9 @@ async function readRequested(
   let read = 0;
   let next: string | undefined;
   try {
+    let page: ListAnswer;
     do {
-      const page = await cluster.list(podType, undefined, {
+      page = await cluster.list(podType, undefined, {
         signal,
         limit: podsPerPage,
         fieldSelector: `status.phase!=Succeeded,status.phase!=Failed${
@@ -139,7 +140,7 @@ async function readRequested(
       for (const pod of page.items) requested.add(pod);
       read += page.items.length;
       next = page.continue;
-    } while (next !== undefined && read < maxPods);
+    } while (next !== undefined && page.items.length > 0 && read < maxPods);
   } catch (error) {
     if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
     if (read > 0) {

@@ -5,7 +5,7 @@ import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { count, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
-import type { Cluster, Clusters } from "./api.ts";
+import type { Cluster, Clusters, ListAnswer } from "./api.ts";
 import { refuseMissing } from "./find_pods.ts";
 import { withCauses } from "./pod_causes.ts";
 import {
@@ -122,8 +122,9 @@ async function readPods(
   let unhealthy = 0;
   let next = args.continue;
   let more: number | "unknown";
+  let page: ListAnswer;
   do {
-    const page = await cluster.list(podType, namespace, {
+    page = await cluster.list(podType, namespace, {
       signal,
       limit: pagePods,
       labelSelector: args.label_selector,
@@ -141,7 +142,8 @@ async function readPods(
     next = page.continue;
     more = page.more;
     if (onlySick && next !== undefined) progress(`${plural(read, "pod")} examined`);
-  } while (onlySick && next !== undefined && read < examinedPods);
+    // A page of nothing may lead on without an end.
+  } while (onlySick && next !== undefined && page.items.length > 0 && read < examinedPods);
   return { pods, byStatus, unhealthy, read, more, continue: next, now };
 }
 

@@ -3,7 +3,7 @@ import { CallError } from "../common/errors.ts";
 import { table } from "../common/table.ts";
 import { count, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
-import type { Cluster } from "./api.ts";
+import type { Cluster, ListAnswer } from "./api.ts";
 import { eventLine } from "./event_text.ts";
 import { type EventGroup, foldEvents } from "./events.ts";
 import { textField } from "./fields.ts";
@@ -97,8 +97,9 @@ async function readPods(cluster: Cluster, signal: AbortSignal, now: number) {
   const namespaces = new Map<string, { name: string; statuses: Map<string, number>; unhealthy: number }>();
   let read = 0;
   let next: string | undefined;
+  let page: ListAnswer;
   do {
-    const page = await cluster.list(podType, undefined, { signal, limit: podsPerPage, continue: next });
+    page = await cluster.list(podType, undefined, { signal, limit: podsPerPage, continue: next });
     for (const pod of page.items) {
       const name = textField(pod, "metadata", "namespace") ?? "";
       let known = namespaces.get(name);
@@ -109,7 +110,7 @@ async function readPods(cluster: Cluster, signal: AbortSignal, now: number) {
     }
     read += page.items.length;
     next = page.continue;
-  } while (next !== undefined && read < maxPods);
+  } while (next !== undefined && page.items.length > 0 && read < maxPods);
   return { namespaces: [...namespaces.values()], read, more: next !== undefined };
 }
 

@@ -1,5 +1,6 @@
 /** A pod in a list: what `kubectl get pods -o wide` shows of it, how its last run ended, and its images. */
 import * as z from "zod";
+import { visible } from "../common/visible.ts";
 import { listField, textField, timeField } from "./fields.ts";
 import { humanDuration, kubernetesAge } from "./kubernetes_age.ts";
 import { type Ending, type PodStatus, podStatus, restartsText } from "./pod_status.ts";
@@ -19,8 +20,9 @@ export function readPod(pod: unknown, now: number): PodSummary {
   const containers = [...listField(pod, "spec", "initContainers"), ...listField(pod, "spec", "containers")];
   return {
     ...podStatus(pod, now),
-    namespace: textField(pod, "metadata", "namespace") ?? "",
-    name: textField(pod, "metadata", "name") ?? "",
+    // An apiserver that is none gives names that no pod can have.
+    namespace: visible(textField(pod, "metadata", "namespace") ?? ""),
+    name: visible(textField(pod, "metadata", "name") ?? ""),
     created: timeField(pod, "metadata", "creationTimestamp"),
     node: textField(pod, "spec", "nodeName"),
     ip: textField(pod, "status", "podIPs", 0, "ip") ?? textField(pod, "status", "podIP"),

@@ -174,7 +174,7 @@ function render(report: Report): string {
     lines.push("", ...report.not_seen.flatMap(({ part, why }) => wrap(`not seen, ${part}: ${visible(why)}`)));
   }
   if (report.next.length > 0) {
-    lines.push("", "next:", ...report.next.map(({ tool, arguments: args }) => `  ${tool} ${args}`));
+    lines.push("", "next:", ...report.next.map(({ tool, arguments: args }) => `  ${tool} ${visible(args)}`));
   }
   return lines.join("\n");
 }
