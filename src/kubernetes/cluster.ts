@@ -191,6 +191,11 @@ export class Cluster {
     return this.#door.identity(options);
   }
 
+  /** The namespace of the service account whose token is presented; undefined for any other identity. */
+  home(options: AskOptions): Promise<string | undefined> {
+    return this.#door.home(options);
+  }
+
   /** The apiserver's version, such as `v1.36.3`. */
   async version(options: AskOptions): Promise<string> {
     return text(

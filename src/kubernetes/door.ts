@@ -143,6 +143,14 @@ export class Door {
     return (await this.#connection.route({ refused: undefined, signal })).credentials.identity;
   }
 
+  /** The namespace of the service account whose token is presented, as far as that says; impersonated is not presented. */
+  async home({ signal }: AskOptions): Promise<string | undefined> {
+    const { headers, certificate, identity } =
+      (await this.#connection.route({ refused: undefined, signal })).credentials;
+    const own = certificate === undefined && !headers.some(([name]) => name === "impersonate-user");
+    return own ? /^system:serviceaccount:([^:]+):[^:]+$/.exec(identity ?? "")?.[1] : undefined;
+  }
+
   /** Ends the connections. */
   close(): void {
     this.#connection.close();

@@ -7,6 +7,7 @@ import type { Cluster, KubeObject } from "./api.ts";
 import { field, isTrue, listField, textEntries, textField } from "./fields.ts";
 import { selectorText } from "./label_selector.ts";
 import { bySickness, readPod } from "./pod_summary.ts";
+import { StatusError } from "./status_error.ts";
 import { deploymentType, namespaceType, podType } from "./well_known.ts";
 
 /** Pods, those most likely to be meant first. */
@@ -131,11 +132,27 @@ async function existenceOf(cluster: Cluster, namespace: string, signal: AbortSig
   } catch (error) {
     if (!(error instanceof CallError) || signal.aborted) throw error;
     if (error.kind === "not_found") return "missing";
+    if (error.kind === "refused" && await livesIn(cluster, namespace, error, signal)) return "exists";
     return {
       unseen: error.kind === "refused" ? "this identity may not read namespaces" : "it could not be read",
     };
   }
   return "exists";
+}
+
+/**
+ * Whether the apiserver, which has just refused something, takes the identity for a service account of that namespace:
+ * its token counts only as long as the account is there, and so is the namespace.
+ */
+async function livesIn(
+  cluster: Cluster,
+  namespace: string,
+  refusal: CallError,
+  signal: AbortSignal,
+): Promise<boolean> {
+  return refusal instanceof StatusError &&
+    refusal.status.message.includes(`User "system:serviceaccount:${namespace}:`) &&
+    await cluster.home({ signal }) === namespace;
 }
 
 function notTold(namespace: string, why: string): string {

@@ -89,3 +89,37 @@ Deno.test({
     await kubernetes.kubectl("delete", "clusterrole", user);
   },
 });
+
+Deno.test({
+  name: "the namespace of a service account that is only impersonated may not exist",
+  ignore: !kubernetesAvailable,
+  async fn() {
+    const kubernetes = await sharedKubernetes();
+    const namespace = `lost-${crypto.randomUUID().slice(0, 8)}`;
+    const user = `system:serviceaccount:${namespace}:reader`;
+    await kubernetes.kubectl("create", "clusterrole", namespace, "--verb=get,list", "--resource=pods");
+    await kubernetes.kubectl(
+      "create",
+      "clusterrolebinding",
+      namespace,
+      `--clusterrole=${namespace}`,
+      `--user=${user}`,
+    );
+    const clusters = kubernetes.clusters({
+      KUBECONFIG: await kubernetes.kubeconfigFor({ token: kubernetes.adminToken, as: user }),
+    });
+    let text = "";
+    await until("the binding", async () => {
+      try {
+        ({ text } = await callTool(getPods(clusters), { namespace }));
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    assert.match(text, /Can't tell whether namespace/);
+    clusters.close();
+    await kubernetes.kubectl("delete", "clusterrolebinding", namespace);
+    await kubernetes.kubectl("delete", "clusterrole", namespace);
+  },
+});

@@ -231,6 +231,11 @@ Deno.test({
         assert.match(await said(backend, tool, args(pod)), answer);
       });
     }
+    await t.step("its own namespace exists, empty as it may be", async () => {
+      assert.doesNotMatch(await said(backend, "list_resources", { kind: "cronjobs" }), /exists/);
+      const { structured } = await call(backend, "get_pods", { label_selector: "app=none" });
+      assert.equal(structured.note, null);
+    });
     const refused: readonly (readonly [tool: string, args: Record<string, unknown>, right: RegExp])[] = [
       ["get_pods", { all_namespaces: true }, /list pods$/],
       ["get_pods", { namespace: "kube-system" }, /list pods in namespace kube-system$/],
