@@ -87,6 +87,7 @@ async function fillDatabase({ host, port, superuser, password }: TestPostgres): 
       create role ${reader.role} login password '${reader.password}';
       grant pg_monitor to ${reader.role};
       grant select on all tables in schema public to ${reader.role};
+      grant select on all sequences in schema public to ${reader.role};
       analyze`).simple();
   } finally {
     await owner.end();
