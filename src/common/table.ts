@@ -5,7 +5,8 @@
  * or two, whatever its length, so alignment is cheap where cells are short; a column is therefore padded to its widest
  * cell of at most 32 columns, and a longer cell pushes only its own row aside. Columns of numbers stand to the right.
  *
- * Tables of our own words, as opposed to SQL's values, have no rule, and name the columns that hold nothing below.
+ * Tables of our own words, as opposed to SQL's values, have no rule, and name the columns that hold nothing below; only
+ * what would read as two cells is in quotes.
  *
  * A row is one line. NULL is bare; a text that could be taken for something else is in single quotes, doubled inside as
  * in SQL: the empty string, the text NULL, what starts with a quote, has a `|`, has blanks at an end or ends like a cut.
@@ -24,7 +25,7 @@ export interface TableColumn {
 export interface TableOptions {
   /** What stands for null: `NULL` unless given; `-` suits tables that do not come from SQL. */
   readonly nullText?: string | undefined;
-  /** `false` for words of our own or of a catalogue, which nobody takes for a value: no quotes around any, no rule. */
+  /** `false` for words of our own or of a catalogue, which nobody takes for a value: no quotes but around a lone `|`, no rule. */
   readonly quotes?: boolean | undefined;
   /** Bytes that a cell may take; no limit when absent. */
   readonly cellBytes?: number | undefined;
@@ -50,9 +51,18 @@ export function table(
     rows.length > 0 && rows.every((row) => (row[column] ?? null) === null)
   );
   const filled = <Value>(values: readonly Value[]) => values.filter((_, column) => isEmpty[column] !== true);
-  const { header, body } = laidOut(filled(columns), texts.map(filled), nullText);
-  const empty = columns.filter((_, column) => isEmpty[column]).map(({ name }) => cutText(name).text);
+  const { header, body } = laidOut(filled(columns), texts.map(filled).map(withoutBars), nullText);
+  const empty = columns.filter((_, column) => isEmpty[column])
+    .map(({ name }) => cutText(name).text)
+    .map((name) => /^'|,/.test(name) ? inQuotes(name) : name);
   return [header, ...body, ...(empty.length === 0 ? [] : [`Empty: ${empty.join(", ")}`])].join("\n");
+}
+
+/** In the last column a bar is none between two cells, and an SQL query stays as it is. */
+function withoutBars(fields: readonly string[]): readonly string[] {
+  return fields.map((field, index) =>
+    index < fields.length - 1 && /(?:^|\s)\|(?:\s|$)/.test(field) ? inQuotes(field) : field
+  );
 }
 
 /** A row of fields ready to be laid out, and how many of them were cut. */
@@ -87,7 +97,11 @@ export function tableFields(
 function quoted({ text, mark }: CutText, nullText: string): string {
   const mistakable = (text === "" && mark === "") || text === nullText || text.includes("|") ||
     text.startsWith("'") || /^\s|\s$/.test(text) || CUT.test(text);
-  return mistakable ? `'${text.replaceAll("'", "''")}'${mark}` : text + mark;
+  return mistakable ? inQuotes(text) + mark : text + mark;
+}
+
+function inQuotes(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
 }
 
 /** Lays out fields, which are on one line each, under their columns' names. */

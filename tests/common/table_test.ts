@@ -133,3 +133,15 @@ Deno.test("our own tables have no rule, and name the columns that hold nothing",
   );
   assert.equal(table(columns, [], own), "NAME | TAINTS | ROLES | PODS\n(no rows)");
 });
+
+Deno.test("in our own tables a name makes neither a cell nor a column of its own", () => {
+  const own = { nullText: "-", quotes: false };
+  assert.equal(
+    table(named("NAME", "QUERY"), [["it's | b", "a | b"], ["a|b", "'x'"], ["|", "c"], ["'d'", "|"]], own),
+    "NAME        | QUERY\n'it''s | b' | a | b\na|b         | 'x'\n'|'         | c\n'd'         | |",
+  );
+  assert.equal(
+    table(named("N", "A, B", "'C'", "D"), [["a", null, null, null]], own),
+    "N\na\nEmpty: 'A, B', '''C''', D",
+  );
+});
