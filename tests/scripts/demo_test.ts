@@ -74,44 +74,85 @@ Deno.test(
   },
 );
 
+/** What `deno task serve:NAME --demo` answers to these calls, where no other part is to be found. */
+async function served(
+  name: string,
+  calls: readonly (readonly [tool: string, args: Readonly<Record<string, unknown>>])[],
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const inherited = Object.entries(Deno.env.toObject()).filter(([name]) =>
+    !/^(?:PROMETHEUS_|KUBE|DB_|DATABASE_)/.test(name)
+  );
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", `serve:${name}`, "--demo"],
+    cwd: project,
+    env: {
+      ...Object.fromEntries(inherited),
+      // Deno's own folder goes by it where it is not named.
+      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+      HOME: "/nowhere",
+      DB_HOST: "elsewhere.invalid",
+    },
+    clearEnv: true,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const messages = [
+    {
+      id: 0,
+      method: "initialize",
+      params: {
+        protocolVersion: "2025-11-25",
+        capabilities: {},
+        clientInfo: { name: "test", version: "1" },
+      },
+    },
+    { method: "notifications/initialized" },
+    ...calls.map(([name, args], index) => ({
+      id: index + 1,
+      method: "tools/call",
+      params: { name, arguments: args },
+    })),
+  ];
+  const input = child.stdin.getWriter();
+  for (const message of messages) {
+    await input.write(new TextEncoder().encode(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`));
+  }
+  await input.close(); // what has been read is answered all the same
+  const { code, stdout } = await child.output();
+  assert.equal(code, 0);
+  const answers: { id: number; result: Readonly<Record<string, unknown>> }[] = new TextDecoder().decode(
+    stdout,
+  )
+    .trimEnd().split("\n").map((line) => JSON.parse(line));
+  answers.sort((a, b) => a.id - b.id);
+  assert.deepEqual(answers.map(({ id }) => id), [0, ...calls.map((_, index) => index + 1)]);
+  return answers.slice(1).map(({ result }) => result);
+}
+
 Deno.test(
   "serve:postgres --demo speaks nothing but MCP, and ends with its input",
   { ignore: !permitted },
   async () => {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["task", "--quiet", "serve:postgres", "--demo"],
-      cwd: project,
-      env: { DB_HOST: "elsewhere.invalid" },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    const messages = [
-      {
-        id: 1,
-        method: "initialize",
-        params: {
-          protocolVersion: "2025-11-25",
-          capabilities: {},
-          clientInfo: { name: "test", version: "1" },
-        },
-      },
-      { method: "notifications/initialized" },
-      {
-        id: 2,
-        method: "tools/call",
-        params: { name: "query_database", arguments: { sql: "SELECT count(*) FROM events" } },
-      },
-    ];
-    const input = child.stdin.getWriter();
-    for (const message of messages) {
-      await input.write(new TextEncoder().encode(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`));
-    }
-    await input.close(); // what has been read is answered all the same
-    const { code, stdout } = await child.output();
-    assert.equal(code, 0);
-    const answers = new TextDecoder().decode(stdout).trimEnd().split("\n").map((line) => JSON.parse(line));
-    assert.deepEqual(answers.map(({ id }) => id), [1, 2]);
-    assert.match(answers[1].result.content[0].text, /5000/);
+    const [count] = await served("postgres", [["query_database", { sql: "SELECT count(*) FROM events" }]]);
+    assert.match(JSON.stringify(count), /5000/);
+  },
+);
+
+Deno.test(
+  "serve:platform --demo knows the sample database, and nothing else",
+  { ignore: !permitted },
+  async () => {
+    const [count, report] = await served("platform", [
+      ["query_database", { sql: "SELECT count(*) FROM events" }],
+      ["service_health_report", { service: "user-service" }],
+    ]);
+    assert.match(JSON.stringify(count), /5000/);
+    // The sample's events are the same on every machine, and of no day of ours.
+    assert.equal(report?.["isError"], true);
+    assert.match(
+      JSON.stringify(report),
+      /events has no event of it in .*; no cluster is configured; no Prometheus is configured/,
+    );
   },
 );
