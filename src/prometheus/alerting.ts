@@ -3,6 +3,7 @@ import { CallError } from "../common/errors.ts";
 import { victoriaMetrics } from "./answer_reader.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import type { Alert, Labels, Rule } from "./result.ts";
+import { unreachedStores } from "./stores.ts";
 import { namesService, sameName } from "./service_labels.ts";
 
 /** Series of `ALERTS` that are read. */
@@ -39,12 +40,17 @@ export interface Alerting {
 export async function readAlerting(api: PrometheusApi, options: AskOptions): Promise<Alerting> {
   try {
     const { groups, warnings, infos } = await api.rules("alert", options);
-    if (groups.length === 0 && await isVictoriaMetrics(api, options)) return await readSeries(api, options);
+    if (groups.length === 0) {
+      if (await isVictoriaMetrics(api, options)) return await readSeries(api, options);
+      const unreached = await unreachedStores(api, options);
+      const unsure = unreached.join("; ");
+      if (unsure !== "") return { rules: [], complete: false, unsure, warnings: [...unreached, ...warnings] };
+    }
     const rules = groups.flatMap(({ name, rules }) =>
       // Again, as some backends ignore the filter.
       rules.filter(({ type }) => type === "alerting").map((rule) => alertingRule(rule, name))
     );
-    return { rules, complete: true, warnings: [...warnings, ...infos] };
+    return { rules: merged(rules), complete: true, warnings: [...warnings, ...infos] };
   } catch (error) {
     // One that is slow or down would not answer the second question either.
     if (!(error instanceof CallError) || !error.message.includes(" has no /api/")) throw error;
@@ -102,6 +108,34 @@ function alertingRule(rule: Rule, group: string): AlertingRule {
     labels,
     alerts,
   };
+}
+
+/** Replicas of one Prometheus behind a Thanos raise the same alerts: the same labels of the same rule are one alert. */
+function merged(rules: readonly AlertingRule[]): readonly AlertingRule[] {
+  const text = (labels: Labels) => JSON.stringify(Object.entries(labels).sort());
+  const same = Map.groupBy(
+    rules,
+    ({ name, expression, forSeconds, group, labels }) =>
+      JSON.stringify([name, expression, forSeconds, group, text(labels)]),
+  );
+  return [...same.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return [];
+    if (others.length === 0) return [first];
+    const all = [first, ...others];
+    const alerts = new Map<string, Alert>();
+    for (const alert of all.flatMap(({ alerts }) => alerts)) {
+      const known = alerts.get(text(alert.labels));
+      if (known === undefined || rank(alert) > rank(known)) alerts.set(text(alert.labels), alert);
+    }
+    const state = all.map(({ state }) => state).sort((a, b) => states.indexOf(a) - states.indexOf(b))[0];
+    const error = all.find(({ error }) => error !== "")?.error ?? "";
+    return [{ ...first, state: state ?? first.state, error, alerts: [...alerts.values()] }];
+  });
+}
+
+/** Firing before pending, then what began first. */
+function rank({ state, activeAt }: Alert): number {
+  return (state === "firing" ? 1e15 : 0) - (Date.parse(activeAt) || 0);
 }
 
 /** Not every backend writes states as Prometheus does. */

@@ -30,6 +30,7 @@ import type {
   RangeResult,
   RuleGroup,
   RuntimeInfo,
+  Store,
   TargetsResult,
   TimeRange,
   Told,
@@ -236,6 +237,22 @@ export class PrometheusApi {
     return this.#ask("buildInfo", {}, options, ({ data }) => {
       return asBuildInfo(asObject(data, "the data"));
     });
+  }
+
+  /** The stores of a Thanos Query; other servers have no such call. */
+  stores(options: AskOptions): Promise<readonly Store[]> {
+    return this.#ask(
+      "stores",
+      {},
+      options,
+      ({ data }) =>
+        Object.values(asObject(data, "the data")).flatMap((stores) =>
+          asArray(stores, "the stores").map((store) => {
+            const { name, lastError } = asObject(store, "a store");
+            return { name: text(name), lastError: text(lastError) };
+          })
+        ),
+    );
   }
 
   /** What a running Prometheus says of itself. */

@@ -16,6 +16,7 @@ import { explainExpression } from "./empty_expression.ts";
 import { literalPatterns } from "./promql_mistakes.ts";
 import { labelText, seriesText } from "./series_labels.ts";
 import { durationSeconds, utc } from "./time.ts";
+import { unreachedStores } from "./stores.ts";
 
 /** What the probes stand on. */
 export interface Probing {
@@ -231,6 +232,10 @@ async function explainAbsence(one: Shifted, time: number, probing: Probing): Pro
     const { names } = await catalogue.names([], now, options);
     if (names.includes(metric)) {
       return [`${visible(metric)} has samples now, but none at ${utc(time)} or in the 30 days before.`];
+    }
+    const unreached = await unreachedStores(api, options);
+    if (unreached.length > 0) {
+      return [`${visible(metric)} is in no store that answers.`, ...unreached.map((text) => `${text}.`)];
     }
     const near = nearest(metric, names, 4);
     return [

@@ -17,6 +17,7 @@ import { escapeRegex, selector } from "./promql_literal.ts";
 import { labelText } from "./series_labels.ts";
 import { serviceLabels } from "./service_labels.ts";
 import { saidNotes } from "./told.ts";
+import { unreachedStores } from "./stores.ts";
 
 /** Metrics whose labels are looked up. */
 const withLabels = 5;
@@ -105,7 +106,7 @@ export function findMetrics(api: PrometheusApi, catalogue: MetricCatalogue): Too
         labels: new Map(labels),
         service: args.service,
         services,
-        told: bothTold(beside, asking.heard()),
+        told: bothTold(beside, asking.heard(), all.length > 0 ? [] : await unreachedStores(api, { signal })),
       };
     },
     present,
@@ -245,10 +246,10 @@ function render(answer: Output, { service }: Found): string {
 }
 
 /** Without what was asked to be cut, which the answer says itself. */
-function bothTold(one: Told, other: Told): Told {
+function bothTold(one: Told, other: Told, more: readonly string[]): Told {
   const ours = (text: string) => text.includes("truncated due to limit");
   return {
-    warnings: [...one.warnings.filter((text) => !ours(text)), ...other.warnings],
+    warnings: [...one.warnings.filter((text) => !ours(text)), ...other.warnings, ...more],
     infos: [...one.infos, ...other.infos],
   };
 }

@@ -151,7 +151,7 @@ async function find(
       ...(listed.length <= limit || kinds.length === 0 ? {} : { errors: kinds.map(errorKind) }),
       ...(names.length === 0 ? {} : { nearest: [...new Set(names)].slice(0, 5) }),
       notes: [
-        ...(active.length === 0 ? ["This Prometheus scrapes no target."] : []),
+        ...(active.length === 0 && notes.length === 0 ? ["This Prometheus scrapes no target."] : []),
         ...(active.length > 0 && concerned.length === 0
           ? [
             `${plural(active.length, "target")} of other services and pools ${

@@ -5,6 +5,7 @@ import { visible } from "../common/visible.ts";
 import { byUrgency, readAlerting } from "./alerting.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import { oneLine } from "./one_line.ts";
+import { readBuild, unreachedStores } from "./stores.ts";
 import { healthOf, poolsOf } from "./targets.ts";
 
 /** Metric names that are counted; there may be more. */
@@ -39,9 +40,12 @@ export async function readOverview(api: PrometheusApi, signal: AbortSignal): Pro
 }
 
 async function version(api: PrometheusApi, options: AskOptions): Promise<readonly string[]> {
-  const { version, application } = await api.buildInfo(options);
-  const name = application === "" ? "Prometheus" : oneLine(application, 60);
-  return [`${name} ${version === "" ? "of an unknown version" : oneLine(version, 60)}`];
+  const { version, application } = await readBuild(api, options);
+  const unreached = await unreachedStores(api, options);
+  return [
+    ...unreached.map((text) => `${text}.`),
+    `${oneLine(application, 60)} ${version === "" ? "of an unknown version" : oneLine(version, 60)}`,
+  ];
 }
 
 async function storage(api: PrometheusApi, options: AskOptions): Promise<readonly string[]> {

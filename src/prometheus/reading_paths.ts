@@ -1,5 +1,5 @@
 /**
- * The calls of Prometheus's HTTP API that prometheus-mcp can make, and no others: all of them read. Whatever is sent
+ * The calls of Prometheus's HTTP API, and one of Thanos', that prometheus-mcp can make, and no others: all of them read. Whatever is sent
  * goes to a path from this table. https://prometheus.io/docs/prometheus/latest/querying/api/
  */
 
@@ -24,6 +24,7 @@ export const readings = {
   rules: { method: "GET", path: "api/v1/rules", purpose: "list rules" },
   alerts: { method: "GET", path: "api/v1/alerts", purpose: "list alerts" },
   buildInfo: { method: "GET", path: "api/v1/status/buildinfo", purpose: "read the version" },
+  stores: { method: "GET", path: "api/v1/stores", purpose: "list the stores" },
   runtimeInfo: { method: "GET", path: "api/v1/status/runtimeinfo", purpose: "read the runtime information" },
 } as const satisfies Readonly<Record<string, Reading>>;
 

@@ -141,6 +141,13 @@ export interface BuildInfo {
   readonly application: string;
 }
 
+/** A store that a Thanos Query asks. */
+export interface Store {
+  readonly name: string;
+  /** Empty of one that it reaches. */
+  readonly lastError: string;
+}
+
 /** What a running Prometheus says of itself. Empty texts where it does not say. */
 export interface RuntimeInfo {
   /** RFC 3339. */

@@ -6,6 +6,8 @@ import { count, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { PrometheusApi } from "./api.ts";
 import type { PrometheusSettings } from "./settings.ts";
+import { readBuild, unreachedStores } from "./stores.ts";
+import { tellable } from "./told.ts";
 
 const checkMs = 15_000;
 
@@ -29,13 +31,14 @@ export async function checkPrometheus(
   };
   try {
     // The one call without which nothing works.
-    const { series: [up] } = await api.query("count(up)", undefined, options);
-    const [build, runtime, targets] = await Promise.all([
-      optional(() => api.buildInfo(options)),
+    const { series: [up], warnings } = await api.query("count(up)", undefined, options);
+    const [build, runtime, targets, unreached] = await Promise.all([
+      optional(() => readBuild(api, options)),
       optional(() => api.runtimeInfo(options)),
       optional(() => api.targets("active", options)),
+      unreachedStores(api, options),
     ]);
-    const name = build === undefined || build.application === "" ? "Prometheus" : build.application;
+    const name = build?.application ?? "Prometheus";
     const version = build === undefined || build.version === "" ? "of an unknown version" : build.version;
     const tls = url.protocol === "https:" ? "over TLS" : "without TLS";
     say(`Connected to ${url.host}, ${visible(name)} ${visible(version)}, ${tls}.`);
@@ -47,6 +50,7 @@ export async function checkPrometheus(
     if (credentials.variables.length > 0 && url.protocol === "http:" && !isLoopback(url.hostname)) {
       say("They travel unencrypted: use https if anybody can listen on the way.");
     }
+    for (const text of [...unreached, ...tellable(warnings, 4_000)]) say(ended(visible(text)));
     if (targets === undefined) {
       say("This backend does not tell its targets: list_targets can't be used.");
     } else {

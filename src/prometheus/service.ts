@@ -10,6 +10,7 @@ import { oneLine } from "./one_line.ts";
 import { escapeRegex, type Matcher, selector } from "./promql.ts";
 import { serviceLabels } from "./service_labels.ts";
 import { durationSeconds } from "./time.ts";
+import { unreachedStores } from "./stores.ts";
 
 /** A way to pick the series of a service. */
 export interface Pick {
@@ -203,7 +204,7 @@ async function notFound({ api, time, signal, heard }: Asking, name: string): Pro
     const { values } = await api.labelValues(label, [], range, { signal, limit: namesAskedFor });
     return values.filter((value) => value !== "").map((value) => [value, label] as const);
   }));
-  const { warnings } = heard();
+  const warnings = [...heard().warnings, ...await unreachedStores(api, { signal })];
   const labelOf = new Map(answers.flat().reverse());
   const shown = JSON.stringify(visible(name.length > 100 ? `${name.slice(0, 100)}…` : name));
   const like = nearest(name, labelOf.keys(), 5);

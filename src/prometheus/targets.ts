@@ -3,6 +3,7 @@ import { CallError } from "../common/errors.ts";
 import type { PrometheusApi } from "./api.ts";
 import type { Target } from "./result.ts";
 import { namesService, sameName } from "./service_labels.ts";
+import { unreachedStores } from "./stores.ts";
 
 /** Milliseconds for the count of what was dropped, which some servers answer with megabytes. */
 const droppedTimeoutMs = 5_000;
@@ -23,7 +24,10 @@ export async function readTargets(api: PrometheusApi, signal: AbortSignal): Prom
   try {
     const { active, warnings, infos } = await api.targets("active", { signal });
     const others = active.length > 0 ? undefined : await readUp(api, signal).catch(() => undefined);
-    if (others === undefined || others.active.length === 0) return { active, notes: [...warnings, ...infos] };
+    if (others === undefined || others.active.length === 0) {
+      const unreached = active.length > 0 ? [] : await unreachedStores(api, { signal });
+      return { active, notes: [...unreached.map((text) => `${text}.`), ...warnings, ...infos] };
+    }
     const note =
       "The server itself scrapes no target: this is what the metric up says, which others write to it.";
     return { active: others.active, notes: [note, ...warnings, ...infos, ...others.notes] };

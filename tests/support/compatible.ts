@@ -12,6 +12,13 @@ export interface CompatibleServer extends AsyncDisposable {
   readonly url: string;
 }
 
+/** One that asks two replicas. */
+export interface ReplicatedServer extends CompatibleServer {
+  readonly replicas: readonly TestPrometheus[];
+  /** Ends what leads to both. */
+  loseStores(): Promise<void>;
+}
+
 /** Without the variable there is none: nothing of that name is looked for on `PATH`. */
 const program = (variable: string) => findProgram(variable, `${variable} is not set`);
 
@@ -56,13 +63,13 @@ class Parts implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     globalThis.removeEventListener("unload", this.#abandon);
-    for (const child of this.#children) {
+    for (const child of this.#children.splice(0)) {
       try {
         child.kill("SIGKILL");
       } catch { /* it has ended */ }
       await child.status;
     }
-    await Deno.remove(this.folder, { recursive: true });
+    await Deno.remove(this.folder, { recursive: true }).catch(() => {});
   }
 }
 
@@ -94,14 +101,13 @@ export async function startVictoriaMetrics(flags: readonly string[] = []): Promi
   return { url, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
 }
 
-/** A querier over two Prometheus that hold the same, and a third store that is not there. */
-export async function startThanos(): Promise<
-  CompatibleServer & { readonly replicas: readonly TestPrometheus[] }
-> {
-  const parts = new Parts();
+/** A querier over two Prometheus that hold the same. */
+export async function startThanos(): Promise<ReplicatedServer> {
+  const [parts, sidecars] = [new Parts(), new Parts()];
   const replicas: TestPrometheus[] = [];
   const release = async () => {
     await parts[Symbol.asyncDispose]();
+    await sidecars[Symbol.asyncDispose]();
     for (const replica of replicas) await replica[Symbol.asyncDispose]();
   };
   const port = freePort();
@@ -122,10 +128,10 @@ export async function startThanos(): Promise<
       replicas.push(server);
       const [http, grpc] = [freePort(), freePort()];
       endpoints.push(`--endpoint=127.0.0.1:${grpc}`);
-      await parts.start(programs.thanos, [
+      await sidecars.start(programs.thanos, [
         "sidecar",
         `--prometheus.url=${server.url}`,
-        `--tsdb.path=${parts.folder}`,
+        `--tsdb.path=${sidecars.folder}`,
         `--http-address=127.0.0.1:${http}`,
         `--grpc-address=127.0.0.1:${grpc}`,
       ], `http://127.0.0.1:${http}/-/ready`);
@@ -137,12 +143,13 @@ export async function startThanos(): Promise<
       "--query.replica-label=replica",
       ...endpoints,
     ], `${url}/-/ready`);
-    await untilAnswered(url, 'ALERTS{job="mailer"} unless on () absent(up{job="payment"})');
+    await untilAnswered(url, 'up{job="mailer"} unless on () absent(up{job="payment"})');
   } catch (error) {
     await release();
     throw error;
   }
-  return { url, replicas, [Symbol.asyncDispose]: release };
+  const loseStores = () => sidecars[Symbol.asyncDispose]();
+  return { url, replicas, loseStores, [Symbol.asyncDispose]: release };
 }
 
 async function post(url: string, body: string): Promise<void> {
