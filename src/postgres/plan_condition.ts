@@ -4,6 +4,7 @@
  */
 import { CallError } from "../common/errors.ts";
 import { parseStatements } from "./parser.ts";
+import { type Words, wordsIn } from "./plan_words.ts";
 import { asList, children, isRecord, type ParseNode, parseNode, rawStatements } from "./statement.ts";
 
 /** One comparison of a column with a value or with another table's column, ANDed with the others. */
@@ -17,10 +18,12 @@ export interface Comparison {
   readonly wrapper: string | undefined;
   /** The type that the column is cast to before it is compared, or given to the function. */
   readonly cast: string | undefined;
-  /** What an index is asked: a value, a range, a beginning (`LIKE 'a%'`), a part (`LIKE '%a%'`), what is inside (`@>`). */
+  /** What an index is asked: a value, a range, a beginning (`LIKE 'a%'`, `~ '^ab'`), a part (`LIKE '%a%'`), what is inside (`@>`). */
   readonly how: "equal" | "range" | "prefix" | "part" | "inside";
   /** Of `inside`, the operator with the column on its left, and the constant on its right as text. */
   readonly asked?: { readonly operator: string; readonly text: string | undefined };
+  /** Of `inside`, where words are made of texts in the query; `column` is the first of them. */
+  readonly words?: Words;
   /** The one value that it is equal to, the same text for the same value; undefined for a list and for another column. */
   readonly value: string | undefined;
 }
@@ -39,6 +42,10 @@ export interface Condition {
 const nothing: Condition = { parts: 0, comparisons: [], sides: [], columns: [] };
 const ranges = new Set(["<", "<=", ">", ">="]);
 const likes = new Set(["~~", "~~*"]);
+const regexes = new Set(["~", "~*"]);
+/** A regular expression that begins with two plain characters, and one with a part that is plain text; without an OR. */
+const begun = /^\^[\w @:/-]{2}[^|]*$/;
+const plainPart = /^\^?(?:\.[*+]?)*[\w @:/-]{4,}(?:[\w @:/-]|\.[*+]?)*\$?$/;
 /** Operators that look inside a value, and the same with the sides exchanged, where there is one. */
 const insides: Readonly<Record<string, string | undefined>> = {
   "@>": "<@",
@@ -118,6 +125,12 @@ function comparisonsOf(node: ParseNode): Comparison[] {
     const isPrefix = operator === "~~" && /^[^%_\\]/.test(pattern);
     return [compared(left, isPrefix ? "prefix" : "part") ?? []].flat();
   }
+  if (regexes.has(operator) && !isAny) {
+    const pattern = constantText(right) ?? "";
+    const isPrefix = operator === "~" && begun.test(pattern);
+    if (!isPrefix && !plainPart.test(pattern)) return [];
+    return [compared(left, isPrefix ? "prefix" : "part") ?? []].flat();
+  }
   const how = operator === "=" ? "equal" : ranges.has(operator) ? "range" : undefined;
   if (how === undefined) return [];
   const own = (side: ParseNode, other: ParseNode) =>
@@ -128,7 +141,8 @@ function comparisonsOf(node: ParseNode): Comparison[] {
 function insideOf(operator: string, left: ParseNode, right: ParseNode): Comparison[] {
   const exchanged = insides[operator];
   const own = (side: ParseNode, operator: string, other: ParseNode) => {
-    const found = compared(side, "inside");
+    const words = operator === "@@" ? wordsIn(side) : undefined;
+    const found = words === undefined ? compared(side, "inside") : wordsOf(words);
     const asked = { operator, text: constantText(other) };
     return apart(found === undefined ? undefined : { ...found, asked }, other);
   };
@@ -136,6 +150,12 @@ function insideOf(operator: string, left: ParseNode, right: ParseNode): Comparis
     ...own(left, operator, right),
     ...exchanged === undefined ? [] : own(right, exchanged, left),
   ];
+}
+
+function wordsOf(words: Words): Comparison | undefined {
+  const [first, ...more] = columnsIn(words.source);
+  if (first === undefined || more.some(({ alias }) => alias !== first.alias)) return undefined;
+  return { ...first, path: [], wrapper: undefined, cast: undefined, how: "inside", value: undefined, words };
 }
 
 /** Two columns of one row compared with each other: no index helps. */
@@ -202,7 +222,8 @@ function constantLiteral(node: ParseNode): string | undefined {
   return isRecord(value) ? String(value["ival"] ?? 0) : undefined;
 }
 
-function constantText(node: ParseNode): string | undefined {
+/** The text of a constant, whatever type it is cast to. */
+export function constantText(node: ParseNode): string | undefined {
   if (node.type === "TypeCast") {
     const [inner] = nodesOf([node.fields["arg"]]);
     return inner === undefined ? undefined : constantText(inner);
@@ -222,7 +243,8 @@ function* columnsIn(
   for (const child of children(node)) yield* columnsIn(child.node);
 }
 
-function typeName(value: unknown): string {
+/** The last part of a type's name, as the parser has it. */
+export function typeName(value: unknown): string {
   const names = isRecord(value) ? nodesOf(value["names"]) : [];
   return String(names.at(-1)?.fields["sval"] ?? "");
 }

@@ -2,6 +2,7 @@
 import type { Comparison } from "./plan_condition.ts";
 import { fromJson, normal } from "./plan_expression.ts";
 import type { Extensions, PlanColumn, PlanRelation } from "./plan_relations.ts";
+import { areSameWords, wordsExpression } from "./plan_words.ts";
 
 /** An index that answers such an operator by its type's default operator class. */
 export interface Container {
@@ -21,10 +22,15 @@ const kinds: readonly (readonly [RegExp, Container["method"], readonly string[]]
 
 /** The index for what a condition looks for inside `column`; undefined where none is known to find it. */
 export function containerOf(
-  { asked, path, wrapper, cast }: Comparison,
+  { asked, path, wrapper, cast, words }: Comparison,
   column: PlanColumn,
+  relation: PlanRelation,
   { intarray }: Pick<Extensions, "intarray">,
 ): Container | undefined {
+  if (words !== undefined) {
+    const sql = asked?.text?.includes("!") === true ? undefined : wordsExpression(words, relation);
+    return sql === undefined ? undefined : { sql, method: "gin", byPath: false };
+  }
   const made = wrapper === undefined ? fromJson({ path, cast }, column) : undefined;
   if (asked === undefined || made === undefined) return undefined;
   const [, method] =
@@ -52,7 +58,8 @@ export function answersInside(
 ): boolean {
   return keys.some((key, at) => {
     const name = known[at] ?? "";
-    return normal(key) === normal(sql) && (classes.has(name) || byPath && name === "jsonb_path_ops") &&
+    return (normal(key) === normal(sql) || areSameWords(key, sql)) &&
+      (classes.has(name) || byPath && name === "jsonb_path_ops") &&
       // GIN finds by any of its columns.
       (method === "gin" || at === 0 && method !== "btree" && method !== "hash");
   });

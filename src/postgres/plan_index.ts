@@ -6,6 +6,7 @@ import { expressionOf, indexable, normal } from "./plan_expression.ts";
 import { patternClass, trigramAdvice } from "./plan_patterns.ts";
 import { readSortKey } from "./plan_sort_key.ts";
 import type { Extensions, PlanColumn, PlanRelation } from "./plan_relations.ts";
+import { printed, type Words } from "./plan_words.ts";
 
 /** What could be done, and the statement for it if there is one. */
 export interface Advice {
@@ -52,9 +53,11 @@ export function indexAdvice(
   for (const each of own) {
     const column = relation.columns.get(each.column);
     if (column === undefined) continue;
-    const key = keyOf(each, column, options.extensions);
+    const key = keyOf(each, column, relation, options.extensions);
     if (key !== undefined) keys.push(key);
-    else if (own.length === 1 && each.how !== "inside") {
+    else if (own.length === 1 && each.words !== undefined && each.words.configuration === undefined) {
+      return unconfigured(each.words, relation) ?? unfit;
+    } else if (own.length === 1 && each.how !== "inside") {
       if (each.wrapper !== undefined && !indexable.has(each.wrapper)) return wrapped(each, column);
       if (each.cast !== undefined) return converted(each, column);
     }
@@ -183,7 +186,7 @@ function eitherAdvice(
     const [key] = choose(side.flatMap((each) => {
       const column = relation.columns.get(each.column);
       const isOwn = each.alias === undefined || each.alias === alias;
-      return isOwn && column !== undefined ? keyOf(each, column, extensions) ?? [] : [];
+      return isOwn && column !== undefined ? keyOf(each, column, relation, extensions) ?? [] : [];
     }));
     if (key === undefined || key.how === "part") return undefined;
     wanted.set(key.sql, key);
@@ -230,10 +233,15 @@ function choose(keys: readonly Key[]): readonly Key[] {
   return prefix.length > 0 ? prefix : unique.filter(({ how }) => how === "part").slice(0, 1);
 }
 
-function keyOf(comparison: Comparison, column: PlanColumn, extensions: Extensions): Key | undefined {
+function keyOf(
+  comparison: Comparison,
+  column: PlanColumn,
+  relation: PlanRelation,
+  extensions: Extensions,
+): Key | undefined {
   const { how, path } = comparison;
   if (how === "inside") {
-    const container = containerOf(comparison, column, extensions);
+    const container = containerOf(comparison, column, relation, extensions);
     return container && { sql: container.sql, operatorClass: "", how, distinct: Infinity, container };
   }
   const sql = expressionOf(comparison, column);
@@ -244,6 +252,17 @@ function keyOf(comparison: Comparison, column: PlanColumn, extensions: Extension
     operatorClass,
     how,
     distinct: path.length > 0 ? expressionDistinct : column.distinct ?? Infinity,
+  };
+}
+
+/** Words by the session's own configuration, which no index can hold. */
+function unconfigured({ source }: Words, relation: PlanRelation): Advice | undefined {
+  const text = printed(source, relation);
+  return text === undefined ? undefined : {
+    advice: visible(
+      `to_tsvector(${text}) depends on the session's default_text_search_config, so that no index can hold it: write ` +
+        `to_tsvector('english', ${text}), or what that setting is, in the query and in a GIN index`,
+    ),
   };
 }
 

@@ -341,6 +341,13 @@ Plan (each node's own part of the cost):
       await assert.rejects(explain("select * from zzzzzzz"), isError("not_found", /zzzzzzz/, /list_tables/));
     });
 
+    await context.step("of a partitioned table, an index can't be built beside writes", async () => {
+      const { text, structured } = await explain("select * from parts where id = 7");
+      const statement = "CREATE INDEX ON public.parts (id)";
+      assert.equal(structured.findings[0]?.statement, statement);
+      assert.ok(text.includes(`${statement} -- writes wait until it is built\n`), text);
+    });
+
     await context.step("a long condition is shortened, and hidden characters are shown", async () => {
       const { text } = await explain(
         `select * from users where name <> '${"x".repeat(500)}' and name <> '\u202e'`,

@@ -9,14 +9,17 @@ import { callTool } from "../support/tools.ts";
 
 const schema = `
   create table docs (id int, kind int, part int, doc jsonb, raw json, tags text[], numbers int[], other text[], words tsvector,
-    during tstzrange, path jsonb) with (autovacuum_enabled = false);
+    during tstzrange, path jsonb,
+    title text, short varchar(20), at timestamptz) with (autovacuum_enabled = false);
   insert into docs select n, n % 5, n % 5, jsonb_build_object('k' || n, n, 'a', n % 5000, 'tags', jsonb_build_array('x' || n)),
     json_build_object('a', n), array['t' || n, 'u' || n % 7], array[n, n % 3], array['o'],
     to_tsvector('simple', 'w' || n), tstzrange(timestamptz '2024-01-01' + n * interval '1 min',
-    timestamptz '2024-01-01' + (n + 1) * interval '1 min'), jsonb_build_object('a', n, 's', 1)
+    timestamptz '2024-01-01' + (n + 1) * interval '1 min'), jsonb_build_object('a', n, 's', 1),
+    'title ' || n, 's' || n, now()
   from generate_series(1, 20000) n;
   create index docs_path on docs using gin (path jsonb_path_ops);
   create index docs_part on docs (part);
+  create index docs_short_words on docs using gin (to_tsvector('simple', short));
   analyze docs;`;
 
 /** A condition, and the statement that helps; null where there is none. */
@@ -68,6 +71,49 @@ const cases: readonly Expected[] = [
   { name: "elements in common", where: "tags && array['t5', 't6']", columns: "gin (tags)" },
   { name: "an array of numbers", where: "numbers @> array[500]", columns: "gin (numbers)" },
   { name: "a word", where: "words @@ 'w5'", columns: "gin (words)" },
+  {
+    name: "a word of a text",
+    where: "to_tsvector('simple', title) @@ to_tsquery('simple', '777')",
+    advice: /^A GIN index on to_tsvector\('simple'::regconfig, title\) would probably find the rows$/,
+    columns: "gin (to_tsvector('simple'::regconfig, title))",
+  },
+  {
+    name: "a word of several texts",
+    where: "to_tsvector('english', coalesce(title, '') || ' ' || short) @@ plainto_tsquery('english', '777')",
+    columns:
+      "gin (to_tsvector('english'::regconfig, ((COALESCE(title, ''::text) || ' '::text) || (short)::text)))",
+  },
+  {
+    name: "a word of a JSON document",
+    where: "to_tsquery('simple', 'x777') @@ to_tsvector('simple', doc)",
+    columns: "gin (to_tsvector('simple'::regconfig, doc))",
+  },
+  {
+    name: "a word of a text whose words have an index that is not used",
+    where: "to_tsvector('simple', short) @@ to_tsquery('simple', 's777')",
+    settings: { enable_bitmapscan: "off" },
+    advice: /^There is the index docs_short_words, which the planner did not choose/,
+    columns: null,
+  },
+  {
+    name: "a word by the configuration of the session",
+    where: "to_tsvector(title) @@ to_tsquery('777')",
+    advice:
+      /^to_tsvector\(title\) depends on the session's default_text_search_config, .*: write to_tsvector\('english', title\), or what that setting is, in the query and in a GIN index$/,
+    columns: null,
+  },
+  {
+    name: "a word that must not be there",
+    where: "to_tsvector('simple', title) @@ to_tsquery('simple', '!title')",
+    advice: /^This tool knows no index that answers/,
+    columns: null,
+  },
+  {
+    name: "a word of what depends on the session's settings",
+    where: "to_tsvector('simple', title || at) @@ to_tsquery('simple', '777')",
+    advice: /^This tool knows no index that answers/,
+    columns: null,
+  },
   { name: "a time in a range", where: "during @> timestamptz '2024-01-03'", columns: "gist (during)" },
   {
     name: "a range that overlaps",

@@ -72,6 +72,28 @@ Deno.test({
         });
       });
     }
+    for (const pattern of ["^c12", "^c12[0-9]*$", "^c1234?"]) {
+      await context.step(`a beginning by the regular expression ${pattern}`, async () => {
+        assert.deepEqual(await follow(`name ~ '${pattern}'`), {
+          statements: ["CREATE INDEX CONCURRENTLY ON public.names (name text_pattern_ops)"],
+          isUsed: true,
+        });
+      });
+    }
+    for (const pattern of ["e 1234", "^name.*1234$"]) {
+      await context.step(`a part by the regular expression ${pattern}`, async () => {
+        const { statements, isUsed } = await follow(`name ~* '${pattern}'`);
+        assert.deepEqual(statements, [`${inside} (name apart.gin_trgm_ops)`]);
+        assert.ok(isUsed);
+      });
+    }
+    for (const pattern of ["^c|^d", "^c", "[0-9]+", "^(c1|d2)"]) {
+      await context.step(`nothing is known for the regular expression ${pattern}`, async () => {
+        const { advice, statements } = await explain(`name ~ '${pattern}'`);
+        assert.match(advice, /^(No index|This tool knows no index that) answers|^undefined$/);
+        assert.deepEqual(statements, []);
+      });
+    }
     await context.step("a beginning, where the index is there and not used", async () => {
       await test.execute("create index names_by_name on names (name text_pattern_ops)");
       for (const kind of ["indexscan", "indexonlyscan", "bitmapscan"]) {
