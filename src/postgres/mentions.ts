@@ -12,7 +12,10 @@ import { asList, children, isRecord, type ParseNode, parseNode } from "./stateme
 
 /** Names of common table expressions in scope, innermost first. */
 interface Scope {
-  readonly ctes: ReadonlySet<string>;
+  /** By name: which one of its WITH it is. */
+  readonly ctes: ReadonlyMap<string, number>;
+  /** So many of them can be seen. */
+  readonly visible: number;
   readonly outer: Scope | undefined;
 }
 
@@ -130,12 +133,13 @@ class Collector {
     const clause = node.fields["withClause"];
     if (isRecord(clause)) {
       const ctes = asList(clause["ctes"]).flatMap((item) => parseNode(item) ?? []);
-      const names = ctes.map((cte) => text(cte.fields["ctename"]));
-      if (clause["recursive"] === true) scope = { ctes: new Set(names), outer };
+      // Of two with one name, which PostgreSQL refuses, the first.
+      const names = new Map(ctes.map((cte, at) => [text(cte.fields["ctename"]), at] as const).reverse());
+      if (clause["recursive"] === true) scope = { ctes: names, visible: ctes.length, outer };
       for (const [index, cte] of ctes.entries()) {
         this.#visit(cte, scope, undefined);
         // Without RECURSIVE, a WITH query sees only those before it.
-        if (clause["recursive"] !== true) scope = { ctes: new Set(names.slice(0, index + 1)), outer };
+        if (clause["recursive"] !== true) scope = { ctes: names, visible: index + 1, outer };
       }
     }
     const frame: Frame = { relations: [], starred: false };
@@ -281,7 +285,7 @@ class Collector {
 
 function inScope(scope: Scope | undefined, name: string): boolean {
   for (let each = scope; each !== undefined; each = each.outer) {
-    if (each.ctes.has(name)) return true;
+    if ((each.ctes.get(name) ?? Infinity) < each.visible) return true;
   }
   return false;
 }

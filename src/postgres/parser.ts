@@ -28,6 +28,12 @@ const ENDS_EXPRESSION = new Set([",", "and", "or", "when", "then", "else", "sele
 /** Of these, the ones that also end a CASE or a join without parentheses around it. */
 const ENDS_OPERAND = new Set([",", "select"]);
 
+/**
+ * The squares of the lengths of all runs of + and -, summed up. PostgreSQL's lexer takes such a run for one operator first,
+ * gives back all of it but the first sign, and begins anew: a run of 50,000 takes a minute.
+ */
+const MAX_SIGNS = 1_000 ** 2;
+
 type Library = typeof import("libpg-query");
 
 let library: Library | undefined;
@@ -105,6 +111,27 @@ export function tokens(
   }
 }
 
+function checkSigns(sql: string): void {
+  let sum = 0;
+  let run = 0;
+  for (let at = 0; at <= sql.length; at++) {
+    // Two of - begin a comment.
+    if (sql[at] === "+" || sql[at] === "-" && sql[at + 1] !== "-" && sql[at - 1] !== "-") run++;
+    else {
+      sum += run ** 2;
+      run = 0;
+    }
+  }
+  if (sum <= MAX_SIGNS) return;
+  throw new CallError(
+    "refused",
+    "Cannot run the statement as too many plus and minus signs follow each other",
+    {
+      hint: "Pass a text that holds them as a parameter",
+    },
+  );
+}
+
 function checkText(sql: string): void {
   checkLength(sql);
   const depth = sql.length <= SHALLOW_LENGTH ? 0 : depthBound(sql);
@@ -153,6 +180,7 @@ function checkLength(sql: string): void {
       },
     );
   }
+  checkSigns(sql);
 }
 
 /** An open parenthesis, with what may still nest inside it without another one. */

@@ -88,6 +88,16 @@ for (const sql of [...ALLOWED, ...ALLOWED_TO_SUPERUSER]) {
   test(`allowed: ${sql}`, () => assert.equal(inspect(sql).sql, sql));
 }
 
+test("allowed: many signs, where they are not in a row", () => {
+  for (
+    const sql of [
+      `select '${"-".repeat(5_000)}', '${"+---".repeat(5_000)}' -- ${"=".repeat(5_000)}`,
+      `select ${"- + ".repeat(200)} 1, '${"+".repeat(900)}'`,
+      `/* ${"-".repeat(10_000)} */ select 1`,
+    ]
+  ) assert.equal(inspect(sql).sql, sql);
+});
+
 const BAD: readonly [string, string, CallError["kind"], RegExp][] = [
   ["an empty text", "", "invalid", /empty/],
   ["white space", " \n\t ", "invalid", /empty/],
@@ -103,6 +113,18 @@ const BAD: readonly [string, string, CallError["kind"], RegExp][] = [
   ["100,000 brackets", `select a${"[".repeat(100_000)}`, "refused", /levels/],
   ["100,000 operators", `select 1${"+1".repeat(100_000)}`, "refused", /levels/],
   ["50,000 prefix operators", `select ${"- ".repeat(50_000)}1`, "refused", /levels/],
+  [
+    "10,000 plus signs, which the lexer reads as often",
+    `select 1 ${"+".repeat(10_000)} 1`,
+    "refused",
+    /signs/,
+  ],
+  [
+    "runs of plus and minus",
+    `select ${"1 +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+ ".repeat(4_000)} 1`,
+    "refused",
+    /signs/,
+  ],
   ["20,000 casts", `select 1${"::int".repeat(20_000)}`, "refused", /levels/],
   ["10,000 calls", `select ${"f(".repeat(10_000)}1${")".repeat(10_000)}`, "refused", /levels/],
   ["5,000 subqueries", `select ${"(select ".repeat(5_000)}1${")".repeat(5_000)}`, "refused", /levels/],
