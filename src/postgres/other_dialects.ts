@@ -34,7 +34,7 @@ export function unparsedHint(
   message: string,
   shallow: boolean,
 ): string | undefined {
-  const text = sql.trim().replace(/[\s;]+$/, "").replace(/\s+/g, " ").toLowerCase();
+  const text = sql.trim().replace(/(?<![\s;])[\s;]+$/, "").replace(/\s+/g, " ").toLowerCase();
   const command = commands.find(([pattern]) => pattern.test(text))?.[1];
   if (command !== undefined) return command;
   if (message.startsWith("LIMIT #,# syntax is not supported")) {

@@ -145,6 +145,13 @@ const BAD: readonly [string, string, CallError["kind"], RegExp][] = [
     /levels/,
   ],
   ["a syntax error", "select 1 frm x y", "invalid", /syntax error at or near "x"/],
+  // Tried from each of them to the end anew, these take minutes.
+  [
+    "a syntax error before 200,000 spaces",
+    `select 1 frm${" ".repeat(200_000)}x y`,
+    "invalid",
+    /syntax error/,
+  ],
   ["an open string", "select 'abc", "invalid", /unterminated quoted string/],
   ["an open dollar quote", "select $a$ b", "invalid", /unterminated/],
   ["an open comment", "select 1 /* b", "invalid", /unterminated/],
