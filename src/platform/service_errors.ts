@@ -25,6 +25,8 @@ export interface ServiceErrors {
   readonly metric: string;
   /** No label of the counter tells errors. */
   readonly blind: boolean;
+  /** So many requests have no known code, or a rate that is no number, that the ratio may be another. */
+  readonly doubtful: boolean;
 }
 
 /** All services, the worst first. */
@@ -37,6 +39,8 @@ export interface RankedServices {
   readonly notes: readonly string[];
 }
 
+/** From here on errors would speak against a service. */
+const doubtfulRatio = 0.05;
 /** Series of one query. */
 const mostSeries = 10_000;
 /** Counters that are read. */
@@ -75,15 +79,20 @@ export async function readServiceErrors(
     for (const service of servicesOf(counter, rows)) {
       const key = JSON.stringify([service.namespace, service.service]);
       const before = ranked.get(key);
-      // The counters come in order of preference: a later one is taken where the one before counts nothing.
-      if (before === undefined || (before.requests === 0 && service.requests > 0)) ranked.set(key, service);
+      // The counters come in order of preference: a later one is taken where the one before counts nothing, or where
+      // it counts what fails more, which may be requests of another kind.
+      const isWorse = before !== undefined &&
+        ((before.requests === 0 && service.requests > 0) || service.ratio > before.ratio);
+      if (before === undefined || isWorse) ranked.set(key, service);
     }
   }
+  const services = [...ranked.values()].sort(worstFirst);
   return {
-    services: [...ranked.values()].sort(worstFirst),
+    services,
     metrics: counters.map(({ metric }) => metric),
     queries: answers.map(({ query }) => query),
     notes: [
+      ...doubts(services),
       ...(answers.some(({ truncated }) => truncated)
         ? [`only the first ${mostSeries} series of a counter were read: name a namespace`]
         : []),
@@ -95,6 +104,17 @@ export async function readServiceErrors(
   };
 }
 
+/** Services whose ratio may be higher than it is told. */
+function doubts(services: readonly ServiceErrors[]): readonly string[] {
+  const doubtful = services.filter(({ doubtful }) => doubtful).map(({ service }) => service.slice(0, 60))
+    .sort();
+  if (doubtful.length === 0) return [];
+  const named = doubtful.length > 5 ? [...doubtful.slice(0, 5), `${doubtful.length - 5} more`] : doubtful;
+  const last = named.at(-1) ?? "";
+  const list = named.length === 1 ? last : `${named.slice(0, -1).join(", ")} and ${last}`;
+  return [`${list}: requests with no known status may be errors, which their ratio leaves out`];
+}
+
 interface Row {
   readonly labels: Labels;
   readonly perSecond: number;
@@ -102,11 +122,13 @@ interface Row {
 
 function servicesOf(counter: RequestCounter, rows: readonly Row[]): readonly ServiceErrors[] {
   const { codes, errors: own } = counter.instrumentation;
-  const groups = Map.groupBy(rows.filter(({ perSecond }) => Number.isFinite(perSecond)), ({ labels }) => {
+  const groups = Map.groupBy(rows, ({ labels }) => {
     const label = serviceLabels.find((name) => (labels[name] ?? "") !== "") ?? "";
     return JSON.stringify([labels.namespace ?? "", label, labels[label] ?? ""]);
   });
-  return [...groups].flatMap(([key, members]) => {
+  return [...groups].flatMap(([key, all]) => {
+    const members = all.filter(({ perSecond }) => Number.isFinite(perSecond));
+    if (members.length === 0) return [];
     const [namespace = "", label = "", service = ""]: readonly string[] = JSON.parse(key);
     if (label === "") return [];
     // Each service may have a code label of its own.
@@ -119,6 +141,9 @@ function servicesOf(counter: RequestCounter, rows: readonly Row[]): readonly Ser
     const errors = found === undefined
       ? 0
       : sum(members.filter(({ labels }) => found.errors.matches(labels[found.codeLabel] ?? "")));
+    const untold = found === undefined
+      ? 0
+      : sum(members.filter(({ labels }) => !found.errors.isCode(labels[found.codeLabel] ?? "")));
     return [{
       service,
       label,
@@ -128,6 +153,7 @@ function servicesOf(counter: RequestCounter, rows: readonly Row[]): readonly Ser
       ratio: found === undefined ? NaN : errors / requests,
       metric: counter.metric,
       blind: found === undefined,
+      doubtful: all.length > members.length || (untold > 0 && errors + untold >= doubtfulRatio * requests),
     }];
   });
 }

@@ -1,6 +1,7 @@
 /** What looks well in one figure and is not, or not known to be: nobody is called healthy for it. */
 import assert from "@std/assert";
 import { createLogger } from "../../src/common/log.ts";
+import { rankServicesByErrorRate } from "../../src/platform/rank_services_by_error_rate.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
 import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
 import { getErrorRate } from "../../src/prometheus/get_error_rate.ts";
@@ -146,6 +147,15 @@ Deno.test({
           );
         });
       }
+      await t.step(
+        "rank_services_by_error_rate takes the worse counter, and says whose status is not known",
+        async () => {
+          const { text, structured } = await callTool(rankServicesByErrorRate(sources), {});
+          const probed = structured.services.find(({ service }: { service: string }) => service === "probed");
+          assert.equal(probed.metric, "grpc_server_handled_total");
+          assert.match(text, /^note: .*bare, broken, halves and wordy: .*no known status.*$/m);
+        },
+      );
       await t.step("get_error_rate says that what it passed over fails", async () => {
         const { text } = await callTool(getErrorRate(api), { service: "probed" });
         assert.match(
