@@ -15,6 +15,7 @@ import type { Told } from "./result.ts";
 import { fitWindow, readInterval } from "./scrapes.ts";
 import { beginAsking } from "./asking.ts";
 import { findService, type Service } from "./service.ts";
+import { statusDoubts } from "./request_verdict.ts";
 import { serviceArgument, serviceFields, serviceLines, serviceOutput } from "./service_words.ts";
 import { formatDuration, parseDuration, utc } from "./time.ts";
 import { saidNotes } from "./told.ts";
@@ -73,6 +74,8 @@ interface Found {
   readonly requests: Requests;
   readonly places: ErrorPlaces | undefined;
   readonly burn: BurnRate | undefined;
+  /** Whether more may fail than is known to. */
+  readonly doubted: boolean;
   readonly notes: readonly string[];
   readonly told: Told;
 }
@@ -101,6 +104,7 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
           requests,
           places: undefined,
           burn: undefined,
+          doubted: false,
           notes: [],
           told: asking.heard(),
         };
@@ -114,6 +118,7 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
         readMissedErrors(asking, rates),
         target === undefined ? undefined : readBurnRate(asking, rates.source, target),
       ]);
+      const doubts = rates === undefined ? [] : statusDoubts(rates);
       return {
         service,
         time: asking.time,
@@ -121,14 +126,15 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
         requests,
         places,
         burn,
-        notes: [...notes, ...(missed === undefined ? [] : [missed.text])],
+        doubted: missed !== undefined || doubts.length > 0,
+        notes: [...notes, ...doubts, ...(missed === undefined ? [] : [missed.text])],
         told: asking.heard(),
       };
     },
     present(found: Found, budget) {
       const make = (shown: number) => {
         const structured = answerOf(found, shown, budget);
-        return { text: render(structured), structured, rows: structured.by_code.length };
+        return { text: render(structured, found.doubted), structured, rows: structured.by_code.length };
       };
       return largestThatFits(
         Math.max(1, Math.min(20, found.requests.rates?.codes.length ?? 0)),
@@ -205,9 +211,9 @@ export function ratioText(ratio: number): string {
   return `${rate(ratio * 100)}%`;
 }
 
-function render(answer: Answer): string {
+function render(answer: Answer, doubted: boolean): string {
   const { metric, requests_per_second: requests, errors_per_second: errors, error_ratio: ratio } = answer;
-  const lines = [headline(answer)];
+  const lines = [headline(answer, doubted)];
   if (metric !== null && requests !== null && errors !== null && ratio !== null) {
     const seconds = parseDuration(answer.window);
     lines.push(
@@ -245,14 +251,19 @@ function render(answer: Answer): string {
   return lines.join("\n");
 }
 
-function headline({ service, metric, error_ratio: ratio, window, code_label: label }: Answer): string {
+function headline(
+  { service, metric, error_ratio: ratio, window, code_label: label }: Answer,
+  doubted: boolean,
+): string {
   const name = visible(service);
   if (metric === null) {
     return `${name}: no data on errors: nothing that counts its requests by status was found. find_metrics shows what it has.`;
   }
   if (ratio === null) return `${name}: no data: no request in the last ${window}, which is not 0% errors`;
   return `${name}: ${
-    ratio === 0 ? "0%: no request fails" : `${ratioText(ratio)} of requests fail`
+    ratio === 0 && !doubted
+      ? "0%: no request fails"
+      : `${ratioText(ratio)} of requests ${doubted ? "are known to fail" : "fail"}`
   } (by ${label})`;
 }
 

@@ -120,27 +120,34 @@ export function requestDoubts(symptoms: RequestSymptoms): readonly string[] {
   const { requests, missed } = symptoms;
   const rates = requests?.rates;
   if (rates === undefined || !(rates.requestsPerSecond > 0)) return [];
-  const { errorsPerSecond, requestsPerSecond, untoldPerSecond, brokenCodes, window } = rates;
-  const doubts: string[] = [];
-  if (brokenCodes.length > 0) {
-    const codes = brokenCodes.slice(0, 3).map((code) => code || "none").join(", ");
-    doubts.push(`errors: the rate of ${rates.source.codeLabel} ${codes} is no number`);
-  }
-  if (untoldPerSecond > 0 && errorsPerSecond + untoldPerSecond >= badRatio * requestsPerSecond) {
-    const share = rate(100 * untoldPerSecond / requestsPerSecond);
-    const codes = codesOf(rates, (code) => !rates.source.errors.isCode(code));
-    doubts.push(`errors: ${share}% of requests have no known ${rates.source.codeLabel} (${codes})`);
-  }
+  const { errorsPerSecond, requestsPerSecond, window } = rates;
+  const doubts = [...statusDoubts(rates)];
   const more = missed?.count ?? 0;
   if (
     missed !== undefined &&
     errorsPerSecond * window + more >= badRatio * (requestsPerSecond * window + more)
   ) {
-    doubts.push(`errors: ${missed.text}`);
+    doubts.push(missed.text);
   }
   const refused = refusals(symptoms);
   if (refused !== undefined && Number.isNaN(refused.before)) {
-    doubts.push(`errors: ${refused.text}, which may be right or not: no requests were counted a day before`);
+    doubts.push(`${refused.text}, which may be right or not: no requests were counted a day before`);
+  }
+  return doubts.map((doubt) => `errors: ${doubt}`);
+}
+
+/** What of a counter tells neither success nor failure. */
+export function statusDoubts(rates: RequestRates): readonly string[] {
+  const { errorsPerSecond, requestsPerSecond, untoldPerSecond, brokenCodes, source } = rates;
+  const doubts: string[] = [];
+  if (brokenCodes.length > 0) {
+    const codes = brokenCodes.slice(0, 3).map((code) => code || "none").join(", ");
+    doubts.push(`the rate of ${source.codeLabel} ${codes} is no number`);
+  }
+  if (untoldPerSecond > 0 && errorsPerSecond + untoldPerSecond >= badRatio * requestsPerSecond) {
+    const share = rate(100 * untoldPerSecond / requestsPerSecond);
+    const codes = codesOf(rates, (code) => !source.errors.isCode(code));
+    doubts.push(`${share}% of requests have no known ${source.codeLabel} (${codes})`);
   }
   return doubts;
 }

@@ -156,6 +156,18 @@ Deno.test({
           assert.match(text, /^note: .*bare, broken, halves and wordy: .*no known status.*$/m);
         },
       );
+      for (
+        const [service, note] of [["wordy", /90% of requests have no known/], [
+          "broken",
+          /is no number/,
+        ]] as const
+      ) {
+        await t.step(`get_error_rate does not say that none fails: ${service}`, async () => {
+          const { text } = await callTool(getErrorRate(api), { service });
+          assert.match(text, /^\w+: 0% of requests are known to fail \(by status\)$/m);
+          assert.match(text, note);
+        });
+      }
       await t.step("get_error_rate says that what it passed over fails", async () => {
         const { text } = await callTool(getErrorRate(api), { service: "probed" });
         assert.match(
