@@ -48,6 +48,12 @@ export function asArray(value: unknown, what: string): readonly unknown[] {
   return value;
 }
 
+/** An array that an answer is about: without it nothing is known, and not that there is nothing. */
+export function asList(value: unknown, what: string): readonly unknown[] {
+  if (value === undefined) throw new UnexpectedShape(`${what} are missing`);
+  return asArray(value, what);
+}
+
 /** An array of texts. */
 export function asTexts(value: unknown, what: string): readonly string[] {
   return asArray(value, what).map((item) => {

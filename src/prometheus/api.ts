@@ -7,6 +7,7 @@ import {
   asDroppedTarget,
   asInstantSeries,
   asLabels,
+  asList,
   asMetadata,
   asObject,
   asRangeSeries,
@@ -109,11 +110,11 @@ export class PrometheusApi {
           return { ...told, type: resultType, series, ranges: [], truncated: false };
         }
         case "vector": {
-          const { kept, truncated } = cut(asArray(result, "the result"), told, options);
+          const { kept, truncated } = cut(asList(result, "the results"), told, options);
           return { ...told, type: resultType, series: kept.map(asInstantSeries), ranges: [], truncated };
         }
         case "matrix": {
-          const { kept, truncated } = cut(asArray(result, "the result"), told, options);
+          const { kept, truncated } = cut(asList(result, "the results"), told, options);
           return { ...told, type: resultType, series: [], ranges: kept.map(asRangeSeries), truncated };
         }
         default:
@@ -137,7 +138,7 @@ export class PrometheusApi {
     });
     return await this.#ask("queryRange", { form }, options, ({ data, ...told }) => {
       const { result } = asObject(data, "the data");
-      const { kept, truncated } = cut(asArray(result, "the result"), told, options);
+      const { kept, truncated } = cut(asList(result, "the results"), told, options);
       return { ...told, series: kept.map(asRangeSeries), truncated };
     });
   }
@@ -205,7 +206,7 @@ export class PrometheusApi {
       const { activeTargets, droppedTargets, droppedTargetCounts } = asObject(data, "the data");
       return {
         ...told,
-        active: asArray(activeTargets, "the active targets").map(asTarget),
+        active: asList(activeTargets, "the active targets").map(asTarget),
         dropped: asArray(droppedTargets, "the dropped targets").map(asDroppedTarget),
         droppedCounts: asCounts(droppedTargetCounts),
       };
@@ -220,7 +221,7 @@ export class PrometheusApi {
     const form = new URLSearchParams(type === undefined ? {} : { type });
     return this.#ask("rules", { form }, options, ({ data, ...told }) => {
       const { groups } = asObject(data, "the data");
-      return { ...told, groups: asArray(groups, "the groups").map(asRuleGroup) };
+      return { ...told, groups: asList(groups, "the groups").map(asRuleGroup) };
     });
   }
 
@@ -228,7 +229,7 @@ export class PrometheusApi {
   alerts(options: AskOptions): Promise<Told & { readonly alerts: readonly Alert[] }> {
     return this.#ask("alerts", {}, options, ({ data, ...told }) => {
       const { alerts } = asObject(data, "the data");
-      return { ...told, alerts: asArray(alerts, "the alerts").map(asAlert) };
+      return { ...told, alerts: asList(alerts, "the alerts").map(asAlert) };
     });
   }
 

@@ -406,3 +406,17 @@ Deno.test({
     }
   },
 });
+
+Deno.test("a success that lacks what was asked for is none: nothing is not the same as an empty list", async () => {
+  await using fake = new FakePrometheus({ play: () => success({ resultType: "vector" }) });
+  using api = openApi(fake.url);
+  const questions = [
+    api.rules("alert", never),
+    api.alerts(never),
+    api.targets("active", never),
+    api.query("up", undefined, never),
+  ];
+  for (const question of questions) {
+    assert.match((await callError(question)).message, /answers otherwise than Prometheus does: .* missing$/);
+  }
+});
