@@ -31,7 +31,7 @@ const input = z.strictObject({
   ...scopeInput,
   status: z.enum(["all", "unhealthy"]).default("all")
     .describe(
-      "unhealthy: not all containers ready, stuck in deletion, or failed within 10 min",
+      "unhealthy: not ready, stuck in deletion, or failed within 10 min",
     ),
   ...selectorInput,
   limit: z.int().min(1).max(500).default(50),
