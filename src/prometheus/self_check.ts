@@ -52,7 +52,7 @@ export async function checkPrometheus(
     }
     for (const text of [...unreached, ...tellable(warnings, 4_000)]) say(ended(visible(text)));
     if (targets === undefined) {
-      say("This backend does not tell its targets: list_targets can't be used.");
+      say("This backend does not tell its targets: list_targets says what the metric up says.");
     } else {
       const down = targets.active.filter(({ health }) => health === "down").length;
       const well = targets.active.filter(({ health }) => health === "up").length;

@@ -152,16 +152,101 @@ export async function startThanos(): Promise<ReplicatedServer> {
   return { url, replicas, loseStores, [Symbol.asyncDispose]: release };
 }
 
-async function post(url: string, body: string): Promise<void> {
-  const response = await fetch(url, { method: "POST", body });
+/** The tenant of {@linkcode startMimir}. */
+export const tenant = "shop";
+
+/** A Mimir in one process that holds the shop of one tenant, with a rule. */
+export async function startMimir(): Promise<CompatibleServer> {
+  const parts = new Parts();
+  const [port, grpc] = [freePort(), freePort()];
+  const url = `http://127.0.0.1:${port}`;
+  try {
+    await Deno.mkdir(`${parts.folder}/rules/${tenant}`, { recursive: true });
+    const rule = { alert: "TargetDown", expr: "up == 0", labels: { severity: "critical" } };
+    const groups = [{ name: "shop", interval: "1s", rules: [rule] }];
+    await Deno.writeTextFile(`${parts.folder}/rules/${tenant}/shop.yml`, JSON.stringify({ groups }));
+    const rings = [
+      "ingester",
+      "distributor",
+      "compactor",
+      "ruler",
+      "store-gateway.sharding",
+      "alertmanager.sharding",
+    ];
+    await parts.start(programs.mimir, [
+      "-target=all",
+      "-server.http-listen-address=127.0.0.1",
+      `-server.http-listen-port=${port}`,
+      "-server.grpc-listen-address=127.0.0.1",
+      `-server.grpc-listen-port=${grpc}`,
+      "-auth.multitenancy-enabled=true",
+      "-query-frontend.instance-addr=127.0.0.1",
+      `-memberlist.bind-port=${freePort()}`,
+      "-memberlist.bind-addr=127.0.0.1",
+      "-usage-stats.enabled=false",
+      "-common.storage.backend=filesystem",
+      "-blocks-storage.filesystem.dir=blocks",
+      "-blocks-storage.tsdb.dir=tsdb",
+      "-blocks-storage.tsdb.retention-period=96h",
+      "-ruler-storage.backend=local",
+      "-ruler-storage.local.directory=rules",
+      "-ruler.poll-interval=1s",
+      "-ingester.ring.replication-factor=1",
+      "-ingester.ring.min-ready-duration=0s",
+      "-ingester.out-of-order-time-window=48h",
+      "-validation.create-grace-period=1h",
+      "-querier.query-ingesters-within=0",
+      ...rings.flatMap((ring) => {
+        const prefix = ring.includes(".") ? `${ring}-ring` : `${ring}.ring`;
+        return [`-${prefix}.store=inmemory`, `-${prefix}.instance-addr=127.0.0.1`];
+      }),
+    ], `${url}/ready`);
+    const headers = { "content-type": "application/json", "x-scope-orgid": tenant };
+    const now = alignedSeconds(Date.now(), 60);
+    const mailer = { job: "mailer", instance: "127.0.0.1:1" };
+    const shop = shopSeries(now).gauge("up", mailer, { from: now - 600, to: now + 1200, step: 30 }, 0);
+    const body = JSON.stringify(otlp(shop.lines));
+    await post(`${url}/otlp/v1/metrics`, body, headers);
+    await untilAnswered(`${url}/prometheus`, 'count(ALERTS{alertstate="firing"}) > 1', headers);
+  } catch (error) {
+    await parts[Symbol.asyncDispose]();
+    throw error;
+  }
+  return { url, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };
+}
+
+/** OpenMetrics lines as OTLP's JSON, each series a gauge. */
+function otlp(lines: readonly string[]): unknown {
+  const metrics = lines.flatMap((line) => {
+    const [, name, labels = "", value, time] = /^(\w+)\{(.*)\} (\S+) (\d+)\n$/.exec(line) ?? [];
+    if (name === undefined) return [];
+    const attributes = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, text]) => (
+      { key, value: { stringValue: text } }
+    ));
+    const point = { attributes, timeUnixNano: `${time}000000000`, asDouble: Number(value) };
+    return [{ name, gauge: { dataPoints: [point] } }];
+  });
+  return { resourceMetrics: [{ scopeMetrics: [{ metrics }] }] };
+}
+
+async function post(
+  url: string,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const response = await fetch(url, { method: "POST", body, headers });
   const text = await response.text();
   if (!response.ok) throw new Error(`${url}: ${response.status} ${text}`);
 }
 
 /** Waits until an instant query has a series in its answer. */
-function untilAnswered(url: string, query: string): Promise<void> {
+function untilAnswered(
+  url: string,
+  query: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
   return until(`${query} has an answer`, async () => {
-    const response = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query })}`);
+    const response = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query })}`, { headers });
     const answer = await response.json();
     return answer.data?.result?.length > 0;
   });
