@@ -114,6 +114,21 @@ Deno.test({
 });
 
 Deno.test({
+  name: "--check of a server that does not tell its targets, such as Mimir",
+  ignore: !permitted,
+  async fn() {
+    await using fake = new FakePrometheus({
+      play: ({ path }) =>
+        path.endsWith("/targets") ? new Response("404 page not found", { status: 404 }) : undefined,
+    });
+    using client = apiOf(fake.url);
+    const lines: string[] = [];
+    assert.ok(await checkPrometheus(client.api, client.settings, (line) => void lines.push(line)));
+    assert.match(lines.join("\n"), /does not tell its targets: list_targets says what the metric up says/);
+  },
+});
+
+Deno.test({
   name: "targets that another scrapes are those of the metric up",
   ignore: !permitted,
   async fn() {
