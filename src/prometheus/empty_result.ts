@@ -1,5 +1,5 @@
 /**
- * Why a query has no result, by at most three probes: which selector matches nothing, which of its conditions empties
+ * Why a query has no result, by at most four probes: which selector matches nothing, which of its conditions empties
  * it, what the values are in its place, when its series were last seen, or what the nearest name is.
  */
 import { CallError } from "../common/errors.ts";
@@ -59,7 +59,7 @@ export async function explainEmpty(
       const all = counts.get(`${index}:all`) ?? 0;
       if (all > 0) continue;
       const family = one.selector.matchers.length === 0 ? 0 : counts.get(`${index}:metric`) ?? 0;
-      // Two probes are left, for the first selector that matches nothing.
+      // The other probes are left, for the first selector that matches nothing.
       const details = probed
         ? []
         : family > 0 || one.selector.metric === undefined

@@ -49,6 +49,7 @@ Deno.test("only calls that read exist, and forms where the API takes them", () =
     "GET api/v1/rules",
     "GET api/v1/alerts",
     "GET api/v1/status/buildinfo",
+    "GET api/v1/stores",
     "GET api/v1/status/runtimeinfo",
   ]);
 });

@@ -86,7 +86,10 @@ Deno.test({
     await context.step("every request went below the prefix, to a path that reads", () => {
       const paths = new Set(fake.requests.map(({ method, path }) => `${method} ${path}`));
       for (const path of paths) {
-        assert.match(path, /^(GET|POST) \/a\/prefix\/api\/v1\/(query|rules|alerts|targets|metadata)$/);
+        assert.match(
+          path,
+          /^(GET|POST) \/a\/prefix\/api\/v1\/(query|rules|alerts|targets|metadata|stores|status\/buildinfo)$/,
+        );
       }
     });
 
