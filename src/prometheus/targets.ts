@@ -28,8 +28,7 @@ export async function readTargets(api: PrometheusApi, signal: AbortSignal): Prom
       const unreached = active.length > 0 ? [] : await unreachedStores(api, { signal });
       return { active, notes: [...unreached.map((text) => `${text}.`), ...warnings, ...infos] };
     }
-    const note =
-      "The server itself scrapes no target: this is what the metric up says, which others write to it.";
+    const note = "The server itself scrapes no target: this is what the metric up says.";
     return { active: others.active, notes: [note, ...warnings, ...infos, ...others.notes] };
   } catch (error) {
     // One that is slow or down would not answer the second question either.

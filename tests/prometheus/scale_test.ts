@@ -89,7 +89,7 @@ Deno.test({
       ["check_service_health", { service: "big" }, /^instances in 15m: 500 UP/m],
       ["get_error_rate", { service: "big", window: "2m" }, /\b10% of requests fail/],
       ["get_latency", { service: "big" }, /^big: no data on latency: nothing that measures its requests/],
-      ["list_targets", {}, /^0 targets/],
+      ["list_targets", {}, /^500 targets: 0 down, 500 up\.\nThe server itself scrapes no target/],
       ["list_alerts", {}, /^0 alerts firing/],
     ];
     for (const [tool, args, expected] of calls) {
