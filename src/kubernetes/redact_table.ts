@@ -54,8 +54,7 @@ export function redactTable<Redacted extends PrintedTable>(type: RedactedKind, t
   const rows = table.rows?.map((row) => {
     const object = fields(row.object);
     const redacted = redactObject(type, object);
-    const hidden = new Map<unknown, string>();
-    if (isPrintedByPath(type)) collectMasked(object, redacted, hidden);
+    const hidden = maskedIn(isPrintedByPath(type) ? object : undefined, redacted);
     const cells = row.cells.map((cell, index) =>
       index === 0 ? cell : redactCell(names[index] ?? "", cell, hidden)
     );
@@ -65,20 +64,25 @@ export function redactTable<Redacted extends PrintedTable>(type: RedactedKind, t
   return (rows === undefined ? table : { ...table, rows }) as Redacted;
 }
 
-/** Texts and numbers of `before` that are not in `after`, its redacted copy, with what stands in their place. */
-function collectMasked(before: unknown, after: unknown, hidden: Map<unknown, string>): void {
-  if (before === after) return;
-  if (typeof before === "number" || (typeof before === "string" && before !== "")) {
-    hidden.set(before, typeof after === "string" ? after : MASK);
-  }
-  if (typeof before !== "object" || before === null) return;
-  // An object that is nested too deeply has become a text.
-  const kept = fields(after);
-  for (const [key, value] of Object.entries(before)) {
-    if (key !== "managedFields") {
-      collectMasked(value, Object.hasOwn(kept, key) ? kept[key] : undefined, hidden);
+/** Texts and numbers of `object` that are not in `redacted`, with what stands in their place. */
+function maskedIn(object: unknown, redacted: unknown): ReadonlyMap<unknown, string> {
+  const hidden = new Map<unknown, string>();
+  // Not by recursion: an object may be nested as deeply as it likes.
+  const pairs: [before: unknown, after: unknown][] = [[object, redacted]];
+  for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
+    const [before, after] = pair;
+    if (before === after) continue;
+    if (typeof before === "number" || (typeof before === "string" && before !== "")) {
+      hidden.set(before, typeof after === "string" ? after : MASK);
+    }
+    if (typeof before !== "object" || before === null) continue;
+    // What is nested too deeply has become a text.
+    const kept = fields(after);
+    for (const [key, value] of Object.entries(before)) {
+      if (key !== "managedFields") pairs.push([value, Object.hasOwn(kept, key) ? kept[key] : undefined]);
     }
   }
+  return hidden;
 }
 
 function redactCell(name: string, cell: unknown, hidden: ReadonlyMap<unknown, string>): unknown {

@@ -237,6 +237,11 @@ Deno.test("hostile objects: nested deeply, strange keys", () => {
   let deep: unknown = secret;
   for (let i = 0; i < 100_000; i++) deep = i % 2 === 0 ? [deep] : { a: deep };
   assertClean(redactObject(pod, { deep }));
+  const printed = redactTable({ group: "example.com", kind: "Database" }, {
+    columnDefinitions: [{ name: "Name" }, { name: "Deep" }],
+    rows: [{ cells: ["a", secret], object: { spec: { deep } } }],
+  });
+  assert.deepEqual(printed.rows[0]?.cells, ["a", "***"]);
   assertClean(redactObject({ group: "", kind: "ConfigMap" }, { data: { a: "[".repeat(1_000_000) } }));
   const strange = JSON.parse(
     `{"__proto__": {"password": "${secret}"}, "constructor": {"token": "${secret}"}}`,
