@@ -56,7 +56,13 @@ export function judge(evidence: Evidence, findings: readonly Finding[]): Judgeme
         because: `nothing bad was seen, but no request arrived in the last ${formatDuration(recent.window)}`,
       };
     }
-    const succeed = success(rates);
+    const service = seen(evidence.metrics)?.service;
+    const ambiguous = (service?.rivals?.length ?? 0) > 0;
+    const succeed = success(rates, ambiguous ? `the requests of ${service?.text}` : "its requests");
+    // The other may be the failing one, unless pods of that name vouch for it.
+    if (ambiguous && !ready) {
+      return { verdict: "unknown", because: `${succeed}, but something else of that name was not judged` };
+    }
     if (evidence.cluster.state !== "not_found") {
       return { verdict: "healthy", because: `${succeed}${ready ? " and its pods are ready" : ""}` };
     }
@@ -79,10 +85,10 @@ export function judge(evidence: Evidence, findings: readonly Finding[]): Judgeme
 }
 
 /** What is refused with 4xx fails through nobody's fault here, and does not succeed either. */
-function success({ ratio, refusedPerSecond, requestsPerSecond }: RequestRates): string {
+function success({ ratio, refusedPerSecond, requestsPerSecond }: RequestRates, whose: string): string {
   const refused = refusedPerSecond / requestsPerSecond;
-  if (!(refused >= toldRefused)) return `${percent(1 - ratio)} of its requests succeed`;
-  const fail = ratio === 0 ? "none of its requests fails" : `${percent(ratio)} of its requests fail`;
+  if (!(refused >= toldRefused)) return `${percent(1 - ratio)} of ${whose} succeed`;
+  const fail = ratio === 0 ? `none of ${whose} fails` : `${percent(ratio)} of ${whose} fail`;
   return `${fail}, ${percent(refused)} are refused (4xx)`;
 }
 

@@ -28,6 +28,8 @@ export interface Service extends Pick {
   readonly metrics: ReadonlyMap<string, number>;
   /** Other labels that have the same value. */
   readonly others: readonly Pick[];
+  /** Those of them that are something else, as far as their metrics tell. */
+  readonly rivals?: readonly Pick[];
   /** What the caller should know about the choice; sentences without a full stop. */
   readonly notes: readonly string[];
   /** Epoch seconds of its last sample, when it has none now. */
@@ -163,7 +165,7 @@ function choose(name: string, found: readonly Found[]): Service {
     } ` +
     "is something else of that name; ask with label=value to choose",
   ];
-  return { ...first, name, others, notes };
+  return { ...first, name, others, rivals, notes };
 }
 
 function sameMetrics(one: Found, other: Found): boolean {

@@ -512,6 +512,18 @@ Deno.test("findings: instances that can't be scraped are down only where nothing
   assert.equal(judge(ready, findingsOf(ready)).verdict, "degraded");
 });
 
+Deno.test("verdict: of two things of one name, ready pods vouch for the one that is judged, and nothing else does", () => {
+  const pick = { matchers: [], text: 'service="api"', series: 2 };
+  const service = { text: 'job="api"', rivals: [pick] } as unknown as MetricsReport["service"];
+  const ambiguous = evidence({ metrics: seen(metrics({ service, requests: requests(10, 0) })) });
+  assert.equal(judge(ambiguous, []).verdict, "unknown");
+  const ready = { ...ambiguous, cluster: seen(workload([pod("a")])) };
+  assert.deepEqual(judge(ready, []), {
+    verdict: "healthy",
+    because: '100% of the requests of job="api" succeed and its pods are ready',
+  });
+});
+
 Deno.test("findings: every rule has a name of its own and says when it applies", () => {
   assert.equal(new Set(rules.map(({ name }) => name)).size, rules.length);
   for (const { when, explains } of rules) assert.ok(when.length > 10 && explains > 0 && explains <= 100);

@@ -115,7 +115,11 @@ Deno.test({
       ["opaque", [/^opaque: UNKNOWN, nothing bad was seen, but nothing tells/]],
       ["shop", [/^shop: DEGRADED, it serves, but not well/, /^1\. 20% of requests fail/m, /ShopBurns/]],
       // Two things have that name, and the one that is not judged here fails.
-      ["dual", [/^dual: HEALTHY/, /^note: .*service="dual"/m]],
+      ["dual", [
+        /^dual: UNKNOWN, 100% of the requests of job="dual" succeed, but something else of that name was not\s+judged/,
+        /^note: .*service="dual"/m,
+      ]],
+      ["job=dual", [/^job=dual: HEALTHY, 100% of its requests succeed/]],
     ];
     for (const [service, says] of cases) {
       await t.step(service, async () => {
