@@ -45,6 +45,7 @@ const equivalents: Readonly<Record<string, string>> = {
   countif: "count(*) FILTER (WHERE condition)",
   count_if: "count(*) FILTER (WHERE condition)",
   top: "LIMIT n, at the end",
+  nvarchar: "value::varchar(n)",
 };
 
 /** Of PostgreSQL's `function ifnull(text, unknown) does not exist`: its name, and its arguments' types. */

@@ -10,6 +10,7 @@ interface Rewrite {
 
 const parameter = " $$1 ";
 const parameters = "values go into parameters, and are written $1, $2 … in the statement";
+const converted = "(varchar|nvarchar|char|nchar|decimal|numeric)\\s*(\\([\\d\\s,]+\\)|\\(\\s*max\\s*\\))";
 const units = "(year|month|week|day|hour|minute|second)s?";
 
 const rewrites: readonly Rewrite[] = [
@@ -31,9 +32,32 @@ const rewrites: readonly Rewrite[] = [
     replacement: "interval '$1 $2'",
     hint: ([, n = "1", unit = "day"]) => `an interval is written interval '${n} ${unit.toLowerCase()}'`,
   },
+  {
+    pattern: new RegExp(`\\b(?:try_)?convert\\s*\\(\\s*${converted}\\s*,`, "gi"),
+    replacement: "convert(",
+    hint: (match) => hasStyle(match) ? timeFormat : cast(match),
+  },
+  {
+    pattern: new RegExp(`\\bconvert\\s*\\([^()]+,\\s*${converted}\\s*\\)`, "gi"),
+    replacement: "convert()",
+    hint: cast,
+  },
   { pattern: /\bminus\s+(?=select\b|all\b|\()/gi, replacement: "except ", hint: "MINUS is written EXCEPT" },
   { pattern: /\bwith\s*\(\s*nolock\s*\)/gi, replacement: "", hint: "leave WITH (NOLOCK) out" },
 ];
+
+const timeFormat = "PostgreSQL has to_char(time, 'YYYY-MM-DD')";
+
+/** Whether SQL Server's CONVERT has a third argument, a number: how a time is written. */
+function hasStyle({ input, index, 0: { length } }: RegExpExecArray): boolean {
+  return /^(?:[^(),]|\([^()]*\))+,\s*\d+\s*\)/.test(input.slice(index + length));
+}
+
+function cast([, type = "", size = ""]: RegExpExecArray): string {
+  if (/max/i.test(size)) return "PostgreSQL has value::text";
+  const name = type.toLowerCase().replace(/^n(?=(?:var)?char)/, "").replace("decimal", "numeric");
+  return `PostgreSQL has value::${name}${size}`;
+}
 
 /** Of a text that does not parse: what the first rewriting that mends it rewrites. */
 export function rewriteHint(parser: Parser, sql: string): string | undefined {

@@ -26,6 +26,7 @@ const lookFor = "look for the table with list_tables";
 const days = "PostgreSQL has b::date - a::date, in days";
 const filtered = "PostgreSQL has count(*) FILTER (WHERE condition)";
 const joined = "text is joined with ||";
+const formatted = "PostgreSQL has to_char(time, 'YYYY-MM-DD')";
 const truth = "a boolean is compared with true or false, not with 1 or 0";
 const quotedDate = "a date goes in single quotes: '2026-01-31'";
 const isoDate = "write dates as 2026-01-31";
@@ -175,6 +176,14 @@ const mistaken: readonly (readonly [string, string | undefined])[] = [
   ["select id from orders order by (id), desc", undefined],
   ["select top 10 percent id from users", undefined],
   ["select convert(int, name) from users", "PostgreSQL has value::int"],
+  ["select convert(varchar(10), id) from users", "PostgreSQL has value::varchar(10)"],
+  ["select CONVERT(VARCHAR(max), lower(name)) from users", "PostgreSQL has value::text"],
+  ["select try_convert(decimal(10, 2), name) from users", "PostgreSQL has value::numeric(10, 2)"],
+  ["select convert(nvarchar(10), id) from users", "PostgreSQL has value::varchar(n)"],
+  ["select convert(varchar(10), placed_at, 120) from orders", formatted],
+  ["select convert(char(8), getdate(), 112), id from orders", formatted],
+  ["select convert(name, decimal(10,2)) from users", "PostgreSQL has value::numeric(10,2)"],
+  ["select convert(varchar(10), id) from from users", undefined],
   ["select datediff(week, placed_at, now()) from orders", days],
   [
     "select datediff(placed, now()) from orders",
@@ -214,6 +223,7 @@ const advised = [
   "select name || ' x', version(), row_number() over (), greatest(id, 1), least(id, 1), total::text from users",
   "select percentile_cont(0.5) within group (order by total), count(*) filter (where total > 1) from users",
   "select now()::date - '2026-01-31'::date, age(now(), '2026-01-31'), now() + 3 * interval '1 day'",
+  "select id::varchar(10), '1'::numeric(10, 2), to_char(now(), 'YYYY-MM-DD') from users",
   "select date_trunc('day', now()), now()::timestamp - '2026-01-31'::timestamp, 'x' = any('{x}'::text[])",
 ];
 
