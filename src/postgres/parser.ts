@@ -5,6 +5,7 @@
  * overflow its stack, so that length and depth are bounded before it sees the text.
  */
 import { CallError } from "../common/errors.ts";
+import { keywordHint } from "./misspelt_keyword.ts";
 import { unparsedHint } from "./other_dialects.ts";
 import { reservedName } from "./reserved_word.ts";
 
@@ -234,8 +235,10 @@ function parseError(error: unknown, sql: string): CallError {
   }
   const position = Math.min(error.sqlDetails?.cursorPosition ?? 0, sql.length);
   const word = reservedName(loaded(), sql, position);
+  const shallow = sql.length <= SHALLOW_LENGTH;
   const other = word === undefined
-    ? unparsedHint(loaded(), sql, error.message, sql.length <= SHALLOW_LENGTH)
+    ? unparsedHint(loaded(), sql, error.message, shallow) ??
+      (shallow ? keywordHint(loaded(), sql, position) : undefined)
     : `${word} is a reserved word: as a name it is written "${word}"`;
   return new CallError("invalid", `Cannot parse the statement as PostgreSQL says: ${error.message}`, {
     hint: `At character ${position + 1}: ${excerpt(sql, position)}${other === undefined ? "" : `; ${other}`}`,

@@ -1,6 +1,7 @@
 /** What to write for a name that is no column, or no table of FROM. */
 import { parseStatements, tokens } from "./parser.ts";
 import { selectAlias } from "./select_alias.ts";
+import { parameters } from "./unparsed_dialects.ts";
 
 const variables: Readonly<Record<string, string>> = {
   sysdate: "PostgreSQL has now() and current_date",
@@ -48,6 +49,7 @@ const differences: Readonly<Record<string, string>> = {
 export function columnHint(name: string, before: string): string | undefined {
   if (Object.hasOwn(variables, name)) return variables[name];
   if (name === "version" && before.endsWith("@@")) return "PostgreSQL has version()";
+  if (/(?:^|[^-+*/<>=~!@#%^&|`?])@$/.test(before)) return parameters;
   if (/\bdatediff\s*\(\s*$/i.test(before) && Object.hasOwn(differences, name)) {
     return `PostgreSQL has ${differences[name]}`;
   }

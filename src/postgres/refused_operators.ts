@@ -1,11 +1,14 @@
 /** What to write for an operator that PostgreSQL does not have for these types. */
 import { tokens } from "./parser.ts";
+import { parameters } from "./unparsed_dialects.ts";
 
 const textTypes = new Set(["text", "character varying", "character", "unknown"]);
 const dates = /^(?:date|timestamp with(?:out)? time zone)$/;
 
 /** For `operator does not exist: text + unknown`. `rest`: the statement from the operator on. */
 export function operatorHint(message: string, sql: string, rest: string): string | undefined {
+  // PostgreSQL's absolute value, written as nobody writes it.
+  if (message.startsWith("operator does not exist: @ ") && /^@[a-z_]/i.test(rest)) return parameters;
   const [, left = "", operator = "", right = ""] =
     /^operator does not exist: (.+?) ([-+*/<>=~!@#%^&|`?]+) (.+)$/.exec(message) ?? [];
   if (operator === "+" && textTypes.has(left) && textTypes.has(right)) return "text is joined with ||";

@@ -9,7 +9,7 @@ interface Rewrite {
 }
 
 const parameter = " $$1 ";
-const parameters = "values go into parameters, and are written $1, $2 … in the statement";
+export const parameters = "values go into parameters, and are written $1, $2 … in the statement";
 const converted = "(varchar|nvarchar|char|nchar|decimal|numeric)\\s*(\\([\\d\\s,]+\\)|\\(\\s*max\\s*\\))";
 const units = "(year|month|week|day|hour|minute|second)s?";
 
@@ -26,6 +26,12 @@ const rewrites: readonly Rewrite[] = [
   },
   { pattern: /(?<![:\w]):[a-z_]\w*/gi, replacement: parameter, hint: parameters },
   { pattern: /%(?:s\b|\(\w+\)s\b)/g, replacement: parameter, hint: parameters },
+  { pattern: /(?<![\w$])\$[a-z_]\w*(?![\w$])/gi, replacement: parameter, hint: parameters },
+  {
+    pattern: /[$#]?\{\s*[a-z_]\w*\s*\}|\{\{\s*[a-z_]\w*\s*\}\}/gi,
+    replacement: parameter,
+    hint: parameters,
+  },
   { pattern: /\?/g, replacement: parameter, hint: parameters },
   {
     pattern: new RegExp(`\\binterval\\s+(\\d+)\\s+${units}\\b`, "gi"),

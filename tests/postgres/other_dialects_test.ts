@@ -27,6 +27,7 @@ const days = "PostgreSQL has b::date - a::date, in days";
 const filtered = "PostgreSQL has count(*) FILTER (WHERE condition)";
 const joined = "text is joined with ||";
 const formatted = "PostgreSQL has to_char(time, 'YYYY-MM-DD')";
+const misspelt = (word: string, keyword: string) => `${word}: did you mean ${keyword}?`;
 const truth = "a boolean is compared with true or false, not with 1 or 0";
 const quotedDate = "a date goes in single quotes: '2026-01-31'";
 const isoDate = "write dates as 2026-01-31";
@@ -157,6 +158,34 @@ const mistaken: readonly (readonly [string, string | undefined])[] = [
   ["select id from orders where placed_at > '31/01/2026'", isoDate],
   ["select top 5 * from users", "TOP 5 is written LIMIT 5 at the end"],
   ["select top 5 from from users", undefined],
+  ["select id from users where id = $id", bound],
+  ["select id from users where id = ${id} and name = {{ name }}", bound],
+  ["select id from users where name = {name}", bound],
+  ["select id from users where id = @user_id", bound],
+  ["select id from users where name = @name", bound],
+  ["select * from ${table} where id = 1", undefined],
+  ["select $a$ 1 from users", undefined],
+  ["select @ user_id from users", columns],
+  [
+    "select @-name from users",
+    "No operator matches the given name and argument type. You might need to add an explicit type cast",
+  ],
+  ["SELCT * FROM users", misspelt("SELCT", "SELECT")],
+  ["SELEC 1;", misspelt("SELEC", "SELECT")],
+  ["explian select 1", misspelt("explian", "EXPLAIN")],
+  ["select * form users", misspelt("form", "FROM")],
+  ["select 'é😀', id form users", misspelt("form", "FROM")],
+  ["select * from users wehre id = 1", misspelt("wehre", "WHERE")],
+  ["select id from users orderby id", misspelt("orderby", "ORDER BY")],
+  ["select id from users odrer by id", misspelt("odrer", "ORDER")],
+  ["select id from users where id betwen 1 and 2", misspelt("betwen", "BETWEEN")],
+  ["select id from users limt 5", misspelt("limt", "LIMIT")],
+  ["select * from form whre id = 1", misspelt("whre", "WHERE")],
+  ["SELCT * FROM users wehre id = 1", undefined],
+  ['"selct" 1', undefined],
+  ["select id from users us er", undefined],
+  ["select id from from users where", undefined],
+  ["find users", undefined],
   ["select [id] from [users]", brackets],
   ["select id from users where id = any([id])", undefined],
   ["select id from users where id=?", bound],
