@@ -8,6 +8,7 @@ import { count, plural } from "../common/units.ts";
 import { utf8Length } from "../common/utf8.ts";
 import type { Database, Rows } from "./database.ts";
 import { authorize, inspect, type Inspected } from "./guard.ts";
+import { nullNote } from "./null_comparison.ts";
 import { bindable, checkValues, parameters } from "./parameters.ts";
 import { suggesting } from "./suggestions.ts";
 
@@ -24,6 +25,7 @@ const output = z.object({
   ),
   row_count: z.number().describe("Rows given here"),
   complete: z.boolean().describe("False: there were more rows, or long values were shortened"),
+  note: z.string().optional(),
 });
 
 /** PostgreSQL's bytea, https://www.postgresql.org/docs/current/datatype-binary.html */
@@ -63,11 +65,21 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
         () =>
           database.read({ signal, foresight }, async (transaction) => {
             const statement = await authorize(inspected, transaction, options);
-            return await transaction.fetch(statement, values, limits);
+            const fetched = await transaction.fetch(statement, values, limits);
+            return {
+              ...fetched,
+              note: inspected.kind === "select" ? await nullNote(args.sql, transaction) : undefined,
+            };
           }),
       );
       const mayAskForMore = args.max_rows < maxRows ? maxRows : undefined;
-      return { ...shortenBytea(rows), kind: inspected.kind, format: args.format, mayAskForMore };
+      return {
+        ...shortenBytea(rows),
+        note: rows.note,
+        kind: inspected.kind,
+        format: args.format,
+        mayAskForMore,
+      };
     },
     present,
   });
@@ -79,6 +91,7 @@ interface Result extends Rows {
   readonly format: "table" | "csv";
   /** The most rows that a call may ask for, where this one asked for fewer. */
   readonly mayAskForMore: number | undefined;
+  readonly note: string | undefined;
 }
 
 /** How to ask for less: what there are too many of decides. */
@@ -99,7 +112,9 @@ function adviceFor({ kind, rows, dropped, mayAskForMore }: Result, { shown, cutC
 
 function present(result: Result, budget: number): Presentation<z.output<typeof output>> {
   // What takes most of the room, text or JSON, decides how much is shown.
-  for (let room = budget;; room = Math.floor(room * 0.7)) {
+  const note = result.note === undefined ? {} : { note: result.note };
+  const noted = result.note === undefined ? "" : `\n\n${result.note}`;
+  for (let room = budget - noted.length;; room = Math.floor(room * 0.7)) {
     const { rows, more, dropped } = result;
     const atLeast = rows.length + dropped;
     const fitted = fitRows(result.columns, rows, {
@@ -120,11 +135,12 @@ function present(result: Result, budget: number): Presentation<z.output<typeof o
       ),
       row_count: fitted.shown,
       complete,
+      ...note,
     };
     const fits = utf8Length(JSON.stringify(structured)) <= budget;
     if (!fits && room >= 512) continue;
     const summary = complete ? `\n\n${plural(fitted.shown, "row")}` : "";
-    const text = fitted.text + (result.format === "csv" ? "" : summary);
+    const text = fitted.text + (result.format === "csv" ? "" : summary) + noted;
     if (fits) return { text, structured, rows: fitted.shown };
     // So many columns that not even their names fit: the first of them, and no rows.
     const make = (shown: number) => ({

@@ -107,6 +107,30 @@ Deno.test({
       assert.equal(error?.hint, one);
     });
 
+    const equals = "= NULL is never true: write IS NULL.";
+    const differs = "<> NULL is never true: write IS NOT NULL.";
+    const compared: readonly (readonly [string, string | undefined])[] = [
+      ["select id from users where name = null", equals],
+      ["select id from users where id = 1 and (NULL = name or name = 'a')", equals],
+      ["select count(*) from users where name <> NULL", differs],
+      ["select id from users where id = 1 or name != null", differs],
+      ["select case when name = null then 1 end from users where id = 1", equals],
+      ["select id from users where id = 1 and name is null", undefined],
+      ["select id from users where name is not distinct from null", undefined],
+      ["select id from users where name = '= null'", undefined],
+      ['select null = null, 1 = null, 1 as "= null"', undefined],
+      ["select id from users where id = 1 -- name = null", undefined],
+      ["select coalesce(name, null) = 'a' from users where id = 1", undefined],
+      ["explain select id from users where name = null", undefined],
+    ];
+    for (const [sql, note] of compared) {
+      await context.step(`says of a comparison with NULL that it is never true: ${sql}`, async () => {
+        const { structured, text } = await query(sql);
+        assert.equal(structured.note, note);
+        assert.equal(text.endsWith(`\n\n${note}`), note !== undefined);
+      });
+    }
+
     const reserved: readonly (readonly [string, string | undefined])[] = [
       ["select * from order", "order"],
       ["select 'é😀' from users u join Order o on o.id = u.id where o.id > 0 order by 1", "order"],
@@ -335,5 +359,20 @@ Deno.test({
     await context.step("and after all that nothing has changed", async () => {
       assert.deepEqual(await rows("select count(*), sum(id) from users"), [["500", "125250"]]);
     });
+  },
+});
+
+Deno.test({
+  name: "nothing is said of = NULL where the server reads it as IS NULL",
+  ignore: !databaseAvailable,
+  async fn() {
+    await using test = await createDatabase(`do $$ begin
+      execute format('alter database %I set transform_null_equals = on', current_database()); end $$`);
+    const tool = queryDatabase(test.database, { maxRows: 200, allowFunctions: [] });
+    const asked = async (sql: string) => (await callTool(tool, { sql })).structured;
+    const equal = await asked("select 1 from (values (null::text)) t(a) where a = null");
+    assert.deepEqual([equal.row_count, equal.note], [1, undefined]);
+    const unequal = await asked("select 1 from (values ('a')) t(a) where a <> null");
+    assert.deepEqual([unequal.row_count, unequal.note], [0, "<> NULL is never true: write IS NOT NULL."]);
   },
 });
