@@ -11,6 +11,7 @@ import { authorize, inspect, type Inspected } from "./guard.ts";
 import { nullNote } from "./null_comparison.ts";
 import { bindable, checkValues, parameters } from "./parameters.ts";
 import { suggesting } from "./suggestions.ts";
+import { userNote } from "./user_column.ts";
 
 /** What the tool needs to know of the settings. */
 export interface QueryDatabaseOptions {
@@ -66,10 +67,9 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
           database.read({ signal, foresight }, async (transaction) => {
             const statement = await authorize(inspected, transaction, options);
             const fetched = await transaction.fetch(statement, values, limits);
-            return {
-              ...fetched,
-              note: inspected.kind === "select" ? await nullNote(args.sql, transaction) : undefined,
-            };
+            if (inspected.kind !== "select") return { ...fetched, note: undefined };
+            const note = await nullNote(args.sql, transaction) ?? await userNote(args.sql, transaction);
+            return { ...fetched, note };
           }),
       );
       const mayAskForMore = args.max_rows < maxRows ? maxRows : undefined;

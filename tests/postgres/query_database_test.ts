@@ -9,6 +9,8 @@ const schema = `create table users (id bigint primary key, name text, photo byte
   create table "order" as select 7 as id;
   create type priority as enum ('low', 'normal', 'high', 'it''s now');
   create schema other;
+  create table acts (id int, "user" text);
+  create table other.acts (id int, "user" text);
   create type other.priority as enum ('elsewhere');
   create type other."Odd: ""kind""" as enum ('a, b');
   create type many as enum (${Array.from({ length: 30 }, (_, n) => `'label ${n}'`).join(", ")});
@@ -129,6 +131,27 @@ Deno.test({
         assert.equal(structured.note, note);
         assert.equal(text.endsWith(`\n\n${note}`), note !== undefined);
       });
+    }
+
+    const role = 'user is the current role: the column is written "user".';
+    const named: readonly (readonly [string, string | undefined])[] = [
+      ["select user, id from acts", role],
+      ["select a.id, USER from users u left join other.acts a on true", role],
+      ['select user from acts where "user" = user', undefined],
+      ["select user as reader, id from acts", undefined],
+      ["select current_user from acts", undefined],
+      ["select user, id from users", undefined],
+      ["select user from (select 1 from acts) a", undefined],
+      ["select user", undefined],
+      ["with acts as (select 1) select user from acts", undefined],
+    ];
+    for (const [sql, note] of named) {
+      await context.step(
+        `says of user that it is the role, where a column has that name: ${sql}`,
+        async () => {
+          assert.equal((await query(sql)).structured.note, note);
+        },
+      );
     }
 
     const reserved: readonly (readonly [string, string | undefined])[] = [
