@@ -143,13 +143,19 @@ function insideOf(operator: string, left: ParseNode, right: ParseNode): Comparis
   const own = (side: ParseNode, operator: string, other: ParseNode) => {
     const words = operator === "@@" ? wordsIn(side) : undefined;
     const found = words === undefined ? compared(side, "inside") : wordsOf(words);
-    const asked = { operator, text: constantText(other) };
+    const asked = { operator, text: constantText(other) ?? constantsIn(other) };
     return apart(found === undefined ? undefined : { ...found, asked }, other);
   };
   return [
     ...own(left, operator, right),
     ...exchanged === undefined ? [] : own(right, exchanged, left),
   ];
+}
+
+/** What a call such as `to_tsquery('!a')` is given, which the planner does not work out before. */
+function constantsIn(node: ParseNode): string | undefined {
+  const texts = [...children(node)].flatMap(({ node }) => constantText(node) ?? constantsIn(node) ?? []);
+  return texts.length === 0 ? undefined : texts.join(" ");
 }
 
 function wordsOf(words: Words): Comparison | undefined {

@@ -109,6 +109,17 @@ const cases: readonly Expected[] = [
     columns: null,
   },
   {
+    name: "a word that must not be there, by the session's configuration",
+    where: "to_tsvector('simple', title) @@ to_tsquery('!title')",
+    advice: /^This tool knows no index that answers/,
+    columns: null,
+  },
+  {
+    name: "a word by the session's configuration in words of a fixed one",
+    where: "to_tsvector('simple', title) @@ to_tsquery('777')",
+    columns: "gin (to_tsvector('simple'::regconfig, title))",
+  },
+  {
     name: "a word of what depends on the session's settings",
     where: "to_tsvector('simple', title || at) @@ to_tsquery('simple', '777')",
     advice: /^This tool knows no index that answers/,
