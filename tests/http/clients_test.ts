@@ -25,7 +25,14 @@ async function openClient(url: URL, mode: "legacy" | "auto" | { pin: string }): 
   // Both SDKs ask for permissions as they load, and plain `deno test` gives none.
   const { Client, StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client");
   const client = new Client({ name: "sdk-2", version: "1" }, { versionNegotiation: { mode } });
-  await client.connect(new StreamableHTTPClientTransport(url));
+  const held: Response[] = [];
+  // Deno 2.9 forgets the signal of a fetch whose response nobody holds any more: a call that is given up would flow on.
+  const holding: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    held.push(response);
+    return response;
+  };
+  await client.connect(new StreamableHTTPClientTransport(url, { fetch: holding }));
   return {
     revision: client.getNegotiatedProtocolVersion(),
     instructions: client.getInstructions(),
