@@ -1,4 +1,5 @@
 /** Values: which of them, under a credential's name, are none; and which are one without any name. */
+import { isObjectName } from "./object_name.ts";
 import { isCredentialName, isKeyName } from "./credential_name.ts";
 
 const RANDOM = /^[\w+/=.~-]{16,4096}$/;
@@ -60,7 +61,7 @@ export function isReference(name: string): boolean {
 
 /** Whether a field that names a Secret object holds a name indeed. */
 export function isReferenceName(name: string, value: string): boolean {
-  return isReference(name) && /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/.test(value) && !looksRandom(value);
+  return isReference(name) && isObjectName(value) && !looksRandom(value);
 }
 
 /** Fields of the API that hold names, numbers or digests, which nobody keeps a secret in. */

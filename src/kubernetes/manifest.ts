@@ -50,7 +50,7 @@ export function manifest(
   object: Readonly<Record<string, unknown>>,
   { countsTold = false }: { readonly countsTold?: boolean } = {},
 ): string {
-  const { apiVersion: _, kind: __, metadata, status, ...rest } = object;
+  const { apiVersion: _, kind: __, metadata, status, ...rest } = keptFields(object, 0);
   const observed = field(status, "observedGeneration");
   // Equal, they say that the controller has seen the newest spec, as it has nearly always.
   const generations = observed !== undefined && observed === field(metadata, "generation");
@@ -62,18 +62,22 @@ export function manifest(
     ...(counts ? replicaCounts : []),
   ];
   const ordered = {
-    ...partOf("status", withoutDefaults(without(status, new Set(told)), 0)),
+    ...partOf("status", without(status, new Set(told))),
     ...partOf("metadata", without(metadata, generations ? new Set([...unread, "generation"]) : unread)),
     ...rest,
   };
-  return yaml(withoutDefaults(ordered, 0));
+  return yaml(ordered);
 }
 
 function withoutDefaults(value: unknown, depth: number): unknown {
   if (typeof value !== "object" || value === null || depth > 64) return value;
   if (Array.isArray(value)) return value.map((item) => withoutDefaults(item, depth + 1));
+  return keptFields(value, depth);
+}
+
+function keptFields(object: object, depth: number): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    Object.entries(value)
+    Object.entries(object)
       .filter(([name, one]) => !Object.hasOwn(defaults, name) || defaults[name] !== JSON.stringify(one))
       .map(([name, one]) => [name, withoutDefaults(one, depth + 1)]),
   );

@@ -4,6 +4,7 @@ import { describeError, type Logger } from "../common/log.ts";
 import { duration } from "../common/units.ts";
 import type { Clusters } from "../kubernetes/api.ts";
 import { textField } from "../kubernetes/fields.ts";
+import { isObjectName } from "../kubernetes/object_name.ts";
 import { cronJobType, deploymentType, jobType } from "../kubernetes/well_known.ts";
 import { nearest } from "../common/nearest.ts";
 import type { Database } from "../postgres/database.ts";
@@ -136,7 +137,7 @@ async function jobNamed(
   namespace: string | undefined,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name)) return undefined;
+  if (!isObjectName(name)) return undefined;
   for (const type of [cronJobType, jobType]) {
     try {
       const fieldSelector = `metadata.name=${name}`;

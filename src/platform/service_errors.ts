@@ -7,6 +7,7 @@ import {
   wordErrors,
 } from "../prometheus/instrumentation.ts";
 import { type Matcher, quoteLabelName, selector } from "../prometheus/promql.ts";
+import { mayHideErrors } from "../prometheus/request_verdict.ts";
 import { rateOf } from "../prometheus/requests.ts";
 import type { Labels } from "../prometheus/result.ts";
 import { serviceLabels } from "../prometheus/service_labels.ts";
@@ -39,8 +40,6 @@ export interface RankedServices {
   readonly notes: readonly string[];
 }
 
-/** From here on errors would speak against a service. */
-const doubtfulRatio = 0.05;
 /** Series of one query. */
 const mostSeries = 10_000;
 /** Counters that are read. */
@@ -153,7 +152,7 @@ function servicesOf(counter: RequestCounter, rows: readonly Row[]): readonly Ser
       ratio: found === undefined ? NaN : errors / requests,
       metric: counter.metric,
       blind: found === undefined,
-      doubtful: all.length > members.length || (untold > 0 && errors + untold >= doubtfulRatio * requests),
+      doubtful: all.length > members.length || mayHideErrors(untold, errors, requests),
     }];
   });
 }

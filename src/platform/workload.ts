@@ -4,6 +4,7 @@ import type { Cluster, Clusters, KubeObject } from "../kubernetes/api.ts";
 import { field, listField, numberField, textField, timeField } from "../kubernetes/fields.ts";
 import { selectorText } from "../kubernetes/label_selector.ts";
 import { type LogLine, readLogLine } from "../kubernetes/log_window.ts";
+import { isObjectName } from "../kubernetes/object_name.ts";
 import type { ResourceType } from "../kubernetes/paths.ts";
 import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
 import { readComposition } from "../kubernetes/replica_sets.ts";
@@ -163,7 +164,7 @@ async function findWorkloads(
   unseen: string[],
 ): Promise<readonly Found[]> {
   // No workload has another name, and a selector must not become another one.
-  if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(service)) return [];
+  if (!isObjectName(service)) return [];
   const types = [deploymentType, statefulSetType, daemonSetType];
   const cut: string[] = [];
   const answers = await Promise.allSettled(types.map(async (type) => {

@@ -257,11 +257,11 @@ function findingLines(plan: Plan, told: readonly Finding[], found: number): read
 
 /** One statement a line: two in one go make a transaction of their own, which CONCURRENTLY refuses. */
 function statementLines(statement: string | undefined): readonly string[] {
-  return (statement?.split("\n") ?? []).map((line, at) =>
-    `   ${at === 0 ? "A person could run: " : "and: "}${visible(line)}${
-      // Of a partitioned table; what is run is the statement as it is in the structured answer.
-      /^CREATE INDEX (?!CONCURRENTLY)/.test(line) ? " -- writes wait until it is built" : ""}`
-  );
+  return (statement?.split("\n") ?? []).map((line, at) => {
+    // Of a partitioned table, which takes no CONCURRENTLY.
+    const caution = /^CREATE INDEX (?!CONCURRENTLY)/.test(line) ? " -- writes wait until it is built" : "";
+    return `   ${at === 0 ? "A person could run: " : "and: "}${visible(line)}${caution}`;
+  });
 }
 
 function rounded(value: number): number {

@@ -1,7 +1,6 @@
 /** A keyword that is misspelt: `select * form users`. */
+import { type Parser, tokensAt, withWord } from "./tokens_at.ts";
 import { parses } from "./unparsed_dialects.ts";
-
-type Parser = Pick<typeof import("libpg-query"), "parseSync" | "scanSync">;
 
 /** Of statements that read; shorter ones are one letter away from too many names. */
 const KEYWORDS = [
@@ -43,18 +42,13 @@ const KEYWORDS = [
 
 const LEAST_LENGTH = 3;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 /**
  * What was meant by the word at `position`, in characters, which the parser does not take, or by the one before it,
  * taken for an alias: said where one keyword alone, an error of typing away, makes the text a statement.
  */
 export function keywordHint(parser: Parser, sql: string, position: number): string | undefined {
-  const start = encoder.encode([...sql].slice(0, position).join("")).length;
   try {
-    const { tokens } = parser.scanSync(sql);
-    const at = tokens.findIndex((token) => token.start === start);
+    const { tokens, at } = tokensAt(parser, sql, position);
     for (const token of [tokens[at], tokens[at - 1]]) {
       if (token === undefined || !isPlainWord(token)) continue;
       const meant = KEYWORDS.filter((keyword) => isNear(token.text, keyword))
@@ -85,13 +79,4 @@ function isNear(text: string, keyword: string): boolean {
   if (typed === undefined || meant === undefined) return false;
   return typed.length <= 1 && meant.length <= 1 ||
     typed.length === 2 && typed === [...meant].reverse().join("");
-}
-
-function withWord(
-  sql: string,
-  { start, end }: { readonly start: number; readonly end: number },
-  word: string,
-): string {
-  const bytes = encoder.encode(sql);
-  return `${decoder.decode(bytes.subarray(0, start))}${word}${decoder.decode(bytes.subarray(end))}`;
 }

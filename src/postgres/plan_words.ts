@@ -47,8 +47,10 @@ export function printed(node: ParseNode, relation: PlanRelation): string | undef
       const text = printed(inner, relation);
       return text === undefined ? undefined : `(${text})::text`;
     }
-    case "CoalesceExpr":
-      return all(nodesOf(node.fields["args"]))?.join(", ").replace(/^[^]*$/, "COALESCE($&)");
+    case "CoalesceExpr": {
+      const choices = all(nodesOf(node.fields["args"]));
+      return choices === undefined ? undefined : `COALESCE(${choices.join(", ")})`;
+    }
     case "A_Expr": {
       const [operator, ...more] = nodesOf(node.fields["name"]);
       if (more.length > 0 || operator?.fields["sval"] !== "||") return undefined;
@@ -70,6 +72,7 @@ export function wordsExpression(words: Words, relation: PlanRelation): string | 
 
 /** Whether two such calls mean the same, as an index prints its own with fewer parentheses and casts. */
 export function areSameWords(one: string, other: string): boolean {
-  const flat = (text: string) => text.replace(/::(text|character varying|bpchar)(?![a-z])|[()]/g, "");
+  const flat = (text: string) =>
+    text.replace(/('(?:[^']|'')*')|::(?:text|character varying|bpchar)(?![a-z])|[()]/g, "$1");
   return /^to_tsvector\(/.test(one) && flat(one) === flat(other);
 }

@@ -1,7 +1,6 @@
 /** A reserved word where a name was meant: `select * from order`. */
+import { type Parser, tokensAt, withWord } from "./tokens_at.ts";
 import { parses } from "./unparsed_dialects.ts";
-
-type Parser = Pick<typeof import("libpg-query"), "parseSync" | "scanSync">;
 
 /** What a name comes directly after. After a dot every word is one. */
 const BEFORE_A_NAME = new Set(["from", "join", "into", "update"]);
@@ -44,19 +43,14 @@ const GOES_ON = new Set([
   "with",
 ]);
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 /**
  * The word that the parser does not take at `position`, in characters, where it can only be a name: it is fully
  * reserved, comes directly after a word that wants a name, and the whole text is a statement once it is quoted. Of
  * `select order from` the parser only does not take what comes after.
  */
 export function reservedName(parser: Parser, sql: string, position: number): string | undefined {
-  const start = encoder.encode([...sql].slice(0, position).join("")).length;
   try {
-    const { tokens } = parser.scanSync(sql);
-    const at = tokens.findIndex((token) => token.start === start);
+    const { tokens, at } = tokensAt(parser, sql, position);
     for (const index of [at, at - 1]) {
       const token = tokens[index];
       const before = tokens[index - 1]?.text.toLowerCase();
@@ -66,21 +60,10 @@ export function reservedName(parser: Parser, sql: string, position: number): str
         BEFORE_A_COLUMN.has(before) && COLUMNS.has(word) &&
           // Of `order by a, desc` it is rather the column that is missing.
           (word !== "desc" || before === "select" || tokens[index + 1]?.text.toLowerCase() === "from");
-      if (isName && parses(parser, withQuotes(sql, token))) return word;
+      if (isName && parses(parser, withWord(sql, token, `"${word}"`))) return word;
     }
   } catch {
     // Not even its tokens can be read.
   }
   return undefined;
-}
-
-/** The text with the token in double quotes. */
-function withQuotes(
-  sql: string,
-  { start, end, text }: { readonly start: number; readonly end: number; readonly text: string },
-): string {
-  const bytes = encoder.encode(sql);
-  return `${decoder.decode(bytes.subarray(0, start))}"${text.toLowerCase()}"${
-    decoder.decode(bytes.subarray(end))
-  }`;
 }

@@ -106,7 +106,7 @@ export class Review {
       offset += count;
       try {
         if (text.trusted) {
-          this.#replaced(text.references, relations, found, calls);
+          this.#replaced(text.references, { ...found, relations }, calls, functions);
           continue;
         }
         await refuseSecrets(text.references, { relations, operators: found.operators }, {
@@ -132,8 +132,8 @@ export class Review {
   }
 
   /** What a user could have put in the place of what an extension's function means by its names. */
-  #replaced(references: References, relations: Found["relations"], found: Found, calls: Path): void {
-    const functions: Functions = new Map(found.functions.map((each) => [each.oid, each]));
+  #replaced(references: References, found: Found, calls: Path, functions: Functions): void {
+    const { relations } = found;
     this.#relations(relations.filter(({ origin }) => origin === "user"), references, calls);
     for (const reference of references.functions) {
       if (isColumn(reference, references, relations)) continue;
@@ -148,11 +148,9 @@ export class Review {
   #extension(found: FoundFunction, path: Path): void {
     if (found.origin !== "extension" || found.body === null || found.body === "") return;
     this.bodies.add(found.oid);
-    const calls = ownPath(found) ?? path;
-    const names = found.language === "sql" && found.definition !== null ? PRINTED : calls;
     const via = `the function ${found.schema}.${found.name}`;
     try {
-      this.#text(`function:${found.oid}`, () => readBody(found), via, { names, calls }, true);
+      this.#text(`function:${found.oid}`, () => readBody(found), via, pathsOf(found, path), true);
     } catch (error) {
       // It runs SQL from a string, for instance: that is its own affair, and its names can't be known.
       if (!(error instanceof CallError)) throw error;
@@ -255,11 +253,8 @@ export class Review {
     }
     if (judge(found, this.#allowed, count) === "read") {
       this.bodies.add(found.oid);
-      // A standard body is stored by identity, and printed; a string is read anew.
-      const calls = ownPath(found) ?? path;
-      const names = found.language === "sql" && found.definition !== null ? PRINTED : calls;
       const read = () => ({ ...readBody(found), bound: found.bound ?? [] });
-      this.#text(`function:${found.oid}`, read, `the function ${name}`, { names, calls });
+      this.#text(`function:${found.oid}`, read, `the function ${name}`, pathsOf(found, path));
     } else if (!isAllowed(this.#allowed, found.schema, found.name, found.arguments)) {
       this.#extension(found, path);
     }
@@ -318,6 +313,12 @@ export class Review {
       throw error instanceof CallError ? reachedBy(error, via) : error;
     }
   }
+}
+
+/** Those of a body that is called with `path`: a standard one is stored by identity, and printed; a string is read anew. */
+function pathsOf(found: FoundFunction, path: Path): Paths {
+  const calls = ownPath(found) ?? path;
+  return { names: found.language === "sql" && found.definition !== null ? PRINTED : calls, calls };
 }
 
 function samePaths(one: Paths, other: Paths): boolean {

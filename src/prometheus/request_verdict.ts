@@ -144,12 +144,17 @@ export function statusDoubts(rates: RequestRates): readonly string[] {
     const codes = brokenCodes.slice(0, 3).map((code) => code || "none").join(", ");
     doubts.push(`the rate of ${source.codeLabel} ${codes} is no number`);
   }
-  if (untoldPerSecond > 0 && errorsPerSecond + untoldPerSecond >= badRatio * requestsPerSecond) {
+  if (mayHideErrors(untoldPerSecond, errorsPerSecond, requestsPerSecond)) {
     const share = rate(100 * untoldPerSecond / requestsPerSecond);
     const codes = codesOf(rates, (code) => !source.errors.isCode(code));
     doubts.push(`${share}% of requests have no known ${source.codeLabel} (${codes})`);
   }
   return doubts;
+}
+
+/** Whether requests without a known status are so many that errors among them would speak against a service. */
+export function mayHideErrors(untold: number, errors: number, requests: number): boolean {
+  return untold > 0 && errors + untold >= badRatio * requests;
 }
 
 /** The most frequent codes of that kind. */

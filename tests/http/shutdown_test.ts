@@ -55,6 +55,16 @@ Deno.test({
 });
 
 Deno.test({
+  name: "Ctrl+C between two calls ends the program at once",
+  ignore,
+  async fn() {
+    await using program = await HttpProgram.start({ command: patientProgramWith({ noticeMs: 60_000 }) });
+    program.kill("SIGINT");
+    assert.equal((await program.ended()).code, 0);
+  },
+});
+
+Deno.test({
   name: "SIGTERM without a call in flight ends the program, idle connections and subscriptions too",
   ignore,
   async fn() {

@@ -87,10 +87,10 @@ Deno.test({
         assert.ok(isUsed);
       });
     }
-    for (const pattern of ["^c|^d", "^c", "[0-9]+", "^(c1|d2)"]) {
+    for (const pattern of ["^c|^d", "^c", "[1-9]0{4}$", "^(c1|d2)"]) {
       await context.step(`nothing is known for the regular expression ${pattern}`, async () => {
         const { advice, statements } = await explain(`name ~ '${pattern}'`);
-        assert.match(advice, /^(No index|This tool knows no index that) answers|^undefined$/);
+        assert.match(advice, /^(No index|This tool knows no index that) answers/);
         assert.deepEqual(statements, []);
       });
     }
