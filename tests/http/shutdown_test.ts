@@ -58,7 +58,8 @@ Deno.test({
   name: "Ctrl+C between two calls ends the program at once",
   ignore,
   async fn() {
-    await using program = await HttpProgram.start({ command: patientProgramWith({ noticeMs: 60_000 }) });
+    const command = patientProgramWith({ noticeMs: 600_000, drainMs: 600_000 });
+    await using program = await HttpProgram.start({ command });
     program.kill("SIGINT");
     assert.equal((await program.ended()).code, 0);
   },
