@@ -392,9 +392,9 @@ export const cases: readonly Expected[] = [
   },
   {
     name: "a join without a condition that is no giant, and what the statement suffers from",
-    sql: "select * from small a, small b where a.n <= 300 and b.n <= 100",
+    sql: "select * from small a, small b where a.n <= 3000 and b.n <= 250",
     title: /it joins every row with every other$/,
-    evidence: /^300 rows of small a with 100 rows of small b, and no condition between them$/,
+    evidence: /^3,000 rows of small a with 250 rows of small b, and no condition between them$/,
     advice: /^A condition that joins the two is probably missing/,
   },
   {

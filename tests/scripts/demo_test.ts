@@ -1,7 +1,7 @@
 import assert from "@std/assert";
 import { fileURLToPath } from "node:url";
+import { demo } from "../support/demo.ts";
 import { permitted } from "../support/permitted.ts";
-import { storyAvailable } from "../support/story.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -11,29 +11,6 @@ function exists(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Plays the demo; `without` names variables that this test's own environment has. */
-async function demo(
-  variables: Readonly<Record<string, string>>,
-  without: readonly string[] = [],
-): Promise<string> {
-  const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !without.includes(name));
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "demo"],
-    cwd: project,
-    env: {
-      ...Object.fromEntries(inherited),
-      DB_HOST: "elsewhere.invalid",
-      DATABASE_URL: "postgres://elsewhere.invalid/",
-      ...variables,
-    },
-    clearEnv: true,
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  assert.equal(code, 0, text + new TextDecoder().decode(stderr));
-  assert.ok(!text.includes("\x1b"));
-  return text;
 }
 
 Deno.test(
@@ -58,19 +35,6 @@ Deno.test(
       text,
       /^claude mcp add .*--transport stdio postgres -- .*-P=postgres \S+src\/postgres\.ts$/m,
     );
-  },
-);
-
-Deno.test(
-  "the demo's further acts reach the cause on a real PostgreSQL, Prometheus and Kubernetes",
-  { ignore: !storyAvailable },
-  async () => {
-    const text = await demo({}, ["PROMETHEUS_URL"]);
-    assert.equal(text.match(/answered in/g)?.length, 14);
-    assert.equal(text.match(/refused in/g)?.length, 3);
-    assert.match(text, /platform-mcp: is this service healthy/);
-    assert.match(text, /1\. Database connections are running out/);
-    assert.doesNotMatch(text, /Skipped/);
   },
 );
 

@@ -120,7 +120,7 @@ export async function startOwnServer(
 
 /** Asks until the answer is true; throws after ten seconds. */
 export async function until(what: string, ask: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 60_000;
   while (!(await ask())) {
     if (performance.now() > end) throw new Error(`It never came: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
