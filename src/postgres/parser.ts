@@ -30,10 +30,13 @@ const ENDS_EXPRESSION = new Set([",", "and", "or", "when", "then", "else", "sele
 const ENDS_OPERAND = new Set([",", "select"]);
 
 /**
- * The squares of the lengths of all runs of + and -, summed up. PostgreSQL's lexer takes such a run for one operator first,
- * gives back all of it but the first sign, and begins anew: a run of 50,000 takes a minute.
+ * Characters that PostgreSQL's lexer may read a second time. It takes a run of operator characters for one operator first,
+ * and gives back all but the first where that is a sign or the beginning of a comment: of a run of 50,000 plus signs, it
+ * reads more than a billion characters, which takes a minute.
+ * https://github.com/postgres/postgres/blob/master/src/backend/parser/scan.l (operator, xcstart)
  */
-const MAX_SIGNS = 1_000 ** 2;
+const MAX_READ_AGAIN = 1_000_000;
+const OPERATOR_CHARACTERS = new Set("~!@#^&|`?+-*/%<>=");
 
 type Library = typeof import("libpg-query");
 
@@ -106,27 +109,37 @@ export function tokens(
 ): readonly { readonly start: number; readonly end: number; readonly text: string }[] {
   checkLength(sql);
   try {
-    return loaded().scanSync(sql).tokens;
+    // The library leaves them in its JSON as they are; where they stand in a text they change no token's place.
+    return loaded().scanSync(sql.replace(/[\x01-\x08\x0e-\x1f]/g, " ")).tokens;
   } catch (error) {
-    throw parseError(error, sql);
+    throw parseError(lexerError(sql) ?? error, sql);
   }
 }
 
-function checkSigns(sql: string): void {
-  let sum = 0;
-  let run = 0;
-  for (let at = 0; at <= sql.length; at++) {
-    // Two of - begin a comment.
-    if (sql[at] === "+" || sql[at] === "-" && sql[at + 1] !== "-" && sql[at - 1] !== "-") run++;
-    else {
-      sum += run ** 2;
-      run = 0;
-    }
+/** What the lexer stumbled over, with its place: the parser stumbles over the same, before it has built anything. */
+function lexerError(sql: string): unknown {
+  try {
+    loaded().parseSync(sql);
+    return undefined;
+  } catch (error) {
+    return error;
   }
-  if (sum <= MAX_SIGNS) return;
+}
+
+function checkOperatorRuns(sql: string): void {
+  let readAgain = 0;
+  let left = 0;
+  for (let at = sql.length - 1; at >= 0; at--) {
+    const sign = sql[at] ?? "";
+    left = OPERATOR_CHARACTERS.has(sign) ? left + 1 : 0;
+    // Two of - begin a comment, which goes on to the end of its line.
+    const isMinus = sign === "-" && sql[at + 1] !== "-" && sql[at - 1] !== "-";
+    if (sign === "+" || isMinus || sign === "/" && sql[at + 1] === "*") readAgain += left;
+  }
+  if (readAgain <= MAX_READ_AGAIN) return;
   throw new CallError(
     "refused",
-    "Cannot run the statement as too many plus and minus signs follow each other",
+    "Cannot run the statement as too many signs, or beginnings of comments, follow each other",
     {
       hint: "Pass a text that holds them as a parameter",
     },
@@ -181,7 +194,7 @@ function checkLength(sql: string): void {
       },
     );
   }
-  checkSigns(sql);
+  checkOperatorRuns(sql);
 }
 
 /** An open parenthesis, with what may still nest inside it without another one. */
@@ -202,8 +215,9 @@ function depthBound(sql: string): number {
   let deepest = 0;
   let previous = "";
   const depth = () => level.run + level.operands + level.sets;
-  for (const token of tokens(sql)) {
-    const word = token.text.toLowerCase();
+  for (const { text } of tokens(sql)) {
+    if (/^(?:--|\/\*)/.test(text)) continue;
+    const word = text.toLowerCase();
     // After these even a reserved word is a name.
     const keyword = previous !== "." && previous !== "as" && previous !== "name";
     previous = word;
@@ -240,10 +254,21 @@ function parseError(error: unknown, sql: string): CallError {
     ? unparsedHint(loaded(), sql, error.message, shallow) ??
       (shallow ? keywordHint(loaded(), sql, position) : undefined)
     : `${word} is a reserved word: as a name it is written "${word}"`;
-  return new CallError("invalid", `Cannot parse the statement as PostgreSQL says: ${error.message}`, {
-    hint: `At character ${position + 1}: ${excerpt(sql, position)}${other === undefined ? "" : `; ${other}`}`,
-    cause: error,
-  });
+  return new CallError(
+    "invalid",
+    `Cannot parse the statement as PostgreSQL says: ${shortened(error.message)}`,
+    {
+      hint: `At character ${position + 1}: ${excerpt(sql, position)}${
+        other === undefined ? "" : `; ${other}`
+      }`,
+      cause: error,
+    },
+  );
+}
+
+/** An unterminated string or comment is quoted to the text's end. */
+function shortened(message: string): string {
+  return message.replace(/(?<= at or near "[^]{60})[^]+(?="$)/, "…").toWellFormed();
 }
 
 function excerpt(sql: string, position: number): string {

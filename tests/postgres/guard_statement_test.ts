@@ -88,12 +88,14 @@ for (const sql of [...ALLOWED, ...ALLOWED_TO_SUPERUSER]) {
   test(`allowed: ${sql}`, () => assert.equal(inspect(sql).sql, sql));
 }
 
-test("allowed: many signs, where they are not in a row", () => {
+test("allowed: many signs, where they are not in a row, and signs that do not print", () => {
   for (
     const sql of [
-      `select '${"-".repeat(5_000)}', '${"+---".repeat(5_000)}' -- ${"=".repeat(5_000)}`,
+      `select '${"-".repeat(5_000)}', '${"+---".repeat(300)}' -- ${"=".repeat(5_000)}`,
       `select ${"- + ".repeat(200)} 1, '${"+".repeat(900)}'`,
       `/* ${"-".repeat(10_000)} */ select 1`,
+      `select '\x01\x1f', '${"a".repeat(3_000)}'`,
+      `${`/${"*".repeat(78)}/\n-- ${"/".repeat(80)}\n/* a */ -- +${"-".repeat(30)}+\n`.repeat(500)} select 1`,
     ]
   ) assert.equal(inspect(sql).sql, sql);
 });
@@ -124,6 +126,31 @@ const BAD: readonly [string, string, CallError["kind"], RegExp][] = [
     `select ${"1 +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+ ".repeat(4_000)} 1`,
     "refused",
     /signs/,
+  ],
+  [
+    "a comment in 60,000 others",
+    `select 1 ${"/*".repeat(60_000)}${"*/".repeat(60_000)}`,
+    "refused",
+    /comments/,
+  ],
+  [
+    "comments that end and begin",
+    `select 1 ${"/*/ */+".repeat(3_000)}${"*//".repeat(20_000)}`,
+    "refused",
+    /comments/,
+  ],
+  ["signs between comments", `select 1 ${"++++++++++/**/".repeat(9_000)}`, "refused", /signs/],
+  [
+    "a long text without an end",
+    `select '${"x".repeat(3_000)}`,
+    "invalid",
+    /unterminated quoted string at or near "'x{59}…"$/,
+  ],
+  [
+    "a long text with an operator that is too long",
+    `select ${"1, ".repeat(1_000)}1 ${"<".repeat(70)} 1`,
+    "invalid",
+    /operator too long/,
   ],
   ["20,000 casts", `select 1${"::int".repeat(20_000)}`, "refused", /levels/],
   ["10,000 calls", `select ${"f(".repeat(10_000)}1${")".repeat(10_000)}`, "refused", /levels/],
