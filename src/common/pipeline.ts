@@ -2,6 +2,7 @@
  * The one way a call takes: rate limit, validation, cache, run with a deadline and the client's cancellation,
  * cut to the budget, audit. The transports call it for whatever a client asks of a tool, well-formed or not.
  */
+import { createHash } from "node:crypto";
 import * as z from "zod";
 import { addNotice, type Answer, errorAnswer, fitAnswer, visibleStrings } from "./answer.ts";
 import { explainIssues } from "./argument_issues.ts";
@@ -77,12 +78,20 @@ export interface PipelineOptions {
 const unknownTool = "(unknown tool)";
 /** Bytes kept free for the notices that the pipeline adds below an answer. */
 const noticeReserve = 512;
+/** Characters of the answers that are kept to be given again, as JSON. */
+const maxKeptAnswers = 8 * 1024 * 1024;
 /** Clients that are remembered to have heard the notice. */
 const mostNoticed = 1_000;
 
 /** Raised for a tool that does not exist: a protocol error, not a tool's answer. */
 export class UnknownToolError extends Error {
   override readonly name = "UnknownToolError";
+}
+
+/** An answer that may be given again. */
+interface KeptAnswer {
+  readonly answer: Answer;
+  readonly rows: number;
 }
 
 interface Outcome {
@@ -96,14 +105,18 @@ interface Outcome {
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #tools: ReadonlyMap<string, Tool>;
-  readonly #answers: Cache<{ answer: Answer; rows: number }>;
+  /** As JSON, so that it is known what they take, by a digest of the call, which may be as long as a message. */
+  readonly #answers: Cache<string>;
   /** The clients that have heard the notice, the last of them. */
   readonly #noticed = new Set<string>();
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#tools = new Map(options.tools.map((tool) => [tool.name, tool]));
-    this.#answers = new Cache(options.answerCacheSeconds);
+    this.#answers = new Cache(options.answerCacheSeconds, {
+      maxSize: maxKeptAnswers,
+      sizeOf: (kept) => kept.length,
+    });
   }
 
   /** Calls one tool. Throws {@linkcode UnknownToolError}; every other failure is an answer with a `kind`. */
@@ -177,11 +190,12 @@ export class Pipeline {
   async #run(tool: Tool, args: unknown, caller: Caller, withNotice: boolean): Promise<Outcome> {
     const parsed = tool.input.safeParse(args ?? {});
     if (!parsed.success) throw new CallError("invalid", explainIssues(tool, parsed.error, args ?? {}));
-    const key = JSON.stringify([tool.name, parsed.data]);
+    const key = createHash("sha256").update(JSON.stringify([tool.name, parsed.data])).digest("base64");
     const cached = this.#answers.get(key);
     if (cached !== undefined) {
-      const aged = addNotice(cached.value.answer, `This answer is ${duration(cached.ageMs)} old.`);
-      return { answer: aged, outcome: "ok", rows: cached.value.rows, fromCache: true };
+      const { answer, rows }: KeptAnswer = JSON.parse(cached.value);
+      const aged = addNotice(answer, `This answer is ${duration(cached.ageMs)} old.`);
+      return { answer: aged, outcome: "ok", rows, fromCache: true };
     }
 
     const { maxOutputBytes, deadlineMs } = this.#options;
@@ -203,7 +217,7 @@ export class Pipeline {
       const value = await abortable(tool.run(parsed.data, context), signal);
       const { text, structured, rows } = tool.present(value, context.budget);
       const answer = { text, structured: visibleStrings(structured) };
-      this.#answers.set(key, { answer, rows });
+      this.#keep(key, { answer, rows });
       const notice = withNotice ? await this.#firstNotice(caller.client, signal) : undefined;
       return { answer: notice === undefined ? answer : addNotice(answer, notice), outcome: "ok", rows };
     } catch (error) {
@@ -221,6 +235,10 @@ export class Pipeline {
       clearTimeout(timer);
       progress.stop();
     }
+  }
+
+  #keep(key: string, kept: KeptAnswer): void {
+    if (this.#options.answerCacheSeconds > 0) this.#answers.set(key, JSON.stringify(kept));
   }
 
   async #firstNotice(client: string, signal: AbortSignal): Promise<string | undefined> {

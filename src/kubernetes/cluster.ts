@@ -36,7 +36,7 @@ export class Cluster {
     this.context = context;
     this.defaultNamespace = defaultNamespace;
     this.#door = door;
-    this.#kinds = new Cache(discoveryTtlSeconds, 1);
+    this.#kinds = new Cache(discoveryTtlSeconds, { maxEntries: 1 });
   }
 
   /** What is under way to the apiserver. */

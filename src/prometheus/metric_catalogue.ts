@@ -37,9 +37,9 @@ export class MetricCatalogue {
 
   constructor(api: PrometheusApi, cacheSeconds: number) {
     this.#api = api;
-    this.#metadata = new Cache(cacheSeconds, 2_000);
-    this.#names = new Cache(cacheSeconds, 2);
-    this.#absent = new Cache(cacheSeconds, 1);
+    this.#metadata = new Cache(cacheSeconds, { maxEntries: 2_000 });
+    this.#names = new Cache(cacheSeconds, { maxEntries: 2 });
+    this.#absent = new Cache(cacheSeconds, { maxEntries: 1 });
   }
 
   /** Metadata of metrics by the names that series have: `x_bucket` is found under `x`. */

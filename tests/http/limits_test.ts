@@ -120,6 +120,27 @@ Deno.test({
 });
 
 Deno.test({
+  name: "calls as long as messages may be are not kept whole, where answers are given again",
+  ignore,
+  async fn() {
+    const { command, args: [run, ...args] } = patientProgram;
+    await using program = await HttpProgram.start({
+      command: { command, args: [run, "--v8-flags=--max-old-space-size=160", ...args] },
+      variables: { QUERY_CACHE_TTL_SECONDS: "3600", RATE_LIMIT_PER_MINUTE: "0", AUDIT_LOG: "/dev/null" },
+    });
+    const long = "x".repeat(1024 * 1024 - 1_000);
+    // Kept whole, these would not fit into its memory, and it would end.
+    for (let number = 0; number < 200; number++) {
+      await program.ask("tools/call", { name: "echo", arguments: { value: `${number} ${long}` } });
+    }
+    const short = { name: "echo", arguments: { value: "short" } };
+    await program.ask("tools/call", short);
+    const again = await program.ask("tools/call", short);
+    assert.match(JSON.stringify(again.result), /short.*This answer is .* old/);
+  },
+});
+
+Deno.test({
   name: "a body that does not come is waited for, but not for ever",
   ignore,
   async fn() {
