@@ -13,9 +13,10 @@ import type { Tool } from "./tool.ts";
 /** Performs an operation for one request. Throws {@linkcode ProtocolError}: these methods know no `isError`. */
 export type Perform = (operation: Tool, args: unknown, context: ServerContext) => Promise<Answer>;
 
-/** For one server object. */
-export function performer(server: Server, pipeline: Pipeline, client: string): Perform {
+/** For one server object; `heard` is called for each request that comes so far. */
+export function performer(server: Server, pipeline: Pipeline, client: string, heard: () => void): Perform {
   return async (operation, args, context) => {
+    heard();
     const answer = await pipeline.perform(operation, args, callerOf(server, context, client));
     if (answer.kind === undefined) return answer;
     const isCallers = answer.kind === "invalid" || answer.kind === "not_found";

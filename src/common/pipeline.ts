@@ -124,7 +124,7 @@ export class Pipeline {
     const tool = this.#tools.get(name);
     if (tool !== undefined) return await this.#traced(tool, args, caller, true);
     const answer = this.refuse(name, args, caller, this.#unknownToolSentence(name));
-    await this.#options.audit.settled?.();
+    await this.settled();
     if (answer.kind === "invalid") throw new UnknownToolError(answer.text);
     return answer;
   }
@@ -152,7 +152,7 @@ export class Pipeline {
     const answer = fitAnswer(result.answer, this.#options.maxOutputBytes);
     const replaced = this.#audit(caller, tool.name, args, { ...result, answer }, started);
     this.#count(tool.name, replaced, { ...result, answer }, started, true);
-    await this.#options.audit.settled?.();
+    await this.settled();
     return replaced ?? answer;
   }
 
@@ -168,6 +168,11 @@ export class Pipeline {
     const replaced = this.#audit(caller, name, args, result, started);
     this.#count(this.#tools.has(name) ? name : unknownTool, replaced, result, started, false);
     return replaced ?? result.answer;
+  }
+
+  /** Waits until the records so far are out; after {@linkcode refuse}, before the answer leaves. */
+  async settled(): Promise<void> {
+    await this.#options.audit.settled?.();
   }
 
   #count(

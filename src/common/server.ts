@@ -34,7 +34,13 @@ interface ListedTool {
 /** Lists that change with a new version of the program alone, https://modelcontextprotocol.io/specification (caching). */
 const unchanging = { ttlMs: 300_000, cacheScope: "private" } as const;
 
-/** Makes server objects that share one pipeline; each serves the client of the name it is made with. */
+/**
+ * Makes a server object for a client of that name. `heard` is called for each request that the pipeline gets: one that
+ * the SDK refuses by itself is neither limited nor audited by then.
+ */
+export type MakeServer = (client: string, heard?: () => void) => Server;
+
+/** Makes server objects that share one pipeline. */
 export function serverFactory(
   identity: ServerIdentity,
   { tools, resources, prompts }: {
@@ -43,9 +49,9 @@ export function serverFactory(
     readonly prompts?: Prompts;
   },
   pipeline: Pipeline,
-): (client: string) => Server {
+): MakeServer {
   let listed: ListedTool[] | undefined;
-  return (client) => {
+  return (client, heard = () => {}) => {
     const server = new Server(
       { name: identity.name, title: identity.title, version: identity.version },
       {
@@ -63,12 +69,13 @@ export function serverFactory(
         },
       },
     );
-    const perform = performer(server, pipeline, client);
+    const perform = performer(server, pipeline, client, heard);
     if (resources !== undefined) serveResources(server, resources, perform);
     if (prompts !== undefined) servePrompts(server, prompts);
     if (hasCompletions({ resources, prompts })) serveCompletions(server, { resources, prompts }, perform);
     server.setRequestHandler("tools/list", () => ({ tools: listed ??= tools.map(listTool) }));
     server.setRequestHandler("tools/call", { params: calledTool }, async (params, context) => {
+      heard();
       try {
         const answer = await pipeline.call(params.name, params.arguments, callerOf(server, context, client));
         return {
@@ -119,7 +126,13 @@ const parameterShapes: Readonly<Record<string, z.ZodType>> = {
   "resources/list": z.looseObject({ cursor: z.string().optional() }).optional(),
   "resources/read": z.looseObject({ uri: z.string().max(2_000) }),
   "completion/complete": z.looseObject({
-    ref: z.looseObject({ type: z.enum(["ref/resource", "ref/prompt"]) }),
+    ref: z.looseObject({
+      type: z.enum(["ref/resource", "ref/prompt"]),
+      uri: z.string().optional(),
+      name: z.string().optional(),
+    })
+      .refine(({ type, uri }) => type !== "ref/resource" || uri !== undefined, { path: ["uri"] })
+      .refine(({ type, name }) => type !== "ref/prompt" || name !== undefined, { path: ["name"] }),
     argument: z.looseObject({ name: z.string(), value: z.string() }),
     context: z.looseObject({ arguments: z.record(z.string(), z.string()).optional() }).optional(),
   }),
@@ -127,6 +140,7 @@ const parameterShapes: Readonly<Record<string, z.ZodType>> = {
 
 const metaShape = z.looseObject({
   _meta: z.looseObject({ progressToken: z.union([z.string(), z.int()]).optional() }).optional(),
+  requestState: z.string().optional(),
 }).optional();
 
 /**
@@ -145,11 +159,23 @@ export function refuseMalformedRequest(
   for (const wanted of [shape, metaShape]) {
     const { error } = wanted.safeParse(params);
     if (error === undefined) continue;
-    const asked = message.method === "tools/call" ? toolName(params) : message.method;
     const reason = `Invalid ${message.method}: ${issueWords(wanted, error, params, "params")}`;
-    return refuseLine(reason, pipeline, client, asked, params);
+    return refuseLine(reason, pipeline, client, askedBy(message.method, params), params);
   }
   return undefined;
+}
+
+/** Limits and audits a message of the right shape that no handler has seen; the sentence to answer. */
+export function refuseMessage(
+  message: JSONRPCMessage,
+  reason: string,
+  pipeline: Pipeline,
+  client: string,
+): string {
+  if (!("method" in message)) return refuseLine(reason, pipeline, client);
+  const { method, params } = message;
+  const args: unknown = method === "tools/call" ? params?.arguments : params;
+  return refuseLine(reason, pipeline, client, askedBy(method, params), args);
 }
 
 /** Limits and audits what is no request that could be answered; the sentence to answer. */
@@ -167,6 +193,11 @@ export function refuseLine(
     progress: undefined,
   };
   return pipeline.refuse(asked, args, caller, reason).text;
+}
+
+/** The tool, or the method that is none's. */
+function askedBy(method: string, params: unknown): string {
+  return method === "tools/call" ? toolName(params) : method;
 }
 
 function toolName(params: unknown): string {

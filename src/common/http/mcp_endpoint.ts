@@ -9,7 +9,8 @@ import {
 } from "@modelcontextprotocol/server";
 import { describeError, type Logger } from "../log.ts";
 import type { Pipeline } from "../pipeline.ts";
-import { refuseLine, refuseMalformedRequest } from "../server.ts";
+import { refuseLine, refuseMalformedRequest, refuseMessage } from "../server.ts";
+import { visible } from "../visible.ts";
 import type { Admitted } from "./admission.ts";
 import { idOf, rpcCodes, rpcError } from "./answers.ts";
 import { type Exchange, Exchanges, watched } from "./exchanges.ts";
@@ -18,8 +19,8 @@ import { BodyError, readMessage } from "./message_body.ts";
 
 /** What the endpoint is made of. */
 export interface EndpointOptions {
-  /** A server object for one request, for a client of that name. */
-  readonly makeServer: (client: string) => McpServer | Server;
+  /** A server object for one request, for a client of that name; `heard` is called when its pipeline gets it. */
+  readonly makeServer: (client: string, heard?: () => void) => McpServer | Server;
   readonly pipeline: Pipeline;
   readonly log: Logger;
   /** Milliseconds after which an exchange is cut, whatever it waits for. */
@@ -40,6 +41,8 @@ const patienceMs = 100;
 const maxSubscriptions = 128;
 const longestTimerMs = 2 ** 31 - 1;
 const subscribe = "subscriptions/listen";
+/** With these the SDK refuses what it takes for no request: its headers, its envelope or its version are wrong. */
+const refusingStatuses = [400, 406, 415];
 
 /** Serves `/mcp`. */
 export class McpEndpoint {
@@ -55,7 +58,13 @@ export class McpEndpoint {
       timeoutMs: options.bodyTimeoutMs ?? 10_000,
     };
     this.#handler = createMcpHandler(
-      ({ authInfo }) => options.makeServer(authInfo?.clientId ?? "unknown"),
+      ({ authInfo }) => {
+        const heard = authInfo?.extra?.heard;
+        return options.makeServer(
+          authInfo?.clientId ?? "unknown",
+          typeof heard === "function" ? () => void heard() : undefined,
+        );
+      },
       {
         responseMode: "auto",
         keepAliveMs: options.keepAliveMs ?? usualKeepAliveMs,
@@ -91,8 +100,9 @@ export class McpEndpoint {
 
   async #answer(request: Request, caller: Admitted, exchange: Exchange): Promise<Response> {
     const { pipeline, longestMs } = this.#options;
-    const refuse = (status: number, code: number, reason: string, message?: unknown): Response => {
+    const refuse = async (status: number, code: number, reason: string, message?: unknown) => {
       exchange.end();
+      await pipeline.settled();
       this.#options.log.info("a message was refused", { client: caller.client, reason });
       // A body that was not read whole leaves a connection that nothing more can come over.
       const headers = {
@@ -108,17 +118,17 @@ export class McpEndpoint {
       value = await readMessage(request, { ...this.#bodyLimits, hold: exchange.hold });
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
-      return refuse(error.status, error.code, refuseLine(error.message, pipeline, caller.client));
+      return await refuse(error.status, error.code, refuseLine(error.message, pipeline, caller.client));
     }
     try {
       message = parseJSONRPCMessage(value);
     } catch {
       const reason = "The message is not a JSON-RPC 2.0 message";
-      return refuse(400, rpcCodes.invalidRequest, refuseLine(reason, pipeline, caller.client), value);
+      return await refuse(400, rpcCodes.invalidRequest, refuseLine(reason, pipeline, caller.client), value);
     }
     const refusal = refuseMalformedRequest(message, pipeline, caller.client);
     // In the band, as the protocol layer answers parameters that are wrong.
-    if (refusal !== undefined) return refuse(200, rpcCodes.invalidParams, refusal, value);
+    if (refusal !== undefined) return await refuse(200, rpcCodes.invalidParams, refusal, value);
 
     const isSubscription = "method" in message && message.method === subscribe;
     // It waits for nothing of ours: it takes no place from a call, and a stop does not wait for it.
@@ -140,11 +150,17 @@ export class McpEndpoint {
       clearTimeout(timer);
       place.end();
     };
+    let isHeard = false;
+    const heard = () => isHeard = true;
     try {
       const answering = this.#handler.fetch(
         new Request(request.url, { method: "POST", headers: withoutCredentials(request.headers), signal }),
         // The caller's token ends here: what lies behind learns a name and nothing else.
-        { parsedBody: value, authInfo: { token: "", clientId: caller.client, scopes: [] } },
+        { parsedBody: value, authInfo: { token: "", clientId: caller.client, scopes: [], extra: { heard } } },
+      ).then(async (response) =>
+        isHeard || !refusingStatuses.includes(response.status)
+          ? response
+          : await this.#recorded(response, message, caller.client)
       );
       const response = await streamedWhenLate(answering, {
         patienceMs,
@@ -157,6 +173,24 @@ export class McpEndpoint {
       throw error;
     }
   }
+
+  /** What the SDK has refused, once that is limited and audited: its own answer, or the word that stands in its place. */
+  async #recorded(response: Response, message: JSONRPCMessage, client: string): Promise<Response> {
+    const text = await response.text();
+    const { status, headers } = response;
+    const reason = reasonIn(text);
+    const { pipeline } = this.#options;
+    const said = refuseMessage(message, reason, pipeline, client);
+    await pipeline.settled();
+    if (said === reason) return new Response(text, { status, headers });
+    return rpcError(status, rpcCodes.invalidRequest, said, { id: idOf(message) });
+  }
+}
+
+/** The sentence of a JSON-RPC error. */
+function reasonIn(text: string): string {
+  const { error } = JSON.parse(text || "{}") as { readonly error?: { readonly message?: unknown } };
+  return visible(String(error?.message ?? "The request was refused"));
 }
 
 function tooMany(what: string, headers: Readonly<Record<string, string>> = {}): Response {

@@ -43,8 +43,8 @@ export interface HttpLimits extends Partial<ServerLimits> {
 
 /** How calls are answered. */
 export interface HttpServing {
-  /** A server object for one request, for a client of that name. */
-  readonly makeServer: (client: string) => McpServer | Server;
+  /** A server object for one request, for a client of that name; `heard` is called when its pipeline gets it. */
+  readonly makeServer: (client: string, heard?: () => void) => McpServer | Server;
   readonly pipeline: Pipeline;
   readonly stopSignals: readonly Deno.Signal[];
 }
