@@ -48,6 +48,7 @@ export class RequestServer {
     this.#server.on("request", (incoming, outgoing) => void this.#receive(incoming, outgoing));
     // Told to go on when its body is wanted.
     this.#server.on("checkContinue", (incoming, outgoing) => void this.#receive(incoming, outgoing));
+    this.#server.on("connect", (_, stream) => void this.#refuseTunnel(stream));
     this.#server.on("clientError", (error, stream) => this.#refuse(error, stream));
   }
 
@@ -89,12 +90,18 @@ export class RequestServer {
       talk.connection.endAnswer();
     });
     const response = await inRequestSpan(outgoing, () => this.#answer(incoming, body));
-    if (talk.connection.isLeaving) outgoing.shouldKeepAlive = false;
+    // The parser takes what comes behind an offer to change the protocol for that protocol.
+    const isOffer = incoming.headers.upgrade !== undefined;
+    if (isOffer) talk.connection.ignoreRest();
+    if (isOffer || talk.connection.isLeaving) outgoing.shouldKeepAlive = false;
     await give(response, outgoing, stream);
   }
 
   async #answer(incoming: IncomingMessage, body: IncomingBody | undefined): Promise<Response> {
     const close = { connection: "close" };
+    if (!["1.0", "1.1"].includes(incoming.httpVersion)) {
+      return new Response(null, { status: 505, headers: close });
+    }
     if (incoming.rawHeaders.length > 2 * maxFields) {
       return new Response(null, { status: 431, headers: close });
     }
@@ -106,6 +113,14 @@ export class RequestServer {
       this.#options.log.error("a defect in serving a request", { error: describeError(error, true) });
       return new Response(null, { status: 500 });
     }
+  }
+
+  /** Nothing is tunnelled here: says so, once all that came before is answered. */
+  async #refuseTunnel(stream: Duplex): Promise<void> {
+    const talk = this.#talks.get(stream);
+    talk?.connection.ignoreRest();
+    await talk?.answered;
+    if (stream.writable) stream.end(refusals.unknownMethod);
   }
 
   /** Bytes came that are no HTTP: a request whose body they should have been is answered, and is the last. */

@@ -62,6 +62,7 @@ export function requestOf(
       fields.append(rawHeaders[at] ?? "", rawHeaders[at + 1] ?? "");
     }
     const target = url.startsWith("/") ? `http://${headers.host ?? "localhost"}${url}` : url;
+    if (!/^https?:/i.test(target)) return undefined;
     return new Request(target, { method, headers: fields, ...(body === undefined ? {} : { body }) });
   } catch {
     // A method or a target that `Request` does not take.
