@@ -140,6 +140,26 @@ Deno.test({
     await t.step("one of another type is refused", async () => {
       await refused(await server.forge({ scope: "mcp:read" }, { typ: "logout+jwt" }));
     });
+    await t.step("one whose type is no text is refused", async () => {
+      const { privateKey, kid } = server.key;
+      const payload = new TextEncoder().encode(JSON.stringify(claims));
+      const header = { alg: "ES256", kid, typ: 5 as unknown as string };
+      await refused(await new CompactSign(payload).setProtectedHeader(header).sign(privateKey));
+    });
+    await t.step(
+      "a subject that would have to be cut is refused, and one of full length is not",
+      async () => {
+        const named = (length: number) => server.forge({ sub: "x".repeat(length), scope: "mcp:read" });
+        await refused(await named(256));
+        assert.equal((await list(program, await named(255))).status, 200);
+        const call = { name: "list_tables", arguments: {} };
+        await program.ask("tools/call", call, { headers: { authorization: `Bearer ${await named(255)}` } });
+        await eventually(
+          "who it was is recorded whole",
+          () => program.auditLines.at(-1)?.client === `oauth:${"x".repeat(255)}`,
+        );
+      },
+    );
     await t.step("one signed with another key under the same name is refused", async () => {
       await refused(await server.forge({ scope: "mcp:read" }, { key: await makeKey(server.key.kid) }));
     });

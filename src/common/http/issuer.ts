@@ -27,6 +27,7 @@ export class Issuer {
   #keys: { readonly get: JWTVerifyGetKey; readonly at: number } | undefined;
   #asking: Promise<JWTVerifyGetKey> | undefined;
   #failure: { readonly error: unknown; readonly at: number } | undefined;
+  #keysFailure: { readonly error: unknown; readonly at: number } | undefined;
 
   /** `identifier` is the issuer's URL, character by character as its tokens have it; `now` is in milliseconds. */
   constructor(identifier: string, now: () => number = () => performance.now()) {
@@ -49,13 +50,28 @@ export class Issuer {
         timeoutDuration: timeoutMs,
         cooldownDuration: cooldownMs,
         cacheMaxAge: keysMs,
-        [customFetch]: async (url) => new Response(await fetchText(new URL(url))),
+        [customFetch]: async (url) => new Response(await this.#keySet(new URL(url))),
       });
       this.#keys = { get, at: this.#now() };
       this.#failure = undefined;
       return get;
     } catch (error) {
       this.#failure = { error, at: this.#now() };
+      throw error;
+    }
+  }
+
+  /** The keys as JSON; a failure is remembered, so that no stranger's token can have them fetched at will. */
+  async #keySet(url: URL): Promise<string> {
+    const failure = this.#keysFailure;
+    if (failure !== undefined && this.#now() - failure.at < failureMs) throw failure.error;
+    try {
+      const text = await fetchText(url);
+      if (!isKeySet(text)) throw new IssuerError("what it publishes are no keys");
+      this.#keysFailure = undefined;
+      return text;
+    } catch (error) {
+      this.#keysFailure = { error, at: this.#now() };
       throw error;
     }
   }
@@ -97,6 +113,20 @@ function metadataUrls(identifier: string): readonly URL[] {
     `${origin}${path}/.well-known/openid-configuration`,
   ];
   return [...new Set(urls)].map((url) => new URL(url));
+}
+
+/** Whether it is a JWK Set, https://www.rfc-editor.org/rfc/rfc7517#section-5. */
+function isKeySet(text: string): boolean {
+  try {
+    const set: unknown = JSON.parse(text);
+    return isObject(set) && "keys" in set && Array.isArray(set.keys) && set.keys.every(isObject);
+  } catch {
+    return false;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
 async function fetchText(url: URL): Promise<string> {

@@ -16,6 +16,8 @@ const algorithms = [
 ];
 /** What `typ` may be: an identity token of another kind says so there. */
 const tokenTypes = ["jwt", "at+jwt", "application/at+jwt"];
+/** Characters of a subject, https://openid.net/specs/openid-connect-core-1_0.html#IDToken. */
+const maxSubject = 255;
 /** Seconds that clocks may differ by. */
 const clockTolerance = 5;
 const metadataPath = "/.well-known/oauth-protected-resource";
@@ -28,6 +30,8 @@ export class OAuth implements AccessTokenVerifier {
   readonly #settings: OAuthSettings;
   readonly #issuer: Issuer;
   readonly #log: Logger;
+  /** Why no token could be checked, since one could. */
+  #complaint: string | undefined;
 
   constructor(settings: OAuthSettings, log: Logger) {
     const { resource, scopes, issuer } = settings;
@@ -70,8 +74,9 @@ export class OAuth implements AccessTokenVerifier {
         requiredClaims: ["exp"],
       });
       payload = verified.payload;
-      const type = verified.protectedHeader.typ?.toLowerCase();
-      if (type !== undefined && !tokenTypes.includes(type)) {
+      this.#complaint = undefined;
+      const type: unknown = verified.protectedHeader.typ;
+      if (type !== undefined && !tokenTypes.includes(String(type).toLowerCase())) {
         throw new AccessTokenError("invalid_token", "This JWT is no access token");
       }
     } catch (error) {
@@ -85,9 +90,12 @@ export class OAuth implements AccessTokenVerifier {
     const subject = [payload.sub, payload.client_id, payload.azp].find((claim) =>
       typeof claim === "string" && claim !== ""
     );
-    if (subject === undefined) throw new AccessTokenError("invalid_token", "The token names no subject");
+    // One that is cut could be another's.
+    if (typeof subject !== "string" || subject.length > maxSubject) {
+      throw new AccessTokenError("invalid_token", "The token names no subject");
+    }
     // No name in a token file has a colon: nobody can pass for somebody else.
-    const client = `oauth:${visible(String(subject)).slice(0, 128)}`;
+    const client = `oauth:${visible(subject)}`;
     const expires = payload.exp === undefined ? {} : { expiresAt: (payload.exp + clockTolerance) * 1000 };
     return { client, revoked: undefined, ...expires };
   }
@@ -123,8 +131,14 @@ export class OAuth implements AccessTokenVerifier {
       error instanceof errors.JWSInvalid || error instanceof errors.JWSSignatureVerificationFailed ||
       error instanceof errors.JWKSMultipleMatchingKeys;
     if (isTokens) return invalid("The token is not signed by the authorization server");
-    const reason = error instanceof IssuerError ? error.message : "its keys can't be read";
-    this.#log.warn("access tokens can't be checked", { issuer: this.#settings.issuer, reason });
+    // Else a stranger's token that names such a key would look like an outage.
+    if (!(error instanceof IssuerError)) return invalid("The token is signed with a key that can't be used");
+    const reason = error.message;
+    // Strangers must not fill the log.
+    if (reason !== this.#complaint) {
+      this.#log.warn("access tokens can't be checked", { issuer: this.#settings.issuer, reason });
+    }
+    this.#complaint = reason;
     return new AccessTokenError(
       "unavailable",
       "Access tokens can't be checked now, as the authorization server does not answer: try again in a moment",
