@@ -23,7 +23,7 @@ export const refusals = {
   tooLarge: refusal("431 Request Header Fields Too Large"),
   late: refusal("408 Request Timeout"),
   full: refusal("503 Service Unavailable\r\nRetry-After: 2"),
-  unknownMethod: refusal("501 Not Implemented"),
+  notImplemented: refusal("501 Not Implemented"),
 } as const;
 
 /**

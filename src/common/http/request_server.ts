@@ -48,7 +48,10 @@ export class RequestServer {
     this.#server.on("request", (incoming, outgoing) => void this.#receive(incoming, outgoing));
     // Told to go on when its body is wanted.
     this.#server.on("checkContinue", (incoming, outgoing) => void this.#receive(incoming, outgoing));
-    this.#server.on("connect", (_, stream) => void this.#refuseTunnel(stream));
+    // One that comes alone has lost its offer before; see `withoutUpgrade`.
+    for (const way of ["connect", "upgrade"]) {
+      this.#server.on(way, (_: IncomingMessage, stream: Duplex) => void this.#refuseTunnel(stream));
+    }
     this.#server.on("clientError", (error, stream) => this.#refuse(error, stream));
   }
 
@@ -90,10 +93,7 @@ export class RequestServer {
       talk.connection.endAnswer();
     });
     const response = await inRequestSpan(outgoing, () => this.#answer(incoming, body));
-    // The parser takes what comes behind an offer to change the protocol for that protocol.
-    const isOffer = incoming.headers.upgrade !== undefined;
-    if (isOffer) talk.connection.ignoreRest();
-    if (isOffer || talk.connection.isLeaving) outgoing.shouldKeepAlive = false;
+    if (talk.connection.isLeaving) outgoing.shouldKeepAlive = false;
     await give(response, outgoing, stream);
   }
 
@@ -115,12 +115,12 @@ export class RequestServer {
     }
   }
 
-  /** Nothing is tunnelled here: says so, once all that came before is answered. */
+  /** No other protocol is spoken here: says so, once all that came before is answered. */
   async #refuseTunnel(stream: Duplex): Promise<void> {
     const talk = this.#talks.get(stream);
     talk?.connection.ignoreRest();
     await talk?.answered;
-    if (stream.writable) stream.end(refusals.unknownMethod);
+    if (stream.writable) stream.end(refusals.notImplemented);
   }
 
   /** Bytes came that are no HTTP: a request whose body they should have been is answered, and is the last. */
