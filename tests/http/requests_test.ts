@@ -145,6 +145,9 @@ Deno.test({
       const answers = await sendRaw(server.port, post(headers, body) + get("Connection: close\r\n"));
       assert.equal(answers.match(/here/g)?.length, 2, answers.slice(0, 300));
     }
+    const withBody = get(`Content-Length: ${body.length}\r\n`) + body;
+    const answers = await sendRaw(server.port, withBody + get("Connection: close\r\n"));
+    assert.equal(answers.match(/here/g)?.length, 2, answers.slice(0, 300));
   },
 });
 

@@ -15,12 +15,16 @@ export interface IncomingBody {
 export function bodyOf(incoming: IncomingMessage, wanted: () => void): IncomingBody | undefined {
   const { method, headers } = incoming;
   const isAnnounced = headers["transfer-encoding"] !== undefined || headers["content-length"] !== undefined;
-  if (!isAnnounced || method === "GET" || method === "HEAD") return undefined;
+  if (!isAnnounced || method === "GET" || method === "HEAD") {
+    // What nobody can read is taken all the same: the next request comes behind it.
+    incoming.resume();
+    return undefined;
+  }
   let outlet: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   let isWanted = false;
   const drop = () => {
     outlet = undefined;
-    // What nobody wants is read all the same: the next request comes behind it.
+    // Likewise what nobody wants.
     incoming.resume();
   };
   const fail = (error: Error) => {
