@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { addNotice, type Answer, errorAnswer, fitAnswer, visibleStrings } from "./answer.ts";
+import { asClient } from "./asking_client.ts";
 import { explainIssues } from "./argument_issues.ts";
 import type { AuditLog, AuditRecord } from "./audit.ts";
 import { Cache } from "./cache.ts";
@@ -219,7 +220,8 @@ export class Pipeline {
         await abortable(prepare(), signal);
         signal.throwIfAborted();
       }
-      const value = await abortable(tool.run(parsed.data, context), signal);
+      const running = asClient(caller.client, () => tool.run(parsed.data, context));
+      const value = await abortable(running, signal);
       const { text, structured, rows } = tool.present(value, context.budget);
       const answer = { text, structured: visibleStrings(structured) };
       this.#keep(key, { answer, rows });

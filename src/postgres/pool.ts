@@ -1,4 +1,8 @@
-/** The connections of one program: opened when needed, each in the hands of one call, first come, first served. */
+/**
+ * The connections of one program: opened when needed, each in the hands of one call. First come, first served among the
+ * calls of one client; among clients, the one goes first that has the fewest, or one alone would keep all others waiting.
+ */
+import { askingClient } from "../common/asking_client.ts";
 import { CallError } from "../common/errors.ts";
 import { seconds } from "./database_errors.ts";
 import type { Session } from "./session.ts";
@@ -16,6 +20,7 @@ interface Idle {
 }
 
 interface Waiter {
+  readonly client: string;
   readonly take: () => void;
 }
 
@@ -42,6 +47,9 @@ export class Pool {
   readonly #ending = new Set<Promise<void>>();
   /** Given back, and not yet as new. */
   readonly #returning = new Set<Promise<void>>();
+  /** Whose call a session serves, and how many each client has. */
+  readonly #clients = new WeakMap<Session, string>();
+  readonly #held = new Map<string, number>();
   #taken = 0;
 
   constructor(options: PoolOptions) {
@@ -53,22 +61,29 @@ export class Pool {
    * and the signal's reason. Each lease must be given back.
    */
   async take(options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<Lease> {
-    await this.#turn(options);
+    const client = askingClient();
+    await this.#turn(options, client);
     try {
-      for (;;) {
-        const idle = this.#idle.pop();
-        if (idle === undefined) break;
-        clearTimeout(idle.timer);
-        const idleFor = Date.now() - idle.since;
-        const mayLive = idle.session.failure === undefined && idleFor >= 0 && idleFor <= idleMs;
-        if (mayLive) return { session: idle.session, used: true };
-        this.#end(idle.session);
-      }
-      return { session: await this.#options.open(options.signal), used: false };
+      const lease = await this.#session(options.signal);
+      this.#clients.set(lease.session, client);
+      return lease;
     } catch (error) {
-      this.#next();
+      this.#next(client);
       throw error;
     }
+  }
+
+  async #session(signal: AbortSignal): Promise<Lease> {
+    for (;;) {
+      const idle = this.#idle.pop();
+      if (idle === undefined) break;
+      clearTimeout(idle.timer);
+      const idleFor = Date.now() - idle.since;
+      const mayLive = idle.session.failure === undefined && idleFor >= 0 && idleFor <= idleMs;
+      if (mayLive) return { session: idle.session, used: true };
+      this.#end(idle.session);
+    }
+    return { session: await this.#options.open(signal), used: false };
   }
 
   /** Takes a session back; one that does not become `clean` is thrown away. */
@@ -95,7 +110,7 @@ export class Pool {
       // What ended one without its doing, such as a network that was changed, may have ended those that are silent.
       if (session.failure?.callError.kind === "unavailable") this.#endIdle();
     }
-    this.#next();
+    this.#next(this.#clients.get(session) ?? "");
   }
 
   /** How many connections calls have, how many wait for a call, and how many calls wait for one. */
@@ -128,15 +143,19 @@ export class Pool {
     end.finally(() => this.#ending.delete(end));
   }
 
-  #turn({ signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<void> {
+  #turn(
+    { signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number },
+    client: string,
+  ): Promise<void> {
     signal.throwIfAborted();
     // One that is on its way back is there sooner than a new one.
     if (this.#taken < this.#options.size && this.#waiters.length >= this.#returning.size) {
       this.#taken++;
+      this.#hold(client);
       return Promise.resolve();
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = { take: resolve };
+    const waiter: Waiter = { client, take: resolve };
     const leave = (reason: unknown) => {
       const at = this.#waiters.indexOf(waiter);
       if (at === -1) return;
@@ -149,6 +168,7 @@ export class Pool {
       if (at === -1 || this.isFull) return;
       this.#waiters.splice(at, 1);
       this.#taken++;
+      this.#hold(client);
       resolve();
     }, returnMs);
     const timer = setTimeout(() => {
@@ -171,9 +191,24 @@ export class Pool {
     });
   }
 
-  #next(): void {
-    const waiter = this.#waiters.shift();
-    if (waiter === undefined) this.#taken--;
-    else waiter.take();
+  /** The turn of another call, where that client has given one back. */
+  #next(client: string): void {
+    const left = (this.#held.get(client) ?? 0) - 1;
+    if (left > 0) this.#held.set(client, left);
+    else this.#held.delete(client);
+    const heldBy = (waiter: Waiter) => this.#held.get(waiter.client) ?? 0;
+    const least = Math.min(...this.#waiters.map(heldBy));
+    const at = this.#waiters.findIndex((waiter) => heldBy(waiter) === least);
+    const [waiter] = at === -1 ? [] : this.#waiters.splice(at, 1);
+    if (waiter === undefined) {
+      this.#taken--;
+      return;
+    }
+    this.#hold(waiter.client);
+    waiter.take();
+  }
+
+  #hold(client: string): void {
+    this.#held.set(client, (this.#held.get(client) ?? 0) + 1);
   }
 }

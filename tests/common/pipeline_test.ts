@@ -2,6 +2,7 @@ import assert from "@std/assert";
 import * as z from "zod";
 import type { Answer } from "../../src/common/answer.ts";
 import type { AuditLog, AuditRecord } from "../../src/common/audit.ts";
+import { askingClient } from "../../src/common/asking_client.ts";
 import { CallError } from "../../src/common/errors.ts";
 import { createLogger } from "../../src/common/log.ts";
 import { type Caller, Pipeline, type PipelineOptions, UnknownToolError } from "../../src/common/pipeline.ts";
@@ -144,6 +145,16 @@ Deno.test("a defect is logged with its cause and answered with one neutral sente
   assert.ok(!answer.text.includes("hunter2") && !answer.text.includes("/srv"), answer.text);
   assert.equal(records[0]?.outcome, "defect");
   assert.match(logged.join(), /TypeError/);
+});
+
+Deno.test("what lies below a tool learns whose call it is, and nothing outside of a call", async () => {
+  const { call } = bench(async () => {
+    await Promise.resolve();
+    return askingClient();
+  });
+  const texts = await Promise.all(["alice", "bob"].map((client) => call({ text: "" }, { client })));
+  assert.deepEqual(texts.map(({ text }) => text), ["alice", "bob"]);
+  assert.equal(askingClient(), "");
 });
 
 Deno.test("the client's cancellation reaches the tool, and does not wait for it", async () => {

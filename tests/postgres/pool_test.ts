@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { asClient } from "../../src/common/asking_client.ts";
 import { Pool } from "../../src/postgres/pool.ts";
 import type { Session } from "../../src/postgres/session.ts";
 
@@ -38,4 +39,30 @@ Deno.test("one that never comes back is not waited for where there is room for a
   await assert.rejects(take(pool, 300), /as all 2 are busy/);
   assert.deepEqual(pool.use, { busy: 2, idle: 0, waiting: 0 });
   clean.resolve(false);
+});
+
+Deno.test("of the calls that wait, the one whose client has the fewest connections is next", async () => {
+  const { pool } = counted(2);
+  const ask = (client: string) =>
+    asClient(client, async () => ({ client, session: (await take(pool)).session }));
+  const served = [await ask("alice"), await ask("alice")];
+  const waiting = new Set(["alice", "alice", "bob", "bob", "carol"].map((client) => {
+    const call = ask(client).then((one) => {
+      waiting.delete(call);
+      return one;
+    });
+    return call;
+  }));
+  const order: string[] = [];
+  while (waiting.size > 0) {
+    const first = served.shift();
+    if (first !== undefined) pool.give(first.session, Promise.resolve(true));
+    const next = await Promise.race(waiting);
+    served.push(next);
+    order.push(next.client);
+  }
+  assert.deepEqual(order, ["bob", "alice", "bob", "alice", "carol"]);
+  for (const { session } of served) pool.give(session, Promise.resolve(false));
+  await pool.clear();
+  assert.deepEqual(pool.use, { busy: 0, idle: 0, waiting: 0 });
 });
