@@ -1,9 +1,7 @@
-/**
- * The connections of one program: opened when needed, each in the hands of one call. First come, first served among the
- * calls of one client; among clients, the one goes first that has the fewest, or one alone would keep all others waiting.
- */
+/** The connections of one program: opened when needed, each in the hands of one call, shared out among clients. */
 import { askingClient } from "../common/asking_client.ts";
 import { CallError } from "../common/errors.ts";
+import { Shares, type Waiting } from "../common/shares.ts";
 import { seconds } from "./database_errors.ts";
 import type { Session } from "./session.ts";
 
@@ -19,8 +17,7 @@ interface Idle {
   readonly since: number;
 }
 
-interface Waiter {
-  readonly client: string;
+interface Waiter extends Waiting {
   readonly take: () => void;
 }
 
@@ -47,9 +44,9 @@ export class Pool {
   readonly #ending = new Set<Promise<void>>();
   /** Given back, and not yet as new. */
   readonly #returning = new Set<Promise<void>>();
-  /** Whose call a session serves, and how many each client has. */
+  readonly #shares = new Shares();
+  /** Whose call a session serves. */
   readonly #clients = new WeakMap<Session, string>();
-  readonly #held = new Map<string, number>();
   #taken = 0;
 
   constructor(options: PoolOptions) {
@@ -151,7 +148,7 @@ export class Pool {
     // One that is on its way back is there sooner than a new one.
     if (this.#taken < this.#options.size && this.#waiters.length >= this.#returning.size) {
       this.#taken++;
-      this.#hold(client);
+      this.#shares.add(client);
       return Promise.resolve();
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -168,7 +165,7 @@ export class Pool {
       if (at === -1 || this.isFull) return;
       this.#waiters.splice(at, 1);
       this.#taken++;
-      this.#hold(client);
+      this.#shares.add(client);
       resolve();
     }, returnMs);
     const timer = setTimeout(() => {
@@ -193,22 +190,13 @@ export class Pool {
 
   /** The turn of another call, where that client has given one back. */
   #next(client: string): void {
-    const left = (this.#held.get(client) ?? 0) - 1;
-    if (left > 0) this.#held.set(client, left);
-    else this.#held.delete(client);
-    const heldBy = (waiter: Waiter) => this.#held.get(waiter.client) ?? 0;
-    const least = Math.min(...this.#waiters.map(heldBy));
-    const at = this.#waiters.findIndex((waiter) => heldBy(waiter) === least);
-    const [waiter] = at === -1 ? [] : this.#waiters.splice(at, 1);
+    this.#shares.remove(client);
+    const waiter = this.#shares.next(this.#waiters);
     if (waiter === undefined) {
       this.#taken--;
       return;
     }
-    this.#hold(waiter.client);
+    this.#shares.add(waiter.client);
     waiter.take();
-  }
-
-  #hold(client: string): void {
-    this.#held.set(client, (this.#held.get(client) ?? 0) + 1);
   }
 }

@@ -1,10 +1,17 @@
-/** Lets so many in at once; the others wait in line. */
+/** Lets so many in at once; the others wait, and places are shared out among clients. */
+import { askingClient } from "../common/asking_client.ts";
+import { Shares, type Waiting } from "../common/shares.ts";
+
+interface Waiter extends Waiting {
+  readonly enter: () => void;
+}
 
 /** A bound on how much happens at the same time. */
 export class Turnstile {
   readonly #places: number;
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #shares = new Shares();
+  readonly #waiting: Waiter[] = [];
 
   constructor(places: number) {
     this.#places = places;
@@ -24,25 +31,33 @@ export class Turnstile {
   /** Does the work when there is a place. Throws the signal's reason when it aborts before that. */
   async pass<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
-    if (this.#free > 0) this.#free--;
-    else await this.#wait(signal);
+    const client = askingClient();
+    if (this.#free > 0) {
+      this.#free--;
+      this.#shares.add(client);
+    } else await this.#wait(signal, client);
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
+      this.#shares.remove(client);
+      const next = this.#shares.next(this.#waiting);
       if (next === undefined) this.#free++;
-      else next();
+      else {
+        this.#shares.add(next.client);
+        next.enter();
+      }
     }
   }
 
-  async #wait(signal: AbortSignal): Promise<void> {
+  async #wait(signal: AbortSignal, client: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter = { client, enter: resolve };
     const abandon = (): void => {
-      const at = this.#waiting.indexOf(resolve);
+      const at = this.#waiting.indexOf(waiter);
       if (at >= 0) this.#waiting.splice(at, 1);
       reject(signal.reason);
     };
-    this.#waiting.push(resolve);
+    this.#waiting.push(waiter);
     signal.addEventListener("abort", abandon, { once: true });
     try {
       await promise;
