@@ -2,7 +2,7 @@
 import type { ClusterEvent } from "./events.ts";
 import { field, isTrue, listField, textField, timeField } from "./fields.ts";
 import { probeText } from "./container_description.ts";
-import { eventText, messagesOf, missingObjects } from "./evidence.ts";
+import { eventText, messagesOf, missingObjects, missingText } from "./evidence.ts";
 import { containerFindings } from "./container_diagnosis.ts";
 import { humanDuration } from "./kubernetes_age.ts";
 import type { PodStatus } from "./pod_status.ts";
@@ -191,15 +191,16 @@ function startFindings(pod: unknown, around: Surroundings, now: number): readonl
   const pending = textField(pod, "status", "phase") === "Pending" && !started;
   if (!pending) return [];
   const volumes = messagesOf(around.events, /^(?:FailedMount|FailedAttachVolume|FailedMapVolume)$/);
-  const missing = volumes.flatMap((message) => missingObjects(message));
+  const missing = [...new Set(volumes.flatMap((message) => missingObjects(message)))];
   if (volumes.length > 0 || around.unboundClaims.length > 0) {
     const claims = around.unboundClaims.filter(({ phase }) => phase === undefined);
-    const what = missing[0] ??
-      (claims[0] === undefined ? undefined : `PersistentVolumeClaim ${claims[0].name}`);
+    const absent = missing.length > 0
+      ? missing
+      : claims.slice(0, 1).map(({ name }) => `PersistentVolumeClaim ${name}`);
     return [{
-      problem: what === undefined
+      problem: absent.length === 0
         ? "Its volumes can't be mounted"
-        : `A volume can't be mounted: ${what} does not exist`,
+        : `A volume can't be mounted: ${missingText(absent)}`,
       evidence: [...volumes, ...claimEvidence(around)],
     }];
   }

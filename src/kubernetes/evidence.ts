@@ -21,9 +21,37 @@ export function missingObjects(message: string): readonly string[] {
   ];
 }
 
+/** `ConfigMap a and Secret b do not exist`. */
+export function missingText(missing: readonly string[]): string {
+  const [last = "", ...others] = missing.toReversed();
+  if (others.length === 0) return `${last} does not exist`;
+  return `${others.toReversed().join(", ")} and ${last} do not exist`;
+}
+
 /** Messages of events with such a reason, the latest last, each once, with counts. */
 export function messagesOf(events: readonly ClusterEvent[], reason: RegExp): readonly string[] {
-  return [...new Set(events.filter((event) => reason.test(event.reason)).map(eventText))].slice(-3);
+  const folded = new Map<string, ClusterEvent>();
+  for (const event of events) {
+    if (!reason.test(event.reason)) continue;
+    const message = foldedMessage(event.message);
+    const key = messagePattern(message);
+    const count = event.count + (folded.get(key)?.count ?? 0);
+    // Deleted first, so that the latest stands last.
+    folded.delete(key);
+    folded.set(key, { ...event, message, count });
+  }
+  return [...folded.values()].map(eventText).slice(-3);
+}
+
+/** A message without what makes the same one another each time: the ids of sandboxes and containers are shortened. */
+export function foldedMessage(message: string): string {
+  return message.replace(/^\(combined from similar events\): /, "")
+    .replace(/\b([0-9a-f]{8})[0-9a-f]{24,}\b/g, "$1…");
+}
+
+/** What is the same in the same message, however often it came. */
+export function messagePattern(message: string): string {
+  return foldedMessage(message).replace(/[0-9a-f]{8}…/g, "*");
 }
 
 /** An event's message with its count. */

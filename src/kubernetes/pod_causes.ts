@@ -3,7 +3,7 @@ import { CallError } from "../common/errors.ts";
 import { plural } from "../common/units.ts";
 import type { Cluster } from "./api.ts";
 import type { ClusterEvent } from "./events.ts";
-import { missingObjects } from "./evidence.ts";
+import { foldedMessage, messagePattern, missingObjects } from "./evidence.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
 import { endingText, type PodSummary } from "./pod_summary.ts";
 import { readEvents } from "./read_events.ts";
@@ -17,8 +17,24 @@ const general = /^containers with (?:unready|incomplete) status\b/;
 /** Characters of an event's message. */
 const maxMessage = 250;
 
+/** What the kubelet has warned of about one pod. */
+export interface Cause {
+  /** Such as `FailedMount`. */
+  readonly reason: string;
+  /** `MountVolume.SetUp failed for … (x12, 3s ago)` */
+  readonly text: string;
+  /** Objects that it misses: `Secret web-tls`. */
+  readonly missing: readonly string[];
+}
+
+/** Warnings by pod: the one that tells most, and all objects that they miss. */
+export type Causes = ReadonlyMap<
+  string,
+  { readonly event: ClusterEvent; readonly missing: readonly string[] }
+>;
+
 /** The pods with a message each, as far as there is one, and a sentence where the events could not be seen. */
-export interface Causes {
+export interface Explained {
   readonly pods: readonly PodSummary[];
   readonly note: string | undefined;
 }
@@ -29,24 +45,20 @@ export async function withCauses(
   namespace: string | undefined,
   pods: readonly PodSummary[],
   signal: AbortSignal,
-): Promise<Causes> {
+): Promise<Explained> {
   if (!pods.some(needsCause)) return { pods, note: undefined };
   try {
-    const { events, more } = await readEvents(cluster, namespace, { signal, type: "Warning", kind: "Pod" });
-    const causes = causesByPod(events);
+    const { causes, read, more } = await readCauses(cluster, namespace, signal);
     const now = Date.now();
     return {
       pods: pods.map((pod) => {
         if (!needsCause(pod)) return pod;
-        const event = causes.get(key(pod));
-        // One before its creation was about another pod of that name.
-        const isOfIt = event !== undefined && (event.last ?? now) >= (pod.created ?? 0);
-        const message = isOfIt ? causeText(event, now) : crashText(pod) ?? pod.message;
-        return { ...pod, message };
+        const cause = causeOf(causes, pod, now);
+        return { ...pod, message: cause?.text ?? crashText(pod) ?? pod.message };
       }),
       note: more === 0
         ? undefined
-        : `Only ${plural(events.length, "warning")} were looked at for causes: narrow it by namespace.`,
+        : `Only ${plural(read, "warning")} were looked at for causes: narrow it by namespace.`,
     };
   } catch (error) {
     if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
@@ -54,7 +66,31 @@ export async function withCauses(
   }
 }
 
-function needsCause({ healthy, message }: PodSummary): boolean {
+/** Asks for the warnings about pods of a scope: one request. */
+export async function readCauses(
+  cluster: Cluster,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly causes: Causes; readonly read: number; readonly more: number | "unknown" }> {
+  const { events, more } = await readEvents(cluster, namespace, { signal, type: "Warning", kind: "Pod" });
+  return { causes: causesByPod(events), read: events.length, more };
+}
+
+/** What was warned of about a pod; `now` and `created` are milliseconds since 1970. */
+export function causeOf(
+  causes: Causes,
+  pod: Pick<PodSummary, "namespace" | "name" | "created">,
+  now: number,
+): Cause | undefined {
+  const found = causes.get(key(pod));
+  // One before its creation was about another pod of that name.
+  if (found === undefined || (found.event.last ?? now) < (pod.created ?? 0)) return undefined;
+  const { event, missing } = found;
+  return { reason: event.reason, text: causeText(event, now), missing };
+}
+
+/** Whether a pod is not well and does not say why. */
+export function needsCause({ healthy, message }: Pick<PodSummary, "healthy" | "message">): boolean {
   return !healthy && (message === undefined || general.test(message));
 }
 
@@ -63,18 +99,25 @@ function key({ namespace, name }: { readonly namespace: string | undefined; read
 }
 
 /** The latest of each pod; one that names what is missing comes before "timed out waiting" for it. */
-function causesByPod(events: readonly ClusterEvent[]): ReadonlyMap<string, ClusterEvent> {
-  const causes = new Map<string, ClusterEvent>();
-  const weight = ({ message }: ClusterEvent) => Number(missingObjects(message).length > 0);
+function causesByPod(events: readonly ClusterEvent[]): Causes {
+  const causes = new Map<string, { event: ClusterEvent; missing: readonly string[] }>();
   for (const event of events) {
     if (!telling.test(event.reason)) continue;
     const known = causes.get(key(event));
-    if (
-      known === undefined || weight(event) > weight(known) ||
-      (weight(event) === weight(known) && (event.last ?? 0) > (known.last ?? 0))
-    ) {
-      causes.set(key(event), event);
+    const missing = missingObjects(event.message);
+    if (known === undefined) {
+      causes.set(key(event), { event, missing });
+      continue;
     }
+    const knows = Number(missingObjects(known.event.message).length > 0);
+    const tells = Number(missing.length > 0) - knows;
+    const isBetter = tells > 0 || (tells === 0 && (event.last ?? 0) > (known.event.last ?? 0));
+    const isSame = messagePattern(event.message) === messagePattern(known.event.message);
+    const count = isSame ? event.count + known.event.count : (isBetter ? event : known.event).count;
+    causes.set(key(event), {
+      event: { ...isBetter ? event : known.event, count },
+      missing: [...new Set([...known.missing, ...missing])],
+    });
   }
   return causes;
 }
@@ -91,6 +134,7 @@ function crashText({ restarts, lastEnding }: PodSummary): string | undefined {
 function causeText({ message, count, last }: ClusterEvent, now: number): string {
   const times = count > 1 ? `x${count}, ` : "";
   // The age comes last, and a list cuts long messages.
-  const short = message.length <= maxMessage ? message : `${message.slice(0, maxMessage)}…`;
+  const folded = foldedMessage(message);
+  const short = folded.length <= maxMessage ? folded : `${folded.slice(0, maxMessage)}…`;
   return `${short} (${times}${kubernetesAge(last, now)} ago)`;
 }
