@@ -47,6 +47,26 @@ export interface Composition {
   readonly unseen: string | undefined;
 }
 
+/** Asks for the current replica set alone; `unseen` is why it could not be read. */
+export async function readCurrentSet(
+  cluster: Cluster,
+  deployment: KubeObject,
+  signal: AbortSignal,
+): Promise<{ readonly current: ReplicaSet | undefined; readonly unseen: CallError | undefined }> {
+  const namespace = textField(deployment, "metadata", "namespace");
+  const labelSelector = selectorText(field(deployment, "spec", "selector"));
+  if (labelSelector === undefined) return { current: undefined, unseen: undefined };
+  try {
+    const options = { signal, labelSelector, maxItems: maxRead };
+    const { items } = await cluster.listAll(replicaSetType, namespace, options);
+    const own = items.filter((set) => ownedBy(set, deployment)).map((set) => readReplicaSet(set, deployment));
+    return { current: own.find(({ current }) => current), unseen: undefined };
+  } catch (error) {
+    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    return { current: undefined, unseen: error };
+  }
+}
+
 /** Asks for the replica sets and the pods of a deployment: two requests at once. */
 export async function readComposition(
   cluster: Cluster,

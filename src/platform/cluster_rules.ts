@@ -4,6 +4,7 @@ import { humanDuration } from "../kubernetes/kubernetes_age.ts";
 import { recentFailureMs } from "../kubernetes/pod_status.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { Finding, NextCall, Rule } from "./rule.ts";
+import { isNotStarted } from "./surrounding_rules.ts";
 import { isServing, namespacesOf, type Pod } from "./workload.ts";
 
 /** Milliseconds in which a rollout counts as recent. */
@@ -177,7 +178,7 @@ export const clusterRules: readonly Rule[] = [
     find(evidence) {
       const told = (pod: Pod) =>
         isOutOfMemory(pod, evidence.now) || lacksImage(pod) || isMisconfigured(pod) ||
-        isUnschedulable(pod, evidence.now) || isCrashing(pod, evidence.now);
+        isUnschedulable(pod, evidence.now) || isCrashing(pod, evidence.now) || isNotStarted(pod);
       const found = podsFinding(
         evidence,
         (pod) => !pod.status.healthy && !told(pod),
@@ -218,7 +219,8 @@ function podsNotReady(evidence: Evidence): Omit<Finding, "rule"> | undefined {
   const [first, ...others] = running.filter((pod) => !isServing(pod));
   if (first === undefined) return undefined;
   const { namespace, name, status } = first;
-  const why = status.message === undefined ? "" : `, ${status.message}`;
+  // Another finding has said why it has not been started.
+  const why = status.message === undefined || isNotStarted(first) ? "" : `, ${status.message}`;
   return {
     severity: running.some(isServing) ? "degraded" : "down",
     text: `${1 + others.length} of ${plural(running.length, "pod")} ${

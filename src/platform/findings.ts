@@ -7,9 +7,15 @@ import { databaseRules } from "./database_rules.ts";
 import type { Evidence } from "./evidence.ts";
 import { metricsRules } from "./metrics_rules.ts";
 import type { Finding, Rule } from "./rule.ts";
+import { surroundingRules } from "./surrounding_rules.ts";
 
 /** The rules, what explains most first. */
-export const rules: readonly Rule[] = [...databaseRules, ...clusterRules, ...metricsRules]
+export const rules: readonly Rule[] = [
+  ...databaseRules,
+  ...clusterRules,
+  ...surroundingRules,
+  ...metricsRules,
+]
   .sort((a, b) => b.explains - a.explains);
 
 /** What the rules find, what explains most first. */

@@ -7,7 +7,8 @@ import { rate } from "../prometheus/requests.ts";
 import { formatDuration } from "../prometheus/time.ts";
 import { timesText } from "./error_lines.ts";
 import { type Evidence, type PartName, seen } from "./evidence.ts";
-import { namespacesOf, type PodErrors } from "./workload.ts";
+import type { PodErrors } from "./pod_errors.ts";
+import { namespacesOf } from "./workload.ts";
 
 /** The parts that have something to tell; `shown` is how much there is room for, 20 at most. */
 export function evidenceLines(
@@ -25,7 +26,7 @@ export function evidenceLines(
 function clusterLines({ cluster, now }: Evidence, shown: number): string[] {
   const report = seen(cluster);
   if (report === undefined) return [];
-  const { workloads, pods, errors, by, context, notes } = report;
+  const { workloads, pods, autoscalers, errors, by, context, notes } = report;
   const sick = pods.filter(({ status }) => !status.healthy);
   const several = namespacesOf(pods).length > 1;
   return [
@@ -33,6 +34,9 @@ function clusterLines({ cluster, now }: Evidence, shown: number): string[] {
       `${kind} ${namespace}/${name} (context ${context}): ${ready}/${desired} ready${
         rollout === undefined ? "" : `, rollout ${rollout.verdict}`
       }${changed === undefined ? "" : `, this revision is ${humanDuration(now - changed)} old`}`
+    ),
+    ...autoscalers.slice(0, 3).map(({ namespace, name, current, least, most }) =>
+      `HorizontalPodAutoscaler ${namespace}/${name}: ${count(current)} of ${least} to ${most} pods`
     ),
     `${plural(pods.length, "pod")}, ${count(pods.length - sick.length)} well${
       workloads.length === 0 ? `, found by ${by} (context ${context})` : ""

@@ -1,33 +1,37 @@
 /** The part of a report that comes from the cluster: a service's workloads, its pods, and what the sick ones last said. */
 import { CallError } from "../common/errors.ts";
 import type { Cluster, Clusters, KubeObject } from "../kubernetes/api.ts";
+import type { Autoscaler } from "../kubernetes/autoscalers.ts";
 import { field, listField, numberField, textField, timeField } from "../kubernetes/fields.ts";
 import { selectorText } from "../kubernetes/label_selector.ts";
-import { type LogLine, readLogLine } from "../kubernetes/log_window.ts";
 import { isObjectName } from "../kubernetes/object_name.ts";
 import type { ResourceType } from "../kubernetes/paths.ts";
+import type { Cause } from "../kubernetes/pod_causes.ts";
 import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
-import { readComposition } from "../kubernetes/replica_sets.ts";
+import { readCurrentSet } from "../kubernetes/replica_sets.ts";
 import { readRollout, type Rollout } from "../kubernetes/rollout.ts";
 import { daemonSetType, deploymentType, podType, statefulSetType } from "../kubernetes/well_known.ts";
-import { type ErrorLine, errorLines } from "./error_lines.ts";
+import { type Hosts, readHosts } from "./hosts.ts";
+import { readOwnAutoscalers } from "./own_autoscalers.ts";
 import { type OwnService, readOwnServices } from "./own_services.ts";
+import { type PodErrors, readErrors } from "./pod_errors.ts";
+import { withWarnings } from "./pod_warnings.ts";
+import { sentenceOf, unseenText } from "./unseen_text.ts";
 
 /** Workloads of one kind and of that name. */
 const maxWorkloads = 20;
-/** Pods looked at, and sick pods whose logs are read. */
+/** Pods looked at. */
 const maxPods = 500;
-const maxLogs = 3;
-/** Lines of a log that are searched for errors. */
-const logTail = 200;
-/** Milliseconds that one log may take. */
-const logTimeoutMs = 5_000;
 
-/** A deployment, stateful set or daemon set. */
-export interface Workload {
+/** What an autoscaler may scale. */
+export interface Scaled {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
+}
+
+/** A deployment, stateful set or daemon set. */
+export interface Workload extends Scaled {
   readonly desired: number;
   readonly ready: number;
   /** Of a deployment. */
@@ -44,15 +48,10 @@ export interface Pod {
   /** Milliseconds since 1970. */
   readonly created: number | undefined;
   readonly status: PodStatus;
-  /** The container whose log tells most. */
+  /** The container whose log tells most; undefined where none has run yet. */
   readonly container: string | undefined;
-}
-
-/** What the last run, or the one before it, of a pod said. */
-export interface PodErrors {
-  readonly pod: string;
-  readonly previous: boolean;
-  readonly lines: readonly ErrorLine[];
+  /** What the kubelet warned of, where the pod does not say itself why it is not well; its words are in `status`. */
+  readonly cause: Cause | undefined;
 }
 
 /** What the cluster knows of a service. */
@@ -66,6 +65,9 @@ export interface WorkloadReport {
   readonly by: string;
   /** The Services of its name where its pods are, as far as they could be read. */
   readonly services: readonly OwnService[];
+  /** Those that scale its workloads. */
+  readonly autoscalers: readonly Autoscaler[];
+  readonly hosts: Hosts;
   readonly errors: readonly PodErrors[];
   /** What could not be read, a sentence each. */
   readonly unseen: readonly string[];
@@ -81,11 +83,6 @@ export function isServing({ status }: Pod): boolean {
 /** Where things are, in the order of the alphabet. */
 export function namespacesOf(things: readonly { readonly namespace: string }[]): readonly string[] {
   return [...new Set(things.map(({ namespace }) => namespace))].sort();
-}
-
-/** An error's sentence, with what to do about it. */
-export function sentenceOf({ message, hint }: CallError): string {
-  return hint === undefined ? message : `${message}; ${hint}`;
 }
 
 /** Labels that carry a service's name, where no workload does. */
@@ -111,7 +108,7 @@ export async function readWorkload(
       // Refused there, too: what was asked for first is what to ask an operator for.
       throw again instanceof CallError && again.kind === "refused" ? error : again;
     });
-    return { ...report, notes: [...report.notes, `looked for in namespace ${own} alone: ${error.message}`] };
+    return { ...report, notes: [`looked for in namespace ${own} alone: ${error.message}`, ...report.notes] };
   }
 }
 
@@ -123,31 +120,40 @@ async function readWithin(
 ): Promise<WorkloadReport> {
   const unseen: string[] = [];
   const found = await findWorkloads(cluster, service, namespace, signal, unseen);
-  const workloads = await Promise.all(found.map((one) => describe(cluster, one, signal)));
-  const { pods, by } = await findPods(
-    cluster,
-    service,
-    namespace,
-    found.map(({ object }) => object),
-    signal,
-    unseen,
-  );
+  const objects = found.map(({ object }) => object);
+  const [described, { pods, by }, autoscalers] = await Promise.all([
+    Promise.all(found.map((one) => describe(cluster, one, signal))),
+    findPods(cluster, service, namespace, objects, signal, unseen),
+    readOwnAutoscalers(cluster, found.map(scaled), signal),
+  ]);
   const now = Date.now();
-  const seen = pods.map((pod) => readPod(pod, now));
-  const [errors, services] = await Promise.all([
-    readErrors(cluster, seen.filter(({ status }) => !status.healthy), signal, unseen),
-    readOwnServices(cluster, service, namespacesOf(seen), signal),
+  const read = pods.map((pod) => readPod(pod, now));
+  const [errors, services, hosts, { pods: seen, notes }] = await Promise.all([
+    readErrors(cluster, read.filter(({ status }) => !status.healthy), signal, unseen),
+    readOwnServices(cluster, service, namespacesOf(read), signal),
+    readHosts(cluster, read, signal),
+    withWarnings(cluster, read, signal),
   ]);
   return {
     context: cluster.context,
     namespace,
-    workloads,
+    workloads: described.map(({ workload }) => workload),
     pods: seen,
     by,
     services: services.found,
+    autoscalers: autoscalers.found,
+    hosts,
     errors,
     unseen,
-    notes: services.notes,
+    notes: [
+      ...new Set([
+        ...described.flatMap(({ note }) => note ?? []),
+        ...services.notes,
+        ...autoscalers.notes,
+        ...hosts.notes,
+        ...notes,
+      ]),
+    ],
   };
 }
 
@@ -192,27 +198,39 @@ async function findWorkloads(
   return found;
 }
 
-async function describe(cluster: Cluster, { type, object }: Found, signal: AbortSignal): Promise<Workload> {
-  const common = {
+function scaled({ type, object }: Found): Scaled {
+  return {
     kind: type.kind,
     namespace: textField(object, "metadata", "namespace") ?? "",
     name: textField(object, "metadata", "name") ?? "",
   };
+}
+
+async function describe(
+  cluster: Cluster,
+  found: Found,
+  signal: AbortSignal,
+): Promise<{ readonly workload: Workload; readonly note: string | undefined }> {
+  const { type, object } = found;
   if (type === deploymentType) {
     const rollout = readRollout(object);
-    const composition = await readComposition(cluster, object, signal);
-    const current = composition.sets.find(({ current }) => current);
+    const { current, unseen } = await readCurrentSet(cluster, object, signal);
     const { desired, ready } = rollout;
-    return { ...common, desired, ready, rollout, changed: current?.created };
+    return {
+      workload: { ...scaled(found), desired, ready, rollout, changed: current?.created },
+      note: unseen &&
+        `when its revision was rolled out was not seen: ${unseenText(unseen, "list", "replicasets")}`,
+    };
   }
   const number = (...path: string[]) => numberField(object, ...path);
-  return {
-    ...common,
+  const workload = {
+    ...scaled(found),
     desired: number("status", "desiredNumberScheduled") ?? number("spec", "replicas") ?? 1,
     ready: number("status", "numberReady") ?? number("status", "readyReplicas") ?? 0,
     rollout: undefined,
     changed: undefined,
   };
+  return { workload, note: undefined };
 }
 
 async function findPods(
@@ -252,50 +270,21 @@ async function findPods(
 
 function readPod(pod: KubeObject, now: number): Pod {
   const status = podStatus(pod, now);
-  const containers = listField(pod, "spec", "containers").map((container) => textField(container, "name"));
-  const statuses = listField(pod, "status", "containerStatuses");
-  const unready = statuses.find((one) => field(one, "ready") === false);
+  // One that has never run has no log.
+  const begun = ["containerStatuses", "initContainerStatuses"].flatMap((statuses) =>
+    listField(pod, "status", statuses).filter((one) =>
+      field(one, "state", "running") !== undefined || field(one, "state", "terminated") !== undefined ||
+      field(one, "lastState", "terminated") !== undefined
+    )
+  );
+  const unready = begun.find((one) => field(one, "ready") === false);
   return {
     namespace: textField(pod, "metadata", "namespace") ?? "",
     name: textField(pod, "metadata", "name") ?? "",
     node: textField(pod, "spec", "nodeName"),
     created: timeField(pod, "metadata", "creationTimestamp"),
     status,
-    container: status.lastEnding?.container ?? textField(unready, "name") ?? containers[0],
+    container: status.lastEnding?.container ?? textField(unready ?? begun[0], "name"),
+    cause: undefined,
   };
-}
-
-async function readErrors(
-  cluster: Cluster,
-  sick: readonly Pod[],
-  signal: AbortSignal,
-  unseen: string[],
-): Promise<readonly PodErrors[]> {
-  // Those that were restarted most have most to tell.
-  const chosen = [...sick].sort((a, b) => b.status.restarts - a.status.restarts).slice(0, maxLogs);
-  const read = await Promise.all(chosen.map(async (pod): Promise<PodErrors | undefined> => {
-    for (const previous of pod.status.restarts > 0 ? [false, true] : [false]) {
-      const lines: LogLine[] = [];
-      try {
-        for await (
-          const line of cluster.logs(pod.namespace, pod.name, {
-            signal,
-            timeoutMs: logTimeoutMs,
-            tailLines: logTail,
-            timestamps: true,
-            previous,
-            ...(pod.container === undefined ? {} : { container: pod.container }),
-          })
-        ) lines.push(readLogLine(line));
-      } catch (error) {
-        if (signal.aborted || !(error instanceof CallError)) throw error;
-        if (!previous) unseen.push(`the log of ${pod.name}: ${sentenceOf(error)}`);
-        continue;
-      }
-      const found = errorLines(lines);
-      if (found.length > 0) return { pod: pod.name, previous, lines: found };
-    }
-    return undefined;
-  }));
-  return read.filter((errors) => errors !== undefined);
 }

@@ -17,6 +17,7 @@ function pod(name: string, status: Partial<PodStatus> = {}, more: Partial<Pod> =
     node: "node-1",
     created: now - 86_400_000,
     container: "app",
+    cause: undefined,
     status: {
       status: "Running",
       readyContainers: 1,
@@ -69,6 +70,8 @@ function workload(pods: readonly Pod[], more: Partial<WorkloadReport> = {}): Wor
     pods,
     by: "the selector of the workload",
     services: [],
+    autoscalers: [],
+    hosts: { found: [], total: 0, notes: [] },
     errors: [],
     unseen: [],
     notes: [],
@@ -132,6 +135,37 @@ function evidence(more: Partial<Evidence>): Evidence {
     database: notAsked,
     ...more,
   };
+}
+
+/** One that wants more pods than it may have. */
+const limited: WorkloadReport["autoscalers"][number] = {
+  namespace: "shop",
+  name: "api",
+  target: { kind: "Deployment", name: "api" },
+  current: 10,
+  least: 2,
+  most: 10,
+  limited: { since: now - hour, message: "TooManyReplicas" },
+  blocked: undefined,
+  exceeded: [{ name: "cpu", current: "183%", target: "70%" }],
+};
+
+/** A node that is well, but for what is given. */
+function host(more: Partial<WorkloadReport["hosts"]["found"][number]>): WorkloadReport["hosts"] {
+  const well = { name: "node-1", exists: true, ready: true, unschedulable: false, troubles: [] };
+  return { found: [{ ...well, pods: 1, sick: 0, ...more }], total: 1, notes: [] };
+}
+const pressure = { what: "MemoryPressure", since: now - minute, message: "" };
+
+/** The 95th percentile of the window, and that of a day before. */
+function latency(value: number, dayBefore: number): MetricsReport["latency"] {
+  const quantile = { quantile: 0.95, value, dayBefore };
+  // The fields that no rule reads are left out.
+  return {
+    unit: "s",
+    observationsPerSecond: 5,
+    quantiles: [quantile],
+  } as unknown as MetricsReport["latency"];
 }
 
 const crashing = pod("api-1", {
@@ -483,6 +517,42 @@ const cases: readonly {
     },
     found: ["no_traffic"],
     verdict: "degraded",
+  },
+  {
+    name: "an autoscaler at its maximum stands before the latency that it may explain",
+    evidence: {
+      cluster: seen(workload([pod("a")], { autoscalers: [limited] })),
+      metrics: seen(metrics({ requests: requests(10, 0), latency: latency(0.9, 0.1) })),
+    },
+    found: ["autoscaler", "latency"],
+    verdict: "degraded",
+  },
+  {
+    name: "one at its maximum where nobody feels it is of note",
+    evidence: {
+      cluster: seen(workload([pod("a")], { autoscalers: [limited] })),
+      metrics: seen(metrics({ requests: requests(10, 0) })),
+    },
+    found: ["autoscaler"],
+    verdict: "healthy",
+  },
+  {
+    name: "a node that is not ready speaks against the service, ready as its pods may still be called",
+    evidence: {
+      cluster: seen(workload([pod("a")], { hosts: host({ ready: false }) })),
+      metrics: seen(metrics({ requests: requests(10, 0) })),
+    },
+    found: ["node_not_ready"],
+    verdict: "degraded",
+  },
+  {
+    name: "a node that lacks memory is of note while its pods are well",
+    evidence: {
+      cluster: seen(workload([pod("a")], { hosts: host({ troubles: [pressure] }) })),
+      metrics: seen(metrics({ requests: requests(10, 0) })),
+    },
+    found: ["node_of_note"],
+    verdict: "healthy",
   },
   {
     name: "events that stopped are told, and judge nothing",

@@ -74,8 +74,10 @@ Deno.test({
         new RegExp(`^looked for in namespace ${namespace} alone: .*lacks the right`),
       );
     });
-    await t.step("the report tells it", async () => {
+    await t.step("the report tells it, and that nodes are not of a namespace", async () => {
       const text = await report(clusters, { service: "web" });
+      assert.match(text, /^ {2}the nodes that its pods are on were not looked at: no right to get nodes$/m);
+      assert.doesNotMatch(text, /no right to list/);
       assert.match(text, /^web: UNKNOWN, its pods are ready, but nothing tells whether its requests succeed/);
       assert.match(text, new RegExp(`looked for in namespace ${namespace} alone`));
     });
