@@ -2,10 +2,11 @@
 import { CallError } from "../common/errors.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
 import { type Asking, beginAsking } from "../prometheus/asking.ts";
+import { judgedQuantile } from "../prometheus/latency_verdict.ts";
 import { type Matcher, selector } from "../prometheus/promql.ts";
 import { findService, type Service } from "../prometheus/service.ts";
 import { requestDoubts } from "../prometheus/request_verdict.ts";
-import { alertDoubts, judgedQuantile, readSymptoms, type Symptoms } from "../prometheus/service_health.ts";
+import { alertDoubts, readSymptoms, type Symptoms, vanishedDoubts } from "../prometheus/service_health.ts";
 import type { Question } from "./gather.ts";
 
 /** What Prometheus knows of a service. */
@@ -30,6 +31,7 @@ export async function readMetrics(
     ...symptoms,
     unseen: [
       ...symptoms.failures,
+      ...vanishedDoubts(symptoms),
       ...requestDoubts(symptoms),
       ...alertDoubts(symptoms.alerts),
       ...symptoms.warnings.map((warning) => `Prometheus warns: ${warning}`),

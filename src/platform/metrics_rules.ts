@@ -9,7 +9,8 @@ import {
   refusalsRose,
   trafficIsLost,
 } from "../prometheus/request_verdict.ts";
-import { flaps, slowerQuantile } from "../prometheus/service_health.ts";
+import { slowerLately, slowerQuantile } from "../prometheus/latency_verdict.ts";
+import { flaps } from "../prometheus/service_health.ts";
 import { formatDuration, utc } from "../prometheus/time.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { MetricsReport } from "./metrics.ts";
@@ -136,14 +137,12 @@ export const metricsRules: readonly Rule[] = [
     explains: 45,
     when: "latency has grown so much since the day before that check_service_health calls it degraded, too",
     find(evidence) {
-      const latency = seen(evidence.metrics)?.latency;
-      const slower = slowerQuantile(latency);
-      if (latency === undefined || slower === undefined) return undefined;
+      const metrics = seen(evidence.metrics);
+      const text = metrics && (latelyText(metrics) ?? slowerText(metrics));
+      if (text === undefined) return undefined;
       return {
         severity: "degraded",
-        text: `The 95th percentile of latency is ${durationText(slower.value, latency.unit)}, ${
-          rate(slower.value / slower.dayBefore)
-        } times that of a day before (${durationText(slower.dayBefore, latency.unit)})`,
+        text: `The 95th percentile of latency ${text}`,
         next: [{ tool: "get_latency", arguments: { service: evidence.service } }],
       };
     },
@@ -199,6 +198,28 @@ export const metricsRules: readonly Rule[] = [
     },
   },
 ];
+
+function slowerText({ latency }: MetricsReport): string | undefined {
+  const slower = slowerQuantile(latency);
+  if (latency === undefined || slower === undefined) return undefined;
+  const { value, dayBefore } = slower;
+  return `is ${durationText(value, latency.unit)}, ${rate(value / dayBefore)} times that of a day before (${
+    durationText(dayBefore, latency.unit)
+  })`;
+}
+
+/** Of the last minutes, where the window does not show it. */
+function latelyText(metrics: MetricsReport): string | undefined {
+  const lately = slowerLately(metrics);
+  if (lately === undefined) return undefined;
+  const { quantile: { value }, unit, than, whole } = lately;
+  const span = formatDuration(metrics.window);
+  return `of the last ${formatDuration(lately.window)} is ${durationText(value, unit)}, ${
+    rate(value / than.value)
+  } times that of ${than.of === "window" ? `the whole ${span}` : "a day before"} (${
+    durationText(than.value, unit)
+  })${than.of === "window" ? "" : `, ${durationText(whole, unit)} in ${span}`}`;
+}
 
 /** What a ratio of errors is to be compared with. */
 function comparison(of: Failing["of"], { requests, dayBefore, window }: MetricsReport): string {

@@ -5,6 +5,7 @@ import { restartsText } from "../kubernetes/pod_status.ts";
 import { durationText } from "../prometheus/latency.ts";
 import { rate } from "../prometheus/requests.ts";
 import { formatDuration } from "../prometheus/time.ts";
+import { vanishedSince } from "../prometheus/vanished.ts";
 import { timesText } from "./error_lines.ts";
 import { type Evidence, type PartName, seen } from "./evidence.ts";
 import type { PodErrors } from "./pod_errors.ts";
@@ -79,6 +80,7 @@ function metricsLines({ metrics }: Evidence): string[] {
   const rates = report.requests?.rates;
   const before = report.dayBefore?.rates;
   const firing = report.alerts?.firing;
+  const gone = vanishedSince(report.vanished, report.time);
   const lines = [];
   if (service.goneSince !== undefined) lines.push(`found by ${service.text}, which has no samples now`);
   else if (instances !== undefined && instances.all.length > 0) {
@@ -87,7 +89,9 @@ function metricsLines({ metrics }: Evidence): string[] {
   } else lines.push(`found by ${service.text}; no \`up\`, so whether it is scraped is not known`);
   const failed = (what: string) => report.failures.some((failure) => failure.startsWith(`${what}:`));
   if (failed("requests")) lines.push("requests: not seen");
-  else if (rates === undefined) lines.push("requests: no data, nothing counts them by status");
+  else if (gone !== undefined) {
+    lines.push(`requests: no data since ${gone.since}, when ${gone.metrics} had its last sample`);
+  } else if (rates === undefined) lines.push("requests: no data, nothing counts them by status");
   else if (rates.requestsPerSecond === 0) lines.push(`requests: none in ${formatDuration(window)}`);
   else {
     lines.push(
@@ -116,6 +120,8 @@ function metricsLines({ metrics }: Evidence): string[] {
       ? "alerts: not seen"
       : report.alerts?.unsure !== undefined
       ? "alerts: not known"
+      : report.alerts?.ruleless
+      ? "no alerting rule is defined, so that no alert can fire"
       : firing.length === 0
       ? "no alert about it fires"
       : `alerts: ${

@@ -4,7 +4,7 @@ import type { Autoscaler, Hindrance } from "../kubernetes/autoscalers.ts";
 import { missingText } from "../kubernetes/evidence.ts";
 import { humanDuration } from "../kubernetes/kubernetes_age.ts";
 import { failing } from "../prometheus/request_verdict.ts";
-import { slowerQuantile } from "../prometheus/service_health.ts";
+import { slowerLately, slowerQuantile } from "../prometheus/latency_verdict.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { Host } from "./hosts.ts";
 import type { Finding, Rule } from "./rule.ts";
@@ -164,5 +164,6 @@ function autoscalerText(autoscaler: Autoscaler, now: number): string | undefined
 function hasSymptom(evidence: Evidence): boolean {
   const metrics = seen(evidence.metrics);
   return metrics !== undefined &&
-    (failing(metrics).length > 0 || slowerQuantile(metrics.latency) !== undefined);
+    (failing(metrics).length > 0 || slowerQuantile(metrics.latency) !== undefined ||
+      slowerLately(metrics) !== undefined);
 }

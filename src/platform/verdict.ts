@@ -2,6 +2,7 @@
 import { percent } from "../common/units.ts";
 import type { RequestRates } from "../prometheus/requests.ts";
 import { formatDuration } from "../prometheus/time.ts";
+import { vanishedSince } from "../prometheus/vanished.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { Finding } from "./rule.ts";
 import { isServing } from "./workload.ts";
@@ -41,6 +42,16 @@ export function judge(evidence: Evidence, findings: readonly Finding[]): Judgeme
     return {
       verdict: "unknown",
       because: `${ready ? "its pods are ready" : "nothing bad was seen"}, but Prometheus does not know it`,
+    };
+  }
+  const metrics = seen(evidence.metrics);
+  const gone = metrics && vanishedSince(metrics.vanished, metrics.time);
+  if (gone !== undefined) {
+    return {
+      verdict: "unknown",
+      because: `${
+        ready ? "its pods are ready" : "nothing bad was seen"
+      }, but there is no data on its requests since ${gone.since}`,
     };
   }
   const unseen = [...seen(evidence.cluster)?.unseen ?? [], ...seen(evidence.metrics)?.unseen ?? []];

@@ -169,7 +169,7 @@ function render(answer: Answer, { symptoms, time }: Found): string {
     trafficLine(answer),
     errorsLine(answer, symptoms),
     latencyLine(answer, symptoms),
-    ...alertLines(answer, time),
+    ...alertLines(answer, symptoms, time),
     ...serviceLines(answer),
   );
   lines.push(...queries.map((query) => `query: ${visible(query)}`));
@@ -226,8 +226,13 @@ function latencyLine(answer: Answer, { latency }: Symptoms): string {
   return `latency p95: ${text} (${visible(metric)}); a day before ${words}`;
 }
 
-function alertLines({ alerts, alert_count: total }: Answer, time: number): readonly string[] {
+function alertLines(
+  { alerts, alert_count: total }: Answer,
+  symptoms: Symptoms,
+  time: number,
+): readonly string[] {
   if (total === null) return ["alerts: not known"];
+  if (symptoms.alerts?.ruleless) return ["alerts: no alerting rule is defined, so that none can fire"];
   if (total === 0) return ["alerts: none fires"];
   const lines = alerts.map(({ name, severity, since, labels, summary }) => {
     const when = since === "" ? "" : `, since ${age(Date.parse(since), time * 1000).replace(/ ago$/, "")}`;

@@ -68,7 +68,7 @@ export function scrapeInterval(ranges: readonly RangeSeries[]): number | undefin
 }
 
 /** Three scrapes that did not come; never less than a minute, which data that is pushed may be late. */
-function staleAfter(interval: number | undefined): number {
+export function staleAfter(interval: number | undefined): number {
   return interval === undefined ? 300 : Math.max(60, 3 * interval);
 }
 

@@ -29,6 +29,8 @@ export interface ServiceAlerts {
   readonly notes: readonly string[];
   /** Why nothing follows from there being none. */
   readonly unsure?: string;
+  /** The backend has no alerting rule at all. */
+  readonly ruleless?: true;
 }
 
 /** Those that are made to fire always. */
@@ -42,6 +44,7 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
   let notes: readonly string[] = [];
   let unevaluated: readonly string[] = [];
   let unsure: string | undefined;
+  let ruleless = false;
   try {
     const { rules, complete, unsure: why } = await readAlerting(asking.api, { signal: asking.signal });
     const { name, others } = namedBy(service);
@@ -59,6 +62,7 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
       )
     );
     unsure = why;
+    ruleless = complete && rules.length === 0;
     if (!complete && (why === undefined || firing.length > 0)) {
       notes = ["alerts are read without their rules, which the backend does not tell"];
     }
@@ -75,6 +79,7 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
     unevaluated,
     notes,
     ...(unsure === undefined || firing.length > 0 ? {} : { unsure }),
+    ...(ruleless ? { ruleless } : {}),
   };
 }
 

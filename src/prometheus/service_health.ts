@@ -3,7 +3,8 @@ import { CallError } from "../common/errors.ts";
 import { plural } from "../common/units.ts";
 import { type Instance, type Instances, readInstances } from "./instances.ts";
 import { oneLine } from "./one_line.ts";
-import { durationText, isInLastBucket, type Latency, type Quantile, readLatency } from "./latency.ts";
+import { readLatency } from "./latency.ts";
+import { judgedQuantile, latencyReasons, type LatencySymptoms, latencyUnjudged } from "./latency_verdict.ts";
 import { readMissedErrors } from "./error_places.ts";
 import { requestDoubts, requestReasons, type RequestSymptoms } from "./request_verdict.ts";
 import { readRequests } from "./requests.ts";
@@ -12,6 +13,7 @@ import type { Asking } from "./asking.ts";
 import type { Service } from "./service.ts";
 import { readServiceAlerts, type ServiceAlerts } from "./service_alerts.ts";
 import { utc } from "./time.ts";
+import { readVanished, type VanishedCounter, vanishedSince } from "./vanished.ts";
 
 /** `unknown`: nothing bad was seen, but too little was seen. */
 export const healthVerdicts = ["healthy", "degraded", "down", "unknown"] as const;
@@ -19,12 +21,15 @@ export const healthVerdicts = ["healthy", "degraded", "down", "unknown"] as cons
 export type HealthVerdict = (typeof healthVerdicts)[number];
 
 /** What was asked; undefined where asking failed, which `failures` then tells. */
-export interface Symptoms extends RequestSymptoms {
+export interface Symptoms extends RequestSymptoms, LatencySymptoms {
   readonly service: Service;
+  /** When it was asked, epoch seconds. */
+  readonly time: number;
   /** Seconds of the windows of rates. */
   readonly window: number;
   readonly instances: Instances | undefined;
-  readonly latency: Latency | undefined;
+  /** Counters of requests that had samples lately, and have none now. */
+  readonly vanished: readonly VanishedCounter[] | undefined;
   readonly alerts: ServiceAlerts | undefined;
   /** Sentences without a full stop. */
   readonly failures: readonly string[];
@@ -47,12 +52,6 @@ export interface Judgement {
 
 const usualWindow = 300;
 const day = 86_400;
-/** The quantile by which latency is judged. */
-export const judgedQuantile = 0.95;
-
-/** Latency speaks against a service when it has doubled, and by as much that somebody could notice. */
-const slowerFactor = 2;
-const noticeableMs = 50;
 /** An instance that failed so often within the window flaps. */
 export const flaps = 2;
 
@@ -91,7 +90,7 @@ export async function readSymptoms(
     const missed = rates && await attempt("errors", () => readMissedErrors(asking, rates));
     return { requests, missed };
   };
-  const [counted, recent, dayBefore, latency, alerts] = await Promise.all([
+  const [counted, recent, dayBefore, latency, recentLatency, vanished, alerts] = await Promise.all([
     readCounted(),
     lately >= window ? undefined : attempt("requests lately", () => readRequests(asking, service, lately)),
     attempt(
@@ -99,16 +98,26 @@ export async function readSymptoms(
       () => readRequests({ ...asking, time: asking.time - day }, service, window),
     ),
     attempt("latency", () => readLatency(asking, service, quantiles, window)),
+    lately >= window
+      ? undefined
+      : attempt("latency lately", () => readLatency(asking, service, [judgedQuantile], lately)),
+    attempt(
+      "requests before",
+      () => readVanished(asking, service, { window, interval: instances?.interval }),
+    ),
     alertsRead,
   ]);
   return {
     service,
+    time: asking.time,
     window,
     instances,
     ...counted,
     recent: recent && { window: lately, requests: recent },
     dayBefore,
     latency: latency?.latency,
+    recentLatency: recentLatency?.latency,
+    vanished,
     alerts,
     failures,
     ...asking.heard(),
@@ -138,7 +147,7 @@ export function judge(symptoms: Symptoms): Judgement {
       `alert ${oneLine(name, 100)} fires${severity === "" ? "" : ` (${oneLine(severity, 40)})`}`
     ),
     ...requestReasons(symptoms),
-    ...latencyReasons(symptoms.latency),
+    ...latencyReasons(symptoms),
   ];
   // What is down needs no more to be known; what could not be asked is told anyhow.
   if (all.length > 0 && up.length === 0) {
@@ -169,36 +178,14 @@ function instanceReasons(all: readonly Instance[]): readonly string[] {
   ];
 }
 
-/**
- * The quantile that latency is judged by, where it has grown so that somebody could notice. In the last bucket its value
- * is the least that it can be.
- */
-export function slowerQuantile(latency: Latency | undefined): Quantile | undefined {
-  const quantile = latency?.quantiles.find(({ quantile }) => quantile === judgedQuantile);
-  if (latency === undefined || quantile === undefined || !(latency.observationsPerSecond > 0)) {
-    return undefined;
-  }
-  const ms = latency.unit === "s" ? 1000 : 1;
-  const { value, dayBefore } = quantile;
-  return value >= slowerFactor * dayBefore && (value - dayBefore) * ms >= noticeableMs ? quantile : undefined;
-}
-
-function latencyReasons(latency: Latency | undefined): readonly string[] {
-  const slower = slowerQuantile(latency);
-  if (latency === undefined || slower === undefined) return [];
-  return [
-    `p95 latency is ${isInLastBucket(slower) ? "above " : ""}${
-      durationText(slower.value, latency.unit)
-    }, a day before ${durationText(slower.dayBefore, latency.unit)}`,
-  ];
-}
-
 function findMissing(symptoms: Symptoms): readonly string[] {
   const { service, instances, requests, alerts, failures, warnings } = symptoms;
   const missing = [...failures];
   const traffic = (requests?.rates?.requestsPerSecond ?? 0) > 0;
   const scraped = (instances?.all.length ?? 0) > 0;
-  if (service.goneSince === undefined && requests !== undefined && !traffic) {
+  const gone = vanishedDoubts(symptoms);
+  missing.push(...gone);
+  if (service.goneSince === undefined && requests !== undefined && !traffic && gone.length === 0) {
     missing.push(
       requests.rates === undefined
         ? "errors: nothing that counts its requests by status was found; that it is scraped does not say that it works"
@@ -218,6 +205,14 @@ function findMissing(symptoms: Symptoms): readonly string[] {
   if ((instances?.unread ?? 0) > 0) missing.push(`instances: ${instances?.unread} were not read`);
   if (warnings.length > 0) missing.push(`parts of answers: Prometheus warns: ${warnings.join("; ")}`);
   return missing;
+}
+
+/** What counted its requests until some minutes ago says nothing of now. */
+export function vanishedDoubts({ vanished, time }: Pick<Symptoms, "vanished" | "time">): readonly string[] {
+  const gone = vanishedSince(vanished, time);
+  return gone === undefined
+    ? []
+    : [`errors: no data since ${gone.since}: ${gone.metrics} had its last sample then`];
 }
 
 /** Rules about it that never fire, whatever happens. */
@@ -241,19 +236,6 @@ function findUnjudged(symptoms: Symptoms): readonly Unjudged[] {
     unjudged.push({ topic: "change since a day before", why: "no requests were counted then" });
   }
   if (alerts?.unsure !== undefined) unjudged.push({ topic: "alerts", why: alerts.unsure });
+  if (alerts?.ruleless) unjudged.push({ topic: "alerts", why: "no alerting rule is defined" });
   return unjudged;
-}
-
-function latencyUnjudged(latency: Latency | undefined): string | undefined {
-  if (latency === undefined) return "nothing that measures it was found";
-  if (!(latency.observationsPerSecond > 0)) return "no request was measured";
-  const quantile = latency.quantiles.find(({ quantile }) => quantile === judgedQuantile);
-  if (quantile === undefined || Number.isNaN(quantile.value)) return "there is no p95";
-  if (slowerQuantile(latency) !== undefined) return undefined;
-  if (isInLastBucket(quantile)) {
-    return `p95 is beyond the last bucket, above ${
-      durationText(quantile.bucket?.lower ?? NaN, latency.unit)
-    }`;
-  }
-  return Number.isNaN(quantile.dayBefore) ? "no day before to compare p95 with" : undefined;
 }

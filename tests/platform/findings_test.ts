@@ -98,6 +98,7 @@ function requests(requestsPerSecond: number, ratio: number): MetricsReport["requ
 function metrics(more: Partial<MetricsReport>): MetricsReport {
   return {
     service: { text: 'job="api"' } as MetricsReport["service"],
+    time: now / 1000,
     window: 900,
     instances: undefined,
     requests: undefined,
@@ -105,6 +106,8 @@ function metrics(more: Partial<MetricsReport>): MetricsReport {
     recent: undefined,
     missed: undefined,
     latency: undefined,
+    recentLatency: undefined,
+    vanished: [],
     alerts: { firing: [], unevaluated: [], notes: [] },
     failures: [],
     warnings: [],

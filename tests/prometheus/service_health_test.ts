@@ -25,6 +25,7 @@ const lastBucket = { lower: 1, upper: Infinity };
 
 const well: Symptoms = {
   service: { metrics: new Map() } as unknown as Symptoms["service"],
+  time: 0,
   window: 300,
   instances: {
     all: [{ name: "a", state: "UP", lastSeen: 1, since: undefined, failures: 0 }],
@@ -38,6 +39,8 @@ const well: Symptoms = {
   recent: undefined,
   missed: undefined,
   latency: latency({}),
+  recentLatency: undefined,
+  vanished: [],
   alerts: { firing: [], unevaluated: [], notes: [] },
   failures: [],
   warnings: [],

@@ -1,0 +1,73 @@
+/** Counters of requests that have no samples any more: what they said before speaks for nothing now. */
+import type { Asking } from "./asking.ts";
+import { staleAfter } from "./instances.ts";
+import { knownMetricsRegex, type RequestCounter, requestCounters } from "./instrumentation.ts";
+import { selector } from "./promql.ts";
+import { rateOf } from "./requests.ts";
+import type { Service } from "./service.ts";
+import { formatDuration } from "./time.ts";
+
+/** A counter that counted requests, and does no more. */
+export interface VanishedCounter {
+  readonly metric: string;
+  /** Epoch seconds of its last sample. */
+  readonly last: number;
+}
+
+/** Seconds that are looked back: however short the window, and however long. */
+const leastLookBack = 3_600;
+const mostLookBack = 21_600;
+/** Counters that are looked at. */
+const mostCounters = 4;
+
+/** Finds them, the preferred first; `interval` is that of its scrapes, and `window` how far back is looked at least, in seconds. */
+export async function readVanished(
+  asking: Asking,
+  service: Service,
+  { window, interval }: { readonly window: number; readonly interval: number | undefined },
+): Promise<readonly VanishedCounter[]> {
+  const { api, time, signal } = asking;
+  const lookBack = Math.min(mostLookBack, Math.max(leastLookBack, window));
+  const known = selector(undefined, [...service.matchers, ["__name__", "=~", knownMetricsRegex]]);
+  const seen = `count by (__name__) (last_over_time(${known}[${formatDuration(lookBack)}]))`;
+  const { series } = await api.query(seen, time, { signal });
+  const metrics = new Map(
+    series.map(({ metric, value }) => [metric.__name__ ?? "", Number(value?.[1] ?? 0)] as const),
+  );
+  const counters = requestCounters(metrics).slice(0, mostCounters);
+  const read = await Promise.all(
+    counters.map((counter) => readLast(asking, service, counter, lookBack)),
+  );
+  return read.filter((one) => one !== undefined).filter(({ last }) => time - last > staleAfter(interval));
+}
+
+/** When a counter had its last sample; undefined where it counted nothing before. */
+async function readLast(
+  { api, time, signal }: Asking,
+  service: Service,
+  counter: RequestCounter,
+  lookBack: number,
+): Promise<VanishedCounter | undefined> {
+  const matchers = [...service.matchers, ...(counter.instrumentation.matchers ?? [])];
+  const present = service.metrics.has(counter.metric);
+  const at = `timestamp(${selector(counter.metric, matchers)})`;
+  const last = present ? `max(${at})` : `max(max_over_time(${at}[${formatDuration(lookBack)}:1m]))`;
+  const counted = `sum(${rateOf(counter, matchers, lookBack)}) > 0`;
+  const { series } = await api.query(`${last} and on () (${counted})`, time, { signal });
+  const value = Number(series[0]?.value?.[1] ?? NaN);
+  return Number.isFinite(value) ? { metric: counter.metric, last: value } : undefined;
+}
+
+/** For how long there is no data, in seconds, and of what; undefined where there is nothing to tell. */
+export function vanishedSince(
+  vanished: readonly VanishedCounter[] | undefined,
+  time: number,
+): { readonly since: string; readonly metrics: string } | undefined {
+  const [first] = vanished ?? [];
+  if (vanished === undefined || first === undefined) return undefined;
+  const last = Math.max(...vanished.map(({ last }) => last));
+  return {
+    since: formatDuration(60 * Math.max(1, Math.round((time - last) / 60))),
+    metrics: vanished.map(({ metric }) => metric).join(", "),
+  };
+}

@@ -1,0 +1,148 @@
+/** What changed in the last minutes of a long window, and what is known no more: nobody is called healthy over it. */
+import assert from "@std/assert";
+import { createLogger } from "../../src/common/log.ts";
+import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
+import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
+import { listAlerts } from "../../src/prometheus/list_alerts.ts";
+import { alignedSeconds, OpenMetrics, type Span } from "../support/openmetrics.ts";
+import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
+import { openApi } from "../support/service_tools.ts";
+import { callTool } from "../support/tools.ts";
+
+const minute = 60;
+const hour = 60 * minute;
+
+/** Each answers 10 requests a second well, and is scraped. */
+function series(now: number): OpenMetrics {
+  const all = new OpenMetrics();
+  const span: Span = { from: now - 2 * hour, to: now + 1_200, step: 15 };
+  const daily: Span = { ...span, from: now - 26 * hour, step: 30 };
+  const requests = "http_requests_total";
+  const buckets = "http_request_duration_seconds_bucket";
+  const jobs = ["well", "vanished", "late", "renamed", "idle", "slower", "daily", "newborn", "rare"];
+  for (const job of jobs) all.gauge("up", { job }, span, 1);
+
+  for (const job of ["well", "slower", "daily", "newborn", "rare"]) {
+    all.counter(requests, { job, status: "200" }, span, 10);
+  }
+  // Without a marker of staleness, a series is seen for five minutes after its last sample.
+  for (const [job, minutes] of [["vanished", 8], ["renamed", 20], ["late", 3]] as const) {
+    all.counter(requests, { job, status: "200" }, { ...span, to: now - minutes * minute }, 10);
+  }
+  all.counter("http_server_requests_seconds_count", { job: "renamed", status: "200" }, span, 10);
+  all.gauge(requests, { job: "idle", status: "200" }, { ...span, to: now - 8 * minute }, 42);
+
+  /** All take less than 0.1 s, but those of the times that `isSlow` is true of take up to 0.4 s. */
+  const durations = (job: string, within: Span, perSecond: number, isSlow: (time: number) => boolean) => {
+    const fast = new Map<number, number>();
+    let count = 0;
+    for (let time = within.from; time <= within.to; time += within.step) {
+      fast.set(time, count);
+      if (!isSlow(time)) count += perSecond * within.step;
+    }
+    all.gauge(buckets, { job, le: "0.1" }, within, (time) => fast.get(time) ?? 0);
+    for (const le of ["0.4", "+Inf"]) {
+      all.gauge(buckets, { job, le }, within, (_, since) => perSecond * since);
+    }
+    all.gauge("http_request_duration_seconds_count", { job }, within, (_, since) => perSecond * since);
+  };
+  const lately = (time: number) => time > now - 5 * minute;
+  durations("slower", daily, 10, lately);
+  // As slow at this time of every day.
+  durations("daily", daily, 10, (time) => (now + 1_200 - time) % (24 * hour) < 25 * minute);
+  durations("newborn", span, 10, lately);
+  durations("rare", daily, 0.01, lately);
+  return all;
+}
+
+Deno.test({
+  name: "the last minutes of a long window, and what has no samples any more",
+  ignore: !prometheusAvailable,
+  async fn(t) {
+    const now = alignedSeconds(Date.now(), 60);
+    // No rule at all.
+    await using server = await startPrometheus({ backfill: series(now).lines });
+    const api = openApi(server.url);
+    const sources = { clusters: undefined, prometheus: api, database: undefined, log: createLogger("off") };
+    const report = async (service: string, window = "2h") =>
+      (await callTool(serviceHealthReport(sources, new Set()), { service, window })).text
+        .replace(/\n {3,}/g, " ");
+    const check = async (service: string) => (await callTool(checkServiceHealth(api), { service })).text;
+    try {
+      await t.step("no alerting rule is not the same as none that fires", async () => {
+        const text = await report("well");
+        assert.match(text, /^well: HEALTHY/);
+        assert.match(text, /^ {2}no alerting rule is defined, so that no alert can fire$/m);
+        const checked = await check("well");
+        assert.match(checked, /^well: HEALTHY, .*alerts not judged$/m);
+        assert.match(checked, /^- not known: alerts: no alerting rule is defined$/m);
+        assert.match(checked, /^alerts: no alerting rule is defined, so that none can fire$/m);
+        const listed = await callTool(listAlerts(api), { service: "well" });
+        assert.match(listed.text, /No alerting rule is loaded: nothing can fire\./);
+      });
+
+      await t.step("a counter that has gone: no data since then", async () => {
+        for (const window of ["15m", "2h"]) {
+          const text = await report("vanished", window);
+          assert.match(
+            text,
+            /^vanished: UNKNOWN, nothing bad was seen, but there is no data on its requests since (8|9|10)m/,
+          );
+          assert.match(
+            text,
+            /^ {2}requests: no data since (8|9|10)m, when http_requests_total had its last sample$/m,
+          );
+          assert.match(
+            text,
+            /^not seen, metrics: errors: no data since (8|9|10)m: http_requests_total had its/m,
+          );
+        }
+        const checked = await check("vanished");
+        assert.match(checked, /^vanished: UNKNOWN/);
+        assert.match(
+          checked,
+          /^- not known: errors: no data since (8|9|10)m: http_requests_total had its last/m,
+        );
+      });
+
+      await t.step("one that Prometheus still answers with, though its last sample is old", async () => {
+        assert.match(await report("late"), /^late: UNKNOWN, .*no data on its requests since [345]m/);
+        assert.match(await check("late"), /^- not known: errors: no data since [345]m/m);
+      });
+
+      await t.step("one whose requests another may count now", async () => {
+        const text = await report("renamed");
+        assert.match(text, /^renamed: UNKNOWN/);
+        assert.match(text, /no data since 2\dm: http_requests_total had its last sample then/);
+      });
+
+      await t.step("one that counted nothing before is not missed", async () => {
+        const text = await report("idle");
+        assert.match(text, /^idle: UNKNOWN, nothing bad was seen, but nothing tells/);
+        assert.doesNotMatch(text, /no data since/);
+      });
+
+      await t.step("latency of the last minutes, against a day before", async () => {
+        const text = await report("slower");
+        assert.match(text, /^slower: DEGRADED/);
+        assert.match(
+          text,
+          /^1\. The 95th percentile of latency of the last 5m is 3\d\d ms, [34](\.\d+)? times that of a day before \(95 ms\), [\d.]+ ms in 2h$/m,
+        );
+      });
+
+      await t.step("against the window, where there was nothing a day before", async () => {
+        assert.match(
+          await report("newborn"),
+          /^1\. The 95th percentile of latency of the last 5m is 3\d\d ms, .* times that of the whole 2h \([\d.]+ ms\)$/m,
+        );
+      });
+
+      await t.step("as slow at this time of every day, or too few requests to tell", async () => {
+        for (const service of ["daily", "rare"]) assert.match(await report(service), /: HEALTHY/, service);
+      });
+    } finally {
+      api.close();
+    }
+  },
+});
