@@ -52,7 +52,7 @@ export async function startSampleDatabase(): Promise<SampleDatabase> {
 
 /**
  * Starts the sample in a thread of this process, with this process's own permissions (loopback, read). It ends
- * with the process.
+ * with the process. Its last event is of this moment, and all its other times are as far from it as they ever are.
  */
 export async function startSampleThread(): Promise<SampleDatabase> {
   const thread = new Worker(new URL("sample/thread.ts", import.meta.url), { type: "module" });

@@ -1,5 +1,6 @@
 -- The sample tododb: 1,000 users, 8,000 todos, 5,000 events. The same rows every time, on every machine:
--- each value is drawn from a hash of its row and column, and the clock stands still at 2026-06-30 12:00 UTC.
+-- each value is drawn from a hash of its row and column, and the clock stands still at 2026-06-30 12:00 UTC, unless
+-- tododb.ts sets it to the moment at which it opens the database.
 
 SET timezone = 'UTC';
 

@@ -138,9 +138,17 @@ Deno.test("the sample database", { ignore: !permitted }, async (test) => {
   });
 });
 
-Deno.test("the sample database serves from a thread as well", { ignore: !permitted }, async () => {
-  await using sample = await startSampleThread();
-  const sql = connect(sample);
-  assert.equal((await sql.unsafe(counts))[0]?.todos, 8000);
-  await sql.end();
-});
+Deno.test(
+  "the sample database serves from a thread as well, with times of today",
+  { ignore: !permitted },
+  async () => {
+    await using sample = await startSampleThread();
+    const sql = connect(sample);
+    assert.equal((await sql.unsafe(counts))[0]?.todos, 8000);
+    const [of] = await sql`SELECT now() - max("timestamp") < interval '1 hour' AS today,
+    (SELECT count(DISTINCT user_id)::int FROM todos WHERE completed) AS completed,
+    (SELECT max(last_seen_at) <= now() FROM users) AS seen FROM events`;
+    assert.deepEqual({ ...of }, { today: true, completed: 776, seen: true });
+    await sql.end();
+  },
+);
