@@ -21,6 +21,15 @@ export function missingObjects(message: string): readonly string[] {
   ];
 }
 
+/** Milliseconds before the latest warning in which another still holds: the kubelet warns again within minutes. */
+const currentMs = 10 * 60_000;
+
+/** The events that still hold as the latest of them does: what was mended before is not warned of any more. */
+export function currentEvents(events: readonly ClusterEvent[]): readonly ClusterEvent[] {
+  const latest = Math.max(...events.map(({ last }) => last ?? 0));
+  return events.filter(({ last }) => (last ?? 0) >= latest - currentMs);
+}
+
 /** `ConfigMap a and Secret b do not exist`. */
 export function missingText(missing: readonly string[]): string {
   const [last = "", ...others] = missing.toReversed();

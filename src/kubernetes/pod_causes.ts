@@ -3,7 +3,7 @@ import { CallError } from "../common/errors.ts";
 import { plural } from "../common/units.ts";
 import type { Cluster } from "./api.ts";
 import type { ClusterEvent } from "./events.ts";
-import { foldedMessage, messagePattern, missingObjects } from "./evidence.ts";
+import { currentEvents, foldedMessage, messagePattern, missingObjects } from "./evidence.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
 import { endingText, type PodSummary } from "./pod_summary.ts";
 import { readEvents } from "./read_events.ts";
@@ -11,6 +11,7 @@ import { readEvents } from "./read_events.ts";
 /** Probes, volumes and networks: of all else a pod's own status has the reason. */
 const telling =
   /^(?:Unhealthy|ProbeWarning|NetworkNotReady|Failed(?:Mount|AttachVolume|MapVolume|CreatePodSandBox|PostStartHook|KillPod))$/;
+const ofVolumes = /^Failed(?:Mount|AttachVolume|MapVolume)$/;
 /** What a condition says of every pod that is not ready, whatever the reason. */
 const general = /^containers with (?:unready|incomplete) status\b/;
 
@@ -27,11 +28,8 @@ export interface Cause {
   readonly missing: readonly string[];
 }
 
-/** Warnings by pod: the one that tells most, and all objects that they miss. */
-export type Causes = ReadonlyMap<
-  string,
-  { readonly event: ClusterEvent; readonly missing: readonly string[] }
->;
+/** Warnings that may tell why, by pod. */
+export type Causes = ReadonlyMap<string, readonly ClusterEvent[]>;
 
 /** The pods with a message each, as far as there is one, and a sentence where the events could not be seen. */
 export interface Explained {
@@ -73,20 +71,37 @@ export async function readCauses(
   signal: AbortSignal,
 ): Promise<{ readonly causes: Causes; readonly read: number; readonly more: number | "unknown" }> {
   const { events, more } = await readEvents(cluster, namespace, { signal, type: "Warning", kind: "Pod" });
-  return { causes: causesByPod(events), read: events.length, more };
+  const causes = Map.groupBy(events.filter(({ reason }) => telling.test(reason)), key);
+  return { causes, read: events.length, more };
 }
 
-/** What was warned of about a pod; `now` and `created` are milliseconds since 1970. */
+/**
+ * What was warned of about a pod: the latest, but what names missing objects before "timed out waiting" for them. `now`
+ * and `created` are milliseconds since 1970.
+ */
 export function causeOf(
   causes: Causes,
-  pod: Pick<PodSummary, "namespace" | "name" | "created">,
+  pod: Pick<PodSummary, "namespace" | "name" | "created" | "phase">,
   now: number,
 ): Cause | undefined {
-  const found = causes.get(key(pod));
   // One before its creation was about another pod of that name.
-  if (found === undefined || (found.event.last ?? now) < (pod.created ?? 0)) return undefined;
-  const { event, missing } = found;
-  return { reason: event.reason, text: causeText(event, now), missing };
+  const own = (causes.get(key(pod)) ?? []).filter(({ last }) => (last ?? now) >= (pod.created ?? 0));
+  // What runs has its volumes.
+  const others = pod.phase === "Running" ? own.filter(({ reason }) => !ofVolumes.test(reason)) : own;
+  const current = currentEvents(others.length > 0 ? others : own);
+  const misses = ({ message }: ClusterEvent) => missingObjects(message);
+  const [best] = current.toSorted((a, b) =>
+    Number(misses(b).length > 0) - Number(misses(a).length > 0) || (b.last ?? 0) - (a.last ?? 0)
+  );
+  if (best === undefined) return undefined;
+  const pattern = messagePattern(best.message);
+  const count = current.filter(({ message }) => messagePattern(message) === pattern)
+    .reduce((sum, event) => sum + event.count, 0);
+  return {
+    reason: best.reason,
+    text: causeText({ ...best, count }, now),
+    missing: [...new Set(current.flatMap(misses))],
+  };
 }
 
 /** Whether a pod is not well and does not say why. */
@@ -96,30 +111,6 @@ export function needsCause({ healthy, message }: Pick<PodSummary, "healthy" | "m
 
 function key({ namespace, name }: { readonly namespace: string | undefined; readonly name: string }): string {
   return `${namespace ?? ""}/${name}`;
-}
-
-/** The latest of each pod; one that names what is missing comes before "timed out waiting" for it. */
-function causesByPod(events: readonly ClusterEvent[]): Causes {
-  const causes = new Map<string, { event: ClusterEvent; missing: readonly string[] }>();
-  for (const event of events) {
-    if (!telling.test(event.reason)) continue;
-    const known = causes.get(key(event));
-    const missing = missingObjects(event.message);
-    if (known === undefined) {
-      causes.set(key(event), { event, missing });
-      continue;
-    }
-    const knows = Number(missingObjects(known.event.message).length > 0);
-    const tells = Number(missing.length > 0) - knows;
-    const isBetter = tells > 0 || (tells === 0 && (event.last ?? 0) > (known.event.last ?? 0));
-    const isSame = messagePattern(event.message) === messagePattern(known.event.message);
-    const count = isSame ? event.count + known.event.count : (isBetter ? event : known.event).count;
-    causes.set(key(event), {
-      event: { ...isBetter ? event : known.event, count },
-      missing: [...new Set([...known.missing, ...missing])],
-    });
-  }
-  return causes;
 }
 
 /** Between two crashes a pod runs, and only how its last run ended tells of them; undefined where that ended well. */

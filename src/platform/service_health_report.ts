@@ -59,7 +59,7 @@ export function serviceHealthReport(sources: Sources, tools: ReadonlySet<string>
     name: "service_health_report",
     title: "Service health report",
     description:
-      "Is a service healthy, and if not, why? Start here. Reads pods, their last error lines, traffic, errors, " +
+      "Is a service healthy, and if not, why? Start here. Reads pods, nodes, autoscaler, last error lines, traffic, errors, " +
       "latency against the day before, alerts, activity and health of the database, all at once: a verdict, the findings " +
       "that carry it, evidence, what was not seen, the calls to make next.",
     input,

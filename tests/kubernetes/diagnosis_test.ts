@@ -347,6 +347,17 @@ const cases: readonly Case[] = [
     expected: [/sandbox \(network\).*no IP addresses left/],
   },
   {
+    what: "a network that can't be made, after a volume that could not be mounted an hour ago",
+    pod: { spec: spec(), status: waits("ContainerCreating") },
+    around: {
+      events: [
+        { ...event("FailedMount", 'secret "web-tls" not found'), last: now - 3_600_000 },
+        event("FailedCreatePodSandBox", "failed to set up pod network: no IP addresses left", 8),
+      ],
+    },
+    expected: [/sandbox \(network\).*no IP addresses left/],
+  },
+  {
     what: "a pod that runs again after a crash",
     pod: {
       spec: spec(),

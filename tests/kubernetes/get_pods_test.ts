@@ -6,9 +6,9 @@ import { callTool } from "../support/tools.ts";
 import { FakeApiserver } from "./fake_apiserver.ts";
 import { container, podOf, podStates, running, terminated, waiting } from "./pod_states.ts";
 
-function pod(name: string, namespace: string, status: Readonly<Record<string, unknown>>) {
+function pod(name: string, namespace: string, status: Readonly<Record<string, unknown>>, seconds = 90) {
   return {
-    metadata: { name, namespace, creationTimestamp: new Date(Date.now() - 90_000).toISOString() },
+    metadata: { name, namespace, creationTimestamp: new Date(Date.now() - seconds * 1000).toISOString() },
     spec: { nodeName: "node-1", containers: [{ name: "app", image: `app:v1@sha256:${"ab".repeat(32)}` }] },
     status: { podIPs: [{ ip: "10.0.0.1" }], ...status },
   };
@@ -216,6 +216,8 @@ Deno.test({
       "/api/v1/namespaces/default/pods": pages([
         pod("probe", "default", unready),
         pod("volume", "default", creating),
+        pod("started", "default", unready),
+        pod("mended", "default", { ...creating, phase: "Pending" }, 3_600),
         pod("renewed", "default", unready),
         pod("between", "default", {
           ...unready,
@@ -237,6 +239,10 @@ Deno.test({
           warning("BackOff", "probe", "Back-off", 1),
           warning("FailedMount", "volume", missing, 20, 3),
           warning("FailedMount", "volume", "Unable to attach or mount volumes: timed out", 2),
+          warning("FailedMount", "started", missing, 20, 3),
+          warning("Unhealthy", "started", "Readiness probe failed: status 500", 30),
+          warning("FailedMount", "mended", missing, 3_000, 3),
+          warning("FailedCreatePodSandBox", "mended", "no IP addresses left", 5, 2),
           warning("Unhealthy", "renewed", "about a pod of that name before this one", 600),
           warning("Unhealthy", "crash", "Readiness probe failed", 1),
         ],
@@ -255,6 +261,9 @@ Deno.test({
         "get_pod_logs with previous: true has its last words",
       crash: "no database: password=***",
       probe: "Readiness probe failed: password=*** status 503 (x12, lately)",
+      // What has been mended long ago, or has a container that runs.
+      mended: "no IP addresses left (x2, lately)",
+      started: "Readiness probe failed: status 500 (lately)",
       renewed: "containers with unready status: [app]",
       volume: `${missing} (x3, lately)`,
     });
