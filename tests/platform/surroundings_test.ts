@@ -365,6 +365,7 @@ Deno.test({
           return false;
         }
       });
+      const before = (await kubernetes.audit()).length;
       const busy = await report(few, "busy");
       for (
         const note of [
@@ -374,6 +375,13 @@ Deno.test({
         ]
       ) assert.match(busy, new RegExp(`^ {2}${note}$`, "m"));
       assert.doesNotMatch(busy, /not seen, cluster|list events/);
+      // Of nodes one refusal is enough, however many there are.
+      await serve(kubernetes, "wide", ["good", "full", "silent"]);
+      assert.match(await report(few, "wide"), /were not looked at: no right to get nodes$/m);
+      const nodes = (await kubernetes.audit()).slice(before).filter(({ requestURI, user }) =>
+        user.username === "nobody" && requestURI.includes("/nodes/")
+      );
+      assert.ok(nodes.length <= 2, `${nodes.length} requests for nodes`);
       assert.match(
         await report(few, "web"),
         /^ {2}warnings about its pods were not seen: no right to list events$/m,
