@@ -17,6 +17,8 @@ export interface VanishedCounter {
 /** Seconds that are looked back: however short the window, and however long. */
 const leastLookBack = 3_600;
 const mostLookBack = 21_600;
+/** Moments of that time at which a counter is looked for that has gone: every 15 seconds of an hour. */
+const mostSteps = 240;
 /** Counters that are looked at. */
 const mostCounters = 4;
 
@@ -38,7 +40,10 @@ export async function readVanished(
   const read = await Promise.all(
     counters.map((counter) => readLast(asking, service, counter, lookBack)),
   );
-  return read.filter((one) => one !== undefined).filter(({ last }) => time - last > staleAfter(interval));
+  // What is not answered with any more has been marked as stale; of the rest its own silence tells.
+  return read.filter((one) => one !== undefined).filter(({ metric, last }) =>
+    !service.metrics.has(metric) || time - last > staleAfter(interval)
+  );
 }
 
 /** When a counter had its last sample; undefined where it counted nothing before. */
@@ -51,14 +56,15 @@ async function readLast(
   const matchers = [...service.matchers, ...(counter.instrumentation.matchers ?? [])];
   const present = service.metrics.has(counter.metric);
   const at = `timestamp(${selector(counter.metric, matchers)})`;
-  const last = present ? `max(${at})` : `max(max_over_time(${at}[${formatDuration(lookBack)}:1m]))`;
+  const steps = `${formatDuration(lookBack)}:${formatDuration(Math.ceil(lookBack / mostSteps))}`;
+  const last = present ? `max(${at})` : `max(max_over_time(${at}[${steps}]))`;
   const counted = `sum(${rateOf(counter, matchers, lookBack)}) > 0`;
   const { series } = await api.query(`${last} and on () (${counted})`, time, { signal });
   const value = Number(series[0]?.value?.[1] ?? NaN);
   return Number.isFinite(value) ? { metric: counter.metric, last: value } : undefined;
 }
 
-/** For how long there is no data, in seconds, and of what; undefined where there is nothing to tell. */
+/** For how long there is no data, such as `8m`, and of what; undefined where there is nothing to tell. */
 export function vanishedSince(
   vanished: readonly VanishedCounter[] | undefined,
   time: number,
@@ -66,8 +72,9 @@ export function vanishedSince(
   const [first] = vanished ?? [];
   if (vanished === undefined || first === undefined) return undefined;
   const last = Math.max(...vanished.map(({ last }) => last));
+  const age = time - last;
   return {
-    since: formatDuration(60 * Math.max(1, Math.round((time - last) / 60))),
+    since: formatDuration(age < 90 ? Math.max(1, Math.round(age)) : 60 * Math.round(age / 60)),
     metrics: vanished.map(({ metric }) => metric).join(", "),
   };
 }

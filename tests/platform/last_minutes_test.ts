@@ -5,10 +5,12 @@ import { serviceHealthReport } from "../../src/platform/service_health_report.ts
 import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
 import { listAlerts } from "../../src/prometheus/list_alerts.ts";
 import { alignedSeconds, OpenMetrics, type Span } from "../support/openmetrics.ts";
-import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
+import { prometheusAvailable, startPrometheus, until } from "../support/prometheus.ts";
+import { SampleService } from "../support/sample_service.ts";
 import { openApi } from "../support/service_tools.ts";
 import { callTool } from "../support/tools.ts";
 
+const { signal } = new AbortController();
 const minute = 60;
 const hour = 60 * minute;
 
@@ -54,6 +56,39 @@ function series(now: number): OpenMetrics {
   durations("rare", daily, 0.01, lately);
   return all;
 }
+
+Deno.test({
+  name: "a counter that a service stops to tell is missed at once",
+  ignore: !prometheusAvailable,
+  async fn() {
+    await using service = new SampleService();
+    const clock = setInterval(() => service.add("http_requests_total", { status: "200" }), 100);
+    try {
+      await using server = await startPrometheus({
+        scrape: [{ job_name: "web", targets: [service.address], scrape_interval: "1s" }],
+      });
+      const api = openApi(server.url);
+      const check = async () => (await callTool(checkServiceHealth(api), { service: "web" })).text;
+      // By then it is looked for at one moment at least.
+      const lived = 'count_over_time(http_requests_total{job="web"}[1m]) > 16';
+      await until(
+        "some scrapes",
+        async () => (await api.query(lived, undefined, { signal })).series.length > 0,
+      );
+      assert.match(await check(), /^web: HEALTHY/);
+      // As after a restart: the client library knows a label's values only from the first request on.
+      service.body = "process_start_time_seconds 1\n";
+      await until(
+        "the missing",
+        async () => / no data since [1-5]?\ds: http_requests_total /.test(await check()),
+      );
+      assert.match(await check(), /^web: UNKNOWN/);
+      api.close();
+    } finally {
+      clearInterval(clock);
+    }
+  },
+});
 
 Deno.test({
   name: "the last minutes of a long window, and what has no samples any more",
