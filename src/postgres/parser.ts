@@ -110,7 +110,7 @@ export function tokens(
   checkLength(sql);
   try {
     // The library leaves them in its JSON as they are; where they stand in a text they change no token's place.
-    return loaded().scanSync(sql.replace(/[\x01-\x08\x0e-\x1f]/g, " ")).tokens;
+    return loaded().scanSync(sql.replace(/[^\P{Cc}\t\n\v\f\r\x7f-\x9f]/gu, " ")).tokens;
   } catch (error) {
     throw parseError(lexerError(sql) ?? error, sql);
   }
