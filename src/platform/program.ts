@@ -99,15 +99,13 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
     log,
   };
   const single = backends.flatMap(({ tools }) => tools);
-  const names = new Set(single.map(({ name }) => name));
-  const tools = [
-    serviceHealthReport(sources, names),
-    ...(prometheus === undefined ? [] : [rankServicesByErrorRate(sources)]),
-    ...single,
-  ];
+  const others = [...(prometheus === undefined ? [] : [rankServicesByErrorRate(sources)]), ...single];
+  // A report may name itself, for one namespace of several.
+  const names = new Set(["service_health_report", ...others.map(({ name }) => name)]);
+  const tools = [serviceHealthReport(sources, names), ...others];
   return {
     tools,
-    instructions: platformInstructions(new Set(tools.map(({ name }) => name))),
+    instructions: platformInstructions(names),
     resources: joinResources(
       present.flatMap(({ scheme, backend: { resources } }) => resources ? [{ scheme, resources }] : []),
       log,
@@ -117,7 +115,7 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
         ? `${title}: not there, as nothing of it is configured`
         : `${title}: ${plural(backend.tools.length, "tool")}, there ${why}`
     ),
-    prompts: platformPrompts(sources, new Set(tools.map(({ name }) => name))),
+    prompts: platformPrompts(sources, names),
     async prepare() {
       await Promise.all(backends.map(({ prepare }) => prepare?.()));
     },

@@ -5,6 +5,7 @@ import { completePrompts } from "../../src/platform/complete_prompts.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
 import { namespacesOf, readWorkload } from "../../src/platform/workload.ts";
 import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
+import { RawClient } from "../support/mcp.ts";
 import { callTool } from "../support/tools.ts";
 
 const { signal } = new AbortController();
@@ -133,6 +134,11 @@ Deno.test({
       `  service_health_report ${JSON.stringify({ service: name, namespace })}`
     );
     assert.ok(text.includes(`next:\n${calls.join("\n")}\n`), text);
+    // The program has that tool, too.
+    const variables = { KUBECONFIG: kubernetes.kubeconfig };
+    await using client = await RawClient.connect({ program: "platform", variables });
+    const told = await client.call("service_health_report", { service: name });
+    assert.ok(told.text.includes(`next:\n${calls.join("\n")}\n`), told.text);
     assert.match(
       await report(clusters, { service: name, namespace: bad }),
       /: DOWN, none of its pods is ready/,
