@@ -1,5 +1,6 @@
 /** The rules that look at the database, and at what the service itself says of it. */
 import { count } from "../common/units.ts";
+import { slowLatency } from "../prometheus/latency_verdict.ts";
 import { timesText } from "./error_lines.ts";
 import type { Evidence } from "./evidence.ts";
 import { seen } from "./evidence.ts";
@@ -9,8 +10,17 @@ import type { NextCall, Rule } from "./rule.ts";
 const exhausted =
   /remaining connection slots|too many clients|too many connections|connection pool|pool (is )?exhausted|acquir\w+ (a )?connection|QueuePool limit/i;
 const lockTrouble = /deadlock|lock timeout|could not obtain lock|canceling statement due to lock/i;
+
+/** Whether a line of a log tells of what a rule about the database looks for. */
+export function isOfDatabase(line: string): boolean {
+  return exhausted.test(line) || lockTrouble.test(line);
+}
+
 /** Events in a window below which none in the next one is chance. */
 const leastEvents = 10;
+
+/** Sections that tell of what makes statements slow. */
+const slowing: readonly string[] = ["transactions", "workload", "cache", "vacuum"];
 
 const next: readonly NextCall[] = [{ tool: "database_health", arguments: {} }];
 
@@ -25,12 +35,11 @@ export const databaseRules: readonly Rule[] = [
     when:
       "the database has no connections left, or few and the service's log or its role's name is among the witnesses",
     find(evidence) {
-      const { verdict, text } = sectionOf(evidence, "connections");
+      const { verdict, text, isOwn } = sectionOf(evidence, "connections");
       const refused = [evidence.database, evidence.activity]
         .some((part) => part.state === "unseen" && exhausted.test(part.why));
       const said = logged(evidence, exhausted);
-      const linked = refused || said !== undefined ||
-        (verdict !== undefined && names(text, evidence.service));
+      const linked = refused || said !== undefined || isOwn;
       if (!linked && verdict !== "critical") return undefined;
       const facts = [
         ...(verdict === undefined ? [] : [text]),
@@ -52,9 +61,9 @@ export const databaseRules: readonly Rule[] = [
     explains: 90,
     when: "sessions wait long for locks in the database, or the service's log says that it did",
     find(evidence) {
-      const { verdict, text } = sectionOf(evidence, "blocking");
+      const { verdict, text, isOwn } = sectionOf(evidence, "blocking");
       const said = logged(evidence, lockTrouble);
-      const linked = said !== undefined || (verdict !== undefined && names(text, evidence.service));
+      const linked = said !== undefined || isOwn;
       if (!linked && verdict !== "critical") return undefined;
       const facts = [
         ...(verdict === undefined ? [] : [text]),
@@ -70,6 +79,25 @@ export const databaseRules: readonly Rule[] = [
     },
   },
   {
+    name: "database_slow",
+    explains: 43,
+    when: "latency has grown, and the database has old transactions, dead rows or reads from disk to warn of",
+    find(evidence) {
+      if (!isSlow(evidence)) return undefined;
+      const told = (seen(evidence.database)?.sections ?? []).filter(({ name, verdict }) =>
+        slowing.includes(name) && (verdict === "critical" || verdict === "warning")
+      );
+      if (told.length === 0) return undefined;
+      return {
+        severity: "coincidence",
+        text: `At the same time in the database: ${
+          told.map(({ findings, summary }) => findings[0]?.text ?? summary).join("; ")
+        }`,
+        next: [...next, { tool: "top_queries", arguments: {} }],
+      };
+    },
+  },
+  {
     name: "database_other",
     explains: 29,
     when: "something else in the database is critical now, or connections and locks are a mere warning",
@@ -77,9 +105,9 @@ export const databaseRules: readonly Rule[] = [
       const told = (name: string) => name === "connections" || name === "blocking";
       const section = seen(evidence.database)?.sections.find(({ name, verdict }) =>
         told(name)
-          ? verdict === "warning" && !names(sectionOf(evidence, name).text, evidence.service)
+          ? verdict === "warning" && !sectionOf(evidence, name).isOwn
           // Settings are as they were before: they explain nothing that came lately.
-          : verdict === "critical" && name !== "settings"
+          : verdict === "critical" && name !== "settings" && !(isSlow(evidence) && slowing.includes(name))
       );
       if (section === undefined) return undefined;
       return {
@@ -111,23 +139,34 @@ export const databaseRules: readonly Rule[] = [
   },
 ];
 
-/** The verdict of a section, where it is a bad one, and its first finding. */
+function isSlow({ metrics }: Evidence): boolean {
+  const report = seen(metrics);
+  return report !== undefined && slowLatency(report) !== undefined;
+}
+
+/** The verdict of a section, where it is a bad one, and its finding: that about the service itself, else the first. */
 function sectionOf(evidence: Evidence, name: string): {
   readonly verdict: "critical" | "warning" | undefined;
   readonly text: string;
+  readonly isOwn: boolean;
 } {
   const section = seen(evidence.database)?.sections.find((one) => one.name === name);
-  const { verdict } = section ?? {};
+  const { verdict, findings = [] } = section ?? {};
+  const own = findings.find(({ parties = [] }) => parties.some((party) => isCalled(party, evidence.service)));
   return {
     verdict: verdict === "critical" || verdict === "warning" ? verdict : undefined,
-    text: section?.findings[0]?.text ?? section?.summary ?? "",
+    text: (own ?? findings[0])?.text ?? section?.summary ?? "",
+    isOwn: own !== undefined,
   };
 }
 
-/** Whether a text names the service: roles and applications are called like it, but for the punctuation. */
-function names(text: string, service: string): boolean {
+/**
+ * Whether a role or an application is named after the service: it is called like it, but for the punctuation, and may have
+ * words around it. What it runs is no name: a table may be called like a service that never touches it.
+ */
+function isCalled(party: string, service: string): boolean {
   const plain = (words: string) => ` ${words.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim()} `;
-  return plain(text).includes(plain(service));
+  return plain(party).includes(plain(service));
 }
 
 /** The last line of a sick pod's log that matches. */

@@ -15,27 +15,46 @@ export interface ErrorLine {
 /** Words that a line of trouble has. */
 const trouble =
   /\b(error|err|fatal|panic|critical|exception|traceback|fail|failed|failure|cannot|timeout|timed out|refused|exhausted|too many|out of memory|oom|killed|denied|unavailable|deadlock|unhealthy)\b|remaining connection slots/i;
+/** Words that a line of a slow service has, besides. */
+const slowness =
+  /\b(warn|warning|slow|slowly|took|retry|retrying|retries|retried|delayed|latency|deadline|throttl\w+)\b/i;
 /** What is not: a count of errors that is zero, a field without a value. */
 const noTrouble = /\berrors?["']?\s*[:=]\s*(0|null|""|''|none|false)\b/i;
 /** Characters of a line that are compared and kept. */
 const longest = 300;
 
-/** The last `limit` different lines of trouble, the latest last. */
+type Line = Pick<LogLine, "text" | "seconds">;
+
+/** The last `limit` different lines of trouble, the latest last; `slow`: those that tell of slowness as well. */
 export function errorLines(
-  lines: readonly Pick<LogLine, "text" | "seconds">[],
-  limit = 5,
+  lines: readonly Line[],
+  { limit = 5, slow = false }: { readonly limit?: number; readonly slow?: boolean } = {},
 ): readonly ErrorLine[] {
   const found = new Map<string, ErrorLine>();
   for (const { text: line, seconds } of lines) {
     const text = line.slice(0, longest).trim();
-    if (!trouble.test(text) || noTrouble.test(text)) continue;
-    const key = text.replace(/[0-9a-f]{8,}|\d+/gi, "#");
+    if (!(trouble.test(text) || (slow && slowness.test(text))) || noTrouble.test(text)) continue;
+    const key = withoutNumbers(text);
     const count = (found.get(key)?.count ?? 0) + 1;
     // Deleted first, so that the latest stands last.
     found.delete(key);
     found.set(key, { text, count, last: seconds === undefined ? undefined : seconds * 1000 });
   }
   return [...found.values()].slice(-limit);
+}
+
+/** What lines have in common that differ in numbers, times and ids alone. */
+export function withoutNumbers(text: string): string {
+  return text.replace(/[0-9a-f]{8,}|\d+/gi, "#");
+}
+
+/** The last two lines of a run that failed: where none of them speaks of trouble, they are all there is. */
+export function lastWords(lines: readonly Line[]): readonly ErrorLine[] {
+  return lines.filter(({ text }) => text.trim() !== "").slice(-2).map(({ text, seconds }) => ({
+    text: text.slice(0, longest).trim(),
+    count: 1,
+    last: seconds === undefined ? undefined : seconds * 1000,
+  }));
 }
 
 /**

@@ -5,6 +5,7 @@
 import { clusterRules } from "./cluster_rules.ts";
 import { databaseRules } from "./database_rules.ts";
 import type { Evidence } from "./evidence.ts";
+import { logRules } from "./log_rules.ts";
 import { metricsRules } from "./metrics_rules.ts";
 import type { Finding, Rule } from "./rule.ts";
 import { surroundingRules } from "./surrounding_rules.ts";
@@ -13,6 +14,7 @@ import { surroundingRules } from "./surrounding_rules.ts";
 export const rules: readonly Rule[] = [
   ...databaseRules,
   ...clusterRules,
+  ...logRules,
   ...surroundingRules,
   ...metricsRules,
 ]

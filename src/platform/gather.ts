@@ -14,6 +14,7 @@ import { type EventsTable, readActivity } from "./activity.ts";
 import type { Evidence, Part, PartName } from "./evidence.ts";
 import { findingsOf } from "./findings.ts";
 import { readMetrics } from "./metrics.ts";
+import { readServingLogs, wantsServingLogs, withLogs } from "./serving_logs.ts";
 import { readWorkload } from "./workload.ts";
 
 /** What a report can ask; a backend that is not configured is absent. */
@@ -33,9 +34,13 @@ export interface Question {
   readonly window: number;
 }
 
-/** Milliseconds that one part may take. */
-export const partDeadlines: Readonly<Record<PartName, number>> = {
+/** What is asked for on its own: the parts, and logs once there is a reason to read them. */
+type Step = PartName | "logs";
+
+/** Milliseconds that one of them may take. */
+export const partDeadlines: Readonly<Record<Step, number>> = {
   cluster: 12_000,
+  logs: 6_000,
   metrics: 12_000,
   activity: 6_000,
   database: 10_000,
@@ -46,11 +51,11 @@ export async function gather(
   sources: Sources,
   { service, namespace, window }: Question,
   signal: AbortSignal,
-  arrived: (part: PartName) => void,
+  arrived: (step: Step) => void,
 ): Promise<Evidence> {
   const { clusters, prometheus, database, log } = sources;
   const ask = async <Value>(
-    name: PartName,
+    name: Step,
     backend: string,
     work: ((signal: AbortSignal) => Promise<Value>) | undefined,
   ): Promise<Part<Value>> => {
@@ -94,18 +99,31 @@ export async function gather(
     activity,
     database: { state: "not_needed" },
   };
-  if (database === undefined) {
-    return { ...evidence, database: { state: "not_asked", why: "no database is configured" } };
-  }
+  const findings = findingsOf(evidence);
+  const wantsLogs = clusters !== undefined && wantsServingLogs(evidence, findings);
   // A database is examined for a reason: its sections cost it a dozen catalogue queries.
-  const hasSymptom = findingsOf(evidence).some(({ severity }) => severity !== "coincidence");
-  if (!hasSymptom && activity.state === "seen") return evidence;
-  const examined = await ask(
-    "database",
-    "database",
-    (signal) => examine(database.database, { signal, progress: () => {} }),
-  );
-  return { ...evidence, database: examined };
+  const hasSymptom = findings.some(({ severity }) => severity !== "coincidence");
+  const wantsExamination = database !== undefined && (hasSymptom || activity.state !== "seen");
+  const [logs, examined] = await Promise.all([
+    wantsLogs
+      ? ask("logs", "cluster", (signal) => readServingLogs(clusters, evidence, findings, signal))
+      : undefined,
+    wantsExamination
+      ? ask(
+        "database",
+        "database",
+        (signal) => examine(database.database, { signal, progress: () => {} }),
+      )
+      : undefined,
+  ]);
+  return {
+    ...evidence,
+    cluster: logs === undefined ? cluster : withLogs(cluster, logs),
+    database: examined ??
+      (database === undefined
+        ? { state: "not_asked", why: "no database is configured" }
+        : { state: "not_needed" }),
+  };
 }
 
 /** A cluster's word on a service. Throws {@linkcode CallError} `not_found`, with the nearest names. */

@@ -2,15 +2,18 @@
 import { CallError } from "../common/errors.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
 import { type Asking, beginAsking } from "../prometheus/asking.ts";
-import { judgedQuantile } from "../prometheus/latency_verdict.ts";
+import { judgedQuantile, slowLatency } from "../prometheus/latency_verdict.ts";
 import { type Matcher, selector } from "../prometheus/promql.ts";
 import { findService, type Service } from "../prometheus/service.ts";
-import { requestDoubts } from "../prometheus/request_verdict.ts";
+import { type Outlier, readErrorOutlier, readSlowOutlier } from "../prometheus/outliers.ts";
+import { failing, requestDoubts } from "../prometheus/request_verdict.ts";
 import { alertDoubts, readSymptoms, type Symptoms, vanishedDoubts } from "../prometheus/service_health.ts";
 import type { Question } from "./gather.ts";
 
 /** What Prometheus knows of a service. */
 export interface MetricsReport extends Symptoms {
+  /** The instance that is to blame alone, where it is one of several. */
+  readonly outliers: { readonly errors: Outlier | undefined; readonly latency: Outlier | undefined };
   /** What could not be read, a sentence each. */
   readonly unseen: readonly string[];
   /** What to know of the figures. */
@@ -27,8 +30,10 @@ export async function readMetrics(
   const found = await findNamed(asking, name);
   const { service, notes } = await inNamespace(asking, found, namespace);
   const symptoms = await readSymptoms(asking, service, { window, quantiles: [0.5, judgedQuantile, 0.99] });
+  const outliers = await readOutliers(asking, symptoms);
   return {
     ...symptoms,
+    outliers,
     unseen: [
       ...symptoms.failures,
       ...vanishedDoubts(symptoms),
@@ -38,6 +43,26 @@ export async function readMetrics(
     ],
     notes,
   };
+}
+
+/** Asked where something is wrong; what can't be asked is left out, as the findings stand without it. */
+async function readOutliers(asking: Asking, symptoms: Symptoms): Promise<MetricsReport["outliers"]> {
+  const attempt = async (read: Promise<Outlier | undefined> | undefined) => {
+    try {
+      return await read;
+    } catch (error) {
+      if (!(error instanceof CallError) || asking.signal.aborted) throw error;
+      return undefined;
+    }
+  };
+  const [worst] = failing(symptoms);
+  const { service } = symptoms;
+  const latency = slowLatency(symptoms);
+  const [errors, slow] = await Promise.all([
+    attempt(worst && readErrorOutlier(asking, worst.rates)),
+    attempt(latency && readSlowOutlier(asking, service, latency, judgedQuantile)),
+  ]);
+  return { errors, latency: slow };
 }
 
 /** As `findService`, whose sentence names the service again where a report has named it already. */

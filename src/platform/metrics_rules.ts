@@ -1,6 +1,7 @@
 /** The rules that look at what Prometheus counts. Their thresholds are those of check_service_health where it has one. */
 import { count, percent, plural } from "../common/units.ts";
 import { durationText } from "../prometheus/latency.ts";
+import type { Outlier } from "../prometheus/outliers.ts";
 import { rate } from "../prometheus/requests.ts";
 import {
   type Failing,
@@ -94,7 +95,7 @@ export const metricsRules: readonly Rule[] = [
           rate(rates.requestsPerSecond)
         }/s${few ? `, about ${count(Math.round(requests))} requests in all: few to judge by` : ""})${
           comparison(of, metrics)
-        }`,
+        }${blamed(metrics.outliers.errors)}`,
         next: [{ tool: "get_error_rate", arguments: { service: evidence.service } }],
       };
     },
@@ -139,11 +140,14 @@ export const metricsRules: readonly Rule[] = [
     find(evidence) {
       const metrics = seen(evidence.metrics);
       const text = metrics && (latelyText(metrics) ?? slowerText(metrics));
-      if (text === undefined) return undefined;
+      if (metrics === undefined || text === undefined) return undefined;
       return {
         severity: "degraded",
-        text: `The 95th percentile of latency ${text}`,
-        next: [{ tool: "get_latency", arguments: { service: evidence.service } }],
+        text: `The 95th percentile of latency ${text}${blamed(metrics.outliers.latency)}`,
+        next: [
+          { tool: "get_latency", arguments: { service: evidence.service } },
+          ...(evidence.database.state === "seen" ? [{ tool: "top_queries", arguments: {} }] : []),
+        ],
       };
     },
   },
@@ -219,6 +223,11 @@ function latelyText(metrics: MetricsReport): string | undefined {
   } times that of ${than.of === "window" ? `the whole ${span}` : "a day before"} (${
     durationText(than.value, unit)
   })${than.of === "window" ? "" : `, ${durationText(whole, unit)} in ${span}`}`;
+}
+
+/** The one instance of several, as a clause more. */
+function blamed(outlier: Outlier | undefined): string {
+  return outlier === undefined ? "" : `; ${outlier.text}`;
 }
 
 /** What a ratio of errors is to be compared with. */

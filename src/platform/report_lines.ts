@@ -59,8 +59,8 @@ function clusterLines({ cluster, now }: Evidence, shown: number): string[] {
 
 /** What the pods said last; the same line of several pods stands once. */
 function saidLines(errors: readonly PodErrors[], now: number): string[] {
-  const lines = errors.flatMap(({ pod, previous, lines }) =>
-    lines.map((line) => ({ ...line, pod, previous }))
+  const lines = errors.flatMap(({ pod, previous, kind, lines }) =>
+    lines.map((line) => ({ ...line, pod, previous, kind }))
   );
   return [...Map.groupBy(lines, ({ text }) => text)].map(([text, same]) => {
     const pods = new Set(same.map(({ pod }) => pod));
@@ -69,7 +69,9 @@ function saidLines(errors: readonly PodErrors[], now: number): string[] {
     const last = moments.length === 0 ? undefined : Math.max(...moments);
     return `${pods.size === 1 ? [...pods].join("") : plural(pods.size, "pod")}${
       same.every(({ previous }) => previous) ? " (before the restart)" : ""
-    } said: ${text}${timesText(times, last, now)}`;
+    } ${same.every(({ kind }) => kind === "last words") ? "said last" : "said"}: ${text}${
+      timesText(times, last, now)
+    }`;
   });
 }
 

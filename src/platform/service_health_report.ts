@@ -70,7 +70,7 @@ export function serviceHealthReport(sources: Sources, tools: ReadonlySet<string>
       if (window > longestWindow) {
         throw new CallError("invalid", `Cannot look back ${text}`, { hint: "window is at most 1d" });
       }
-      const read: PartName[] = [];
+      const read: string[] = [];
       const evidence = await gather(sources, { service, namespace, window }, signal, (part) => {
         read.push(part);
         progress(`read: ${read.join(", ")}`);

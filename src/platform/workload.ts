@@ -278,13 +278,17 @@ function readPod(pod: KubeObject, now: number): Pod {
     )
   );
   const unready = begun.find((one) => field(one, "ready") === false);
+  // A proxy beside it may stand first in the status.
+  const main = textField(pod, "metadata", "annotations", "kubectl.kubernetes.io/default-container") ??
+    textField(pod, "spec", "containers", 0, "name");
+  const ran = status.lastEnding?.container ?? textField(unready ?? begun[0], "name");
   return {
     namespace: textField(pod, "metadata", "namespace") ?? "",
     name: textField(pod, "metadata", "name") ?? "",
     node: textField(pod, "spec", "nodeName"),
     created: timeField(pod, "metadata", "creationTimestamp"),
     status,
-    container: status.lastEnding?.container ?? textField(unready ?? begun[0], "name"),
+    container: status.healthy ? main : ran,
     cause: undefined,
   };
 }

@@ -67,6 +67,12 @@ export function slowerLately(
   return isTold || !isSlower(value, than.value, unit) ? undefined : { quantile, unit, window, than, whole };
 }
 
+/** That which speaks against the service, of the whole window or of its last minutes; undefined where none does. */
+export function slowLatency(symptoms: LatencySymptoms): Latency | undefined {
+  if (slowerLately(symptoms) !== undefined) return symptoms.recentLatency;
+  return slowerQuantile(symptoms.latency) === undefined ? undefined : symptoms.latency;
+}
+
 /** What the latency says against the service, sentences without a full stop. */
 export function latencyReasons({ latency, recentLatency }: LatencySymptoms): readonly string[] {
   const lately = slowerLately({ latency, recentLatency });

@@ -22,7 +22,7 @@ Deno.test("error_lines: none is none, and of many the last are kept", () => {
   assert.deepEqual(errorLines(["all is well", ""].map(untimed)), []);
   const many = Array.from({ length: 20 }, (_, index) => untimed(`error ${String.fromCharCode(97 + index)}`));
   assert.deepEqual(
-    errorLines(many, 2).map(({ text, last }) => [text, last]),
+    errorLines(many, { limit: 2 }).map(({ text, last }) => [text, last]),
     [["error s", undefined], ["error t", undefined]],
   );
 });

@@ -80,8 +80,13 @@ function workload(pods: readonly Pod[], more: Partial<WorkloadReport> = {}): Wor
 }
 
 /** An examination with one section that is not well. */
-function examined(name: string, verdict: "critical" | "warning", text: string): Evidence["database"] {
-  const section = { name, verdict, summary: text, findings: [{ verdict, text }] };
+function examined(
+  name: string,
+  verdict: "critical" | "warning",
+  text: string,
+  parties: readonly string[] = [],
+): Evidence["database"] {
+  const section = { name, verdict, summary: text, findings: [{ verdict, text, parties }] };
   // The fields that no rule reads are left out.
   return seen({ sections: [section] } as unknown as Parameters<typeof seen<Examination>>[0]);
 }
@@ -105,6 +110,7 @@ function metrics(more: Partial<MetricsReport>): MetricsReport {
     dayBefore: undefined,
     recent: undefined,
     missed: undefined,
+    outliers: { errors: undefined, latency: undefined },
     latency: undefined,
     recentLatency: undefined,
     vanished: [],
@@ -181,8 +187,25 @@ const crashing = pod("api-1", {
 const exhausted = {
   pod: "api-1",
   previous: true,
+  kind: "trouble" as const,
   lines: [{ text: "FATAL: remaining connection slots are reserved", count: 42, last: undefined }],
 };
+
+function said(text: string) {
+  return {
+    pod: "api-1",
+    previous: false,
+    kind: "trouble" as const,
+    lines: [{ text, count: 3, last: undefined }],
+  };
+}
+
+/** Ten times as slow as a day before; the fields that no rule reads are left out. */
+const slow = {
+  unit: "s",
+  observationsPerSecond: 10,
+  quantiles: [{ quantile: 0.95, value: 2, dayBefore: 0.2 }],
+} as unknown as MetricsReport["latency"];
 
 /** What was seen, what must be found in that order, and the verdict. */
 const cases: readonly {
@@ -443,7 +466,9 @@ const cases: readonly {
     name: "with those of a role of its own name it is a finding",
     evidence: {
       metrics: seen(metrics({ requests: requests(10, 0) })),
-      database: examined("connections", "warning", 'role "API" has 10 of the 12 connections of its limit'),
+      database: examined("connections", "warning", "role API has 10 of the 12 connections of its limit", [
+        "API",
+      ]),
     },
     found: ["database_connections"],
     verdict: "degraded",
@@ -465,6 +490,59 @@ const cases: readonly {
     },
     found: ["database_locks", "errors"],
     verdict: "degraded",
+  },
+  {
+    name: "locks that its own sessions wait for are a finding, whoever holds them",
+    evidence: {
+      metrics: seen(metrics({ requests: requests(10, 0.2), dayBefore: requests(10, 0) })),
+      database: examined("blocking", "warning", "pid 17, batch; it blocks 3 sessions", ["batch", "the_api"]),
+    },
+    found: ["database_locks", "errors"],
+    verdict: "degraded",
+  },
+  {
+    name: "a statement that names a table like the service is no role of its",
+    evidence: {
+      metrics: seen(metrics({ requests: requests(10, 0) })),
+      database: examined("blocking", "critical", "pid 17, batch, last ran: update api set n = 1", ["batch"]),
+    },
+    found: ["database_locks"],
+    verdict: "healthy",
+  },
+  {
+    name: "what the database warns of came at the same time as the latency",
+    evidence: {
+      metrics: seen(metrics({ requests: requests(10, 0), latency: slow })),
+      database: examined("vacuum", "warning", "public.stock has 9 dead beside 1 live rows"),
+    },
+    found: ["latency", "database_slow"],
+    verdict: "degraded",
+  },
+  {
+    name: "without latency a warning about dead rows is left to database_health",
+    evidence: {
+      metrics: seen(metrics({ requests: requests(10, 0.2), dayBefore: requests(10, 0) })),
+      database: examined("vacuum", "warning", "public.stock has 9 dead beside 1 live rows"),
+    },
+    found: ["errors"],
+    verdict: "degraded",
+  },
+  {
+    name: "what pods that serve log stands behind the errors that it may explain",
+    evidence: {
+      cluster: seen(workload([pod("api-1")], { errors: [said("ERROR disk is full")] })),
+      metrics: seen(metrics({ requests: requests(10, 0.2), dayBefore: requests(10, 0) })),
+    },
+    found: ["errors", "said"],
+    verdict: "degraded",
+  },
+  {
+    name: "the last words of a crash are told, whatever they are",
+    evidence: {
+      cluster: seen(workload([crashing], { errors: [{ ...said("line 14: no key"), kind: "last words" }] })),
+    },
+    found: ["crash_loop", "not_ready", "said"],
+    verdict: "down",
   },
   {
     name:

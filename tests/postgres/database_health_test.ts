@@ -168,7 +168,9 @@ Deno.test({
       assert.equal(findings.length, 1, "one root, and not one finding per pair");
       assert.match(
         findings[0].text,
-        new RegExp(`^pid ${root.pid}, app \\(a\\), idle in transaction .*it blocks 2 sessions`),
+        new RegExp(
+          `^pid ${root.pid}, app \\(a\\), idle in transaction .*it blocks 2 sessions of app \\(b\\), app \\(c\\), `,
+        ),
       );
       assert.deepEqual(findings[0].statements, [`SELECT pg_terminate_backend(${root.pid});`]);
       assert.match(details[1], new RegExp(`^  pid ${middle.pid} waits .* ExclusiveLock on public\\.todos$`));

@@ -10,7 +10,7 @@ import {
   numberOf,
   type Section,
 } from "./section.ts";
-import { describeSession, sessionColumns } from "./sessions.ts";
+import { describeSession, holder, partiesOf, sessionColumns } from "./sessions.ts";
 
 // pg_blocking_pids looks at the whole lock table: it is asked only about sessions that wait, and not about all of them.
 const waitingSql = `
@@ -59,7 +59,7 @@ export const blocking: Section = {
     const chains = chainsOf(waits).sort((a, b) => b.longestMs - a.longestMs);
     const findings = chains.flatMap((chain): Finding[] => {
       const verdict = exceeds(chain.longestMs, limits.lockWait);
-      return verdict === undefined ? [] : [{ verdict, ...describeChain(chain, bySession.get(chain.root)) }];
+      return verdict === undefined ? [] : [{ verdict, ...describeChain(chain, bySession) }];
     });
     const longest = Math.max(...[...waits.values()].map(({ ms }) => ms));
     const total = numberOf(rows[0]?.total) ?? waits.size;
@@ -101,7 +101,8 @@ function readWaits(rows: readonly Readonly<Record<string, Cell>>[]): ReadonlyMap
 
 interface Chain {
   readonly root: string;
-  readonly waiting: number;
+  /** Their pids. */
+  readonly waiting: readonly string[];
   readonly longestMs: number;
   readonly lines: readonly string[];
 }
@@ -131,7 +132,7 @@ function chainsOf(waits: ReadonlyMap<string, Wait>): Chain[] {
     };
     descend(root, 1);
     seen.forEach((pid) => reached.add(pid));
-    return { root, waiting: seen.size - 1, longestMs, lines };
+    return { root, waiting: [...seen].filter((pid) => pid !== root), longestMs, lines };
   };
   const chains = [...behind.keys()].filter((pid) => !waits.has(pid)).map(follow);
   // What is left waits in a circle, until deadlock_timeout ends it.
@@ -143,17 +144,30 @@ function rootName(pid: string): string {
   return pid === "0" ? "a prepared transaction (see pg_prepared_xacts)" : `pid ${pid}, which has ended since`;
 }
 
+/** Names of those that wait, in a report. */
+const WAITING = 2;
+
 function describeChain(
   chain: Chain,
-  root: Readonly<Record<string, Cell>> | undefined,
+  sessions: ReadonlyMap<string, Readonly<Record<string, Cell>>>,
 ): Omit<Finding, "verdict"> {
+  const root = sessions.get(chain.root);
+  const waiting = chain.waiting.map((pid) => sessions.get(pid)).filter((row) => row !== undefined);
+  const names = [
+    ...Map.groupBy(waiting, ({ usename, application_name }) => holder(usename, application_name)),
+  ]
+    .toSorted(([, a], [, b]) => b.length - a.length).map(([name]) => name);
+  const more = names.length > WAITING ? " and others" : "";
+  const whose = names.length === 0 ? "" : ` of ${names.slice(0, WAITING).join(", ")}${more}`;
   const text = `${root === undefined ? rootName(chain.root) : describeSession(root)}; it blocks ${
-    plural(chain.waiting, "session")
-  }, the longest for ${duration(chain.longestMs)}`;
-  if (root === undefined) return { text };
+    plural(chain.waiting.length, "session")
+  }${whose}, the longest for ${duration(chain.longestMs)}`;
+  const parties = partiesOf([...(root === undefined ? [] : [root]), ...waiting]);
+  if (root === undefined) return { text, parties };
   const active = root.state === "active";
   return {
     text,
+    parties,
     statements: [
       active ? `SELECT pg_cancel_backend(${chain.root});` : `SELECT pg_terminate_backend(${chain.root});`,
     ],

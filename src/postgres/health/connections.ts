@@ -8,7 +8,7 @@ import {
   numberOf,
   type Section,
 } from "./section.ts";
-import { clientSession, holder } from "./sessions.ts";
+import { clientSession, holder, partiesOf } from "./sessions.ts";
 
 // superuser_reserved_connections and, since 16, reserved_connections are not for ordinary roles.
 const limitSql = `
@@ -23,18 +23,20 @@ from pg_catalog.pg_stat_activity a where ${clientSession}
 group by 1, 2, 3, 4, 5, 7`;
 
 const ownLimitsSql = `
-select 'role ' || quote_ident(r.rolname) as name, format('ALTER ROLE %I CONNECTION LIMIT %s;', r.rolname, 2 * r.rolconnlimit) as sql,
+select 'role ' || quote_ident(r.rolname) as name, r.rolname as party, format('ALTER ROLE %I CONNECTION LIMIT %s;', r.rolname, 2 * r.rolconnlimit) as sql,
   r.rolconnlimit as maximum, count(a.pid) as used
 from pg_catalog.pg_roles r join pg_catalog.pg_stat_activity a on a.usesysid = r.oid and ${clientSession}
 where r.rolconnlimit > 0 and not r.rolsuper group by r.rolname, r.rolconnlimit
 union all
-select 'database ' || quote_ident(d.datname), format('ALTER DATABASE %I CONNECTION LIMIT %s;', d.datname, 2 * d.datconnlimit),
+select 'database ' || quote_ident(d.datname), null, format('ALTER DATABASE %I CONNECTION LIMIT %s;', d.datname, 2 * d.datconnlimit),
   d.datconnlimit, count(a.pid)
 from pg_catalog.pg_database d join pg_catalog.pg_stat_activity a on a.datid = d.oid and ${clientSession}
 where d.datconnlimit > 0 group by d.datname, d.datconnlimit`;
 
 interface Holder {
   readonly name: string;
+  /** Its role and its application. */
+  readonly parties: readonly string[];
   readonly roleSql: string;
   readonly roleText: string;
   sessions: number;
@@ -65,7 +67,14 @@ export const connections: Section = {
       used += sessions;
       states.set(state, (states.get(state) ?? 0) + sessions);
       const known = holders.get(name) ??
-        { name, roleSql: row.role_sql ?? "", roleText: row.role_text ?? "", sessions: 0, states: new Map() };
+        {
+          name,
+          parties: partiesOf([row]),
+          roleSql: row.role_sql ?? "",
+          roleText: row.role_text ?? "",
+          sessions: 0,
+          states: new Map(),
+        };
       known.sessions += sessions;
       const before = known.states.get(state);
       known.states.set(state, {
@@ -87,6 +96,7 @@ export const connections: Section = {
         } connections that ordinary roles may open are taken (${percent(share)}); ${first.name} holds ${
           statesOf(first)
         }`,
+        parties: first.parties,
         ...remedy(first),
       });
     }
@@ -98,6 +108,7 @@ export const connections: Section = {
       findings.push({
         verdict: ownVerdict,
         text: `${row.name} has ${count(taken)} of the ${count(own)} connections of its own limit`,
+        parties: row.party === null || row.party === undefined ? [] : [row.party],
         statements: row.sql === null || row.sql === undefined ? [] : [row.sql],
         caution: "first look whether its application should hold that many",
       });

@@ -14,6 +14,8 @@ export interface Finding {
   readonly verdict: "critical" | "warning" | "notice";
   /** The evidence: one sentence without a full stop. */
   readonly text: string;
+  /** Roles and applications that it is about, by name: holders, those that wait and those that they wait for. */
+  readonly parties?: readonly string[] | undefined;
   /** SQL that a person could run. Never run here. */
   readonly statements?: readonly string[] | undefined;
   /** What to know before running it. */

@@ -30,6 +30,12 @@ export function holder(role: Cell | undefined, application: Cell | undefined): s
     : `${name} (${short(application)})`;
 }
 
+/** Roles and applications of sessions, each once. */
+export function partiesOf(sessions: readonly Readonly<Record<string, Cell>>[]): readonly string[] {
+  const names = sessions.flatMap(({ usename, application_name }) => [usename ?? "", application_name ?? ""]);
+  return [...new Set(names)].filter((name) => name !== "");
+}
+
 function short(text: string): string {
   const shown = visible(maskSecrets(text));
   return shown.length > 48 ? `${[...shown].slice(0, 47).join("")}…` : shown;

@@ -1,0 +1,71 @@
+/** The rule that looks at what the pods said themselves: the line that tells most of what is wrong. */
+import { formatDuration } from "../prometheus/time.ts";
+import { isOfDatabase } from "./database_rules.ts";
+import { type ErrorLine, timesText, withoutNumbers } from "./error_lines.ts";
+import { type Evidence, seen } from "./evidence.ts";
+import type { PodErrors } from "./pod_errors.ts";
+import type { NextCall, Rule } from "./rule.ts";
+import type { Pod } from "./workload.ts";
+
+/** What to look for in a log of many lines. */
+const include = "(?i)error|fatal|panic|exception|warn";
+
+export const logRules: readonly Rule[] = [
+  {
+    name: "said",
+    explains: 44,
+    when:
+      "its pods log trouble, or ended with words that are no trouble's, and the database is not what they tell of",
+    find(evidence) {
+      const found = mostTelling(evidence);
+      if (found === undefined || isOfDatabase(found.line.text)) return undefined;
+      const { line, errors, pod } = found;
+      const words = errors.kind === "last words"
+        ? "The last line before it ended"
+        : pod?.status.healthy === true
+        ? "At the same time its log says"
+        : "Its log says";
+      return {
+        severity: "coincidence",
+        text: `${words}: ${line.text}${timesText(line.count, line.last, evidence.now)}`,
+        next: pod === undefined ? [] : [logCall(pod, errors, evidence.window)],
+      };
+    },
+  },
+];
+
+interface Told {
+  readonly line: ErrorLine;
+  readonly errors: PodErrors;
+  readonly pod: Pod | undefined;
+}
+
+/** Of a run that ended the last line; of one that goes on the line that comes most often, the latest of them. */
+function mostTelling(evidence: Evidence): Told | undefined {
+  const report = seen(evidence.cluster);
+  const told = (report?.errors ?? []).flatMap((errors): Told[] => {
+    const pod = report?.pods.find(({ name }) => name === errors.pod);
+    return errors.lines.map((line) => ({ line, errors, pod }));
+  });
+  const ended = report?.errors.find(({ previous, kind }) => previous || kind === "last words");
+  if (ended !== undefined) return told.findLast(({ errors }) => errors === ended);
+  const [most = []] = [...Map.groupBy(told, ({ line }) => withoutNumbers(line.text)).values()]
+    .toSorted((a, b) => times(b) - times(a) || latest(b) - latest(a));
+  const last = most.toSorted((a, b) => (a.line.last ?? 0) - (b.line.last ?? 0)).at(-1);
+  return last && { ...last, line: { ...last.line, count: times(most) } };
+}
+
+function times(same: readonly Told[]): number {
+  return same.reduce((sum, { line }) => sum + line.count, 0);
+}
+
+function latest(same: readonly Told[]): number {
+  return Math.max(...same.map(({ line }) => line.last ?? 0));
+}
+
+function logCall({ name, namespace }: Pod, { previous, kind }: PodErrors, window: number): NextCall {
+  const pod = { pod_name: name, namespace };
+  if (previous) return { tool: "get_pod_logs", arguments: { ...pod, previous } };
+  if (kind === "last words") return { tool: "get_pod_logs", arguments: pod };
+  return { tool: "get_pod_logs", arguments: { ...pod, since: formatDuration(window), include } };
+}

@@ -1,0 +1,93 @@
+/** Whether one instance of several is to blame: errors or slowness that the others do not share. */
+import { percent, plural } from "../common/units.ts";
+import type { Asking } from "./asking.ts";
+import { durationText, type Latency } from "./latency.ts";
+import { labelsText } from "./one_line.ts";
+import { type Matcher, quoteLabelName, selector } from "./promql.ts";
+import { errorMatchers, rateOf, type RequestRates } from "./requests.ts";
+import type { Labels } from "./result.ts";
+import type { Service } from "./service.ts";
+import { formatDuration } from "./time.ts";
+
+/** The one that differs. */
+export interface Outlier {
+  /** Its `pod` label, where it has one. */
+  readonly pod: string | undefined;
+  /** A clause: `99.6% of the errors are of 1 of 5 instances: pod=…`. */
+  readonly text: string;
+}
+
+/** Labels that tell the instances of a service apart. */
+const instanceLabels = ["instance", "pod"];
+/** From this share of all errors on, at this many times the ratio of the others, one instance is to blame. */
+const mostErrors = 0.8;
+const moreOften = 3;
+/** So many times slower than the next, and by so much that somebody could notice. */
+const slower = 2;
+const noticeableMs = 50;
+
+interface Value {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+async function values({ api, time, signal }: Asking, query: string): Promise<readonly Value[]> {
+  const { series } = await api.query(query, time, { signal });
+  return series.map(({ metric, value }) => ({ labels: metric, value: Number(value?.[1] ?? NaN) }))
+    .filter(({ labels, value }) => Number.isFinite(value) && labelsText(labels) !== "");
+}
+
+/** The instance that nearly all errors come from, where there are others. */
+export async function readErrorOutlier(
+  asking: Asking,
+  { source, window }: RequestRates,
+): Promise<Outlier | undefined> {
+  const by = instanceLabels.map(quoteLabelName).join(", ");
+  const of = (matchers: readonly Matcher[]) =>
+    values(asking, `sum by (${by}) (${rateOf(source.counter, matchers, window)})`);
+  const [all, failed] = await Promise.all([of(source.matchers), of(errorMatchers(source))]);
+  const requests = all.filter(({ value }) => value > 0);
+  const [worst] = failed.toSorted((a, b) => b.value - a.value);
+  if (requests.length < 2 || worst === undefined) return undefined;
+  const sum = (list: readonly Value[]) => list.reduce((total, { value }) => total + value, 0);
+  const text = labelsText(worst.labels);
+  const own = requests.find(({ labels }) => labelsText(labels) === text)?.value ?? 0;
+  const errors = sum(failed);
+  const share = worst.value / errors;
+  const others = (errors - worst.value) / (sum(requests) - own);
+  if (!(share >= mostErrors && worst.value / own >= moreOften * others)) return undefined;
+  return {
+    pod: worst.labels.pod || undefined,
+    text: `${percent(share)} of the errors are of 1 of ${plural(requests.length, "instance")}: ${text}`,
+  };
+}
+
+/** The instance whose quantile is far above the others', of a histogram. */
+export async function readSlowOutlier(
+  asking: Asking,
+  service: Service,
+  { metric, unit, window }: Latency,
+  quantile: number,
+): Promise<Outlier | undefined> {
+  const native = metric.form === "native histogram";
+  if (!native && metric.form !== "classic histogram") return undefined;
+  const matchers = [...service.matchers, ...(metric.instrumentation.matchers ?? [])];
+  const by = [...instanceLabels, ...(native ? [] : ["le"])].map(quoteLabelName).join(", ");
+  const series = selector(native ? metric.metric : `${metric.metric}_bucket`, matchers);
+  const found = await values(
+    asking,
+    `histogram_quantile(${quantile}, sum by (${by}) (rate(${series}[${formatDuration(window)}])))`,
+  );
+  const [slowest, next] = found.toSorted((a, b) => b.value - a.value);
+  if (slowest === undefined || next === undefined) return undefined;
+  const ms = unit === "ms" ? 1 : 1000;
+  if (!(slowest.value >= slower * next.value && (slowest.value - next.value) * ms >= noticeableMs)) {
+    return undefined;
+  }
+  return {
+    pod: slowest.labels.pod || undefined,
+    text: `1 of ${plural(found.length, "instance")} is slow: ${labelsText(slowest.labels)} ${
+      durationText(slowest.value, unit)
+    }, the next ${durationText(next.value, unit)}`,
+  };
+}
