@@ -249,7 +249,7 @@ function explanation(pod: unknown): string | undefined {
       textField(container, "lastState", "terminated", "message");
     // "back-off 5m0s restarting failed container" says less than what the container left behind.
     if (waiting !== undefined) {
-      return waiting.startsWith("back-off") && ended !== undefined ? ended.trim() : waiting.trim();
+      return waiting.startsWith("back-off") && ended !== undefined ? ended.trim() : withoutIds(waiting);
     }
     if (ended !== undefined && (numberField(container, "state", "terminated", "exitCode") ?? 0) !== 0) {
       return ended.trim();
@@ -267,6 +267,14 @@ function explanation(pod: unknown): string | undefined {
     ...conditions,
   ];
   return (textField(unmet, "message") ?? textField(unmet, "reason"))?.trim();
+}
+
+/** The kubelet ends what it says of a back-off with names that stand beside it, and an id that is of no use. */
+function withoutIds(message: string): string {
+  return message.trim().replace(
+    / restarting failed container=\S+ pod=\S+\(\S+\)$/,
+    " restarting failed container",
+  );
 }
 
 function hasCondition(conditions: readonly unknown[], type: string): boolean {

@@ -47,23 +47,29 @@ export interface Composition {
   readonly unseen: string | undefined;
 }
 
-/** Asks for the current replica set alone; `unseen` is why it could not be read. */
+/** Asks for the current replica set and the one before it; `unseen` is why they could not be read. */
 export async function readCurrentSet(
   cluster: Cluster,
   deployment: KubeObject,
   signal: AbortSignal,
-): Promise<{ readonly current: ReplicaSet | undefined; readonly unseen: CallError | undefined }> {
+): Promise<{
+  readonly current: ReplicaSet | undefined;
+  readonly before: ReplicaSet | undefined;
+  readonly unseen: CallError | undefined;
+}> {
   const namespace = textField(deployment, "metadata", "namespace");
   const labelSelector = selectorText(field(deployment, "spec", "selector"));
-  if (labelSelector === undefined) return { current: undefined, unseen: undefined };
+  if (labelSelector === undefined) return { current: undefined, before: undefined, unseen: undefined };
   try {
     const options = { signal, labelSelector, maxItems: maxRead };
     const { items } = await cluster.listAll(replicaSetType, namespace, options);
     const own = items.filter((set) => ownedBy(set, deployment)).map((set) => readReplicaSet(set, deployment));
-    return { current: own.find(({ current }) => current), unseen: undefined };
+    const [before] = own.filter(({ current }) => !current)
+      .toSorted((a, b) => Number(b.revision ?? 0) - Number(a.revision ?? 0));
+    return { current: own.find(({ current }) => current), before, unseen: undefined };
   } catch (error) {
     if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
-    return { current: undefined, unseen: error };
+    return { current: undefined, before: undefined, unseen: error };
   }
 }
 

@@ -112,7 +112,7 @@ function problemOf(
       const name = textField(port, "name") ?? "";
       if (ports.has(name)) continue;
       problems.push(
-        `port ${numberField(port, "port") ?? name}: no pod has a container port named ${
+        `port ${numberField(port, "port") ?? name}: ${noPort} ${
           JSON.stringify(field(port, "targetPort") ?? name)
         }`,
       );
@@ -125,6 +125,13 @@ function problemOf(
     problems.push("publishes addresses that are not ready");
   }
   return problems.length === 0 ? null : problems.join("; ");
+}
+
+const noPort = "no pod has a container port named";
+
+/** Whether a problem is that a port leads to none of the pods. */
+export function lacksPort(problem: string): boolean {
+  return problem.includes(noPort);
 }
 
 function inVain(labels: readonly (readonly [string, string])[], selected: Selected | undefined): string {

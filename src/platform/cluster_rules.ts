@@ -3,9 +3,10 @@ import { plural } from "../common/units.ts";
 import { humanDuration } from "../kubernetes/kubernetes_age.ts";
 import { recentFailureMs } from "../kubernetes/pod_status.ts";
 import { type Evidence, seen } from "./evidence.ts";
+import { lacksPort } from "../kubernetes/services.ts";
 import type { Finding, NextCall, Rule } from "./rule.ts";
 import { isNotStarted } from "./surrounding_rules.ts";
-import { isServing, namespacesOf, type Pod } from "./workload.ts";
+import { isServing, namespacesOf, type Pod, type Workload } from "./workload.ts";
 
 /** Milliseconds in which a rollout counts as recent. */
 const recentRolloutMs = 2 * 3_600_000;
@@ -108,11 +109,12 @@ export const clusterRules: readonly Rule[] = [
   {
     name: "service_without_pods",
     explains: 57,
-    when: "the Service of its name leads to none of its pods, though some are ready",
+    when:
+      "the Service of its name leads to none of its pods, or to none of their ports, though some are ready",
     find(evidence) {
       const { services = [], pods = [] } = seen(evidence.cluster) ?? {};
       const lost = services.find(({ ready, problem, namespace }) =>
-        ready === 0 && problem !== null &&
+        problem !== null && (ready === 0 || lacksPort(problem)) &&
         pods.some((pod) => pod.namespace === namespace && isServing(pod))
       );
       if (lost === undefined) return undefined;
@@ -142,9 +144,13 @@ export const clusterRules: readonly Rule[] = [
             rollout?.verdict === "progressing" ? ", while a rollout is going on" : ""
           }`
         ).join("; "),
-        next: short.slice(0, 1).map(({ namespace }) => ({
+        next: short.slice(0, 1).map(({ namespace, selector }) => ({
           tool: "get_pods",
-          arguments: { namespace, status: "unhealthy" },
+          arguments: {
+            namespace,
+            status: "unhealthy",
+            ...(selector === undefined ? {} : { label_selector: selector }),
+          },
         })),
       };
     },
@@ -165,7 +171,7 @@ export const clusterRules: readonly Rule[] = [
           recent.rollout?.revision ?? "?"
         } of ${recent.namespace}/${recent.name} was rolled out ${
           humanDuration(evidence.now - recent.changed)
-        } ago (${recent.rollout?.images.join(", ")})`,
+        } ago (${imagesText(recent)})`,
         next: [{ tool: "get_deployments", arguments: { namespace: recent.namespace, name: recent.name } }],
       };
     },
@@ -210,6 +216,14 @@ export const clusterRules: readonly Rule[] = [
     },
   },
 ];
+
+/** `app:1 before, now app:2`. */
+function imagesText({ before, rollout }: Workload): string {
+  const now = rollout?.images.join(", ") ?? "";
+  if (before === undefined) return now;
+  const then = before.join(", ");
+  return then === now ? `${now} as before: something else in its pods changed` : `${then} before, now ${now}`;
+}
 
 /** Of pods that no workload of that name has, and that are not over. */
 function podsNotReady(evidence: Evidence): Omit<Finding, "rule"> | undefined {

@@ -4,8 +4,7 @@ import { describeError, type Logger } from "../common/log.ts";
 import { duration } from "../common/units.ts";
 import type { Clusters } from "../kubernetes/api.ts";
 import { textField } from "../kubernetes/fields.ts";
-import { isObjectName } from "../kubernetes/object_name.ts";
-import { cronJobType, deploymentType, jobType } from "../kubernetes/well_known.ts";
+import { deploymentType } from "../kubernetes/well_known.ts";
 import { nearest } from "../common/nearest.ts";
 import type { Database } from "../postgres/database.ts";
 import { examine } from "../postgres/health/examination.ts";
@@ -13,6 +12,7 @@ import type { PrometheusApi } from "../prometheus/api.ts";
 import { type EventsTable, readActivity } from "./activity.ts";
 import type { Evidence, Part, PartName } from "./evidence.ts";
 import { findingsOf } from "./findings.ts";
+import { jobNamed } from "./jobs.ts";
 import { readMetrics } from "./metrics.ts";
 import { readServingLogs, wantsServingLogs, withLogs } from "./serving_logs.ts";
 import { readWorkload } from "./workload.ts";
@@ -138,38 +138,14 @@ async function findWorkload(
   const where = report.namespace === undefined ? "any namespace" : `namespace ${report.namespace}`;
   const notes = report.notes.length === 0 ? "" : ` (${report.notes.join("; ")})`;
   const none = `no deployment, stateful set, daemon set or pod of that name in ${where}${notes}`;
-  const job = await jobNamed(clusters, service, report.namespace, signal);
+  const job = await jobNamed(clusters.cluster(undefined), service, report.namespace, signal);
   if (job !== undefined) {
-    throw new CallError("not_found", none, { hint: `there is a ${job}: describe_resource tells of it` });
+    throw new CallError("not_found", none, { hint: job });
   }
   const near = nearest(service, await workloadNames(clusters, report.namespace, signal), 3);
   throw new CallError("not_found", none, {
     hint: near.length === 0 ? undefined : `did you mean ${near.join(", ")}?`,
   });
-}
-
-/** A CronJob or a Job of that name, which is no service; undefined where they can't be read, either. */
-async function jobNamed(
-  clusters: Clusters,
-  name: string,
-  namespace: string | undefined,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  if (!isObjectName(name)) return undefined;
-  for (const type of [cronJobType, jobType]) {
-    try {
-      const fieldSelector = `metadata.name=${name}`;
-      const { items: [job] } = await clusters.cluster(undefined).list(type, namespace, {
-        signal,
-        fieldSelector,
-        limit: 1,
-      });
-      if (job !== undefined) return `${type.kind} ${textField(job, "metadata", "namespace") ?? ""}/${name}`;
-    } catch (error) {
-      if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
-    }
-  }
-  return undefined;
 }
 
 /** Names to offer; none where they can't be listed, as that is no answer to what was asked. */

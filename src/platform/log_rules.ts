@@ -28,7 +28,7 @@ export const logRules: readonly Rule[] = [
       return {
         severity: "coincidence",
         text: `${words}: ${line.text}${timesText(line.count, line.last, evidence.now)}`,
-        next: pod === undefined ? [] : [logCall(pod, errors, evidence.window)],
+        next: pod === undefined ? [] : [callOf(pod, errors, evidence.window)],
       };
     },
   },
@@ -63,9 +63,14 @@ function latest(same: readonly Told[]): number {
   return Math.max(...same.map(({ line }) => line.last ?? 0));
 }
 
-function logCall({ name, namespace }: Pod, { previous, kind }: PodErrors, window: number): NextCall {
-  const pod = { pod_name: name, namespace };
-  if (previous) return { tool: "get_pod_logs", arguments: { ...pod, previous } };
-  if (kind === "last words") return { tool: "get_pod_logs", arguments: pod };
-  return { tool: "get_pod_logs", arguments: { ...pod, since: formatDuration(window), include } };
+function callOf(pod: Pod, { previous, kind }: PodErrors, window: number): NextCall {
+  const named = { pod_name: pod.name, namespace: pod.namespace };
+  if (previous) return { tool: "get_pod_logs", arguments: { ...named, previous } };
+  return kind === "last words" ? { tool: "get_pod_logs", arguments: named } : logCall(pod, window);
+}
+
+/** The call that shows a pod's lines of trouble; of one that is well those within the last `window` seconds. */
+export function logCall({ name, namespace, status }: Pod, window: number): NextCall {
+  const since = status.healthy ? { since: formatDuration(window) } : {};
+  return { tool: "get_pod_logs", arguments: { pod_name: name, namespace, ...since, include } };
 }

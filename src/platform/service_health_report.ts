@@ -11,6 +11,7 @@ import { findingsOf } from "./findings.ts";
 import { gather, type Sources } from "./gather.ts";
 import { refuseNothing } from "./nothing_known.ts";
 import { evidenceLines } from "./report_lines.ts";
+import { logCall } from "./log_rules.ts";
 import type { Finding, NextCall } from "./rule.ts";
 import { healthVerdicts, judge, type Judgement } from "./verdict.ts";
 import { namespacesOf } from "./workload.ts";
@@ -95,7 +96,13 @@ function reportOf(
   tools: ReadonlySet<string>,
 ): Report {
   const calls = new Map<string, NextCall>();
-  for (const call of [...eachNamespace(evidence), ...findings.flatMap(({ next }) => next)]) {
+  for (
+    const call of [
+      ...eachNamespace(evidence),
+      ...findings.flatMap(({ next }) => next),
+      ...logs(evidence, findings),
+    ]
+  ) {
     if (tools.has(call.tool)) calls.set(JSON.stringify(call), call);
   }
   const kept = findings.slice(0, Math.max(3, shown));
@@ -127,6 +134,16 @@ function eachNamespace({ service, cluster }: Evidence): readonly NextCall[] {
     pods.filter((pod) => pod.namespace === namespace && !pod.status.healthy).length;
   return namespaces.toSorted((a, b) => sick(b) - sick(a)).slice(0, mostCalls - 2)
     .map((namespace) => ({ tool: "service_health_report", arguments: { service, namespace } }));
+}
+
+/** The log to search where something is wrong and nothing of it was found in the end of any log. */
+function logs({ cluster, window }: Evidence, findings: readonly Finding[]): readonly NextCall[] {
+  const { pods = [], errors = [] } = seen(cluster) ?? {};
+  const isNamed = findings.some(({ next }) => next.some(({ tool }) => tool === "get_pod_logs"));
+  if (isNamed || errors.length > 0 || findings.every(({ severity }) => severity === "coincidence")) return [];
+  const read = pods.filter(({ container }) => container !== undefined);
+  const pod = read.find(({ status }) => !status.healthy) ?? read[0];
+  return pod === undefined ? [] : [logCall(pod, window)];
 }
 
 function notesOf({ cluster, metrics }: Evidence): string[] {
@@ -171,7 +188,11 @@ function render(report: Report): string {
     lines.push(...wrap(`${part}: ${first}`), ...rest.flatMap((line) => wrap(`  ${line}`)));
   }
   if (report.not_seen.length > 0) {
-    lines.push("", ...report.not_seen.flatMap(({ part, why }) => wrap(`not seen, ${part}: ${visible(why)}`)));
+    // A database that refuses us refuses both of its parts.
+    const reasons = [...Map.groupBy(report.not_seen, ({ why }) => why)].map(([why, of]) =>
+      `not seen, ${of.map(({ part }) => part).join(" and ")}: ${visible(why)}`
+    );
+    lines.push("", ...reasons.flatMap((reason) => wrap(reason)));
   }
   if (report.next.length > 0) {
     lines.push("", "next:", ...report.next.map(({ tool, arguments: args }) => `  ${tool} ${visible(args)}`));

@@ -12,6 +12,7 @@ import { readCurrentSet } from "../kubernetes/replica_sets.ts";
 import { readRollout, type Rollout } from "../kubernetes/rollout.ts";
 import { daemonSetType, deploymentType, podType, statefulSetType } from "../kubernetes/well_known.ts";
 import { type Hosts, readHosts } from "./hosts.ts";
+import { isOfJob } from "./jobs.ts";
 import { readOwnAutoscalers } from "./own_autoscalers.ts";
 import { type OwnService, readOwnServices } from "./own_services.ts";
 import { type PodErrors, readErrors } from "./pod_errors.ts";
@@ -32,12 +33,16 @@ export interface Scaled {
 
 /** A deployment, stateful set or daemon set. */
 export interface Workload extends Scaled {
+  /** Of its pods, as a label selector; undefined where it selects none. */
+  readonly selector: string | undefined;
   readonly desired: number;
   readonly ready: number;
   /** Of a deployment. */
   readonly rollout: Rollout | undefined;
   /** When its present revision was made, milliseconds since 1970; of a deployment. */
   readonly changed: number | undefined;
+  /** The images of the revision before it. */
+  readonly before: readonly string[] | undefined;
 }
 
 /** One pod. */
@@ -198,11 +203,12 @@ async function findWorkloads(
   return found;
 }
 
-function scaled({ type, object }: Found): Scaled {
+function scaled({ type, object }: Found): Scaled & Pick<Workload, "selector"> {
   return {
     kind: type.kind,
     namespace: textField(object, "metadata", "namespace") ?? "",
     name: textField(object, "metadata", "name") ?? "",
+    selector: selectorText(field(object, "spec", "selector")),
   };
 }
 
@@ -214,10 +220,17 @@ async function describe(
   const { type, object } = found;
   if (type === deploymentType) {
     const rollout = readRollout(object);
-    const { current, unseen } = await readCurrentSet(cluster, object, signal);
+    const { current, before, unseen } = await readCurrentSet(cluster, object, signal);
     const { desired, ready } = rollout;
     return {
-      workload: { ...scaled(found), desired, ready, rollout, changed: current?.created },
+      workload: {
+        ...scaled(found),
+        desired,
+        ready,
+        rollout,
+        changed: current?.created,
+        before: before?.images,
+      },
       note: unseen &&
         `when its revision was rolled out was not seen: ${unseenText(unseen, "list", "replicasets")}`,
     };
@@ -229,6 +242,7 @@ async function describe(
     ready: number("status", "numberReady") ?? number("status", "readyReplicas") ?? 0,
     rollout: undefined,
     changed: undefined,
+    before: undefined,
   };
   return { workload, note: undefined };
 }
@@ -262,7 +276,7 @@ async function findPods(
   // A label's value has at most 63 characters of a narrow set: another name can't be one.
   if (!/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(service)) return { pods: [], by: "" };
   for (const label of serviceLabels) {
-    const pods = await list(namespace, `${label}=${service}`);
+    const pods = (await list(namespace, `${label}=${service}`)).filter((pod) => !isOfJob(pod));
     if (pods.length > 0) return { pods, by: `the label ${label}=${service}` };
   }
   return { pods: [], by: "" };

@@ -22,6 +22,16 @@ for (const state of podStates) {
   });
 }
 
+Deno.test("what the kubelet says of a back-off is told without the names and the id that end it", () => {
+  const message = "back-off 5m0s restarting failed container=app pod=web-1_shop(86510b67-877e-4b3f)";
+  const waits = { waiting: { reason: "CrashLoopBackOff", message } };
+  const status = podStatus({
+    spec: { containers: [{ name: "app" }] },
+    status: { phase: "Running", containerStatuses: [container("app", waits)] },
+  });
+  assert.equal(status.message, "back-off 5m0s restarting failed container");
+});
+
 Deno.test("a pod that runs again is unhealthy for ten minutes, and says how it ended", () => {
   const now = Date.now();
   const ended = (msAgo: number) =>

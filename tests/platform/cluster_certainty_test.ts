@@ -110,6 +110,51 @@ Deno.test({
       assert.match(text, /^ {2}get_services \{"namespace":"certain-\w+","name":"cart"\}$/m);
     });
 
+    await t.step("a Service with a port that no pod has", async () => {
+      await kubernetes.apply([deployment(namespace, "till"), {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name: "till", namespace },
+        spec: { selector: { app: "till" }, ports: [{ port: 80, targetPort: "web" }] },
+      }]);
+      await untilReady(kubernetes, namespace, 2);
+      const slices = ["get", "endpointslices", "-n", namespace, "-l", "kubernetes.io/service-name=till"];
+      await until(
+        "its endpoint",
+        async () => (await kubernetes.kubectl(...slices, "-o", "yaml")).includes("targetRef"),
+      );
+      const text = await report("till");
+      assert.match(text, /^till: DEGRADED/);
+      assert.match(
+        text,
+        /^1\. Service certain-\w+\/till port 80: no pod has a container port named "web"$/m,
+      );
+      await kubernetes.kubectl("delete", "deployment", "till", "-n", namespace, "--wait");
+      await untilReady(kubernetes, namespace, 1);
+    });
+
+    await t.step("what the revision before had is told beside what this one has", async () => {
+      const revision = (image: string) =>
+        workload(namespace, "news", {
+          kind: "Deployment",
+          spec: {
+            selector: { matchLabels: { app: "news" } },
+            template: { ...template("news"), spec: { containers: [{ name: "app", image }] } },
+          },
+        });
+      const rollout = ["rollout", "status", "deployment/news", "-n", namespace, "--timeout=60s"];
+      for (const image of ["news:1", "news:2"]) {
+        await kubernetes.apply([revision(image)]);
+        await kubernetes.kubectl(...rollout);
+      }
+      assert.match(
+        (await report("news")).replace(/\n +/g, " "),
+        /: revision 2 of certain-\w+\/news was rolled out \d+s ago \(news:1 before, now news:2\)/,
+      );
+      await kubernetes.kubectl("delete", "deployment", "news", "-n", namespace, "--wait");
+      await untilReady(kubernetes, namespace, 1);
+    });
+
     await t.step("two workloads that select the same pods have each of them once", async () => {
       await kubernetes.apply([workload(namespace, "cart", {
         kind: "StatefulSet",
@@ -153,6 +198,50 @@ Deno.test({
         assert.match(
           error.hint ?? "",
           /there is a CronJob certain-\w+\/nightly: describe_resource tells of it/,
+        );
+        return true;
+      });
+    });
+
+    await t.step("pods of a CronJob's are no service, and how its last Job ended is told", async () => {
+      await kubernetes.apply([{
+        apiVersion: "batch/v1",
+        kind: "CronJob",
+        metadata: { name: "export", namespace },
+        spec: {
+          schedule: "0 3 1 1 *",
+          jobTemplate: {
+            spec: {
+              backoffLimit: 0,
+              template: {
+                metadata: { labels: { app: "export", "test/held": "true" } },
+                spec: { ...template("export").spec, restartPolicy: "Never" },
+              },
+            },
+          },
+        },
+      }]);
+      await kubernetes.kubectl("create", "job", "export-1", "--from=cronjob/export", "-n", namespace);
+      const pods = async () =>
+        (await kubernetes.kubectl("get", "pods", "-n", namespace, "-l", "app=export", "-o", "name")).trim();
+      await until("its pod", async () => (await pods()) !== "");
+      const terminated = { exitCode: 1, reason: "Error" };
+      await kubernetes.setPodStatus(namespace, (await pods()).replace("pod/", ""), {
+        phase: "Failed",
+        containerStatuses: [{
+          name: "app",
+          image: "app:1",
+          imageID: "",
+          restartCount: 0,
+          ready: false,
+          state: { terminated },
+        }],
+      });
+      await kubernetes.kubectl("wait", "--for=condition=Failed", "job/export-1", "-n", namespace);
+      await assert.rejects(report("export"), (error: Error & { hint?: string }) => {
+        assert.match(
+          error.hint ?? "",
+          /there is a CronJob certain-\w+\/export, whose last Job export-1 failed \d+s ago \(BackoffLimitExceeded\): get_pod_logs with selector batch\.kubernetes\.io\/job-name=export-1 has its log/,
         );
         return true;
       });

@@ -66,6 +66,8 @@ function workload(pods: readonly Pod[], more: Partial<WorkloadReport> = {}): Wor
       ready,
       rollout: undefined,
       changed: undefined,
+      before: undefined,
+      selector: "app=api",
     }],
     pods,
     by: "the selector of the workload",
@@ -402,6 +404,8 @@ const cases: readonly {
           ready: 1,
           rollout: undefined,
           changed: undefined,
+          before: undefined,
+          selector: "app=api",
         }],
       })),
       metrics: seen(metrics({ requests: requests(10, 0) })),
@@ -683,6 +687,14 @@ Deno.test("findings: every rule has a name of its own and says when it applies",
 Deno.test("findings: what is told of an old ending says how old it is", () => {
   const [found] = findingsOf(evidence({ cluster: seen(workload([survivor])) }));
   assert.match(found?.text ?? "", /\b10d ago$/);
+});
+
+Deno.test("findings: the pods to list next are those of the workload, and not all of its namespace", () => {
+  const found = findingsOf(evidence({ cluster: seen(workload([crashing])) }));
+  const calls = found.flatMap(({ next }) => next).filter(({ tool }) => tool === "get_pods");
+  assert.deepEqual(calls.map(({ arguments: args }) => args), [
+    { namespace: "shop", status: "unhealthy", label_selector: "app=api" },
+  ]);
 });
 
 Deno.test("findings: a correlation is called one", () => {

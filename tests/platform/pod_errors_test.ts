@@ -130,6 +130,38 @@ Deno.test({
       );
       assert.deepEqual(asked, []);
     });
+    await t.step("of the container that serves, and not of a proxy beside it", async () => {
+      await kubernetes.kubectl("delete", "deployment", "shop", "-n", namespace, "--wait");
+      await kubernetes.apply([{
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: {
+          name: "shop",
+          namespace,
+          labels: { app: "shop" },
+          annotations: { "kubectl.kubernetes.io/default-container": "app" },
+        },
+        spec: { containers: [{ name: "a-proxy", image: "proxy:1" }, { name: "app", image: "app:1" }] },
+      }]);
+      await kubernetes.kubectl("wait", "--for=condition=Ready", "pod/shop", "-n", namespace, "--timeout=60s");
+      await kubernetes.setPodLogs(namespace, "shop", [
+        { container: "a-proxy", lines: [line(20, "ERROR of the proxy")] },
+        { container: "app", lines: [line(20, "ERROR of the service")] },
+      ]);
+      assert.match(await report("shop"), /^\d\. At the same time its log says: ERROR of the service/m);
+    });
+    await t.step("where no line was found, the call that searches all of the log", async () => {
+      await hold(kubernetes, namespace, ["mute", "mute-1"], "Running", {
+        state: { running: { startedAt: ago(900) } },
+      });
+      await kubernetes.setPodLogs(namespace, "mute-1", [{ container: "app", lines: ["INFO listening"] }]);
+      const text = await report("mute");
+      assert.doesNotMatch(text, / said: /);
+      assert.ok(
+        text.includes(`  get_pod_logs {"pod_name":"mute-1","namespace":"${namespace}","include":"(?i)error|`),
+        text,
+      );
+    });
     await t.step("one line of trouble far from the end of a log", async () => {
       const running = { state: { running: { startedAt: ago(900) } } };
       await hold(kubernetes, namespace, ["chatty", "chatty-1"], "Running", running);

@@ -5,6 +5,7 @@ import { readEventsTable } from "../../src/platform/activity.ts";
 import type { Sources } from "../../src/platform/gather.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
 import { Environment } from "../../src/common/env.ts";
+import { Database } from "../../src/postgres/database.ts";
 import type { PrometheusApi } from "../../src/prometheus/api.ts";
 import { FakePrometheus, faults } from "../support/fake_prometheus.ts";
 import { clustersAt } from "../support/kubernetes/fake_apiserver.ts";
@@ -219,6 +220,33 @@ Deno.test({
     assert.match(text, /^not seen, metrics: an internal error/m);
     assert.equal(given.logged.length, 1);
     assert.match(given.logged[0] ?? "", /"part":"metrics".*TypeError/);
+  },
+});
+
+Deno.test({
+  name: "service_health_report: a database that refuses is told once for both of its parts",
+  ignore: !prometheusAvailable,
+  async fn() {
+    using prometheus = apiOf((await servicePrometheus()).url);
+    const database = new Database({
+      hosts: [{ host: "127.0.0.1", port: 2 }],
+      database: "shop",
+      user: "reader",
+      password: () => undefined,
+      sslMode: "disable",
+      sslRootCert: undefined,
+      targetSessionAttrs: "any",
+      poolSize: 1,
+      statementTimeoutMs: 1_000,
+      maxRows: 1,
+      allowFunctions: [],
+    }, createLogger("off"));
+    const given = sources({ prometheus: prometheus.api, database: { database, events: events() } });
+    const { text, structured } = await report(given, "steady");
+    await database.close();
+    assert.match(text, /^not seen, activity and database: Cannot connect to 127\.0\.0\.1:2 as nothing/m);
+    assert.equal(text.match(/Cannot connect/g)?.length, 1);
+    assert.equal(structured.not_seen.length, 3);
   },
 });
 
