@@ -2,6 +2,7 @@
 import type { Examination } from "../postgres/health/examination.ts";
 import type { Activity, NoActivity } from "./activity.ts";
 import type { MetricsReport } from "./metrics.ts";
+import type { UsageReport } from "./usage.ts";
 import type { WorkloadReport } from "./workload.ts";
 
 /** The parts, in the order in which a report tells them. */
@@ -33,6 +34,8 @@ export interface Evidence {
   readonly metrics: Part<MetricsReport>;
   readonly activity: Part<Activity | NoActivity>;
   readonly database: Part<Examination>;
+  /** What its containers use of their limits; undefined where nothing tells it. */
+  readonly usage?: UsageReport | undefined;
 }
 
 /** The value of a part that was seen. */

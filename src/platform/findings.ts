@@ -9,6 +9,7 @@ import { logRules } from "./log_rules.ts";
 import { metricsRules } from "./metrics_rules.ts";
 import type { Finding, Rule } from "./rule.ts";
 import { surroundingRules } from "./surrounding_rules.ts";
+import { usageRules } from "./usage_rules.ts";
 
 /** The rules, what explains most first. */
 export const rules: readonly Rule[] = [
@@ -17,6 +18,7 @@ export const rules: readonly Rule[] = [
   ...logRules,
   ...surroundingRules,
   ...metricsRules,
+  ...usageRules,
 ]
   .sort((a, b) => b.explains - a.explains);
 

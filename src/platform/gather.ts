@@ -10,11 +10,12 @@ import type { Database } from "../postgres/database.ts";
 import { examine } from "../postgres/health/examination.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
 import { type EventsTable, readActivity } from "./activity.ts";
-import type { Evidence, Part, PartName } from "./evidence.ts";
+import { type Evidence, type Part, type PartName, seen } from "./evidence.ts";
 import { findingsOf } from "./findings.ts";
 import { jobNamed } from "./jobs.ts";
 import { readMetrics } from "./metrics.ts";
 import { readServingLogs, wantsServingLogs, withLogs } from "./serving_logs.ts";
+import { readUsage } from "./usage.ts";
 import { readWorkload } from "./workload.ts";
 
 /** What a report can ask; a backend that is not configured is absent. */
@@ -35,12 +36,13 @@ export interface Question {
 }
 
 /** What is asked for on its own: the parts, and logs once there is a reason to read them. */
-type Step = PartName | "logs";
+type Step = PartName | "logs" | "usage";
 
 /** Milliseconds that one of them may take. */
 export const partDeadlines: Readonly<Record<Step, number>> = {
   cluster: 12_000,
   logs: 6_000,
+  usage: 5_000,
   metrics: 12_000,
   activity: 6_000,
   database: 10_000,
@@ -104,7 +106,9 @@ export async function gather(
   // A database is examined for a reason: its sections cost it a dozen catalogue queries.
   const hasSymptom = findings.some(({ severity }) => severity !== "coincidence");
   const wantsExamination = database !== undefined && (hasSymptom || activity.state !== "seen");
-  const [logs, examined] = await Promise.all([
+  const pods = seen(cluster)?.pods ?? [];
+  const wantsUsage = prometheus !== undefined && metrics.state !== "unseen" && pods.length > 0;
+  const [logs, examined, usage] = await Promise.all([
     wantsLogs
       ? ask("logs", "cluster", (signal) => readServingLogs(clusters, evidence, findings, signal))
       : undefined,
@@ -115,6 +119,9 @@ export async function gather(
         (signal) => examine(database.database, { signal, progress: () => {} }),
       )
       : undefined,
+    wantsUsage
+      ? ask("usage", "Prometheus", (signal) => readUsage(prometheus, pods, window, signal))
+      : undefined,
   ]);
   return {
     ...evidence,
@@ -123,6 +130,7 @@ export async function gather(
       (database === undefined
         ? { state: "not_asked", why: "no database is configured" }
         : { state: "not_needed" }),
+    usage: usage && seen(usage),
   };
 }
 

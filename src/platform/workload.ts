@@ -8,6 +8,7 @@ import { isObjectName } from "../kubernetes/object_name.ts";
 import type { ResourceType } from "../kubernetes/paths.ts";
 import type { Cause } from "../kubernetes/pod_causes.ts";
 import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
+import { parseQuantity } from "../kubernetes/quantity.ts";
 import { readCurrentSet } from "../kubernetes/replica_sets.ts";
 import { readRollout, type Rollout } from "../kubernetes/rollout.ts";
 import { daemonSetType, deploymentType, podType, statefulSetType } from "../kubernetes/well_known.ts";
@@ -55,6 +56,8 @@ export interface Pod {
   readonly status: PodStatus;
   /** The container whose log tells most; undefined where none has run yet. */
   readonly container: string | undefined;
+  /** Bytes by container; undefined for one without a limit. */
+  readonly memoryLimits?: ReadonlyMap<string, number | undefined>;
   /** What the kubelet warned of, where the pod does not say itself why it is not well; its words are in `status`. */
   readonly cause: Cause | undefined;
 }
@@ -303,6 +306,12 @@ function readPod(pod: KubeObject, now: number): Pod {
     created: timeField(pod, "metadata", "creationTimestamp"),
     status,
     container: status.healthy ? main : ran,
+    memoryLimits: new Map(
+      listField(pod, "spec", "containers").map((one) => {
+        const limit = parseQuantity(field(one, "resources", "limits", "memory"));
+        return [textField(one, "name") ?? "", limit === undefined ? undefined : Number(limit) / 1e9];
+      }),
+    ),
     cause: undefined,
   };
 }
