@@ -2,6 +2,7 @@
 import { CallError } from "../common/errors.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
 import { type Asking, beginAsking } from "../prometheus/asking.ts";
+import { readSlowDependency, type SlowDependency } from "../prometheus/dependencies.ts";
 import { judgedQuantile, slowLatency } from "../prometheus/latency_verdict.ts";
 import { type Matcher, selector } from "../prometheus/promql.ts";
 import { findService, type Service } from "../prometheus/service.ts";
@@ -14,6 +15,8 @@ import type { Question } from "./gather.ts";
 export interface MetricsReport extends Symptoms {
   /** The instance that is to blame alone, where it is one of several. */
   readonly outliers: { readonly errors: Outlier | undefined; readonly latency: Outlier | undefined };
+  /** What it calls and that has become slow, where it is slow or fails itself. */
+  readonly dependency?: SlowDependency | undefined;
   /** What could not be read, a sentence each. */
   readonly unseen: readonly string[];
   /** What to know of the figures. */
@@ -30,10 +33,10 @@ export async function readMetrics(
   const found = await findNamed(asking, name);
   const { service, notes } = await inNamespace(asking, found, namespace);
   const symptoms = await readSymptoms(asking, service, { window, quantiles: [0.5, judgedQuantile, 0.99] });
-  const outliers = await readOutliers(asking, symptoms);
+  const suspects = await readSuspects(asking, symptoms);
   return {
     ...symptoms,
-    outliers,
+    ...suspects,
     unseen: [
       ...symptoms.failures,
       ...vanishedDoubts(symptoms),
@@ -46,8 +49,11 @@ export async function readMetrics(
 }
 
 /** Asked where something is wrong; what can't be asked is left out, as the findings stand without it. */
-async function readOutliers(asking: Asking, symptoms: Symptoms): Promise<MetricsReport["outliers"]> {
-  const attempt = async (read: Promise<Outlier | undefined> | undefined) => {
+async function readSuspects(
+  asking: Asking,
+  symptoms: Symptoms,
+): Promise<Pick<MetricsReport, "outliers" | "dependency">> {
+  const attempt = async <Value>(read: Promise<Value | undefined> | undefined) => {
     try {
       return await read;
     } catch (error) {
@@ -58,11 +64,13 @@ async function readOutliers(asking: Asking, symptoms: Symptoms): Promise<Metrics
   const [worst] = failing(symptoms);
   const { service } = symptoms;
   const latency = slowLatency(symptoms);
-  const [errors, slow] = await Promise.all([
+  const minutes = latency?.window ?? worst?.rates.window;
+  const [errors, slow, dependency] = await Promise.all([
     attempt(worst && readErrorOutlier(asking, worst.rates)),
     attempt(latency && readSlowOutlier(asking, service, latency, judgedQuantile)),
+    attempt(minutes === undefined ? undefined : readSlowDependency(asking, service, minutes)),
   ]);
-  return { errors, latency: slow };
+  return { outliers: { errors, latency: slow }, dependency };
 }
 
 /** As `findService`, whose sentence names the service again where a report has named it already. */

@@ -101,6 +101,24 @@ export const metricsRules: readonly Rule[] = [
     },
   },
   {
+    name: "dependency",
+    explains: 51,
+    when: "what it calls takes longer than a day before, while its own requests are slow or fail",
+    find(evidence) {
+      const dependency = seen(evidence.metrics)?.dependency;
+      if (dependency === undefined) return undefined;
+      const { name, text, isDatabase } = dependency;
+      // Of a name such as pricing.shop.svc the first part is the service.
+      const [service = ""] = name.split(/[.:/]/);
+      const calls = isDatabase
+        ? [{ tool: "database_health", arguments: {} }, { tool: "top_queries", arguments: {} }]
+        : /^[a-z][a-z0-9-]*$/.test(service)
+        ? [{ tool: "service_health_report", arguments: { service } }]
+        : [];
+      return { severity: "degraded", text, next: calls };
+    },
+  },
+  {
     name: "refusals",
     explains: 49,
     when: "most requests are answered with 4xx, and twice as many of them as a day before",

@@ -1,0 +1,90 @@
+/** What a service calls and that has become slow, by a real Prometheus. */
+import assert from "@std/assert";
+import { createLogger } from "../../src/common/log.ts";
+import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
+import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
+import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
+import { apiOf } from "../support/prometheus_api.ts";
+import { callTool } from "../support/tools.ts";
+
+const hour = 3_600;
+
+Deno.test({
+  name: "a dependency that has become slow is named before the latency that it makes",
+  ignore: !prometheusAvailable,
+  async fn(t) {
+    const now = alignedSeconds(Date.now(), 60);
+    const span = { from: now - 26 * hour, to: now + 600, step: 60 };
+    const series = new OpenMetrics();
+    /** One rate until an hour ago, another since. */
+    const grow = (name: string, labels: Record<string, string>, before: number, after: number) =>
+      series.gauge(name, labels, span, (time, since) => {
+        const late = Math.max(0, time - (now - hour));
+        return before * (since - late) + after * late;
+      });
+    const serve = (job: string, isSlow: boolean) => {
+      const labels = { job, instance: `${job}:80` };
+      series.gauge("up", labels, span, 1).counter(
+        "http_requests_total",
+        { ...labels, status: "200" },
+        span,
+        10,
+      );
+      for (const [le, after] of [["0.1", isSlow ? 2 : 10], ["5", 10], ["+Inf", 10]] as const) {
+        grow("http_request_duration_seconds_bucket", { ...labels, le }, 10, after);
+      }
+      grow("http_request_duration_seconds_count", labels, 10, 10);
+      grow("http_request_duration_seconds_sum", labels, 1, isSlow ? 20 : 1);
+      return labels;
+    };
+    /** Ten calls a second, of that mean until an hour ago and since. */
+    const call = (metric: string, labels: Record<string, string>, before: number, after: number) => {
+      grow(`${metric}_count`, labels, 10, 10);
+      grow(`${metric}_sum`, labels, 10 * before, 10 * after);
+    };
+    const cart = serve("cart", true);
+    const http = "http_client_request_duration_seconds";
+    call(http, { ...cart, server_address: "pricing.shop.svc" }, 0.05, 2);
+    call(http, { ...cart, server_address: "users" }, 0.05, 0.06);
+    const stock = serve("stock", true);
+    const database = { ...stock, server_address: "10.0.0.7", db_system_name: "postgresql" };
+    call("db_client_operation_duration_seconds", database, 0.01, 0.4);
+    call("http_client_duration_milliseconds", { ...stock, net_peer_name: "users" }, 20, 80);
+    call(http, { ...serve("alone", true), server_address: "users" }, 0.05, 0.05);
+    call(http, { ...serve("well", false), server_address: "pricing.shop.svc" }, 0.05, 2);
+    await using server = await startPrometheus({ backfill: series.lines });
+    using prometheus = apiOf(server.url);
+    const sources = {
+      clusters: undefined,
+      prometheus: prometheus.api,
+      database: undefined,
+      log: createLogger("off"),
+    };
+    const tools = new Set(["service_health_report", "top_queries"]);
+    const report = async (service: string) =>
+      (await callTool(serviceHealthReport(sources, tools), { service })).text.replace(/\n {3,}/g, " ");
+
+    await t.step("a service, which is what to look at next", async () => {
+      const text = await report("cart");
+      assert.match(
+        text,
+        /^1\. Its calls to server_address=pricing\.shop\.svc take 2 s on average, 40 times that of a day before \(50 ms\)\n2\. The 95th percentile/m,
+      );
+      assert.match(text, /^next:\n {2}service_health_report \{"service":"pricing"\}/m);
+    });
+    await t.step("the one that adds most time, a database", async () => {
+      const text = await report("stock");
+      assert.match(
+        text,
+        /^1\. Its calls to db_system_name=postgresql server_address=10\.0\.0\.7 take 400 ms on average, 40 times/m,
+      );
+      assert.match(text, /^next:\n {2}top_queries \{\}/m);
+    });
+    await t.step("none where the calls are as they were", async () => {
+      assert.match(await report("alone"), /^1\. The 95th percentile/m);
+    });
+    await t.step("none is looked for where the service is well", async () => {
+      assert.match(await report("well"), /^well: HEALTHY/);
+    });
+  },
+});
