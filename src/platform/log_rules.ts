@@ -8,7 +8,7 @@ import type { NextCall, Rule } from "./rule.ts";
 import type { Pod } from "./workload.ts";
 
 /** What to look for in a log of many lines. */
-const include = "(?i)error|fatal|panic|exception|warn";
+const include = "(?i)error|fatal|panic|exception|warn|slow";
 
 export const logRules: readonly Rule[] = [
   {

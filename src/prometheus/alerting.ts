@@ -20,7 +20,7 @@ export interface AlertingRule {
   readonly group: string;
   /** `firing`, `pending`, `inactive`, or `unknown` before its first evaluation. */
   readonly state: string;
-  /** Why it can't be evaluated; such a rule never fires. */
+  /** Why it can't be evaluated; its state stays as it was before. */
   readonly error: string;
   readonly labels: Labels;
   readonly alerts: readonly Alert[];

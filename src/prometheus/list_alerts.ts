@@ -34,7 +34,7 @@ const rule = z.object({
   expression: z.string().optional(),
   for: z.string().optional(),
   group: z.string().optional(),
-  error: z.string().optional().describe("Why it can't be evaluated: it never fires"),
+  error: z.string().optional().describe("Why it can't be evaluated: its state stays as it was"),
   alerts: z.array(alert),
 });
 
@@ -148,7 +148,13 @@ function notesOf({ rules, concerned, complete, warnings, service, others }: Circ
     ...(others > 0
       ? [`${plural(others, "alert")} of other services ${others === 1 ? "is" : "are"} active.`]
       : []),
-    ...(broken > 0 ? [`${plural(broken, "rule")} can't be evaluated, and can't fire while that is so.`] : []),
+    ...(broken > 0
+      ? [
+        `${plural(broken, "rule")} can't be evaluated: what is told of ${
+          broken === 1 ? "it" : "them"
+        } does not change while that is so.`,
+      ]
+      : []),
     ...(complete ? [] : ["Rules could not be read: expressions and inactive rules are unknown."]),
     ...warnings.map((warning) => oneLine(warning, 300)),
   ];

@@ -223,3 +223,29 @@ Deno.test({
     await assert.rejects(callTool(tool, {}), /has no \/api\/v1\/rules/);
   },
 });
+
+Deno.test({
+  name: "list_alerts does not say of an alert that fires that it can't: its rule can't be evaluated any more",
+  ignore: !prometheusAvailable,
+  async fn() {
+    await using shop = new SampleService();
+    shop.set("queue_length", { queue: "mail" }, 20);
+    const expr = 'label_replace(queue_length, "queue", "same", "queue", ".*") > 0';
+    await using server = await startPrometheus({
+      scrape: [{ job_name: "shop", targets: [shop.address] }],
+      rules: [{ name: "shop", rules: [{ alert: "Fires", expr }] }],
+    });
+    await until("it fires", async () => (await server.ask("alerts")).alerts.length === 1);
+    // From now on two series become one.
+    shop.set("queue_length", { queue: "print" }, 12);
+    await until("its rule fails", async () => {
+      const { groups: [group] } = await server.ask("rules");
+      return group.rules[0].health === "err";
+    });
+    using client = apiOf(server.url);
+    const { text } = await callTool(listAlerts(client.api), {});
+    assert.match(text, /^1 alert firing/);
+    assert.match(text, /^1 rule can't be evaluated: what is told of it does not change while that is so\.$/m);
+    assert.match(text, /^FIRING Fires\n {2}can't be evaluated: .*same labelset/m);
+  },
+});
