@@ -11,9 +11,11 @@ import { readEvents } from "./read_events.ts";
 /** Probes, volumes and networks: of all else a pod's own status has the reason. */
 const telling =
   /^(?:Unhealthy|ProbeWarning|NetworkNotReady|Failed(?:Mount|AttachVolume|MapVolume|CreatePodSandBox|PostStartHook|KillPod))$/;
+/** Of an image that can't be pulled an older kubelet's pods say no more than that it waits before the next time. */
+const pullFailure = /^Failed to pull image ("[^"]{1,300}"): (?:.*: )?(.+)$/s;
 const ofVolumes = /^Failed(?:Mount|AttachVolume|MapVolume)$/;
 /** What a condition says of every pod that is not ready, whatever the reason. */
-const general = /^containers with (?:unready|incomplete) status\b/;
+const general = /^containers with (?:unready|incomplete) status\b|^Back-off pulling image "[^"]*"$/;
 
 /** Characters of an event's message. */
 const maxMessage = 250;
@@ -71,7 +73,7 @@ export async function readCauses(
   signal: AbortSignal,
 ): Promise<{ readonly causes: Causes; readonly read: number; readonly more: number | "unknown" }> {
   const { events, more } = await readEvents(cluster, namespace, { signal, type: "Warning", kind: "Pod" });
-  const causes = Map.groupBy(events.filter(({ reason }) => telling.test(reason)), key);
+  const causes = Map.groupBy(events.filter(tells), key);
   return { causes, read: events.length, more };
 }
 
@@ -109,6 +111,10 @@ export function needsCause({ healthy, message }: Pick<PodSummary, "healthy" | "m
   return !healthy && (message === undefined || general.test(message));
 }
 
+function tells({ reason, message }: ClusterEvent): boolean {
+  return telling.test(reason) || (reason === "Failed" && pullFailure.test(message));
+}
+
 function key({ namespace, name }: { readonly namespace: string | undefined; readonly name: string }): string {
   return `${namespace ?? ""}/${name}`;
 }
@@ -125,7 +131,8 @@ function crashText({ restarts, lastEnding }: PodSummary): string | undefined {
 function causeText({ message, count, last }: ClusterEvent, now: number): string {
   const times = count > 1 ? `x${count}, ` : "";
   // The age comes last, and a list cuts long messages.
-  const folded = foldedMessage(message);
+  // The names that every layer of the runtime repeats stand between the image and the reason.
+  const folded = foldedMessage(message).replace(pullFailure, "Failed to pull image $1: $2");
   const short = folded.length <= maxMessage ? folded : `${folded.slice(0, maxMessage)}…`;
   return `${short} (${times}${kubernetesAge(last, now)} ago)`;
 }

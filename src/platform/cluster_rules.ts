@@ -1,5 +1,5 @@
 /** The rules that look at the workload and its pods. */
-import { plural } from "../common/units.ts";
+import { plural, size } from "../common/units.ts";
 import { humanDuration } from "../kubernetes/kubernetes_age.ts";
 import { recentFailureMs } from "../kubernetes/pod_status.ts";
 import { type Evidence, seen } from "./evidence.ts";
@@ -282,6 +282,10 @@ function isCrashing(pod: Pod, now: number): boolean {
   return endedLately(pod, now) && (/(^|:)Error$/.test(status) || (!healthy && restarts > 2));
 }
 
+function limitText(bytes: number | undefined): string {
+  return bytes === undefined ? "without a limit of its own" : `its limit is ${size(bytes)}`;
+}
+
 function podsFinding(
   evidence: Evidence,
   matches: (pod: Pod) => boolean,
@@ -299,6 +303,9 @@ function podsFinding(
     ...(ending === undefined
       ? []
       : [`last ended with exit code ${ending.exitCode}${ending.reason === "" ? "" : ` (${ending.reason})`}`]),
+    ...(ending?.reason === "OOMKilled" && worst.memoryLimits?.has(ending.container) === true
+      ? [limitText(worst.memoryLimits.get(ending.container))]
+      : []),
     ...(status.message === undefined ? [] : [status.message]),
   ];
   const call: NextCall = status.restarts > 0

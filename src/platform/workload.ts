@@ -307,7 +307,7 @@ function readPod(pod: KubeObject, now: number): Pod {
     status,
     container: status.healthy ? main : ran,
     memoryLimits: new Map(
-      listField(pod, "spec", "containers").map((one) => {
+      [...listField(pod, "spec", "initContainers"), ...listField(pod, "spec", "containers")].map((one) => {
         const limit = parseQuantity(field(one, "resources", "limits", "memory"));
         return [textField(one, "name") ?? "", limit === undefined ? undefined : Number(limit) / 1e9];
       }),

@@ -697,6 +697,22 @@ Deno.test("findings: the pods to list next are those of the workload, and not al
   ]);
 });
 
+Deno.test("findings: killed for memory comes with the limit that it was killed for", () => {
+  const status = {
+    status: "OOMKilled",
+    healthy: false,
+    readyContainers: 0,
+    lastEnding: ended("OOMKilled", 137, minute),
+  };
+  const told = (memoryLimits: Pod["memoryLimits"] & object) =>
+    findingsOf(evidence({ cluster: seen(workload([pod("a", status, { memoryLimits })])) }))[0]?.text;
+  assert.match(
+    told(new Map([["app", 268_435_456]])) ?? "",
+    /exit code 137 \(OOMKilled\), its limit is 256 MB$/,
+  );
+  assert.match(told(new Map([["app", undefined]])) ?? "", /, without a limit of its own$/);
+});
+
 Deno.test("findings: a correlation is called one", () => {
   const whole = evidence({
     metrics: seen(metrics({ requests: requests(20, 0), dayBefore: requests(9, 0) })),

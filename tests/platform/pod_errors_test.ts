@@ -130,6 +130,30 @@ Deno.test({
       );
       assert.deepEqual(asked, []);
     });
+    await t.step("why an image can't be pulled, where the pod says no more than that it waits", async () => {
+      const message = 'Back-off pulling image "r.example/app:9"';
+      await hold(kubernetes, namespace, ["pull", "pull-1"], "Pending", waiting("ImagePullBackOff", message));
+      const event = (name: string, message: string) => ({
+        apiVersion: "v1",
+        kind: "Event",
+        metadata: { name: `pull-1.${name}`, namespace },
+        involvedObject: { apiVersion: "v1", kind: "Pod", name: "pull-1", namespace },
+        type: "Warning",
+        reason: "Failed",
+        message,
+        count: 4,
+        firstTimestamp: ago(0),
+        lastTimestamp: ago(-1),
+      });
+      const said =
+        'Failed to pull image "r.example/app:9": rpc error: code = NotFound desc = failed to pull and ' +
+        'unpack image "r.example/app:9": failed to resolve reference "r.example/app:9": r.example/app:9: not found';
+      await kubernetes.apply([event("1", said), event("2", "Error: ErrImagePull")]);
+      assert.match(
+        await report("pull"),
+        /^1\. 1 of 1 pod is without an image: pull-1: ImagePullBackOff, Failed to pull image "r\.example\/app:9": not found \(x4, /m,
+      );
+    });
     await t.step("of the container that serves, and not of a proxy beside it", async () => {
       await kubernetes.kubectl("delete", "deployment", "shop", "-n", namespace, "--wait");
       await kubernetes.apply([{
