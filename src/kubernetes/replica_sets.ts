@@ -22,6 +22,8 @@ export interface ReplicaSet {
   readonly ready: number;
   readonly images: readonly string[];
   readonly created: number | undefined;
+  /** It was made for an earlier revision, and a rollback has taken it again. */
+  readonly isReused: boolean;
 }
 
 /** A pod that is not as it should be. */
@@ -126,6 +128,8 @@ function readReplicaSet(set: unknown, deployment: unknown): ReplicaSet {
     ready: numberField(set, "status", "readyReplicas") ?? 0,
     images: imagesOf(set),
     created: timeField(set, "metadata", "creationTimestamp"),
+    isReused:
+      textField(set, "metadata", "annotations", "deployment.kubernetes.io/revision-history") !== undefined,
   };
 }
 

@@ -9,7 +9,7 @@ import type { ResourceType } from "../kubernetes/paths.ts";
 import type { Cause } from "../kubernetes/pod_causes.ts";
 import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
 import { parseQuantity } from "../kubernetes/quantity.ts";
-import { readCurrentSet } from "../kubernetes/replica_sets.ts";
+import { readCurrentSet, type ReplicaSet } from "../kubernetes/replica_sets.ts";
 import { readRollout, type Rollout } from "../kubernetes/rollout.ts";
 import { daemonSetType, deploymentType, podType, statefulSetType } from "../kubernetes/well_known.ts";
 import { type Hosts, readHosts } from "./hosts.ts";
@@ -231,7 +231,7 @@ async function describe(
         desired,
         ready,
         rollout,
-        changed: current?.created,
+        changed: changedAt(object, current),
         before: before?.images,
       },
       note: unseen &&
@@ -248,6 +248,14 @@ async function describe(
     before: undefined,
   };
   return { workload, note: undefined };
+}
+
+/** When the present revision was rolled out: a rollback makes no replica set, and only the deployment knows of it. */
+function changedAt(deployment: KubeObject, current: ReplicaSet | undefined): number | undefined {
+  if (current?.isReused !== true) return current?.created;
+  const progress = listField(deployment, "status", "conditions")
+    .find((one) => textField(one, "type") === "Progressing");
+  return timeField(progress, "lastUpdateTime");
 }
 
 async function findPods(

@@ -4,6 +4,7 @@ import { createLogger } from "../../src/common/log.ts";
 import { describePod } from "../../src/kubernetes/describe_pod.ts";
 import { getPods } from "../../src/kubernetes/get_pods.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
+import { readWorkload } from "../../src/platform/workload.ts";
 import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
 import { callTool } from "../support/tools.ts";
 
@@ -151,6 +152,33 @@ Deno.test({
         (await report("news")).replace(/\n +/g, " "),
         /: revision 2 of certain-\w+\/news was rolled out \d+s ago \(news:1 before, now news:2\)/,
       );
+      // A rollback takes the replica set that is there, whose age says nothing of it. Times are whole seconds.
+      const first = [
+        "get",
+        "replicasets",
+        "-n",
+        namespace,
+        "-l",
+        "app=news",
+        "--sort-by=.metadata.creationTimestamp",
+      ];
+      const times = await kubernetes.kubectl(
+        ...first,
+        "-o",
+        "jsonpath={.items[*].metadata.creationTimestamp}",
+      );
+      const made = Date.parse(times.split(" ")[0] ?? "");
+      await until("a later second", () => Date.now() >= made + 1_000);
+      await kubernetes.kubectl("rollout", "undo", "deployment/news", "-n", namespace);
+      await kubernetes.kubectl(...rollout);
+      const { workloads: [news] } = await readWorkload(
+        clusters,
+        "news",
+        namespace,
+        new AbortController().signal,
+      );
+      assert.deepEqual(news?.before, ["news:2"]);
+      assert.ok((news?.changed ?? 0) > made, `${news?.changed} is not after ${made}`);
       await kubernetes.kubectl("delete", "deployment", "news", "-n", namespace, "--wait");
       await untilReady(kubernetes, namespace, 1);
     });
