@@ -4,54 +4,13 @@
  * network's buffers.
  */
 import type { BoundedResponse } from "../common/bounded_fetch.ts";
-import { abortable } from "../common/waiting.ts";
+import { Turnstile } from "../common/turnstile.ts";
 
 /** Bytes from which an answer is large, and very large. */
 const large = 128 * 1024;
 const veryLarge = 3 * 1024 * 1024;
 /** Large answers that are taken in at once. */
 const largeAtOnce = 2;
-
-/** A place where so many may be at once; the others wait in their order, until they give up. */
-class Turnstile {
-  #free: number;
-  readonly #waiting = new Set<() => void>();
-
-  constructor(places: number) {
-    this.#free = places;
-  }
-
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
-  /** Throws the reason of the signal. */
-  async enter(signal: AbortSignal): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.add(resolve);
-    try {
-      await abortable(promise, signal);
-    } catch (error) {
-      // The place may have become free in the same moment: then it is the next one's.
-      if (!this.#waiting.delete(resolve)) this.leave();
-      throw error;
-    }
-  }
-
-  leave(): void {
-    const [next] = this.#waiting;
-    if (next === undefined) {
-      this.#free++;
-      return;
-    }
-    this.#waiting.delete(next);
-    next();
-  }
-}
 
 /** Takes in the answers of one apiserver: one that stalls in the middle of them holds up nobody else's. */
 export class Intake {
@@ -74,25 +33,19 @@ export class Intake {
   ): Promise<Value> {
     const decoder = new TextDecoder();
     let text = "";
-    const held: Turnstile[] = [];
+    const leaves: (() => void)[] = [];
     let bytes = 0;
     try {
       for await (const chunk of response.chunks()) {
         text += decoder.decode(chunk, { stream: true });
         bytes += chunk.length;
         // One after the other and always in this order, so that nobody waits for one who waits for him.
-        if (bytes > large && held.length === 0) {
-          await this.#large.enter(signal);
-          held.push(this.#large);
-        }
-        if (bytes > veryLarge && held.length === 1) {
-          await this.#veryLarge.enter(signal);
-          held.push(this.#veryLarge);
-        }
+        if (bytes > large && leaves.length === 0) leaves.push(await this.#large.enter(signal));
+        if (bytes > veryLarge && leaves.length === 1) leaves.push(await this.#veryLarge.enter(signal));
       }
       return use(text + decoder.decode());
     } finally {
-      for (const place of held) place.leave();
+      for (const leave of leaves) leave();
     }
   }
 }

@@ -8,7 +8,7 @@ import { answerWithoutSecrets } from "./own_secrets.ts";
 import { type ReadingName, readings, readingUrl } from "./reading_paths.ts";
 import type { PrometheusSettings } from "./settings.ts";
 import { TlsClient } from "./tls_client.ts";
-import { Turnstile } from "./turnstile.ts";
+import { Turnstile } from "../common/turnstile.ts";
 
 /** How a call is bounded. */
 export interface AskOptions {

@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { asClient } from "../../src/common/asking_client.ts";
 import type { BoundedResponse } from "../../src/common/bounded_fetch.ts";
 import { Intake } from "../../src/kubernetes/intake.ts";
 
@@ -90,4 +91,17 @@ Deno.test("one that gives up waiting does so at once, and takes nobody's place",
   assert.equal(two.filter(({ seen }) => seen.taken === 8).length, 2);
   last.resolve();
   await Promise.all(reading);
+});
+
+Deno.test("one client's large answers do not keep another's waiting to the last", async () => {
+  const intake = new Intake();
+  const order: string[] = [];
+  const held = Promise.withResolvers<void>();
+  const read = (client: string) =>
+    asClient(client, () => intake.read(body(8, held.promise).response, never, () => order.push(client)));
+  const reading = ["alice", "alice", "alice", "alice", "alice", "bob"].map(read);
+  await settle();
+  held.resolve();
+  await Promise.all(reading);
+  assert.ok(order.indexOf("bob") <= 2, order.join(", "));
 });

@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import { asClient } from "../../src/common/asking_client.ts";
-import { Turnstile } from "../../src/prometheus/turnstile.ts";
+import { Turnstile } from "../../src/common/turnstile.ts";
 
 const never = new AbortController().signal;
 

@@ -1,6 +1,6 @@
 /** Lets so many in at once; the others wait, and places are shared out among clients. */
-import { askingClient } from "../common/asking_client.ts";
-import { Shares, type Waiting } from "../common/shares.ts";
+import { askingClient } from "./asking_client.ts";
+import { Shares, type Waiting } from "./shares.ts";
 
 interface Waiter extends Waiting {
   readonly enter: () => void;
@@ -30,23 +30,34 @@ export class Turnstile {
 
   /** Does the work when there is a place. Throws the signal's reason when it aborts before that. */
   async pass<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const leave = await this.enter(signal);
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+
+  /** Takes a place when there is one; what it gives leaves it, and is called once. Throws as {@linkcode pass}. */
+  async enter(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
     const client = askingClient();
     if (this.#free > 0) {
       this.#free--;
       this.#shares.add(client);
     } else await this.#wait(signal, client);
-    try {
-      return await work();
-    } finally {
-      this.#shares.remove(client);
-      const next = this.#shares.next(this.#waiting);
-      if (next === undefined) this.#free++;
-      else {
-        this.#shares.add(next.client);
-        next.enter();
-      }
+    return () => this.#leave(client);
+  }
+
+  #leave(client: string): void {
+    this.#shares.remove(client);
+    const next = this.#shares.next(this.#waiting);
+    if (next === undefined) {
+      this.#free++;
+      return;
     }
+    this.#shares.add(next.client);
+    next.enter();
   }
 
   async #wait(signal: AbortSignal, client: string): Promise<void> {
