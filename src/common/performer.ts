@@ -2,6 +2,7 @@
 import {
   ProtocolError,
   ProtocolErrorCode,
+  type RequestId,
   type Server,
   type ServerContext,
 } from "@modelcontextprotocol/server";
@@ -14,9 +15,14 @@ import type { Tool } from "./tool.ts";
 export type Perform = (operation: Tool, args: unknown, context: ServerContext) => Promise<Answer>;
 
 /** For one server object; `heard` is called for each request that comes so far. */
-export function performer(server: Server, pipeline: Pipeline, client: string, heard: () => void): Perform {
+export function performer(
+  server: Server,
+  pipeline: Pipeline,
+  client: string,
+  heard: (id: RequestId) => void,
+): Perform {
   return async (operation, args, context) => {
-    heard();
+    heard(context.mcpReq.id);
     const answer = await pipeline.perform(operation, args, callerOf(server, context, client));
     if (answer.kind === undefined) return answer;
     const isCallers = answer.kind === "invalid" || answer.kind === "not_found";

@@ -1,17 +1,17 @@
 /** Serves a program over stdio, to the one client that started it. */
-import type { Server } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { describeError, type Logger, writeStderr } from "./log.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { refuseLine, refuseMalformedRequest } from "./server.ts";
+import { type MakeServer, refuseLine, refuseMalformedRequest } from "./server.ts";
 import { StdioTransport } from "./stdio.ts";
+import { Unheard } from "./unheard.ts";
 import { writeAll } from "./write_all.ts";
 
 /** What is served. */
 export interface StdioServing {
   /** The program's name, for whoever starts it in a terminal. */
   readonly program: string;
-  readonly makeServer: (client: string) => Server;
+  readonly makeServer: MakeServer;
   readonly pipeline: Pipeline;
   readonly log: Logger;
   readonly stopSignals: readonly Deno.Signal[];
@@ -33,6 +33,7 @@ const client = "stdio";
 export async function serveOverStdio(serving: StdioServing): Promise<void> {
   const { program, makeServer, pipeline, log, stopSignals, prepare = () => Promise.resolve() } = serving;
   const rest = new FirstRest(serving.idle);
+  const unheard = new Unheard(pipeline, client);
   const transport = new StdioTransport({
     input: chunksOf(Deno.stdin),
     async write(bytes) {
@@ -43,10 +44,15 @@ export async function serveOverStdio(serving: StdioServing): Promise<void> {
     graceMs,
     ready: prepare,
     end: () => handle.close(),
-    refuse: (message) => refuseMalformedRequest(message, pipeline, client),
+    refuse(message) {
+      const refusal = refuseMalformedRequest(message, pipeline, client);
+      if (refusal === undefined) unheard.add(message);
+      return refusal;
+    },
+    answering: (answer) => unheard.answering(answer),
     refuseLine: (reason) => refuseLine(reason, pipeline, client),
   });
-  const handle = serveStdio(() => makeServer(client), {
+  const handle = serveStdio(() => makeServer(client, (id) => unheard.heard(id)), {
     transport,
     onerror: (error) => log.info("the protocol layer reports an error", { error: describeError(error) }),
   });

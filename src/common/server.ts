@@ -1,5 +1,12 @@
 /** The SDK's server object for one connection or request: cheap to make, as all that costs is made once per process. */
-import { type JSONRPCMessage, ProtocolError, ProtocolErrorCode, Server } from "@modelcontextprotocol/server";
+import {
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+  ProtocolError,
+  ProtocolErrorCode,
+  type RequestId,
+  Server,
+} from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { issueWords } from "./argument_issues.ts";
 import { callerOf } from "./caller.ts";
@@ -38,7 +45,7 @@ const unchanging = { ttlMs: 300_000, cacheScope: "private" } as const;
  * Makes a server object for a client of that name. `heard` is called for each request that the pipeline gets: one that
  * the SDK refuses by itself is neither limited nor audited by then.
  */
-export type MakeServer = (client: string, heard?: () => void) => Server;
+export type MakeServer = (client: string, heard?: (id: RequestId) => void) => Server;
 
 /** Makes server objects that share one pipeline. */
 export function serverFactory(
@@ -75,7 +82,7 @@ export function serverFactory(
     if (hasCompletions({ resources, prompts })) serveCompletions(server, { resources, prompts }, perform);
     server.setRequestHandler("tools/list", () => ({ tools: listed ??= tools.map(listTool) }));
     server.setRequestHandler("tools/call", { params: calledTool }, async (params, context) => {
-      heard();
+      heard(context.mcpReq.id);
       try {
         const answer = await pipeline.call(params.name, params.arguments, callerOf(server, context, client));
         return {
@@ -152,9 +159,8 @@ export function refuseMalformedRequest(
   pipeline: Pipeline,
   client: string,
 ): string | undefined {
-  if (!("method" in message) || !("id" in message)) return undefined;
-  const shape = Object.hasOwn(parameterShapes, message.method) ? parameterShapes[message.method] : undefined;
-  if (shape === undefined) return undefined;
+  const shape = asksBackend(message) ? parameterShapes[message.method] : undefined;
+  if (!asksBackend(message) || shape === undefined) return undefined;
   const params: unknown = message.params;
   for (const wanted of [shape, metaShape]) {
     const { error } = wanted.safeParse(params);
@@ -163,6 +169,11 @@ export function refuseMalformedRequest(
     return refuseLine(reason, pipeline, client, askedBy(message.method, params), params);
   }
   return undefined;
+}
+
+/** Whether a message is a request that reaches the backend. */
+export function asksBackend(message: JSONRPCMessage): message is JSONRPCRequest {
+  return "method" in message && "id" in message && Object.hasOwn(parameterShapes, message.method);
 }
 
 /** Limits and audits a message of the right shape that no handler has seen; the sentence to answer. */

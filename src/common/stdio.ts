@@ -8,7 +8,9 @@ import {
   isJSONRPCErrorResponse,
   isJSONRPCRequest,
   isJSONRPCResultResponse,
+  type JSONRPCErrorResponse,
   type JSONRPCMessage,
+  type JSONRPCResultResponse,
   parseJSONRPCMessage,
   type RequestId,
   type Transport,
@@ -58,9 +60,13 @@ export interface StdioOptions {
   readonly end?: () => Promise<void>;
   /** Why a message must not reach the server, if it must not; it has been audited then. */
   readonly refuse: (message: JSONRPCMessage) => string | undefined;
+  /** What is answered in the place of what the protocol layer answers, which may be its own refusal. */
+  readonly answering?: (answer: Answer) => Answer;
   /** Audits a line that is no message at all; what is to be answered, the reason or that it came too often. */
   readonly refuseLine: (reason: string) => string;
 }
+
+type Answer = JSONRPCResultResponse | JSONRPCErrorResponse;
 
 /** One that is worked on. */
 interface Pending {
@@ -111,8 +117,8 @@ export class StdioTransport implements Transport {
       // It has had its answer.
       if (this.#isClosing) return;
       this.#settle(message.id);
-    }
-    await this.#write(message);
+      await this.#write(this.#options.answering?.(message) ?? message);
+    } else await this.#write(message);
     this.#noteIdle();
   }
 

@@ -125,6 +125,40 @@ Deno.test({
 });
 
 Deno.test({
+  name: "what the protocol layer refuses by itself is audited and limited as calls are",
+  ignore: !postgresAvailable,
+  async fn() {
+    await using database = await createProgramDatabase();
+    await using client = RawClient.launch({
+      variables: { ...database.variables, RATE_LIMIT_PER_MINUTE: "3" },
+    });
+    const ask = async (info: unknown, capabilities: unknown = {}) => {
+      const { error } = await client.request("tools/call", {
+        name: "list_tables",
+        arguments: { schema: "public" },
+        _meta: {
+          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+          "io.modelcontextprotocol/clientInfo": info,
+          "io.modelcontextprotocol/clientCapabilities": capabilities,
+        },
+      });
+      return error?.message;
+    };
+    const good = { name: "raw", version: "1" };
+    assert.equal(await ask(good), undefined);
+    assert.notEqual(await ask(5), undefined);
+    assert.notEqual(await ask(good, "none"), undefined);
+    assert.match(await ask(good, "none") ?? "", /list_tables more than 3 times a minute/);
+    await eventually("a line of each", () => client.auditLines.length >= 4);
+    assert.deepEqual(
+      client.auditLines.map(({ tool, outcome }) => [tool, outcome]),
+      ["ok", "invalid", "invalid", "limited"].map((outcome) => ["list_tables", outcome]),
+    );
+    for (const { arguments: args } of client.auditLines) assert.deepEqual(args, { schema: "public" });
+  },
+});
+
+Deno.test({
   name: "resources and completions keep to MAX_OUTPUT_BYTES",
   ignore: !postgresAvailable,
   async fn(t) {
