@@ -159,8 +159,9 @@ export function refuseMalformedRequest(
   pipeline: Pipeline,
   client: string,
 ): string | undefined {
-  const shape = asksBackend(message) ? parameterShapes[message.method] : undefined;
-  if (!asksBackend(message) || shape === undefined) return undefined;
+  if (!asksBackend(message)) return undefined;
+  const shape = parameterShapes[message.method];
+  if (shape === undefined) return undefined;
   const params: unknown = message.params;
   for (const wanted of [shape, metaShape]) {
     const { error } = wanted.safeParse(params);

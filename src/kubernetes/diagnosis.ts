@@ -2,7 +2,16 @@
 import type { ClusterEvent } from "./events.ts";
 import { field, isTrue, listField, textField, timeField } from "./fields.ts";
 import { probeText } from "./container_description.ts";
-import { currentEvents, eventText, messagesOf, missingObjects, missingText } from "./evidence.ts";
+import {
+  currentEvents,
+  eventText,
+  messagesOf,
+  missingObjects,
+  missingText,
+  preventsStart,
+  sandboxFailure,
+  volumeFailure,
+} from "./evidence.ts";
 import { containerFindings } from "./container_diagnosis.ts";
 import { humanDuration } from "./kubernetes_age.ts";
 import type { PodStatus } from "./pod_status.ts";
@@ -28,8 +37,6 @@ export interface Surroundings {
 /** Deletion that takes this much longer than its grace period is stuck. */
 const stuckMs = 30_000;
 const startsLateMs = 60_000;
-const ofVolumes = /^Failed(?:Mount|AttachVolume|MapVolume)$/;
-const preventsStart = /^Failed(?:Mount|AttachVolume|MapVolume|CreatePodSandBox)$/;
 
 /** What is wrong with a v1 Pod, the cause first; empty when nothing is. `now` in milliseconds since 1970. */
 export function diagnose(
@@ -192,8 +199,8 @@ function startFindings(pod: unknown, around: Surroundings, now: number): readonl
   );
   const pending = textField(pod, "status", "phase") === "Pending" && !started;
   if (!pending) return [];
-  const events = currentEvents(around.events.filter(({ reason }) => preventsStart.test(reason)));
-  const volumes = messagesOf(events, ofVolumes);
+  const events = currentEvents(around.events.filter(({ reason }) => preventsStart(reason)));
+  const volumes = messagesOf(events, volumeFailure);
   const missing = [...new Set(events.flatMap(({ message }) => missingObjects(message)))];
   if (volumes.length > 0 || around.unboundClaims.length > 0) {
     const claims = around.unboundClaims.filter(({ phase }) => phase === undefined);
@@ -207,7 +214,7 @@ function startFindings(pod: unknown, around: Surroundings, now: number): readonl
       evidence: [...volumes, ...claimEvidence(around)],
     }];
   }
-  const sandbox = messagesOf(events, /^FailedCreatePodSandBox$/);
+  const sandbox = messagesOf(events, sandboxFailure);
   if (sandbox.length > 0) return [{ problem: "Its sandbox (network) can't be made", evidence: sandbox }];
   const scheduled = listField(pod, "status", "conditions").find((one) =>
     textField(one, "type") === "PodScheduled"

@@ -21,6 +21,15 @@ export function missingObjects(message: string): readonly string[] {
   ];
 }
 
+/** Reasons of events: a volume can't be mounted, and for that or another reason no container can be made. */
+export const volumeFailure = /^Failed(?:Mount|AttachVolume|MapVolume)$/;
+export const sandboxFailure = /^FailedCreatePodSandBox$/;
+
+/** Whether for such a reason a pod's first container can't be made. */
+export function preventsStart(reason: string): boolean {
+  return volumeFailure.test(reason) || sandboxFailure.test(reason);
+}
+
 /** Milliseconds before the latest warning in which another still holds: the kubelet warns again within minutes. */
 const currentMs = 10 * 60_000;
 

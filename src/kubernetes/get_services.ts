@@ -242,7 +242,7 @@ function structuredOf(found: Found, shown: number): z.output<typeof output> {
   return {
     context: found.context,
     namespace: found.namespace ?? null,
-    services: found.services.slice(0, shown).map(({ created, ...service }) => ({
+    services: found.services.slice(0, shown).map(({ created, lacksPort: _, ...service }) => ({
       ...service,
       external: [...service.external],
       ports: [...service.ports],

@@ -3,17 +3,22 @@ import { CallError } from "../common/errors.ts";
 import { plural } from "../common/units.ts";
 import type { Cluster } from "./api.ts";
 import type { ClusterEvent } from "./events.ts";
-import { currentEvents, foldedMessage, messagePattern, missingObjects } from "./evidence.ts";
+import {
+  currentEvents,
+  foldedMessage,
+  messagePattern,
+  missingObjects,
+  preventsStart,
+  volumeFailure,
+} from "./evidence.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
 import { endingText, type PodSummary } from "./pod_summary.ts";
 import { readEvents } from "./read_events.ts";
 
 /** Probes, volumes and networks: of all else a pod's own status has the reason. */
-const telling =
-  /^(?:Unhealthy|ProbeWarning|NetworkNotReady|Failed(?:Mount|AttachVolume|MapVolume|CreatePodSandBox|PostStartHook|KillPod))$/;
+const telling = /^(?:Unhealthy|ProbeWarning|NetworkNotReady|Failed(?:PostStartHook|KillPod))$/;
 /** Of an image that can't be pulled an older kubelet's pods say no more than that it waits before the next time. */
 const pullFailure = /^Failed to pull image ("[^"]{1,300}"): (?:.*: )?(.+)$/s;
-const ofVolumes = /^Failed(?:Mount|AttachVolume|MapVolume)$/;
 /** What a condition says of every pod that is not ready, whatever the reason. */
 const general = /^containers with (?:unready|incomplete) status\b|^Back-off pulling image "[^"]*"$/;
 
@@ -89,7 +94,7 @@ export function causeOf(
   // One before its creation was about another pod of that name.
   const own = (causes.get(key(pod)) ?? []).filter(({ last }) => (last ?? now) >= (pod.created ?? 0));
   // What runs has its volumes.
-  const others = pod.phase === "Running" ? own.filter(({ reason }) => !ofVolumes.test(reason)) : own;
+  const others = pod.phase === "Running" ? own.filter(({ reason }) => !volumeFailure.test(reason)) : own;
   const current = currentEvents(others.length > 0 ? others : own);
   const misses = ({ message }: ClusterEvent) => missingObjects(message);
   const [best] = current.toSorted((a, b) =>
@@ -112,7 +117,7 @@ export function needsCause({ healthy, message }: Pick<PodSummary, "healthy" | "m
 }
 
 function tells({ reason, message }: ClusterEvent): boolean {
-  return telling.test(reason) || (reason === "Failed" && pullFailure.test(message));
+  return telling.test(reason) || preventsStart(reason) || (reason === "Failed" && pullFailure.test(message));
 }
 
 function key({ namespace, name }: { readonly namespace: string | undefined; readonly name: string }): string {

@@ -24,6 +24,8 @@ export interface Service {
   readonly created: number | undefined;
   /** Why clients are not answered, or not by all; null when all is well. */
   readonly problem: string | null;
+  /** A port of it leads to none of the pods behind it; `problem` says which. */
+  readonly lacksPort: boolean;
 }
 
 /** What is known of the pods that a service selects and that are no endpoints. */
@@ -55,6 +57,7 @@ export function readService(
     unready: answered ? endpoints.unready.length : null,
     created: timeField(object, "metadata", "creationTimestamp"),
     problem: problemOf(object, type, endpoints, selected),
+    lacksPort: answered && portProblems(object, endpoints).length > 0,
   };
 }
 
@@ -92,7 +95,7 @@ function problemOf(
 ): string | null {
   if (type === "ExternalName" || endpoints === undefined) return null;
   const labels = textEntries(object, "spec", "selector");
-  const { ready, unready, terminating, ports } = endpoints;
+  const { ready, unready, terminating } = endpoints;
   const all = ready.length + unready.length;
   const problems: string[] = [];
   if (labels.length === 0) {
@@ -107,17 +110,7 @@ function problemOf(
   } else if (unready.length > 0) {
     problems.push(`${unready.length} of ${all} endpoints not ready: ${some(unready)}${going(terminating)}`);
   }
-  if (labels.length > 0 && all > 0) {
-    for (const port of listField(object, "spec", "ports")) {
-      const name = textField(port, "name") ?? "";
-      if (ports.has(name)) continue;
-      problems.push(
-        `port ${numberField(port, "port") ?? name}: ${noPort} ${
-          JSON.stringify(field(port, "targetPort") ?? name)
-        }`,
-      );
-    }
-  }
+  problems.push(...portProblems(object, endpoints));
   if (type === "LoadBalancer" && listField(object, "status", "loadBalancer", "ingress").length === 0) {
     problems.push("waits for its load balancer's address");
   }
@@ -127,11 +120,16 @@ function problemOf(
   return problems.length === 0 ? null : problems.join("; ");
 }
 
-const noPort = "no pod has a container port named";
-
-/** Whether a problem is that a port leads to none of the pods. */
-export function lacksPort(problem: string): boolean {
-  return problem.includes(noPort);
+/** Ports that lead to none of the pods behind a Service that selects some. */
+function portProblems(object: unknown, { ready, unready, ports }: Endpoints): readonly string[] {
+  if (textEntries(object, "spec", "selector").length === 0 || ready.length + unready.length === 0) return [];
+  return listField(object, "spec", "ports").flatMap((port) => {
+    const name = textField(port, "name") ?? "";
+    const target = JSON.stringify(field(port, "targetPort") ?? name);
+    return ports.has(name)
+      ? []
+      : [`port ${numberField(port, "port") ?? name}: no pod has a container port named ${target}`];
+  });
 }
 
 function inVain(labels: readonly (readonly [string, string])[], selected: Selected | undefined): string {

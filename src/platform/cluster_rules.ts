@@ -3,7 +3,6 @@ import { plural, size } from "../common/units.ts";
 import { humanDuration } from "../kubernetes/kubernetes_age.ts";
 import { recentFailureMs } from "../kubernetes/pod_status.ts";
 import { type Evidence, seen } from "./evidence.ts";
-import { lacksPort } from "../kubernetes/services.ts";
 import type { Finding, NextCall, Rule } from "./rule.ts";
 import { isNotStarted } from "./surrounding_rules.ts";
 import { isServing, namespacesOf, type Pod, type Workload } from "./workload.ts";
@@ -113,8 +112,8 @@ export const clusterRules: readonly Rule[] = [
       "the Service of its name leads to none of its pods, or to none of their ports, though some are ready",
     find(evidence) {
       const { services = [], pods = [] } = seen(evidence.cluster) ?? {};
-      const lost = services.find(({ ready, problem, namespace }) =>
-        problem !== null && (ready === 0 || lacksPort(problem)) &&
+      const lost = services.find(({ ready, problem, lacksPort, namespace }) =>
+        problem !== null && (ready === 0 || lacksPort) &&
         pods.some((pod) => pod.namespace === namespace && isServing(pod))
       );
       if (lost === undefined) return undefined;

@@ -6,7 +6,7 @@ import type { Service } from "../kubernetes/services.ts";
 import { serviceType } from "../kubernetes/well_known.ts";
 
 /** What of a Service is judged. */
-export type OwnService = Pick<Service, "namespace" | "name" | "ready" | "problem">;
+export type OwnService = Pick<Service, "namespace" | "name" | "ready" | "problem" | "lacksPort">;
 
 /** Namespaces that are looked into. */
 const maxNamespaces = 5;

@@ -1,7 +1,7 @@
 /** The rules that look at what is around the pods: their volumes and networks, their nodes, their autoscaler. */
 import { plural } from "../common/units.ts";
 import type { Autoscaler, Hindrance } from "../kubernetes/autoscalers.ts";
-import { missingText } from "../kubernetes/evidence.ts";
+import { missingText, preventsStart } from "../kubernetes/evidence.ts";
 import { humanDuration } from "../kubernetes/kubernetes_age.ts";
 import { failing } from "../prometheus/request_verdict.ts";
 import { slowerLately, slowerQuantile } from "../prometheus/latency_verdict.ts";
@@ -88,7 +88,7 @@ export const surroundingRules: readonly Rule[] = [
 /** Whether a pod has a node, and something that is warned of keeps its first container from being made. */
 export function isNotStarted({ status: { status }, cause }: Pod): boolean {
   return /^(?:ContainerCreating|PodInitializing|Pending|Init:\d+\/\d+)$/.test(status) &&
-    /^(?:NetworkNotReady|Failed(?:Mount|AttachVolume|MapVolume|CreatePodSandBox))$/.test(cause?.reason ?? "");
+    cause !== undefined && (cause.reason === "NetworkNotReady" || preventsStart(cause.reason));
 }
 
 /** Conditions for which the kubelet evicts pods or starts none. */

@@ -8,7 +8,7 @@ import { isObjectName } from "../kubernetes/object_name.ts";
 import type { ResourceType } from "../kubernetes/paths.ts";
 import type { Cause } from "../kubernetes/pod_causes.ts";
 import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
-import { parseQuantity } from "../kubernetes/quantity.ts";
+import { parseQuantity, whole } from "../kubernetes/quantity.ts";
 import { readCurrentSet, type ReplicaSet } from "../kubernetes/replica_sets.ts";
 import { readRollout, type Rollout } from "../kubernetes/rollout.ts";
 import { daemonSetType, deploymentType, podType, statefulSetType } from "../kubernetes/well_known.ts";
@@ -317,7 +317,7 @@ function readPod(pod: KubeObject, now: number): Pod {
     memoryLimits: new Map(
       [...listField(pod, "spec", "initContainers"), ...listField(pod, "spec", "containers")].map((one) => {
         const limit = parseQuantity(field(one, "resources", "limits", "memory"));
-        return [textField(one, "name") ?? "", limit === undefined ? undefined : Number(limit) / 1e9];
+        return [textField(one, "name") ?? "", limit === undefined ? undefined : whole(limit)];
       }),
     ),
     cause: undefined,

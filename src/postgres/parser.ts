@@ -116,7 +116,7 @@ export function tokens(
   }
 }
 
-/** What the lexer stumbled over, with its place: the parser stumbles over the same, before it has built anything. */
+/** What the lexer stumbled over, with its place: the parser stumbles over the same, before it gives a tree. */
 function lexerError(sql: string): unknown {
   try {
     loaded().parseSync(sql);

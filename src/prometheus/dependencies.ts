@@ -1,6 +1,7 @@
 /** What a service calls, and whether that has become slow: by the durations that the service itself measures of its calls. */
 import type { Asking } from "./asking.ts";
 import { durationText } from "./latency.ts";
+import { isSlower } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
 import { escapeRegex, quoteLabelName, selector } from "./promql.ts";
 import { rate } from "./requests.ts";
@@ -40,9 +41,6 @@ export interface SlowDependency {
 }
 
 const day = 86_400;
-/** So many times as slow as a day before, and by so much that somebody could notice. */
-const slower = 2;
-const noticeableMs = 50;
 
 /** The one that adds most time; undefined where none has become slow, or nothing measures calls. `window` in seconds. */
 export async function readSlowDependency(
@@ -87,17 +85,16 @@ async function readCalls(
     }),
   );
   const unit = metric.endsWith("_milliseconds") ? "ms" : "s";
-  const ms = unit === "ms" ? 1 : 1000;
   return [...now ?? []].flatMap(([text, { metric: of, value }]) => {
     const than = before?.get(text)?.value ?? NaN;
-    if (text === "" || !(value >= slower * than && (value - than) * ms >= noticeableMs)) return [];
+    if (text === "" || !isSlower(value, than, unit)) return [];
     return [{
       name: nameOf(of, labels),
       isDatabase: metric.startsWith("db_"),
       text: `Its calls to ${text} take ${durationText(value, unit)} on average, ${
         rate(value / than)
       } times that of a day before (${durationText(than, unit)})`,
-      added: (value - than) * ms * (calls?.get(text)?.value ?? 0),
+      added: (value - than) * (unit === "s" ? 1000 : 1) * (calls?.get(text)?.value ?? 0),
     }];
   });
 }

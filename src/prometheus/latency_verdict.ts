@@ -12,7 +12,7 @@ export interface LatencySymptoms {
 /** The quantile by which latency is judged. */
 export const judgedQuantile = 0.95;
 
-/** Latency speaks against a service when it has doubled, and by as much that somebody could notice. */
+/** A time speaks against whoever takes it when it has doubled, and by as much that somebody could notice. */
 const slowerFactor = 2;
 const noticeableMs = 50;
 /** Requests of the last minutes below which their latency is chance. */
@@ -34,7 +34,8 @@ function judgedOf(latency: Latency | undefined): Quantile | undefined {
   return latency?.quantiles.find(({ quantile }) => quantile === judgedQuantile);
 }
 
-function isSlower(value: number, than: number, unit: Latency["unit"]): boolean {
+/** Whether a time has grown so much beyond another that somebody could notice. */
+export function isSlower(value: number, than: number, unit: Latency["unit"]): boolean {
   return value >= slowerFactor * than && (value - than) * (unit === "s" ? 1000 : 1) >= noticeableMs;
 }
 
@@ -92,7 +93,7 @@ export function latencyReasons({ latency, recentLatency }: LatencySymptoms): rea
 export function latencyUnjudged(latency: Latency | undefined): string | undefined {
   if (latency === undefined) return "nothing that measures it was found";
   if (!(latency.observationsPerSecond > 0)) return "no request was measured";
-  const quantile = latency.quantiles.find(({ quantile }) => quantile === judgedQuantile);
+  const quantile = judgedOf(latency);
   if (quantile === undefined || Number.isNaN(quantile.value)) return "there is no p95";
   if (slowerQuantile(latency) !== undefined) return undefined;
   if (isInLastBucket(quantile)) {

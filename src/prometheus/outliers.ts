@@ -2,6 +2,7 @@
 import { percent, plural } from "../common/units.ts";
 import type { Asking } from "./asking.ts";
 import { durationText, type Latency } from "./latency.ts";
+import { isSlower } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
 import { type Matcher, quoteLabelName, selector } from "./promql.ts";
 import { errorMatchers, rateOf, type RequestRates } from "./requests.ts";
@@ -22,9 +23,6 @@ const instanceLabels = ["instance", "pod"];
 /** From this share of all errors on, at this many times the ratio of the others, one instance is to blame. */
 const mostErrors = 0.8;
 const moreOften = 3;
-/** So many times slower than the next, and by so much that somebody could notice. */
-const slower = 2;
-const noticeableMs = 50;
 
 interface Value {
   readonly labels: Labels;
@@ -80,10 +78,7 @@ export async function readSlowOutlier(
   );
   const [slowest, next] = found.toSorted((a, b) => b.value - a.value);
   if (slowest === undefined || next === undefined) return undefined;
-  const ms = unit === "ms" ? 1 : 1000;
-  if (!(slowest.value >= slower * next.value && (slowest.value - next.value) * ms >= noticeableMs)) {
-    return undefined;
-  }
+  if (!isSlower(slowest.value, next.value, unit)) return undefined;
   return {
     pod: slowest.labels.pod || undefined,
     text: `1 of ${plural(found.length, "instance")} is slow: ${labelsText(slowest.labels)} ${

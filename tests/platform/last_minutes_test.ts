@@ -1,9 +1,8 @@
 /** What changed in the last minutes of a long window, and what is known no more: nobody is called healthy over it. */
 import assert from "@std/assert";
-import { createLogger } from "../../src/common/log.ts";
-import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
 import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
 import { listAlerts } from "../../src/prometheus/list_alerts.ts";
+import { metricsReporter } from "../support/metrics_report.ts";
 import { alignedSeconds, OpenMetrics, type Span } from "../support/openmetrics.ts";
 import { prometheusAvailable, startPrometheus, until } from "../support/prometheus.ts";
 import { SampleService } from "../support/sample_service.ts";
@@ -98,10 +97,8 @@ Deno.test({
     // No rule at all.
     await using server = await startPrometheus({ backfill: series(now).lines });
     const api = openApi(server.url);
-    const sources = { clusters: undefined, prometheus: api, database: undefined, log: createLogger("off") };
-    const report = async (service: string, window = "2h") =>
-      (await callTool(serviceHealthReport(sources, new Set()), { service, window })).text
-        .replace(/\n {3,}/g, " ");
+    const ask = metricsReporter(api);
+    const report = (service: string, window = "2h") => ask(service, { window });
     const check = async (service: string) => (await callTool(checkServiceHealth(api), { service })).text;
     try {
       await t.step("no alerting rule is not the same as none that fires", async () => {

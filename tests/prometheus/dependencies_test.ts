@@ -1,11 +1,9 @@
 /** What a service calls and that has become slow, by a real Prometheus. */
 import assert from "@std/assert";
-import { createLogger } from "../../src/common/log.ts";
-import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
+import { metricsReporter } from "../support/metrics_report.ts";
 import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
-import { callTool } from "../support/tools.ts";
 
 const hour = 3_600;
 
@@ -16,10 +14,10 @@ Deno.test({
     const now = alignedSeconds(Date.now(), 60);
     const span = { from: now - 26 * hour, to: now + 600, step: 60 };
     const series = new OpenMetrics();
-    /** One rate until an hour ago, another since. */
+    /** One rate until two hours ago, another since: what was an hour ago is no day before. */
     const grow = (name: string, labels: Record<string, string>, before: number, after: number) =>
       series.gauge(name, labels, span, (time, since) => {
-        const late = Math.max(0, time - (now - hour));
+        const late = Math.max(0, time - (now - 2 * hour));
         return before * (since - late) + after * late;
       });
     const serve = (job: string, isSlow: boolean) => {
@@ -37,7 +35,7 @@ Deno.test({
       grow("http_request_duration_seconds_sum", labels, 1, isSlow ? 20 : 1);
       return labels;
     };
-    /** Ten calls a second, of that mean until an hour ago and since. */
+    /** Ten calls a second, of that mean until two hours ago and since. */
     const call = (metric: string, labels: Record<string, string>, before: number, after: number) => {
       grow(`${metric}_count`, labels, 10, 10);
       grow(`${metric}_sum`, labels, 10 * before, 10 * after);
@@ -54,15 +52,7 @@ Deno.test({
     call(http, { ...serve("well", false), server_address: "pricing.shop.svc" }, 0.05, 2);
     await using server = await startPrometheus({ backfill: series.lines });
     using prometheus = apiOf(server.url);
-    const sources = {
-      clusters: undefined,
-      prometheus: prometheus.api,
-      database: undefined,
-      log: createLogger("off"),
-    };
-    const tools = new Set(["service_health_report", "top_queries"]);
-    const report = async (service: string) =>
-      (await callTool(serviceHealthReport(sources, tools), { service })).text.replace(/\n {3,}/g, " ");
+    const report = metricsReporter(prometheus.api, ["service_health_report", "top_queries"]);
 
     await t.step("a service, which is what to look at next", async () => {
       const text = await report("cart");

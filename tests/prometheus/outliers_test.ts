@@ -1,11 +1,9 @@
 /** One instance of several that is to blame, by a real Prometheus. */
 import assert from "@std/assert";
-import { createLogger } from "../../src/common/log.ts";
-import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
+import { metricsReporter } from "../support/metrics_report.ts";
 import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
-import { callTool } from "../support/tools.ts";
 
 const hour = 3_600;
 
@@ -52,14 +50,7 @@ Deno.test({
     serve(series, "single", now, [{ errors: 0.5, slow: 0.6 }]);
     await using server = await startPrometheus({ backfill: series.lines });
     using prometheus = apiOf(server.url);
-    const sources = {
-      clusters: undefined,
-      prometheus: prometheus.api,
-      database: undefined,
-      log: createLogger("off"),
-    };
-    const report = async (service: string) =>
-      (await callTool(serviceHealthReport(sources, new Set()), { service })).text.replace(/\n {3,}/g, " ");
+    const report = metricsReporter(prometheus.api);
     const cases: readonly (readonly [string, RegExp])[] = [
       [
         "one-fails",
