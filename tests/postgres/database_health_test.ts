@@ -4,7 +4,7 @@ import { databaseHealth } from "../../src/postgres/database_health.ts";
 import type { Database, Transaction } from "../../src/postgres/database.ts";
 import { connections } from "../../src/postgres/health/connections.ts";
 import type { ExaminationOptions } from "../../src/postgres/health/examination.ts";
-import { sections } from "../../src/postgres/health/examination.ts";
+import { examine, sections } from "../../src/postgres/health/examination.ts";
 import {
   type Assessment,
   type ServerFacts,
@@ -177,6 +177,20 @@ Deno.test({
       assert.match(details[2], new RegExp(`^    pid ${last.pid} waits .* RowShareLock on public\\.todos$`));
       assert.match(text, /1\. blocking: pid/);
 
+      await chain.step(
+        "who waits and who is waited for is known by name, for a service to be found there",
+        async () => {
+          const { sections } = await examine(database, {
+            signal: new AbortController().signal,
+            progress: () => {},
+            thresholds: { lockWait: any, connections: any },
+          });
+          const partiesIn = (name: string) =>
+            sections.find((section) => section.name === name)?.findings[0]?.parties?.toSorted();
+          assert.deepEqual(partiesIn("blocking"), ["a", "app", "b", "c"]);
+          assert.ok(partiesIn("connections")?.includes("app"), String(partiesIn("connections")));
+        },
+      );
       await chain.step("short waits are no finding", async () => {
         const calm = await health(database, {
           thresholds: { lockWait: { warning: 3_600_000, critical: 3_600_000 } },
