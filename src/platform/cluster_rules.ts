@@ -9,6 +9,9 @@ import { isServing, namespacesOf, type Pod, type Workload } from "./workload.ts"
 
 /** Milliseconds in which a rollout counts as recent. */
 const recentRolloutMs = 2 * 3_600_000;
+/** Milliseconds within which trouble follows a change that caused it; and by which its beginning may be told wrong. */
+const soonMs = 15 * 60_000;
+const vagueMs = 2 * 60_000;
 /** Milliseconds that a pod without a node may wait for the scheduler to look at it. */
 const schedulingMs = 60_000;
 
@@ -80,6 +83,25 @@ export const clusterRules: readonly Rule[] = [
         severity: "degraded",
         text: `The rollout of ${namespace}/${name} is stalled: ${stalled.rollout.explanation}`,
         next: [{ tool: "get_deployments", arguments: { namespace, name } }],
+      };
+    },
+  },
+  {
+    name: "rollout_before",
+    explains: 64,
+    when: "errors or slowness began within the minutes after a new revision was rolled out",
+    find(evidence) {
+      const recent = lastRollout(evidence);
+      const trouble = troubleOf(evidence);
+      if (recent === undefined || trouble === undefined || !isBefore(recent.changed, trouble.began)) {
+        return undefined;
+      }
+      return {
+        severity: "coincidence",
+        text: `${trouble.what} began about when revision ${revisionText(recent)} was rolled out, ${
+          humanDuration(evidence.now - recent.changed)
+        } ago (${imagesText(recent)})`,
+        next: [{ tool: "get_deployments", arguments: { namespace: recent.namespace, name: recent.name } }],
       };
     },
   },
@@ -159,18 +181,19 @@ export const clusterRules: readonly Rule[] = [
     explains: 27,
     when: "a new revision was rolled out within the last two hours",
     find(evidence) {
-      const recent = seen(evidence.cluster)?.workloads.find(({ changed }) =>
-        changed !== undefined && evidence.now - changed < recentRolloutMs
-      );
-      // A first revision is no change of anything.
-      if (recent?.changed === undefined || recent.rollout?.revision === "1") return undefined;
+      const recent = lastRollout(evidence);
+      const trouble = troubleOf(evidence);
+      if (recent === undefined || (trouble !== undefined && isBefore(recent.changed, trouble.began))) {
+        return undefined;
+      }
+      const isAfter = trouble !== undefined && recent.changed > trouble.began;
       return {
         severity: "coincidence",
-        text: `At the same time: revision ${
-          recent.rollout?.revision ?? "?"
-        } of ${recent.namespace}/${recent.name} was rolled out ${
+        text: `At the same time: revision ${revisionText(recent)} was rolled out ${
           humanDuration(evidence.now - recent.changed)
-        } ago (${imagesText(recent)})`,
+        } ago (${imagesText(recent)})${
+          isAfter ? `; ${trouble.what.toLowerCase()} had begun before that` : ""
+        }`,
         next: [{ tool: "get_deployments", arguments: { namespace: recent.namespace, name: recent.name } }],
       };
     },
@@ -215,6 +238,34 @@ export const clusterRules: readonly Rule[] = [
     },
   },
 ];
+
+type RolledOut = Workload & { readonly changed: number };
+
+/** The workload with a new revision of the last hours; a first one is no change of anything. */
+function lastRollout({ cluster, now }: Evidence): RolledOut | undefined {
+  return seen(cluster)?.workloads.find((workload): workload is RolledOut =>
+    workload.changed !== undefined && now - workload.changed < recentRolloutMs &&
+    workload.rollout?.revision !== "1"
+  );
+}
+
+function revisionText({ rollout, namespace, name }: Workload): string {
+  return `${rollout?.revision ?? "?"} of ${namespace}/${name}`;
+}
+
+/** What began first, and when, in milliseconds since 1970. */
+function troubleOf({ metrics }: Evidence): { readonly what: string; readonly began: number } | undefined {
+  const { errors, latency } = seen(metrics)?.episodes ?? {};
+  const [first] = [{ what: "Errors", began: errors?.began }, { what: "Slowness", began: latency?.began }]
+    .flatMap(({ what, began }) => began === undefined ? [] : [{ what, began: began * 1000 }])
+    .sort((a, b) => a.began - b.began);
+  return first;
+}
+
+/** Whether a change may be the cause of what began: it came within some minutes before, as far as that can be told. */
+function isBefore(changed: number, began: number): boolean {
+  return began - changed < soonMs && changed - began < vagueMs;
+}
 
 /** `app:1 before, now app:2`. */
 function imagesText({ before, rollout }: Workload): string {

@@ -1,6 +1,7 @@
 /** The rules that look at what Prometheus counts. Their thresholds are those of check_service_health where it has one. */
 import { count, percent, plural } from "../common/units.ts";
 import { durationText } from "../prometheus/latency.ts";
+import { episodeClause } from "../prometheus/episode.ts";
 import type { Outlier } from "../prometheus/outliers.ts";
 import { rate } from "../prometheus/requests.ts";
 import {
@@ -95,7 +96,7 @@ export const metricsRules: readonly Rule[] = [
           rate(rates.requestsPerSecond)
         }/s${few ? `, about ${count(Math.round(requests))} requests in all: few to judge by` : ""})${
           comparison(of, metrics)
-        }${blamed(metrics.outliers.errors)}`,
+        }${episodeClause(metrics.episodes.errors, metrics.time)}${blamed(metrics.outliers.errors)}`,
         next: [{ tool: "get_error_rate", arguments: { service: evidence.service } }],
       };
     },
@@ -161,7 +162,9 @@ export const metricsRules: readonly Rule[] = [
       if (metrics === undefined || text === undefined) return undefined;
       return {
         severity: "degraded",
-        text: `The 95th percentile of latency ${text}${blamed(metrics.outliers.latency)}`,
+        text: `The 95th percentile of latency ${text}${
+          episodeClause(metrics.episodes.latency, metrics.time)
+        }${blamed(metrics.outliers.latency)}`,
         next: [
           { tool: "get_latency", arguments: { service: evidence.service } },
           ...(evidence.database.state === "seen" ? [{ tool: "top_queries", arguments: {} }] : []),

@@ -132,23 +132,20 @@ async function readHistogram(
   { asking, metric, matchers, quantiles, window }: Reading,
   native: boolean,
 ): Promise<Read> {
-  const series = (suffix: string, ago: number) =>
-    `rate(${selector(metric.metric + suffix, matchers)}[${formatDuration(window)}]${
-      ago === 0 ? "" : ` offset ${formatDuration(ago)}`
-    })`;
-  const histogram = (ago: number) =>
-    native ? `sum(${series("", ago)})` : `sum by (le) (${series("_bucket", ago)})`;
-  const quantileOf = (quantile: number, ago = 0) => `histogram_quantile(${quantile}, ${histogram(ago)})`;
+  const range = { matchers, window };
+  const series = (suffix: string) => rateOfPart(metric, suffix, range);
+  const histogram = histogramQuery(metric, range);
+  const quantileOf = (quantile: number, ago = 0) => quantileQuery(metric, quantile, { ...range, ago });
   const parts: Record<string, string> = native
-    ? { count: `histogram_count(${histogram(0)})`, sum: `histogram_sum(${histogram(0)})` }
-    : { count: `sum(${series("_count", 0)})`, sum: `sum(${series("_sum", 0)})` };
+    ? { count: `histogram_count(${histogram})`, sum: `histogram_sum(${histogram})` }
+    : { count: `sum(${series("_count")})`, sum: `sum(${series("_sum")})` };
   quantiles.forEach((quantile, index) => {
     parts[`now ${index}`] = quantileOf(quantile);
     parts[`before ${index}`] = quantileOf(quantile, day);
   });
   const [value, buckets] = await Promise.all([
     askTogether(asking, parts),
-    native ? readNativeBuckets(asking, histogram(0)) : readBuckets(asking, histogram(0)),
+    native ? readNativeBuckets(asking, histogram) : readBuckets(asking, histogram),
   ]);
   // A histogram without `_count` still counts in its last bucket.
   const observationsPerSecond = Number.isNaN(value("count")) ? buckets.total : value("count");
@@ -165,6 +162,30 @@ async function readHistogram(
     })),
     notes: buckets.notes,
   };
+}
+
+/** Of which series, over how many seconds, of how many seconds before. */
+export interface RateRange {
+  readonly matchers: readonly Matcher[];
+  readonly window: number;
+  readonly ago?: number;
+}
+
+function rateOfPart({ metric }: DurationMetric, suffix: string, { matchers, window, ago = 0 }: RateRange) {
+  return `rate(${selector(metric + suffix, matchers)}[${formatDuration(window)}]${
+    ago === 0 ? "" : ` offset ${formatDuration(ago)}`
+  })`;
+}
+
+function histogramQuery(metric: DurationMetric, range: RateRange): string {
+  return metric.form === "native histogram"
+    ? `sum(${rateOfPart(metric, "", range)})`
+    : `sum by (le) (${rateOfPart(metric, "_bucket", range)})`;
+}
+
+/** A quantile of a histogram, in the metric's own unit. */
+export function quantileQuery(metric: DurationMetric, quantile: number, range: RateRange): string {
+  return `histogram_quantile(${quantile}, ${histogramQuery(metric, range)})`;
 }
 
 interface Buckets {

@@ -30,7 +30,8 @@ export function slowerQuantile(latency: Latency | undefined): Quantile | undefin
   return isSlower(quantile.value, quantile.dayBefore, latency.unit) ? quantile : undefined;
 }
 
-function judgedOf(latency: Latency | undefined): Quantile | undefined {
+/** The quantile that latency is judged by. */
+export function judgedOf(latency: Latency | undefined): Quantile | undefined {
   return latency?.quantiles.find(({ quantile }) => quantile === judgedQuantile);
 }
 
@@ -74,19 +75,21 @@ export function slowLatency(symptoms: LatencySymptoms): Latency | undefined {
   return slowerQuantile(symptoms.latency) === undefined ? undefined : symptoms.latency;
 }
 
-/** What the latency says against the service, sentences without a full stop. */
-export function latencyReasons({ latency, recentLatency }: LatencySymptoms): readonly string[] {
+/** What the latency says against the service, sentences without a full stop; `since` is a clause of it. */
+export function latencyReasons(
+  { latency, recentLatency }: LatencySymptoms,
+  since: string,
+): readonly string[] {
   const lately = slowerLately({ latency, recentLatency });
   const slower = lately?.quantile ?? slowerQuantile(latency);
   if (latency === undefined || slower === undefined) return [];
   const value = `${isInLastBucket(slower) ? "above " : ""}${durationText(slower.value, latency.unit)}`;
-  return [
-    lately === undefined
-      ? `p95 latency is ${value}, a day before ${durationText(slower.dayBefore, latency.unit)}`
-      : `p95 latency of the last ${formatDuration(lately.window)} is ${value}, ${
-        lately.than.of === "window" ? "in the whole window" : "a day before"
-      } ${durationText(lately.than.value, latency.unit)}`,
-  ];
+  const text = lately === undefined
+    ? `p95 latency is ${value}, a day before ${durationText(slower.dayBefore, latency.unit)}`
+    : `p95 latency of the last ${formatDuration(lately.window)} is ${value}, ${
+      lately.than.of === "window" ? "in the whole window" : "a day before"
+    } ${durationText(lately.than.value, latency.unit)}`;
+  return [text + since];
 }
 
 /** Why the latency was not judged; undefined where it was. */

@@ -83,13 +83,13 @@ export function refusalsRose(
   return share >= worseFactor * before;
 }
 
-/** What speaks against the service, sentences without a full stop. */
-export function requestReasons(symptoms: RequestSymptoms): readonly string[] {
+/** What speaks against the service, sentences without a full stop; `since` is a clause of the worst. */
+export function requestReasons(symptoms: RequestSymptoms, since: string): readonly string[] {
   const { requests, dayBefore } = symptoms;
   // What could not be asked now has not fallen.
   if (requests === undefined) return [];
   const before = dayBefore?.rates;
-  const reasons = failing(symptoms).map(({ rates, of, rose }) =>
+  const reasons = failing(symptoms).map(({ rates, of, rose }, index) =>
     `${rate(rates.ratio * 100)}% of requests fail${
       of === "beside"
         ? ` by ${rates.source.counter.metric}`
@@ -97,7 +97,8 @@ export function requestReasons(symptoms: RequestSymptoms): readonly string[] {
         ? ` in ${formatDuration(rates.window)}`
         : ""
     } (${rate(rates.errorsPerSecond)} of ${rate(rates.requestsPerSecond)}/s)` +
-    (rose && before !== undefined ? `, a day before ${rate(before.ratio * 100)}%` : "")
+    (rose && before !== undefined ? `, a day before ${rate(before.ratio * 100)}%` : "") +
+    (index === 0 ? since : "")
   );
   const refused = refusals(symptoms);
   if (refused !== undefined && refusalsRose(refused)) {

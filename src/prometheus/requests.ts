@@ -174,6 +174,12 @@ export function errorMatchers({ errors, codeLabel, matchers }: RequestSource): r
   return [...matchers, [codeLabel, "=~", errors.regex]];
 }
 
+/** Errors per request over `window` seconds, at every moment with traffic: 0 where no series of errors exists. */
+export function failedRatioQuery(source: RequestSource, window: number): string {
+  const all = `sum(${rateOf(source.counter, source.matchers, window)})`;
+  return `(sum(${rateOf(source.counter, errorMatchers(source), window)}) or 0 * ${all}) / ${all}`;
+}
+
 /** Errors per request; nothing where there are no errors at all, which is why figures are not read from it. */
 function ratioQuery(source: RequestSource, window: number): string {
   return `sum(${rateOf(source.counter, errorMatchers(source), window)}) / sum(${

@@ -1,6 +1,7 @@
 /** What is known of a service at one moment, and the verdict that follows. */
 import { CallError } from "../common/errors.ts";
 import { plural } from "../common/units.ts";
+import { episodeClause, type Episodes, readEpisodes } from "./episode.ts";
 import { type Instance, type Instances, readInstances } from "./instances.ts";
 import { oneLine } from "./one_line.ts";
 import { readLatency } from "./latency.ts";
@@ -31,6 +32,8 @@ export interface Symptoms extends RequestSymptoms, LatencySymptoms {
   /** Counters of requests that had samples lately, and have none now. */
   readonly vanished: readonly VanishedCounter[] | undefined;
   readonly alerts: ServiceAlerts | undefined;
+  /** When errors and latency that speak against it began. */
+  readonly episodes: Episodes;
   /** Sentences without a full stop. */
   readonly failures: readonly string[];
   /** What Prometheus warned of: then something may be missing. */
@@ -107,18 +110,27 @@ export async function readSymptoms(
     ),
     alertsRead,
   ]);
-  return {
-    service,
-    time: asking.time,
-    window,
-    instances,
+  const spoken = {
     ...counted,
     recent: recent && { window: lately, requests: recent },
     dayBefore,
     latency: latency?.latency,
     recentLatency: recentLatency?.latency,
+  };
+  const interval = instances?.interval;
+  const episodes = await attempt(
+    "when it began",
+    () => readEpisodes(asking, service, spoken, { window, interval }),
+  );
+  return {
+    service,
+    time: asking.time,
+    window,
+    instances,
+    ...spoken,
     vanished,
     alerts,
+    episodes: episodes ?? { errors: undefined, latency: undefined },
     failures,
     ...asking.heard(),
   };
@@ -146,8 +158,8 @@ export function judge(symptoms: Symptoms): Judgement {
     ...(alerts?.firing ?? []).filter(({ matters }) => matters).slice(0, 3).map(({ name, severity }) =>
       `alert ${oneLine(name, 100)} fires${severity === "" ? "" : ` (${oneLine(severity, 40)})`}`
     ),
-    ...requestReasons(symptoms),
-    ...latencyReasons(symptoms),
+    ...requestReasons(symptoms, episodeClause(symptoms.episodes.errors, symptoms.time)),
+    ...latencyReasons(symptoms, episodeClause(symptoms.episodes.latency, symptoms.time)),
   ];
   // What is down needs no more to be known; what could not be asked is told anyhow.
   if (all.length > 0 && up.length === 0) {

@@ -113,6 +113,7 @@ function metrics(more: Partial<MetricsReport>): MetricsReport {
     recent: undefined,
     missed: undefined,
     outliers: { errors: undefined, latency: undefined },
+    episodes: { errors: undefined, latency: undefined },
     latency: undefined,
     recentLatency: undefined,
     vanished: [],
@@ -720,4 +721,47 @@ Deno.test("findings: a correlation is called one", () => {
   for (const { severity, text } of findingsOf(whole)) {
     if (severity === "coincidence") assert.match(text, /at the same time/i);
   }
+});
+
+Deno.test("findings: a rollout is a likely cause of what began right after it, and of nothing that began before", () => {
+  /** Minutes since the rollout of a second revision, and since errors and slowness began. */
+  const told = (rolledOut: number, errors: number | undefined, slowness?: number, revision = "2") => {
+    const began = (ago: number | undefined) =>
+      ago === undefined
+        ? undefined
+        : { began: (now - ago * minute) / 1000, ended: undefined, times: 1, looked: 3600 };
+    const report = workload([pod("a")]);
+    // The fields that no rule reads are left out.
+    const rollout = {
+      revision,
+      images: ["api:2"],
+    } as unknown as WorkloadReport["workloads"][number]["rollout"];
+    const workloads = report.workloads.map((one) => ({
+      ...one,
+      rollout,
+      changed: now - rolledOut * minute,
+      before: ["api:1"],
+    }));
+    const findings = findingsOf(evidence({
+      cluster: seen({ ...report, workloads }),
+      metrics: seen(metrics({
+        requests: requests(20, 0.3),
+        episodes: { errors: began(errors), latency: began(slowness) },
+      })),
+    }));
+    return findings.map(({ rule, text }) => rule === "errors" ? rule : `${rule}: ${text}`);
+  };
+  const images = "(api:1 before, now api:2)";
+  const before = (what: string, ago: string) =>
+    `rollout_before: ${what} began about when revision 2 of shop/api was rolled out, ${ago} ago ${images}`;
+  const beside = (ago: string) =>
+    `recent_rollout: At the same time: revision 2 of shop/api was rolled out ${ago} ago ${images}`;
+  assert.deepEqual(told(12, 10), [before("Errors", "12m"), "errors"]);
+  // The moment at which something began is not known to the minute.
+  assert.deepEqual(told(9, 10), [before("Errors", "9m"), "errors"]);
+  assert.deepEqual(told(12, 5, 11), [before("Slowness", "12m"), "errors"]);
+  assert.deepEqual(told(50, 10), ["errors", beside("50m")]);
+  assert.deepEqual(told(5, 10), ["errors", `${beside("5m")}; errors had begun before that`]);
+  assert.deepEqual(told(5, undefined), ["errors", beside("5m")]);
+  assert.deepEqual(told(12, 10, undefined, "1"), ["errors"]);
 });

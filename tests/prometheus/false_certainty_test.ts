@@ -69,7 +69,11 @@ const neverEvaluated = {
 
 /** The first line, and one below it. */
 const checks: readonly (readonly [service: string, headline: RegExp, line: RegExp])[] = [
-  ["probed", /DEGRADED/, /^- 50% of requests fail by grpc_server_handled_total \(5 of 10\/s\)$/m],
+  [
+    "probed",
+    /DEGRADED/,
+    /^- 50% of requests fail by grpc_server_handled_total \(5 of 10\/s\); for all of the last 1h$/m,
+  ],
   ["halves", /UNKNOWN/, /^- not known: errors: 50% of requests have no known status \(none 5\/s\)$/m],
   ["wordy", /UNKNOWN/, /^- not known: errors: 90% of requests have no known status \(exception 9\/s\)$/m],
   ["bare", /UNKNOWN/, /^- not known: errors: 90% of requests have no known status \(none 9\/s\)$/m],

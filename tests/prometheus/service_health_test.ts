@@ -42,6 +42,7 @@ const well: Symptoms = {
   recentLatency: undefined,
   vanished: [],
   alerts: { firing: [], unevaluated: [], notes: [] },
+  episodes: { errors: undefined, latency: undefined },
   failures: [],
   warnings: [],
   infos: [],
