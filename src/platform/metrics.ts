@@ -2,7 +2,7 @@
 import { CallError } from "../common/errors.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
 import { type Asking, beginAsking } from "../prometheus/asking.ts";
-import { readSlowDependency, type SlowDependency } from "../prometheus/dependencies.ts";
+import { type Dependencies, readDependencies } from "../prometheus/dependencies.ts";
 import { judgedQuantile, slowLatency } from "../prometheus/latency_verdict.ts";
 import { type Matcher, selector } from "../prometheus/promql.ts";
 import { findService, type Service } from "../prometheus/service.ts";
@@ -15,8 +15,8 @@ import type { Question } from "./gather.ts";
 export interface MetricsReport extends Symptoms {
   /** The instance that is to blame alone, where it is one of several. */
   readonly outliers: { readonly errors: Outlier | undefined; readonly latency: Outlier | undefined };
-  /** What it calls and that has become slow, where it is slow or fails itself. */
-  readonly dependency?: SlowDependency | undefined;
+  /** What it calls and that has become slow or fails, where it is slow or fails itself. */
+  readonly dependencies?: Dependencies | undefined;
   /** What could not be read, a sentence each. */
   readonly unseen: readonly string[];
   /** What to know of the figures. */
@@ -52,7 +52,7 @@ export async function readMetrics(
 async function readSuspects(
   asking: Asking,
   symptoms: Symptoms,
-): Promise<Pick<MetricsReport, "outliers" | "dependency">> {
+): Promise<Pick<MetricsReport, "outliers" | "dependencies">> {
   const attempt = async <Value>(read: Promise<Value | undefined> | undefined) => {
     try {
       return await read;
@@ -65,12 +65,12 @@ async function readSuspects(
   const { service } = symptoms;
   const latency = slowLatency(symptoms);
   const minutes = latency?.window ?? worst?.rates.window;
-  const [errors, slow, dependency] = await Promise.all([
+  const [errors, slow, dependencies] = await Promise.all([
     attempt(worst && readErrorOutlier(asking, worst.rates)),
     attempt(latency && readSlowOutlier(asking, service, latency, judgedQuantile)),
-    attempt(minutes === undefined ? undefined : readSlowDependency(asking, service, minutes)),
+    attempt(minutes === undefined ? undefined : readDependencies(asking, service, minutes)),
   ]);
-  return { outliers: { errors, latency: slow }, dependency };
+  return { outliers: { errors, latency: slow }, dependencies };
 }
 
 /** As `findService`, whose sentence names the service again where a report has named it already. */

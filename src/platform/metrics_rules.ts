@@ -1,5 +1,6 @@
 /** The rules that look at what Prometheus counts. Their thresholds are those of check_service_health where it has one. */
 import { count, percent, plural } from "../common/units.ts";
+import type { Dependency } from "../prometheus/dependencies.ts";
 import { durationText } from "../prometheus/latency.ts";
 import { episodeClause } from "../prometheus/episode.ts";
 import type { Outlier } from "../prometheus/outliers.ts";
@@ -16,7 +17,7 @@ import { flaps } from "../prometheus/service_health.ts";
 import { formatDuration, utc } from "../prometheus/time.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { MetricsReport } from "./metrics.ts";
-import type { Rule } from "./rule.ts";
+import type { Finding, Rule } from "./rule.ts";
 
 /** From here on so many requests fail that the service is as good as down. */
 const downRatio = 0.9;
@@ -102,22 +103,16 @@ export const metricsRules: readonly Rule[] = [
     },
   },
   {
-    name: "dependency",
+    name: "failing_dependency",
+    explains: 53,
+    when: "calls that it makes fail, while its own requests are slow or fail",
+    find: (evidence) => dependencyFinding(seen(evidence.metrics)?.dependencies?.failing),
+  },
+  {
+    name: "slow_dependency",
     explains: 51,
     when: "what it calls takes longer than a day before, while its own requests are slow or fail",
-    find(evidence) {
-      const dependency = seen(evidence.metrics)?.dependency;
-      if (dependency === undefined) return undefined;
-      const { name, text, isDatabase } = dependency;
-      // Of a name such as pricing.shop.svc the first part is the service.
-      const [service = ""] = name.split(/[.:/]/);
-      const calls = isDatabase
-        ? [{ tool: "database_health", arguments: {} }, { tool: "top_queries", arguments: {} }]
-        : /^[a-z][a-z0-9-]*$/.test(service)
-        ? [{ tool: "service_health_report", arguments: { service } }]
-        : [];
-      return { severity: "degraded", text, next: calls };
-    },
+    find: (evidence) => dependencyFinding(seen(evidence.metrics)?.dependencies?.slow),
   },
   {
     name: "refusals",
@@ -223,6 +218,19 @@ export const metricsRules: readonly Rule[] = [
     },
   },
 ];
+
+function dependencyFinding(dependency: Dependency | undefined): Omit<Finding, "rule"> | undefined {
+  if (dependency === undefined) return undefined;
+  const { name, text, isDatabase } = dependency;
+  // Of a name such as pricing.shop.svc the first part is the service.
+  const [service = ""] = name.split(/[.:/]/);
+  const calls = isDatabase
+    ? [{ tool: "database_health", arguments: {} }, { tool: "top_queries", arguments: {} }]
+    : /^[a-z][a-z0-9-]*$/.test(service)
+    ? [{ tool: "service_health_report", arguments: { service } }]
+    : [];
+  return { severity: "degraded", text, next: calls };
+}
 
 function slowerText({ latency }: MetricsReport): string | undefined {
   const slower = slowerQuantile(latency);

@@ -1,38 +1,20 @@
-/** What a service calls, and whether that has become slow: by the durations that the service itself measures of its calls. */
+/** What a service calls, and whether that has become slow or fails: by what the service itself measures of its calls. */
+import { percent } from "../common/units.ts";
 import type { Asking } from "./asking.ts";
+import { type ClientCalls, clientCalls } from "./client_calls.ts";
+import { unitOf } from "./instrumentation.ts";
 import { durationText } from "./latency.ts";
 import { isSlower } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
-import { escapeRegex, quoteLabelName, selector } from "./promql.ts";
+import { escapeRegex, type Matcher, quoteLabelName, selector } from "./promql.ts";
+import { errorsSpeak } from "./request_verdict.ts";
 import { rate } from "./requests.ts";
 import type { Labels } from "./result.ts";
 import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";
 
-/** A histogram or summary of the calls that a service makes. */
-interface Calls {
-  /** Without `_sum` and `_count`. */
-  readonly metric: string;
-  /** Labels that say what is called, the one that names it first. */
-  readonly labels: readonly string[];
-}
-
-const peers = ["server_address", "net_peer_name", "http_host"];
-const known: readonly Calls[] = [
-  { metric: "http_client_request_duration_seconds", labels: peers },
-  { metric: "http_client_duration_milliseconds", labels: peers },
-  { metric: "http_client_requests_seconds", labels: ["client_name", "clientName"] },
-  { metric: "rpc_client_call_duration_seconds", labels: ["rpc_service", "rpc_method", "server_address"] },
-  { metric: "rpc_client_duration_milliseconds", labels: ["rpc_service", "server_address"] },
-  { metric: "grpc_client_handling_seconds", labels: ["grpc_service"] },
-  {
-    metric: "db_client_operation_duration_seconds",
-    labels: ["server_address", "db_system_name", "db_system", "db_namespace"],
-  },
-];
-
-/** A dependency that has become slow. */
-export interface SlowDependency {
+/** A dependency that has become slow, or fails. */
+export interface Dependency {
   /** What it is called by its first label that is there. */
   readonly name: string;
   readonly isDatabase: boolean;
@@ -40,63 +22,117 @@ export interface SlowDependency {
   readonly text: string;
 }
 
-const day = 86_400;
+/** What speaks against what is called, the one of each kind that costs most. */
+export interface Dependencies {
+  readonly slow: Dependency | undefined;
+  readonly failing: Dependency | undefined;
+}
 
-/** The one that adds most time; undefined where none has become slow, or nothing measures calls. `window` in seconds. */
-export async function readSlowDependency(
+const day = 86_400;
+/** Calls in the window below which a ratio is chance. */
+const leastCalls = 20;
+
+/** Those that speak against what is called; none where nothing measures calls. `window` in seconds. */
+export async function readDependencies(
   asking: Asking,
   service: Service,
   window: number,
-): Promise<SlowDependency | undefined> {
-  const { api, time, signal } = asking;
-  const names = known.map(({ metric }) => escapeRegex(`${metric}_count`)).join("|");
-  const present = await api.query(
-    `count by (__name__) (${selector(undefined, [["__name__", "=~", names], ...service.matchers])})`,
-    time,
-    { signal },
-  );
-  const found = new Set(present.series.map(({ metric }) => metric.__name__));
-  const all = await Promise.all(
-    known.filter(({ metric }) => found.has(`${metric}_count`))
-      .map((calls) => readCalls(asking, service, calls, window)),
-  );
-  const [worst] = all.flat().toSorted((a, b) => b.added - a.added);
-  return worst;
+): Promise<Dependencies> {
+  const found = await presentCalls(asking, service);
+  const all = await Promise.all(found.map((calls) => readCalls(asking, service, calls, window)));
+  const worst = (list: readonly Weighed[]) => list.toSorted((a, b) => b.weight - a.weight)[0];
+  return {
+    slow: worst(all.flatMap(({ slow }) => slow)),
+    failing: worst(all.flatMap(({ failing }) => failing)),
+  };
+}
+
+/** Which of the known ways the service measures its calls in. */
+async function presentCalls(
+  { api, time, signal }: Asking,
+  service: Service,
+): Promise<readonly ClientCalls[]> {
+  const usual = clientCalls.filter(({ of }) => of === undefined);
+  const names = usual.map(({ counter }) => escapeRegex(counter)).join("|");
+  const counted = [
+    selector(undefined, [["__name__", "=~", names], ...service.matchers]),
+    ...clientCalls.flatMap(({ counter, of }) => of === undefined ? [] : selector(counter, of(service))),
+  ].map((series) => `count by (__name__) (${series})`);
+  const { series } = await api.query(counted.join(" or "), time, { signal });
+  const present = new Set(series.map(({ metric }) => metric.__name__));
+  return clientCalls.filter(({ counter }) => present.has(counter));
+}
+
+/** One with what it costs, to be compared with others of its kind. */
+type Weighed = Dependency & { readonly weight: number };
+
+interface Judged {
+  readonly slow: readonly Weighed[];
+  readonly failing: readonly Weighed[];
 }
 
 async function readCalls(
   { api, time, signal }: Asking,
   service: Service,
-  { metric, labels }: Calls,
+  { counter, duration, labels, failed, of }: ClientCalls,
   window: number,
-): Promise<readonly (SlowDependency & { readonly added: number })[]> {
+): Promise<Judged> {
+  const own = of === undefined ? service.matchers : of(service);
   const by = labels.map(quoteLabelName).join(", ");
-  const perSecond = (part: string, ago: number) =>
-    `sum by (${by}) (rate(${selector(`${metric}_${part}`, service.matchers)}[${formatDuration(window)}]${
+  const perSecond = (metric: string, ago: number, matchers: readonly Matcher[] = []) =>
+    `sum by (${by}) (rate(${selector(metric, [...own, ...matchers])}[${formatDuration(window)}]${
       ago === 0 ? "" : ` offset ${formatDuration(ago)}`
     }))`;
-  const mean = (ago: number) => `${perSecond("sum", ago)} / (${perSecond("count", ago)} > 0)`;
-  const [now, before, calls] = await Promise.all(
-    [mean(0), mean(day), perSecond("count", 0)].map(async (query) => {
-      const { series } = await api.query(query, time, { signal });
-      return new Map(
-        series.map(({ metric, value }) => [labelsText(metric), { metric, value: Number(value?.[1]) }]),
-      );
-    }),
+  const count = (ago: number) => perSecond(counter, ago);
+  const mean = (ago: number) =>
+    `${perSecond(`${duration}_sum`, ago)} / (${perSecond(`${duration}_count`, ago)} > 0)`;
+  // Nothing failed is a figure, too, where there were calls.
+  const failures = (ago: number) =>
+    failed.map((matchers) => `(${perSecond(counter, ago, matchers)} or 0 * ${count(ago)})`).join(" + ");
+  const ask = async (query: string) => {
+    const { series } = await api.query(query, time, { signal });
+    return new Map(
+      series.map(({ metric, value }) => [labelsText(metric), { of: metric, value: Number(value?.[1]) }]),
+    );
+  };
+  const [calls, callsBefore, means, meansBefore, errors, errorsBefore] = await Promise.all(
+    [count(0), count(day), mean(0), mean(day), failures(0), failures(day)].map(ask),
   );
-  const unit = metric.endsWith("_milliseconds") ? "ms" : "s";
-  return [...now ?? []].flatMap(([text, { metric: of, value }]) => {
-    const than = before?.get(text)?.value ?? NaN;
-    if (text === "" || !isSlower(value, than, unit)) return [];
-    return [{
-      name: nameOf(of, labels),
-      isDatabase: metric.startsWith("db_"),
-      text: `Its calls to ${text} take ${durationText(value, unit)} on average, ${
-        rate(value / than)
-      } times that of a day before (${durationText(than, unit)})`,
-      added: (value - than) * (unit === "s" ? 1000 : 1) * (calls?.get(text)?.value ?? 0),
-    }];
+  const unit = unitOf(duration);
+  const judged = [...calls ?? []].filter(([text]) => text !== "").map(([text, { of, value: perSecond }]) => {
+    const valueOf = (values: typeof calls) => values?.get(text)?.value ?? NaN;
+    const known = { name: nameOf(of, labels), isDatabase: counter.startsWith("db_") };
+    const [now, before] = [valueOf(means), valueOf(meansBefore)];
+    const ratio = valueOf(errors) / perSecond;
+    const ratioBefore = valueOf(errorsBefore) / valueOf(callsBefore);
+    const usual = Number.isNaN(ratioBefore)
+      ? undefined
+      : { requestsPerSecond: valueOf(callsBefore), ratio: ratioBefore };
+    return {
+      slow: isSlower(now, before, unit)
+        ? [{
+          ...known,
+          text: `Its calls to ${text} take ${durationText(now, unit)} on average, ${
+            rate(now / before)
+          } times that of a day before (${durationText(before, unit)})`,
+          weight: (now - before) * (unit === "s" ? 1000 : 1) * perSecond,
+        }]
+        : [],
+      failing: perSecond * window >= leastCalls &&
+          errorsSpeak({ requestsPerSecond: perSecond, ratio }, usual) !== undefined
+        ? [{
+          ...known,
+          text: `${percent(ratio)} of its calls to ${text} fail (${rate(ratio * perSecond)} of ${
+            rate(perSecond)
+          }/s), ${
+            usual === undefined ? "no figure from a day before" : `${percent(ratioBefore)} a day before`
+          }`,
+          weight: ratio * perSecond,
+        }]
+        : [],
+    };
   });
+  return { slow: judged.flatMap(({ slow }) => slow), failing: judged.flatMap(({ failing }) => failing) };
 }
 
 function nameOf(labels: Labels, order: readonly string[]): string {

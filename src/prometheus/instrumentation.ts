@@ -47,10 +47,10 @@ export const wordErrors: ErrorCodes = {
   isRefusal: () => false,
   name: "error, failure",
 };
-/** https://opentelemetry.io/docs/specs/semconv/rpc/grpc/: the codes that are errors on the server's side. */
 const grpcRegex =
   "(?i:unknown|deadline_?exceeded|unimplemented|internal|unavailable|data_?loss)|2|4|12|13|14|15";
-const grpcErrors: ErrorCodes = {
+/** https://opentelemetry.io/docs/specs/semconv/rpc/grpc/: the codes that are errors on the server's side. */
+export const grpcErrors: ErrorCodes = {
   regex: grpcRegex,
   matches: (code) =>
     /^(?:unknown|deadline_?exceeded|unimplemented|internal|unavailable|data_?loss|2|4|12|13|14|15)$/i.test(

@@ -25,8 +25,8 @@ const mostRefused = 0.5;
 
 /** Whether so many requests fail that it speaks against a service; `rose`: and twice as many as a day before. */
 export function errorsSpeak(
-  now: RequestRates | undefined,
-  before: RequestRates | undefined,
+  now: Pick<RequestRates, "requestsPerSecond" | "ratio"> | undefined,
+  before: Pick<RequestRates, "ratio"> | undefined,
 ): { readonly rose: boolean } | undefined {
   if (now === undefined || !(now.requestsPerSecond > 0)) return undefined;
   const rose = before !== undefined && now.ratio >= worseRatio && now.ratio >= worseFactor * before.ratio;

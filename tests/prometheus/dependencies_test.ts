@@ -1,4 +1,4 @@
-/** What a service calls and that has become slow, by a real Prometheus. */
+/** What a service calls and that has become slow or fails, by a real Prometheus. */
 import assert from "@std/assert";
 import { metricsReporter } from "../support/metrics_report.ts";
 import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
@@ -8,7 +8,7 @@ import { apiOf } from "../support/prometheus_api.ts";
 const hour = 3_600;
 
 Deno.test({
-  name: "a dependency that has become slow is named before the latency that it makes",
+  name: "a dependency that has become slow, or fails, is named before the latency that it makes",
   ignore: !prometheusAvailable,
   async fn(t) {
     const now = alignedSeconds(Date.now(), 60);
@@ -49,6 +49,34 @@ Deno.test({
     call("db_client_operation_duration_seconds", database, 0.01, 0.4);
     call("http_client_duration_milliseconds", { ...stock, net_peer_name: "users" }, 20, 80);
     call(http, { ...serve("alone", true), server_address: "users" }, 0.05, 0.05);
+    /** Ten calls a second, of which that part fails since two hours ago. */
+    const fail = (
+      counter: string,
+      labels: Record<string, string>,
+      [good, bad]: readonly [Record<string, string>, Record<string, string>],
+      share: number,
+    ) => {
+      grow(counter, { ...labels, ...good }, 10, 10 - 10 * share);
+      grow(counter, { ...labels, ...bad }, 0, 10 * share);
+    };
+    const status = (code: string) => ({ http_response_status_code: code });
+    const checkout = serve("checkout", true);
+    fail(`${http}_count`, { ...checkout, server_address: "users" }, [status("200"), status("404")], 0.6);
+    fail(`${http}_count`, { ...checkout, server_address: "rates" }, [status("200"), status("503")], 0.02);
+    const payment = { ...checkout, server_address: "payment.shop.svc" };
+    fail(`${http}_count`, payment, [status("200"), status("500")], 0.5);
+    grow(`${http}_count`, { ...payment, error_type: "timeout" }, 0, 2);
+    const mesh = {
+      reporter: "source",
+      source_workload: serve("meshed", true).job,
+      destination_service_name: "stock",
+    };
+    const answered = (code: string) => ({ response_code: code });
+    fail("istio_requests_total", mesh, [answered("200"), answered("503")], 0.4);
+    fail("istio_requests_total", { ...mesh, reporter: "destination" }, [answered("200"), answered("503")], 1);
+    const remote = { ...serve("remote", true), grpc_service: "shop.Cart" };
+    const handled = (code: string) => ({ grpc_code: code });
+    fail("grpc_client_handled_total", remote, [handled("OK"), handled("Unavailable")], 0.3);
     call(http, { ...serve("well", false), server_address: "pricing.shop.svc" }, 0.05, 2);
     await using server = await startPrometheus({ backfill: series.lines });
     using prometheus = apiOf(server.url);
@@ -69,6 +97,26 @@ Deno.test({
         /^1\. Its calls to db_system_name=postgresql server_address=10\.0\.0\.7 take 400 ms on average, 40 times/m,
       );
       assert.match(text, /^next:\n {2}top_queries \{\}/m);
+    });
+    await t.step("the one whose calls fail most: with a status, or without an answer", async () => {
+      const text = await report("checkout");
+      assert.match(
+        text,
+        /^1\. 58\.3% of its calls to server_address=payment\.shop\.svc fail \(7 of 12\/s\), 0% a day before\n2\. The 95th/m,
+      );
+      assert.match(text, /^next:\n {2}service_health_report \{"service":"payment"\}/m);
+    });
+    await t.step("by a mesh, as the caller sees it", async () => {
+      assert.match(
+        await report("meshed"),
+        /^1\. 40% of its calls to destination_service_name=stock fail \(4 of 10\/s\), 0% a day before$/m,
+      );
+    });
+    await t.step("by gRPC", async () => {
+      assert.match(
+        await report("remote"),
+        /^1\. 30% of its calls to grpc_service=shop\.Cart fail \(3 of 10\/s\), 0% a day before$/m,
+      );
     });
     await t.step("none where the calls are as they were", async () => {
       assert.match(await report("alone"), /^1\. The 95th percentile/m);
