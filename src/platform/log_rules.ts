@@ -1,10 +1,10 @@
-/** The rule that looks at what the pods said themselves: the line that tells most of what is wrong. */
+/** The rules that look at what the pods said themselves: the line that tells most of what is wrong. */
 import { formatDuration } from "../prometheus/time.ts";
 import { isOfDatabase } from "./database_rules.ts";
 import { type ErrorLine, timesText, withoutNumbers } from "./error_lines.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { PodErrors } from "./pod_errors.ts";
-import type { NextCall, Rule } from "./rule.ts";
+import type { Finding, NextCall, Rule } from "./rule.ts";
 import type { Pod } from "./workload.ts";
 
 /** What to look for in a log of many lines. */
@@ -12,27 +12,41 @@ const include = "(?i)error|fatal|panic|exception|warn|slow";
 
 export const logRules: readonly Rule[] = [
   {
+    name: "last_words",
+    explains: 79,
+    when: "a run of its containers ended with a line that says why, and the database is not what it tells of",
+    find: (evidence) => saidFinding(evidence, true),
+  },
+  {
     name: "said",
     explains: 44,
-    when:
-      "its pods log trouble, or ended with words that are no trouble's, and the database is not what they tell of",
-    find(evidence) {
-      const found = mostTelling(evidence);
-      if (found === undefined || isOfDatabase(found.line.text)) return undefined;
-      const { line, errors, pod } = found;
-      const words = errors.kind === "last words"
-        ? "The last line before it ended"
-        : pod?.status.healthy === true
-        ? "At the same time its log says"
-        : "Its log says";
-      return {
-        severity: "coincidence",
-        text: `${words}: ${line.text}${timesText(line.count, line.last, evidence.now)}`,
-        next: pod === undefined ? [] : [callOf(pod, errors, evidence.window)],
-      };
-    },
+    when: "pods that go on log trouble, and the database is not what they tell of",
+    find: (evidence) => saidFinding(evidence, false),
   },
 ];
+
+function saidFinding(evidence: Evidence, hasEnded: boolean): Omit<Finding, "rule"> | undefined {
+  const found = mostTelling(evidence);
+  if (found === undefined || isEnded(found.errors) !== hasEnded || isOfDatabase(found.line.text)) {
+    return undefined;
+  }
+  const { line, errors, pod } = found;
+  const words = errors.kind === "last words"
+    ? "The last line before it ended"
+    : pod?.status.healthy === true
+    ? "At the same time its log says"
+    : "Its log says";
+  return {
+    severity: "coincidence",
+    text: `${words}: ${line.text}${timesText(line.count, line.last, evidence.now)}`,
+    next: pod === undefined ? [] : [callOf(pod, errors, evidence.window)],
+  };
+}
+
+/** Whether it is of a run that is over. */
+function isEnded({ previous, kind }: PodErrors): boolean {
+  return previous || kind === "last words";
+}
 
 interface Told {
   readonly line: ErrorLine;
@@ -47,7 +61,7 @@ function mostTelling(evidence: Evidence): Told | undefined {
     const pod = report?.pods.find(({ name }) => name === errors.pod);
     return errors.lines.map((line) => ({ line, errors, pod }));
   });
-  const ended = report?.errors.find(({ previous, kind }) => previous || kind === "last words");
+  const ended = report?.errors.find(isEnded);
   if (ended !== undefined) return told.findLast(({ errors }) => errors === ended);
   const [most = []] = [...Map.groupBy(told, ({ line }) => withoutNumbers(line.text)).values()]
     .toSorted((a, b) => times(b) - times(a) || latest(b) - latest(a));

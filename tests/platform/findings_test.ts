@@ -546,7 +546,7 @@ const cases: readonly {
     evidence: {
       cluster: seen(workload([crashing], { errors: [{ ...said("line 14: no key"), kind: "last words" }] })),
     },
-    found: ["crash_loop", "not_ready", "said"],
+    found: ["crash_loop", "last_words", "not_ready"],
     verdict: "down",
   },
   {
