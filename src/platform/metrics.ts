@@ -1,7 +1,7 @@
 /** The part of a report that comes from Prometheus: instances, traffic, errors, latency and alerts of a service. */
 import { CallError } from "../common/errors.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
-import { type Asking, beginAsking } from "../prometheus/asking.ts";
+import { type Asking, beginAsking, beside } from "../prometheus/asking.ts";
 import { type Dependencies, readDependencies } from "../prometheus/dependencies.ts";
 import { judgedQuantile, slowLatency } from "../prometheus/latency_verdict.ts";
 import { type Matcher, selector } from "../prometheus/promql.ts";
@@ -53,22 +53,16 @@ async function readSuspects(
   asking: Asking,
   symptoms: Symptoms,
 ): Promise<Pick<MetricsReport, "outliers" | "dependencies">> {
-  const attempt = async <Value>(read: Promise<Value | undefined> | undefined) => {
-    try {
-      return await read;
-    } catch (error) {
-      if (!(error instanceof CallError) || asking.signal.aborted) throw error;
-      return undefined;
-    }
-  };
   const [worst] = failing(symptoms);
   const { service } = symptoms;
   const latency = slowLatency(symptoms);
   const minutes = latency?.window ?? worst?.rates.window;
   const [errors, slow, dependencies] = await Promise.all([
-    attempt(worst && readErrorOutlier(asking, worst.rates)),
-    attempt(latency && readSlowOutlier(asking, service, latency, judgedQuantile)),
-    attempt(minutes === undefined ? undefined : readDependencies(asking, service, minutes)),
+    worst && beside(asking, (asking) => readErrorOutlier(asking, worst.rates)),
+    latency && beside(asking, (asking) => readSlowOutlier(asking, service, latency, judgedQuantile)),
+    minutes === undefined
+      ? undefined
+      : beside(asking, (asking) => readDependencies(asking, service, minutes)),
   ]);
   return { outliers: { errors, latency: slow }, dependencies };
 }

@@ -1,4 +1,5 @@
 /** How a tool about a service asks: at one time, and with an ear for all that Prometheus says beside its answers. */
+import { CallError } from "../common/errors.ts";
 import type { PrometheusApi } from "./api.ts";
 import type { Told } from "./result.ts";
 
@@ -34,6 +35,26 @@ export async function beginAsking(
     signal,
     heard: () => ({ warnings: [...warnings.values()], infos: [...infos.values()] }),
   };
+}
+
+/** Milliseconds that may be spent on what an answer can do without. */
+const besideMs = 2_500;
+
+/**
+ * Reads what an answer can do without: undefined where it can't be asked, or not within 2.5 s, as what the answer is for
+ * must not be late for it. Throws the reason of the caller's signal.
+ */
+export async function beside<Value>(
+  asking: Asking,
+  read: (asking: Asking) => Promise<Value | undefined>,
+): Promise<Value | undefined> {
+  const late = AbortSignal.timeout(besideMs);
+  try {
+    return await read({ ...asking, signal: AbortSignal.any([asking.signal, late]) });
+  } catch (error) {
+    if (asking.signal.aborted || !(error instanceof CallError || late.aborted)) throw error;
+    return undefined;
+  }
 }
 
 /** What we asked to be cut is no news. */

@@ -10,7 +10,7 @@ import { readMissedErrors } from "./error_places.ts";
 import { requestDoubts, requestReasons, type RequestSymptoms } from "./request_verdict.ts";
 import { readRequests } from "./requests.ts";
 import { fitWindow } from "./scrapes.ts";
-import type { Asking } from "./asking.ts";
+import { type Asking, beside } from "./asking.ts";
 import type { Service } from "./service.ts";
 import { readServiceAlerts, type ServiceAlerts } from "./service_alerts.ts";
 import { utc } from "./time.ts";
@@ -118,9 +118,9 @@ export async function readSymptoms(
     recentLatency: recentLatency?.latency,
   };
   const interval = instances?.interval;
-  const episodes = await attempt(
-    "when it began",
-    () => readEpisodes(asking, service, spoken, { window, interval }),
+  const episodes = await beside(
+    asking,
+    (asking) => readEpisodes(asking, service, spoken, { window, interval }),
   );
   return {
     service,

@@ -2,6 +2,7 @@
 import assert from "@std/assert";
 import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
 import { lastEpisode } from "../../src/prometheus/episode.ts";
+import { FakePrometheus, faults, type Play } from "../support/fake_prometheus.ts";
 import { metricsReporter } from "../support/metrics_report.ts";
 import { alignedSeconds, OpenMetrics, type Span } from "../support/openmetrics.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
@@ -112,6 +113,17 @@ Deno.test({
         "few requests tell it less exactly",
         () => matches("seldom", `since about ${about(12)} ${ago(12)}`),
       );
+      await t.step("a Prometheus that takes long over it does not hold the rest up", async () => {
+        const play: Play = async (request) => {
+          if (request.path.endsWith("query_range")) return await faults.slow();
+          const body = new URLSearchParams(request.parameters);
+          return await fetch(`${server.url}${request.path}`, { method: "POST", body });
+        };
+        await using fake = new FakePrometheus({ play });
+        const slow = openApi(fake.url);
+        assert.match(await metricsReporter(slow)("broke"), /^1\. .*% of requests fail .*a day before$/m);
+        slow.close();
+      });
       await t.step("too few requests to tell", async () => {
         assert.match(await report("rare"), /^1\. \d\d\.\d% of requests fail .*a day before$/m);
       });
