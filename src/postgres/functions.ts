@@ -10,6 +10,8 @@
 export interface Reason {
   readonly because: string;
   readonly instead?: string;
+  /** It only reads, but what it reads can't be seen before: `DB_ALLOW_FUNCTIONS` may name it. Any other acts. */
+  readonly reads?: true;
 }
 
 interface Family extends Reason {
@@ -21,22 +23,28 @@ const REFUSED: readonly Family[] = [
   {
     because: "it reads or lists files of the server",
     names:
-      "pg_read_file pg_read_file_old pg_read_binary_file pg_ls_* pg_stat_file pg_current_logfile pg_file_* pg_logdir_ls " +
+      "pg_read_file pg_read_file_old pg_read_binary_file pg_ls_* pg_stat_file pg_current_logfile pg_logdir_ls " +
       "pg_hba_file_rules pg_ident_file_mappings pg_show_all_file_settings",
     instead: "The views pg_hba_file_rules, pg_ident_file_mappings and pg_file_settings show configuration",
+    reads: true,
+  },
+  { because: "it writes files of the server", names: "pg_file_*" },
+  {
+    because: "it reads large objects",
+    names: "lo_close lo_get lo_lseek* lo_open lo_tell* loread",
+    reads: true,
   },
   {
-    because: "it reads or writes large objects",
+    because: "it writes large objects",
     names:
-      "lo_close lo_creat lo_create lo_export lo_from_bytea lo_get lo_import lo_lseek* lo_open lo_put lo_tell* lo_truncate* lo_unlink " +
-      "lo_manage loread lowrite",
+      "lo_creat lo_create lo_export lo_from_bytea lo_import lo_put lo_truncate* lo_unlink lo_manage lowrite",
   },
   {
     because: "it acts on other sessions or on the server",
     names:
       "pg_cancel_backend pg_terminate_backend pg_reload_conf pg_rotate_logfile* pg_log_backend_memory_contexts pg_promote " +
       "pg_log_query_plan pg_get_process_memory_contexts pg_wal_replay_pause pg_wal_replay_resume",
-    instead: "Tell a person what should be done and why",
+    instead: "Tell a person what should be done with psql, and why",
   },
   {
     because: "it changes settings",
@@ -70,6 +78,7 @@ const REFUSED: readonly Family[] = [
   {
     because: "it resets statistics",
     names: "pg_stat_reset* pg_stat_clear_snapshot pg_stat_force_next_flush pg_stat_statements_reset",
+    instead: "The statistics since they were last reset can be read as they are",
   },
   {
     because: "it writes statistics",
@@ -78,27 +87,41 @@ const REFUSED: readonly Family[] = [
       "pg_clear_attribute_stats pg_clear_extended_stats pg_set_relation_stats pg_set_attribute_stats",
   },
   {
+    // Whoever may send the string may send all that is refused here.
     because: "it runs SQL from a string, which can't be checked",
-    names:
-      "query_to_xml* table_to_xml* cursor_to_xml* schema_to_xml* database_to_xml* ts_stat ts_rewrite/2 dblink* crosstab* connectby " +
-      "xpath_table pgr_* st_findextent run_command_on_* master_run_on_worker citus_* http http_* " +
-      "populate_geometry_columns",
+    names: "query_to_xml* ts_stat ts_rewrite/2 dblink* crosstab* connectby xpath_table pgr_* st_findextent " +
+      "run_command_on_* master_run_on_worker citus_* populate_geometry_columns",
     instead: "Write that SQL as the statement itself, or as a subquery",
   },
-  { because: "it reaches outside the database", names: "xslt_process postgres_fdw_disconnect*" },
+  {
+    because: "it reads tables that are named while it runs, which can't be checked",
+    names: "table_to_xml* cursor_to_xml* schema_to_xml* database_to_xml*",
+    instead: "Read the table itself",
+    reads: true,
+  },
+  { because: "it reaches outside the database", names: "http http_* postgres_fdw_disconnect*" },
+  { because: "it may read what its stylesheet names", names: "xslt_process", reads: true },
+  {
+    because: "it moves a sequence",
+    names: "nextval setval",
+    instead: "SELECT last_value FROM the sequence, or the view pg_sequences, reads it",
+  },
+  {
+    because: "it takes a transaction number",
+    names: "txid_current pg_current_xact_id",
+    instead: "pg_current_xact_id_if_assigned reads it",
+  },
   {
     because: "it writes",
-    names:
-      "nextval setval txid_current pg_current_xact_id pg_nextoid pg_import_system_collations pg_extension_config_dump " +
+    names: "pg_nextoid pg_import_system_collations pg_extension_config_dump " +
       "binary_upgrade_* brin_summarize_* brin_desummarize_* gin_clean_pending_list pg_stop_making_pinned_objects " +
       "heap_force_* pg_truncate_visibility_map pg_buffercache_evict* pg_buffercache_mark_dirty* pg_prewarm autoprewarm_*",
-    instead:
-      "SELECT last_value FROM the sequence, or the view pg_sequences, reads a sequence; pg_current_xact_id_if_assigned reads the transaction",
   },
   {
     because: "it reads raw pages of tables or of the log, past every right and every mask",
     names: "get_raw_page heap_page_* pg_get_wal_record* pg_get_wal_block_info tuple_data_split",
     instead: "pgstattuple and pg_visibility tell about pages",
+    reads: true,
   },
   {
     because:
@@ -107,11 +130,17 @@ const REFUSED: readonly Family[] = [
       "domain_in domain_recv array_in array_recv anyarray_in anyarray_recv record_in record_recv range_in range_recv " +
       "multirange_in multirange_recv anycompatiblearray_in pg_input_is_valid pg_input_error_info pg_input_error_message",
     instead: "Cast to the type: 'value'::type",
+    reads: true,
   },
   {
     because: "it runs the functions of an index or a partition that is named while it runs",
-    names:
-      "bt_index_check bt_index_parent_check gin_index_check gin_index_parent_check satisfies_hash_partition",
+    names: "bt_index_check gin_index_check satisfies_hash_partition",
+    instead: "A person can run the check, or pg_amcheck",
+    reads: true,
+  },
+  {
+    because: "it keeps writers away from the table while it runs",
+    names: "bt_index_parent_check gin_index_parent_check",
     instead: "A person can run the check, or pg_amcheck",
   },
   {
@@ -124,11 +153,13 @@ const REFUSED: readonly Family[] = [
     because: "it can show texts of other sessions that hold passwords",
     names: "pg_stat_get_activity pg_stat_get_backend_activity pg_stat_statements pg_stat_monitor_internal",
     instead: "Use the views pg_stat_activity and pg_stat_statements",
+    reads: true,
   },
   {
     because: "it can show settings that hold passwords",
     names: "pg_show_all_settings",
     instead: "Use the view pg_settings, or SHOW",
+    reads: true,
   },
 ];
 

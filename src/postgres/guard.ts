@@ -5,6 +5,7 @@
  * {@linkcode authorize}, runs in the very transaction that will run the statement, and asks the server's
  * catalogue what the names in it stand for.
  */
+import { allowedNames } from "./allowed_functions.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { askCatalogueAlone, askPath } from "./catalogue_session.ts";
 import { digestOf, type Reached } from "./fingerprint.ts";
@@ -12,14 +13,13 @@ import { referencesOf } from "./mentions.ts";
 import type { References } from "./references.ts";
 import { Review } from "./review.ts";
 import { readStatement, type StatementKind } from "./statement.ts";
-import { allowedNames } from "./verdict.ts";
 import type { Kept, Verdicts } from "./verdicts.ts";
 export { loadParser, readParser } from "./parser.ts";
 export type { Catalogue } from "./catalogue.ts";
 
 /** What an operator has allowed. */
 export interface GuardOptions {
-  /** `DB_ALLOW_FUNCTIONS`: functions and foreign tables by name: `name`, `schema.name` or `schema.name(argument types)`. */
+  /** `DB_ALLOW_FUNCTIONS`, an entry each. */
   readonly allowFunctions: readonly string[];
 }
 

@@ -3,6 +3,7 @@
  * operators, casts and types behind it mention in turn.
  */
 import { CallError } from "../common/errors.ts";
+import { type Allowed, isAllowed } from "./allowed_functions.ts";
 import { readBody, readExpression, readQuery } from "./body.ts";
 import { candidates, isColumn, isReachable } from "./candidates.ts";
 import { type Catalogue, type Found, type FoundFunction, resolve } from "./catalogue.ts";
@@ -12,7 +13,7 @@ import { MAX_EXPRESSIONS } from "./resolve_columns_sql.ts";
 import { type Bound, mergeReferences, type References } from "./references.ts";
 import { checkSession, refuseNames } from "./same_text.ts";
 import { refuseSecrets } from "./secrets.ts";
-import { type Allowed, isAllowed, judge, ownPath } from "./verdict.ts";
+import { judge, ownPath } from "./verdict.ts";
 
 /** Bodies, views and policies that one statement may reach before it is refused. */
 const MAX_TEXTS = 200;

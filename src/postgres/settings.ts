@@ -1,6 +1,7 @@
 /** Which PostgreSQL server postgres-mcp talks to, and what one call may cost: the `DB_*` variables or `DATABASE_URL`. */
 import type { Environment, Secret } from "../common/env.ts";
 import { StartError } from "../common/errors.ts";
+import { requireAllowable } from "./allowed_functions.ts";
 import { readCertificates } from "./certificate_chain.ts";
 import { parseConnectionUri } from "./connection_uri.ts";
 
@@ -66,6 +67,7 @@ export function readDatabaseSettings(environment: Environment): DatabaseSettings
     maxRows: environment.integer("MAX_ROWS", { fallback: 200, min: 1, max: 100_000 }),
     allowFunctions: environment.list("DB_ALLOW_FUNCTIONS"),
   };
+  requireAllowable(common.allowFunctions);
   const sslMode = environment.choice("DB_SSLMODE", sslModes, "prefer");
   const sslRootCert = environment.file("DB_SSLROOTCERT");
   if (sslRootCert !== undefined && readCertificates(sslRootCert) === undefined) {

@@ -3,52 +3,9 @@
  * passes the guard.
  */
 import { CallError } from "../common/errors.ts";
+import { type Allowed, isAllowed } from "./allowed_functions.ts";
 import type { FoundFunction } from "./catalogue.ts";
 import { isHarmless, refusedReason } from "./functions.ts";
-
-/** What stands allowed by name: `name`, `schema.name` or `schema.name(argument types)`, each as {@linkcode key}. */
-export type Allowed = ReadonlySet<string>;
-
-/** Allowed names as they are compared: folded to lower case unless quoted, as PostgreSQL reads them. */
-export function allowedNames(names: readonly string[]): Allowed {
-  return new Set(names.flatMap((name) => entry(name) ?? []));
-}
-
-/** Whether an object is allowed by name: its names as they are, not folded. */
-export function isAllowed(allowed: Allowed, schema: string, name: string, argumentTypes?: string): boolean {
-  if (allowed.size === 0) return false;
-  const types = argumentTypes === undefined ? [] : [fold(argumentTypes)];
-  return [undefined, schema].some((each) =>
-    [undefined, ...types].some((type) => allowed.has(key(each, name, type)))
-  );
-}
-
-/** Unambiguous, whatever is in the names. */
-function key(schema: string | undefined, name: string, types: string | undefined): string {
-  return JSON.stringify([schema ?? null, name, types ?? null]);
-}
-
-/** `name`, `"Name"`, either after a schema, with types in parentheses or without; undefined for all else. */
-const ENTRY = /^(?:("(?:[^"]|"")+"|[^".()]+)\.)?("(?:[^"]|"")+"|[^".()]+)(?:\((.*)\))?$/s;
-
-function entry(text: string): string | undefined {
-  const match = ENTRY.exec(fold(text));
-  if (match === null) return undefined;
-  const [, schema, name = "", types] = match;
-  return key(schema === undefined ? undefined : identifier(schema), identifier(name), types);
-}
-
-/** Without spaces and in lower case (of ASCII), except between quotes. */
-function fold(text: string): string {
-  return text.replace(
-    /("(?:[^"]|"")*")|\s+|[A-Z]/g,
-    (found, quoted?: string) => quoted ?? found.trim().toLowerCase(),
-  );
-}
-
-function identifier(part: string): string {
-  return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part;
-}
 
 /** Settings that a function may set for itself while it runs: they change how values look and how queries are planned. */
 const OWN_SETTINGS =
@@ -59,6 +16,15 @@ export type Verdict = "accept" | "read";
 
 /** Throws {@linkcode CallError} `refused` when a function can't be called. `count` is how many arguments it gets, if known. */
 export function judge(found: FoundFunction, allowed: Allowed, count: number | undefined): Verdict {
+  const isReviewed = found.origin !== "user" &&
+    (found.origin === "extension" || found.language !== "plpgsql");
+  const reason = isReviewed ? refusedReason(found.name, count ?? found.inputs) : undefined;
+  if (reason !== undefined && reason.reads !== true) {
+    const instead = reason.instead === undefined ? "" : `${reason.instead}. `;
+    throw new CallError("refused", `Cannot call ${found.name} as ${reason.because}`, {
+      hint: `${instead}No setting allows it`,
+    });
+  }
   if (isAllowed(allowed, found.schema, found.name, found.arguments)) return "accept";
   const called = `${found.schema}.${found.name}(${found.arguments})`;
   if (count === undefined && found.origin === "builtin" && found.name === "current_setting") {
@@ -70,8 +36,7 @@ export function judge(found: FoundFunction, allowed: Allowed, count: number | un
   }
   const byName =
     `A person who knows that it only reads can allow it: DB_ALLOW_FUNCTIONS=${found.schema}.${found.name}`;
-  if (found.origin !== "user" && (found.origin === "extension" || found.language !== "plpgsql")) {
-    const reason = refusedReason(found.name, count ?? found.inputs);
+  if (isReviewed) {
     if (reason !== undefined) {
       throw new CallError("refused", `Cannot call ${found.name} as ${reason.because}`, {
         hint: reason.instead ?? byName,

@@ -54,7 +54,13 @@ onServer("functions and foreign tables are allowed by name", async (t, server) =
     ["a foreign table", "select * from trap.remote", ["trap.remote"], true],
     ["a foreign table behind a view", "select * from trap.behind", ["trap.remote"], true],
     ["a foreign partition", "select * from trap.parted", ["parted_remote"], true],
-    ["one of PostgreSQL's", "select pg_sleep(0)", ["pg_sleep"], true],
+    ["one of PostgreSQL's that only reads", "select pg_current_logfile()", ["pg_current_logfile"], true],
+    [
+      "one that reads what it is told",
+      "select table_to_xml('users', true, true, '')",
+      ["table_to_xml"],
+      true,
+    ],
     ["an operator's function", "select 1 operator(trap.===) 'x'", ["trap.equals"], true],
     ["part of a name", "select trap.definer()", ["trap.def", "finer", "%", "*"], false],
   ];
@@ -65,6 +71,54 @@ onServer("functions and foreign tables are allowed by name", async (t, server) =
     });
   }
   await sql.end();
+});
+
+onServer("what acts is refused whatever is allowed by name, and the refusal says so", async (t, server) => {
+  const sql = connect(server, "postgres");
+  const admin = connect(server, "postgres");
+  await admin.unsafe(
+    "create extension if not exists dblink; create function trap.pg_sleep() returns int " +
+      "language plpgsql as 'begin execute ''select 1''; return 1; end'",
+  ).simple();
+  const cases: readonly [string, string][] = [
+    ["pg_sleep", "select pg_sleep(0)"],
+    ["pg_terminate_backend", "select pg_terminate_backend(0)"],
+    ["pg_cancel_backend", "select pg_cancel_backend(0)"],
+    ["set_config", "select set_config('role', 'postgres', true)"],
+    ["setseed", "select setseed(0.5)"],
+    ["pg_advisory_lock", "select pg_advisory_lock(4711)"],
+    ["pg_try_advisory_xact_lock", "select pg_try_advisory_xact_lock(4711)"],
+    ["nextval", "select nextval('trap.counter')"],
+    ["lo_create", "select lo_create(0)"],
+    ["lo_export", "select lo_export(1, '/tmp/x')"],
+    ["pg_notify", "select pg_notify('a', 'b')"],
+    ["pg_switch_wal", "select pg_switch_wal()"],
+    ["pg_stat_reset", "select pg_stat_reset()"],
+    ["query_to_xml", "select query_to_xml('select pg_sleep(0)', true, true, '')"],
+    ["ts_rewrite", "select ts_rewrite('a'::tsquery, 'select pg_sleep(0)')"],
+    ["dblink", "select * from dblink('dbname=postgres', 'drop table users') as (a text)"],
+  ];
+  try {
+    for (const [name, text] of cases) {
+      await step(t, name, async () => {
+        const allow = [name, `pg_catalog.${name}`, `public.${name}`, `PUBLIC."${name}"`];
+        const error = await refusal(() => guard(sql, text, { allow }));
+        assert.match(error?.message ?? "was allowed", new RegExp(`^Cannot call ${name} as it `));
+        assert.match(error?.hint ?? "", /(^|\. )No setting allows it$/);
+      });
+    }
+    await step(t, "a function of a user's own may have such a name", async () => {
+      assert.equal(
+        await refusal(() => guard(sql, "select trap.pg_sleep()", { allow: ["trap.pg_sleep"] })),
+        undefined,
+      );
+      assert.ok(await refusal(() => guard(sql, "select trap.pg_sleep()")));
+    });
+  } finally {
+    await admin.unsafe("drop function trap.pg_sleep()");
+    await admin.end();
+    await sql.end();
+  }
 });
 
 onServer("an operator that hides a built-in one is refused wherever it could be meant", async (t, server) => {

@@ -2,7 +2,7 @@
 import assert from "@std/assert";
 import { loadParser } from "../../src/postgres/guard.ts";
 import { callsRowtype, defaultsOf } from "../../src/postgres/declarations.ts";
-import { allowedNames, isAllowed } from "../../src/postgres/verdict.ts";
+import { allowedNames, isAllowed } from "../../src/postgres/allowed_functions.ts";
 import { connect, guard, onServer, reading, refusal, step } from "./corpus/server.ts";
 
 const HARM = "trap.next()";

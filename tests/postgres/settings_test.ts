@@ -84,6 +84,7 @@ const wrong: readonly (readonly [string, Record<string, string>])[] = [
   ["a blank before the name", { DB_NAME: " hunter2" }],
   ["a wrong mode", { DB_SSLMODE: "hunter2" }],
   ["a pool of none", { DB_POOL_SIZE: "0" }],
+  ["a function whose name is none", { DB_ALLOW_FUNCTIONS: "a.hunter2.b" }],
   ["a certificate that is not there", { DB_SSLROOTCERT: "/hunter2" }],
 ];
 for (const [what, variables] of wrong) {
@@ -118,3 +119,37 @@ for (const [what, text] of broken) {
     );
   });
 }
+
+const acting: readonly (readonly [string, RegExp])[] = [
+  ["pg_sleep", /its entry 1, as it holds the connection .*, or write the schema of a function of your own$/],
+  [
+    "app.f, pg_catalog.pg_terminate_backend",
+    /its entry 2, as it acts on other sessions or on the server: take it out$/,
+  ],
+  [`app.f(int, text), "set_config"`, /its entry 2, as it changes settings/],
+  ["PG_CATALOG.NextVal(regclass)", /its entry 1, as it moves a sequence/],
+  ["pg_catalog.ts_rewrite(tsquery, text)", /runs SQL from a string/],
+  ["query_to_xml", /runs SQL from a string/],
+];
+for (const [value, message] of acting) {
+  Deno.test(`a function that acts can't be allowed: ${value}`, () => {
+    assert.throws(() => read({ DB_ALLOW_FUNCTIONS: value }), (error: unknown) => {
+      if (!(error instanceof StartError)) return false;
+      assert.match(error.message, /^DB_ALLOW_FUNCTIONS can't allow /);
+      assert.match(error.message, message);
+      return true;
+    });
+  });
+}
+
+Deno.test("what only reads can be allowed, and a function of one's own whatever its name", () => {
+  const names = [
+    "pg_read_file",
+    "pg_catalog.lo_get(oid)",
+    "table_to_xml",
+    "ts_rewrite",
+    "app.pg_sleep",
+    "remote",
+  ];
+  assert.deepEqual(read({ DB_ALLOW_FUNCTIONS: names.join(", ") }).allowFunctions, names);
+});
