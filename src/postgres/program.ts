@@ -1,12 +1,8 @@
 /** What postgres-mcp is made of: its variables, its tools and its check. */
-import { checkHint } from "../common/check_hint.ts";
 import type { Environment } from "../common/env.ts";
-import { CallError } from "../common/errors.ts";
 import type { Logger } from "../common/log.ts";
 import type { Backend, Variable } from "../common/program.ts";
-import { ended } from "../common/sentence.ts";
-import { count } from "../common/units.ts";
-import { visible } from "../common/visible.ts";
+import { checkDatabase } from "./check.ts";
 import { Database } from "./database.ts";
 import { databaseHealth } from "./database_health.ts";
 import { describeTable } from "./describe_table.ts";
@@ -14,9 +10,8 @@ import { explainQuery } from "./explain_query.ts";
 import { loadParser, readParser } from "./guard.ts";
 import { listTables } from "./list_tables.ts";
 import { queryDatabase } from "./query_database.ts";
-import { readerRoleSql, readReaderRole } from "./reader_role.ts";
 import { postgresResources } from "./resources.ts";
-import { hiddenSequencesLine, missingGrantsSql, readRole, roleNotice } from "./role.ts";
+import { readRole, roleNotice } from "./role.ts";
 import { readDatabaseSettings } from "./settings.ts";
 import { topQueries } from "./top_queries.ts";
 
@@ -72,7 +67,6 @@ export function openPostgres(environment: Environment, log: Logger): PostgresBac
   const settings = readDatabaseSettings(environment);
   readParser();
   const database = new Database(settings, log);
-  const address = settings.hosts.map(({ host, port }) => `${host}:${port}`).join(", ");
   const describe = describeTable(database);
   return {
     database,
@@ -104,60 +98,6 @@ export function openPostgres(environment: Environment, log: Logger): PostgresBac
     async notice(signal) {
       return roleNotice(await database.read({ signal }, readRole));
     },
-    async check(say) {
-      try {
-        const report = await database.read({ signal: AbortSignal.timeout(callOverheadMs) }, readRole);
-        const tls = report.tls === undefined ? "no TLS" : report.tls;
-        say(
-          `Connected to ${address}, PostgreSQL ${report.serverVersion}, ${tls}${
-            report.inRecovery ? ", a standby" : ""
-          }.`,
-        );
-        say(
-          `Database ${visible(report.database)}, role ${visible(report.role)}: may read ` +
-            `${count(report.readable)} of ${count(report.relations)} tables and views.`,
-        );
-        const missing = missingGrantsSql(report);
-        if (missing !== undefined) {
-          const names = report.unreadable.slice(0, 5).map(({ schema, name }) => `${schema}.${name}`).join(
-            ", ",
-          );
-          const others = report.unreadable.length - 5;
-          say(
-            `It may not read ${names}${
-              others > 0 ? ` and ${count(others)} more` : ""
-            }. To let it, as a superuser:`,
-          );
-          say("");
-          for (const line of missing.split("\n")) say(line);
-          say("");
-        }
-        const hidden = hiddenSequencesLine(report);
-        if (hidden !== undefined) say(visible(hidden));
-        if (report.excess.length === 0) {
-          const all = missing === undefined && hidden === undefined;
-          say(`The role can read and nothing else.${all ? " All is well." : ""}`);
-          return true;
-        }
-        say("The role can do more than read:");
-        for (const right of report.excess) say(`  - ${right}`);
-        const reader = await database.read({ signal: AbortSignal.timeout(callOverheadMs) }, readReaderRole);
-        say(
-          `postgres-mcp refuses to write either way, but a role that can't is one more lock on the door${
-            reader.exists ? ` (the role ${reader.name} is there already)` : ""
-          }:`,
-        );
-        say("");
-        for (const line of readerRoleSql(reader, report).split("\n")) say(line);
-        say("");
-        return true;
-      } catch (error) {
-        if (!(error instanceof CallError)) throw error;
-        say(ended(`Not connected to ${address}: ${error.message}`));
-        const hint = checkHint(error);
-        if (hint !== undefined) say(hint);
-        return false;
-      }
-    },
+    check: (say) => checkDatabase(database, settings, callOverheadMs, say),
   };
 }

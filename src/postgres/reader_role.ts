@@ -1,7 +1,7 @@
-/** The SQL for a role that can read and nothing else: a new one, or what the one of that name has too much. */
+/** The SQL for a role that only reads: a new one, what the one of that name has too much, or what a role lacks. */
 import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Transaction } from "./database.ts";
-import { dangerousRoles, readGrants, type RoleReport, sequencesGrant } from "./role.ts";
+import { dangerousRoles, type RoleReport } from "./role.ts";
 
 /** What stands between a role and one that only reads. */
 export interface ReaderRole {
@@ -28,9 +28,13 @@ from unnest(array['mcp_reader', 'mcp_reader_2', 'mcp_reader_3', 'mcp_reader_4'])
 left join pg_catalog.pg_roles r on r.rolname = n.name order by n.at`;
 
 const userSchema = `n.nspname <> 'information_schema' and n.nspname !~ '^pg_'`;
-const writing = "INSERT, UPDATE, DELETE, TRUNCATE";
+const relation = "c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')";
+const writing = "INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER";
+const moving = "USAGE, UPDATE";
+// The planner may ask about what is no sequence first, which is an error: CASE keeps the order.
 const writable = (role: string) =>
-  `(has_table_privilege(${role}, c.oid, '${writing}') or has_any_column_privilege(${role}, c.oid, 'INSERT, UPDATE'))`;
+  `(case when c.relkind = 'S' then has_sequence_privilege(${role}, c.oid, '${moving}')
+    else has_table_privilege(${role}, c.oid, '${writing}') or has_any_column_privilege(${role}, c.oid, 'INSERT, UPDATE, REFERENCES') end)`;
 
 /** Since 16 there is one membership for each grantor, and REVOKE has to name it unless it is the first superuser. */
 const groupsSql = `
@@ -42,10 +46,12 @@ where m.member = $1::oid and (g.rolsuper
     and pg_has_role(g.oid, d.oid, 'USAGE'))
   or has_database_privilege(g.oid, current_database(), 'CREATE')
     and not has_database_privilege('public', current_database(), 'CREATE')
+  or has_database_privilege(g.oid, current_database(), 'TEMPORARY')
+    and not has_database_privilege('public', current_database(), 'TEMPORARY')
   or exists (select from pg_catalog.pg_namespace n where ${userSchema} and has_schema_privilege(g.oid, n.oid, 'CREATE')
     and not has_schema_privilege('public', n.oid, 'CREATE'))
   or exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p', 'v', 'm', 'f') and ${userSchema}
+    where ${relation} and ${userSchema}
     and (pg_has_role(g.oid, c.relowner, 'USAGE') or ${writable("g.oid")} and not ${writable("'public'")})))
 order by g.rolname, grantor`;
 
@@ -56,9 +62,10 @@ union all
 (select 'CREATE ON SCHEMA ' || quote_ident(n.nspname) from pg_catalog.pg_namespace n
   where ${userSchema} and has_schema_privilege('public', n.oid, 'CREATE') order by n.nspname)
 union all
-(select '${writing} ON ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+(select case when c.relkind = 'S' then '${moving} ON SEQUENCE ' else '${writing} ON ' end
+    || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'p', 'v', 'm', 'f') and ${userSchema} and ${writable("'public'")}
+  where ${relation} and ${userSchema} and ${writable("'public'")}
   order by n.nspname, c.relname limit 1000)`;
 
 const attributes = [
@@ -88,7 +95,10 @@ export async function readReaderRole(transaction: Transaction): Promise<ReaderRo
 }
 
 /** SQL that makes the role, or makes it what it should be. */
-export function readerRoleSql(reader: ReaderRole, report: Pick<RoleReport, "schemas">): string {
+export function readerRoleSql(
+  reader: ReaderRole,
+  report: Pick<RoleReport, "schemas" | "everybodyMakesTemporary">,
+): string {
   const { name, database } = reader;
   const schemas = report.schemas.length === 0 ? [{ name: "public", owners: [] }] : report.schemas;
   return [
@@ -100,20 +110,53 @@ export function readerRoleSql(reader: ReaderRole, report: Pick<RoleReport, "sche
     ),
     `ALTER ROLE ${name} SET default_transaction_read_only = on;`,
     `GRANT CONNECT ON DATABASE ${database} TO ${name};`,
-    ...schemas.flatMap((schema) => [
-      ...readGrants(schema.name, name),
-      `${sequencesGrant(schema.name, name)} -- for database_health`,
-    ]),
+    ...schemas.flatMap((schema) => readingSql(schema.name, name)),
     `GRANT pg_monitor TO ${name}; -- if database_health and top_queries shall see what other roles do`,
-    ...schemas.flatMap((schema) =>
-      schema.owners.flatMap((owner) => [
-        `-- and what the role ${owner} will make in ${schema.name}:`,
-        ...["TABLES", "SEQUENCES"].map((kind) =>
-          `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${schema.name} GRANT SELECT ON ${kind} TO ${name};`
-        ),
-      ])
-    ),
+    ...schemas.flatMap((schema) => futureSql(schema, name)),
+    ...(report.everybodyMakesTemporary
+      ? [
+        "-- and where no other role needs temporary tables, which PostgreSQL lets every role make:",
+        `-- REVOKE TEMPORARY ON DATABASE ${database} FROM PUBLIC;`,
+      ]
+      : []),
   ].join("\n");
+}
+
+/** SQL that lets the report's own role read what it may not read now; undefined when there is nothing. */
+export function missingGrantsSql(report: RoleReport): string | undefined {
+  const lacking = new Set([
+    ...report.unreadable.map(({ schema }) => schema),
+    ...report.hiddenSequences.schemas,
+  ]);
+  if (lacking.size === 0) return undefined;
+  const schemas = report.schemas.filter(({ name }) => lacking.has(name));
+  const role = `"${report.role.replaceAll('"', '""')}"`;
+  return [
+    ...schemas.flatMap((schema) => readingSql(schema.name, role)),
+    ...schemas.flatMap((schema) => futureSql(schema, role)),
+  ].join("\n");
+}
+
+/** Lets a role read what is in a schema. */
+function readingSql(schema: string, role: string): readonly string[] {
+  return [
+    `GRANT USAGE ON SCHEMA ${schema} TO ${role};`,
+    `GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role};`,
+    `GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${schema} TO ${role}; -- for database_health`,
+  ];
+}
+
+/** Lets a role read what those who own tables in a schema will make in it. */
+function futureSql(
+  { name, owners }: RoleReport["schemas"][number],
+  role: string,
+): readonly string[] {
+  return owners.flatMap((owner) => [
+    `-- and what the role ${owner} will make in ${name}:`,
+    ...["TABLES", "SEQUENCES"].map((kind) =>
+      `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${name} GRANT SELECT ON ${kind} TO ${role};`
+    ),
+  ]);
 }
 
 /** What a role that is there has too much. */
@@ -126,10 +169,11 @@ function takingSql(
     ...groups.map((group) =>
       `REVOKE ${group.name} FROM ${name}${group.grantor === undefined ? "" : ` GRANTED BY ${group.grantor}`};`
     ),
-    `REVOKE CREATE ON DATABASE ${database} FROM ${name};`,
+    `REVOKE CREATE, TEMPORARY ON DATABASE ${database} FROM ${name};`,
     ...schemas.flatMap((schema) => [
       `REVOKE CREATE ON SCHEMA ${schema.name} FROM ${name};`,
       `REVOKE ${writing} ON ALL TABLES IN SCHEMA ${schema.name} FROM ${name};`,
+      `REVOKE ${moving} ON ALL SEQUENCES IN SCHEMA ${schema.name} FROM ${name};`,
     ]),
   ];
 }

@@ -35,7 +35,7 @@ Deno.test({
     await t.step("a role that may write to one table", async () => {
       await database.execute(`grant insert on todos to ${variables.DB_USER}`);
       const { stdout } = await check(variables);
-      assert.match(stdout, /may write to 1 table or view/);
+      assert.match(stdout, /^ {2}- it may write to 1 table or view: public\.todos$/m);
       await database.execute(`revoke insert on todos from ${variables.DB_USER}`);
     });
     await t.step("a role that may not read a table", async () => {
@@ -51,10 +51,78 @@ Deno.test({
       assert.equal(code, 0);
       assert.match(
         stdout,
-        /can't see 1 sequence, .* GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO "program_1_reader";/,
+        /can't see 1 sequence, so that .* it is\.\nTo let it, as a superuser:\n\n[^]*GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO "program_1_reader";/,
       );
       assert.doesNotMatch(stdout, /All is well/);
       await database.execute("drop sequence invoices");
+    });
+    await t.step("names the first of what the role may write to, and how many more there are", async () => {
+      const tables = ["a", "b", `"C d"`, "e", "f"];
+      await database.execute(
+        `create schema work; ${tables.map((name) => `create table work.${name} (x int)`).join(";")};
+        create sequence work.s; grant usage on schema work to ${variables.DB_USER};
+        grant create on schema work to ${variables.DB_USER}; grant all on all sequences in schema work to ${variables.DB_USER};
+        grant insert on all tables in schema work to ${variables.DB_USER};
+        grant trigger on todos to ${variables.DB_USER}`,
+      );
+      const { stdout } = await check(variables);
+      assert.match(
+        stdout,
+        /^ {2}- it may write to 5 tables or views: work\."C d", work\.a, work\.b and 2 more$/m,
+      );
+      assert.match(stdout, /^ {2}- it may move 1 sequence: work\.s$/m);
+      assert.match(stdout, /^ {2}- it may put triggers on, or refer to, 1 table or view: public\.todos$/m);
+      assert.match(stdout, /^ {2}- it may create objects in 1 schema: work$/m);
+      assert.doesNotMatch(stdout, /temporary tables$/m);
+      await database.execute(`drop schema work cascade; revoke trigger on todos from ${variables.DB_USER}`);
+    });
+    await t.step("temporary tables are every role's until that is taken", async () => {
+      const temporary = /and create none but temporary tables, as every role may\. All is well\.$/m;
+      assert.match((await check(variables)).stdout, temporary);
+      await database.execute(`revoke temporary on database ${database.name} from public`);
+      assert.match(
+        (await check(variables)).stdout,
+        /^The role can write to no table, view or sequence, and create none\. All is well\.$/m,
+      );
+      await database.execute(`grant temporary on database ${database.name} to ${variables.DB_USER}`);
+      assert.match((await check(variables)).stdout, /^ {2}- it may create temporary tables$/m);
+      await database.execute(`grant temporary on database ${database.name} to public`);
+    });
+    await t.step("what DB_ALLOW_FUNCTIONS stands for, and what is wrong with it", async () => {
+      await database.execute(
+        `create function owned() returns int language plpgsql security definer as 'begin return 1; end';
+        create function twice(int) returns int language plpgsql as 'begin return 1; end'; create role "An owner";
+        alter function twice(int) owner to "An owner"; create schema moved; create extension tablefunc schema moved`,
+      );
+      const entries = [
+        "public.owned",
+        "twice",
+        "public.twice(integer)",
+        "public.twice(text)",
+        "nosuch.owned",
+        "moved.crosstab",
+        "lo_get",
+      ];
+      const { code, stdout } = await check({ ...variables, DB_ALLOW_FUNCTIONS: entries.join(", ") });
+      assert.equal(code, 0);
+      const [, lines = ""] = /^DB_ALLOW_FUNCTIONS lets pass, .*:\n((?: {2}- .*\n)+)/m.exec(stdout) ?? [];
+      assert.deepEqual(lines.trimEnd().split("\n"), [
+        "  - public.owned: public.owned(), volatile, SECURITY DEFINER",
+        "  - twice: public.twice(integer), volatile, of the role An owner, who can change what it does; " +
+        "write its schema, or any function that is given this name is called",
+        "  - public.twice(integer): public.twice(integer), volatile, of the role An owner, who can change what it does",
+        "  - public.twice(text): no function or foreign table of this database; correct it or take it out",
+        "  - nosuch.owned: no function or foreign table of this database; correct it or take it out",
+        "  - moved.crosstab: stays refused, as it runs SQL from a string, which can't be checked; take it out",
+        "  - lo_get: pg_catalog.lo_get(oid), volatile; pg_catalog.lo_get(oid, bigint, integer), volatile; " +
+        "write its schema, or any function that is given this name is called",
+      ]);
+      assert.doesNotMatch(stdout, /All is well/);
+      const well = await check({ ...variables, DB_ALLOW_FUNCTIONS: "public.owned()" });
+      assert.match(well.stdout, /^ {2}- public\.owned\(\): public[^]*All is well/m);
+      await database.execute(
+        `drop schema moved cascade; drop function owned(); drop function twice(int); drop role "An owner"`,
+      );
     });
     const failing: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
       [
@@ -116,7 +184,7 @@ Deno.test({
     const sql = printedSql(await checkAs(database.superuserVariables));
     const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
     const advised = /^ +```sql\n([^]*?)^ +```$/m.exec(readme)?.[1]?.replace(/^ {3}/gm, "").trimEnd();
-    assert.equal(sql.replace(` ${database.name} `, " shop "), advised);
+    assert.equal(sql.replaceAll(` ${database.name} `, " shop "), advised);
     await run(database, sql);
     const variables = { ...database.variables, DB_USER: "mcp_reader", DB_PASSWORD: "choose a long one" };
     const again = await checkAs(variables);
@@ -142,7 +210,7 @@ Deno.test({
     await run(
       database,
       `create role writers; grant insert on users to writers; create role "Odd owners";
-      create table owned (x int); alter table owned owner to "Odd owners"; create role readers;
+      create sequence counted; create table owned (x int); alter table owned owner to "Odd owners"; create role readers;
       grant select on users to readers; create role mcp_reader login password 'a password'`,
     );
     const excess: readonly (readonly [string, RegExp])[] = [
@@ -157,6 +225,14 @@ Deno.test({
       ["grant pg_write_all_data to mcp_reader", /member of pg_write_all_data/],
       ["grant insert on todos to public", /may write to 1 table/],
       ["grant create on schema public to public", /create objects in 1 schema/],
+      ["grant usage on sequence counted to mcp_reader", /may move 1 sequence: public\.counted/],
+      ["grant update on sequence counted to public", /may move 1 sequence: public\.counted/],
+      ["grant trigger, references on todos to mcp_reader", /put triggers on, or refer to, 1 table/],
+      ["grant references (title) on todos to writers; grant writers to mcp_reader", /refer to, 1 table/],
+      [
+        `revoke temporary on database ${database.name} from public; grant temporary on database ${database.name} to mcp_reader`,
+        /may create temporary tables/,
+      ],
     ];
     for (const [sql, found] of excess) {
       await t.step(sql, async () => {
@@ -165,7 +241,10 @@ Deno.test({
         const printed = printedSql(await checkAs(database.superuserVariables));
         assert.doesNotMatch(printed, /CREATE ROLE|FROM pg_monitor|readers|NOSUPERUSER NOCREATEDB/);
         await run(database, printed);
-        assert.match(await checkAs(variables), /The role can read and nothing else\. All is well/);
+        assert.match(
+          await checkAs(variables),
+          /^The role can write to no table, view or sequence, and create none.* All is well/m,
+        );
       });
     }
     await t.step("one that owns something can't be mended: another name", async () => {

@@ -1,0 +1,95 @@
+/** `--check` of the database: what was found, what the role may do, and the SQL for what should be otherwise. */
+import { checkHint } from "../common/check_hint.ts";
+import { CallError } from "../common/errors.ts";
+import { ended } from "../common/sentence.ts";
+import { count, plural } from "../common/units.ts";
+import { visible } from "../common/visible.ts";
+import { allowedLines } from "./check_allowed.ts";
+import type { Database } from "./database.ts";
+import { missingGrantsSql, readerRoleSql, readReaderRole } from "./reader_role.ts";
+import { excessLine, readRole, type RoleReport } from "./role.ts";
+import type { DatabaseSettings } from "./settings.ts";
+
+/** Tables that are named of those that can't be read. */
+const shownTables = 5;
+
+/** Connects and reports; false where it can't connect. `timeoutMs` is for each of its questions. */
+export async function checkDatabase(
+  database: Database,
+  { hosts, allowFunctions }: Pick<DatabaseSettings, "hosts" | "allowFunctions">,
+  timeoutMs: number,
+  say: (line: string) => void,
+): Promise<boolean> {
+  const address = hosts.map(({ host, port }) => `${host}:${port}`).join(", ");
+  const options = () => ({ signal: AbortSignal.timeout(timeoutMs) });
+  const saySql = (sql: string) => ["", ...sql.split("\n"), ""].forEach(say);
+  try {
+    const report = await database.read(options(), readRole);
+    say(
+      `Connected to ${address}, PostgreSQL ${report.serverVersion}, ${report.tls ?? "no TLS"}${
+        report.inRecovery ? ", a standby" : ""
+      }.`,
+    );
+    say(
+      `Database ${visible(report.database)}, role ${visible(report.role)}: may read ` +
+        `${count(report.readable)} of ${count(report.relations)} tables and views.`,
+    );
+    const missing = missingGrantsSql(report);
+    if (missing !== undefined) {
+      sayMissing(report, say);
+      say("To let it, as a superuser:");
+      saySql(missing);
+    }
+    const allowed = await database.read(
+      options(),
+      (transaction) => allowedLines(transaction, allowFunctions),
+    );
+    if (allowed.length > 0) {
+      say("DB_ALLOW_FUNCTIONS lets pass, on your word that it only reads:");
+      for (const { text } of allowed) say(`  - ${text}`);
+    }
+    if (report.excess.length === 0) {
+      const isAll = missing === undefined && allowed.every(({ isWrong }) => !isWrong);
+      say(`${readerSentence(report)}${isAll ? " All is well." : ""}`);
+      return true;
+    }
+    say("The role can do more than read:");
+    for (const right of report.excess) say(`  - ${excessLine(right)}`);
+    const reader = await database.read(options(), readReaderRole);
+    say(
+      `postgres-mcp refuses to write either way, but a role that can't is one more lock on the door${
+        reader.exists ? ` (the role ${reader.name} is there already)` : ""
+      }:`,
+    );
+    saySql(readerRoleSql(reader, report));
+    return true;
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    say(ended(`Not connected to ${address}: ${error.message}`));
+    const hint = checkHint(error);
+    if (hint !== undefined) say(hint);
+    return false;
+  }
+}
+
+function sayMissing({ unreadable, hiddenSequences }: RoleReport, say: (line: string) => void): void {
+  if (unreadable.length > 0) {
+    const names = unreadable.slice(0, shownTables).map(({ schema, name }) => `${schema}.${name}`).join(", ");
+    const others = unreadable.length - shownTables;
+    say(`It may not read ${names}${others > 0 ? ` and ${count(others)} more` : ""}.`);
+  }
+  if (hiddenSequences.count > 0) {
+    say(
+      `It can't see ${
+        plural(hiddenSequences.count, "sequence")
+      }, so that database_health can't say how full ` +
+        `${hiddenSequences.count === 1 ? "it is" : "they are"}.`,
+    );
+  }
+}
+
+/** What a role without a right too much may do. */
+function readerSentence({ everybodyMakesTemporary }: RoleReport): string {
+  return "The role can write to no table, view or sequence, and create none" +
+    (everybodyMakesTemporary ? " but temporary tables, as every role may." : ".");
+}
