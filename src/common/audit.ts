@@ -25,6 +25,8 @@ export interface AuditLog {
   write(record: AuditRecord): void;
   /** Waits until the records so far are out, for a moment where somebody else must take them. */
   readonly settled?: () => Promise<void>;
+  /** Why no record can ever be written. */
+  readonly problem?: CallError;
   close(): void;
 }
 
@@ -92,15 +94,16 @@ function endsWithNewline(path: string): boolean {
 
 /** An audit log that this program may not write. */
 function unwritable(program: string, cause: Error): AuditLog {
+  const problem = new CallError("unavailable", "Cannot answer as the audit log can't be written", {
+    hint:
+      `an operator must build this program with deno task compile:${program} --write=FILE, or start it from source ` +
+      "with --allow-write=FILE, FILE as AUDIT_LOG names it",
+    cause,
+  });
   const write = () => {
-    throw new CallError("unavailable", "Cannot answer as the audit log can't be written", {
-      hint:
-        `an operator must build this program with deno task compile:${program} --write=FILE, or start it from source ` +
-        "with --allow-write=FILE, FILE as AUDIT_LOG names it",
-      cause,
-    });
+    throw problem;
   };
-  return { write, close: () => {} };
+  return { write, problem, close: () => {} };
 }
 
 /** Appends records to an open file. A record that was written in part is ended before the next one begins. */

@@ -15,7 +15,8 @@ Usage: ${program.name} [argument]
 
   (none)                             serve MCP over stdio, for a client such as Claude Code to start
   --http [HOST:PORT]                 serve MCP over HTTP at /mcp, beside /healthz, /readyz and /metrics [127.0.0.1:8080]
-  --check                            connect, and say what was found and which rights there are
+  --check                            connect, and say what was found and which rights there are;
+                                     with --http, also whether that could be served
   --print-config claude-code|mcp-json
                                      print the configuration for a client, with this program's path
   --new-token NAME                   print a token for a client of that name, and its line for MCP_TOKENS_FILE

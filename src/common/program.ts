@@ -14,6 +14,7 @@ import { serverFactory } from "./server.ts";
 import { serveOverStdio } from "./serve_stdio.ts";
 import type { Prompts } from "./prompts.ts";
 import type { Resources } from "./resources.ts";
+import type { CheckResult } from "./check_result.ts";
 import type { Tool } from "./tool.ts";
 import { version } from "./version.ts";
 import { visible } from "./visible.ts";
@@ -64,8 +65,8 @@ export interface Backend {
   readonly usesUnixSocket?: boolean;
   /** It may have to start a credential plugin, one of those that the run permission names. */
   readonly startsPlugins?: boolean;
-  /** Connects and reports; true when all is well. */
-  readonly check: (say: (line: string) => void) => Promise<boolean>;
+  /** Connects and reports. */
+  readonly check: (say: (line: string) => void) => Promise<CheckResult>;
   /**
    * Resolves when the backend answers the cheapest question there is, for `/readyz`; a pool whose connections are all
    * busy answers. `check` takes its place where it is absent.
@@ -178,19 +179,19 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   const auditDestination = environment.text("AUDIT_LOG") ?? "stderr";
   const httpSettings = readHttpSettings(environment, command.http);
 
-  const opened = openAuditLog(auditDestination, program.shortName);
+  const audit = openAuditLog(auditDestination, program.shortName);
   // A check answers nobody's call, but an audit log that can't be opened would end the start.
-  if (command.name === "check") opened.close();
-  const audit = command.name === "check" ? undefined : opened;
+  if (command.name === "check") audit.close();
   const backend = await program.open(environment, log);
   // From source, what is loaded later could not be read any more; over HTTP nobody waits for a start.
   if (!Deno.build.standalone || command.name === "check" || command.http !== undefined) {
     await backend.prepare?.();
   }
-  const configuration = audit === undefined ? await import("./client_configuration.ts") : undefined;
-  const settings = audit === undefined
-    ? (await import("./settings_line.ts")).settingsLine(program, environment)
-    : "";
+  const checking = command.name === "check" ? await import("./check.ts") : undefined;
+  const known = checking?.knownSettings(program, environment);
+  const tokens = checking === undefined || command.http !== undefined
+    ? undefined
+    : await countTokens(httpSettings.tokensFile, log);
   const { usesUnixSocket = false, startsPlugins = false } = backend;
   const http = command.http === undefined ? undefined : await openHttp({
     program: program.name,
@@ -202,16 +203,11 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   });
   const files = environment.usesFiles || http?.usesFiles === true;
   const givenUp = giveUpPermissions({ files, socket: usesUnixSocket, plugins: startsPlugins }, log);
-  if (audit === undefined) {
+  if (checking !== undefined && known !== undefined) {
     const say = (line: string) => writeLine(Deno.stdout, visible(line));
-    const isBackendWell = await backend.check(say);
-    const isHttpWell = await http?.check(say) ?? true;
+    const result = await checking.check({ backend, http, tokens, audit, known }, say);
     await backend.close();
-    say(settings);
-    // A client starts programs in a folder of its own: with another path than this it finds none.
-    const line = configuration?.commandLine(program);
-    say(`A client starts it as ${line}; --print-config prints what to paste.`);
-    return isBackendWell && isHttpWell ? 0 : 1;
+    return result === "down" ? 1 : 0;
   }
   const pipeline = new Pipeline({
     tools: backend.tools,
@@ -276,6 +272,15 @@ async function openHttp(options: HttpOptions): Promise<HttpFront> {
   return await HttpFront.open(options);
 }
 
+/** Throws {@linkcode StartError} where serving over HTTP with that file would. */
+async function countTokens(path: string | undefined, log: Logger): Promise<number | undefined> {
+  if (path === undefined) return undefined;
+  const { TokenFile } = await import("./http/tokens.ts");
+  const file = await TokenFile.open(path, log);
+  file.close();
+  return file.size;
+}
+
 async function printNewToken(client: string): Promise<number> {
   const { newToken } = await import("./http/tokens.ts");
   const { token, line } = newToken(client);
@@ -300,7 +305,12 @@ function print(text: string): number {
   return 0;
 }
 
+/** A reader that has enough, such as `head`, is nobody's error. */
 function writeLine(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   let bytes = new TextEncoder().encode(`${text}\n`);
-  while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
 }

@@ -1,5 +1,6 @@
 /** `--check`: which clusters can be reached, as whom, what that identity may read, and whether it may do more. */
 import { checkHint } from "../common/check_hint.ts";
+import { type CheckResult, worst } from "../common/check_result.ts";
 import { CallError } from "../common/errors.ts";
 import { ended } from "../common/sentence.ts";
 import { visible } from "../common/visible.ts";
@@ -11,8 +12,8 @@ type Say = (line: string) => void;
 /** Milliseconds for one context. */
 const checkMs = 45_000;
 
-/** Reports on every allowed context; true when each of them answers. */
-export async function checkClusters(clusters: Clusters, say: Say): Promise<boolean> {
+/** Reports on every allowed context; `down` when one of them does not answer. */
+export async function checkClusters(clusters: Clusters, say: Say): Promise<CheckResult> {
   const allowed = clusters.contexts().filter((context) => context.allowed);
   if (allowed.length === 0) {
     try {
@@ -21,12 +22,12 @@ export async function checkClusters(clusters: Clusters, say: Say): Promise<boole
       return sayError(error, say);
     }
   }
-  let well = true;
+  const results: CheckResult[] = [];
   for (const { name } of allowed) {
     try {
-      await checkCluster(clusters.cluster(name), say);
+      results.push(await checkCluster(clusters.cluster(name), say));
     } catch (error) {
-      well = sayError(error, say);
+      results.push(sayError(error, say));
     }
   }
   const others = clusters.contexts().length - allowed.length;
@@ -37,10 +38,10 @@ export async function checkClusters(clusters: Clusters, say: Say): Promise<boole
       }, which can't be used: KUBE_CONTEXT names those that can.`,
     );
   }
-  return well;
+  return worst(results);
 }
 
-async function checkCluster(cluster: Cluster, say: Say): Promise<void> {
+async function checkCluster(cluster: Cluster, say: Say): Promise<CheckResult> {
   const options = { signal: AbortSignal.timeout(checkMs) };
   const { context, defaultNamespace: namespace } = cluster;
   const version = await cluster.version(options);
@@ -83,8 +84,8 @@ async function checkCluster(cluster: Cluster, say: Say): Promise<void> {
   if (readsSecrets(rules)) say("The identity can read Secrets, whose values kubernetes-mcp never shows.");
   if (incomplete) say("The apiserver could not list all of its rights.");
   if (excess.length === 0 && !readsSecrets(rules)) {
-    say(`The identity can read and nothing else.${missing.length === 0 ? " All is well." : ""}`);
-    if (missing.length === 0) return;
+    say("The identity can read and nothing else.");
+    if (missing.length === 0) return incomplete ? "wanting" : "well";
     say("An identity that can read what the tools ask for:");
   } else {
     say(
@@ -94,12 +95,13 @@ async function checkCluster(cluster: Cluster, say: Say): Promise<void> {
   say("");
   for (const line of readerManifest().split("\n")) say(line);
   say("");
+  return "wanting";
 }
 
-function sayError(error: unknown, say: Say): false {
+function sayError(error: unknown, say: Say): CheckResult {
   if (!(error instanceof CallError)) throw error;
   say(ended(error.message));
   const hint = checkHint(error);
   if (hint !== undefined) say(hint);
-  return false;
+  return "down";
 }

@@ -1,4 +1,5 @@
 /** What platform-mcp is made of: the three groups of tools, each where its backend is configured, and what joins them. */
+import { type CheckResult, worst } from "../common/check_result.ts";
 import type { Environment } from "../common/env.ts";
 import type { Logger } from "../common/log.ts";
 import type { Backend, BackendGauge, Variable } from "../common/program.ts";
@@ -124,7 +125,7 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
     startsPlugins: backends.some(({ startsPlugins }) => startsPlugins === true),
     gauges: (): readonly BackendGauge[] => backends.flatMap(({ gauges }) => gauges?.() ?? []),
     async check(say) {
-      let well = true;
+      const results: CheckResult[] = [];
       if (groups.isGuess) say(`N${nothingConfigured.slice(1)}.`);
       for (const { title, backend } of known) {
         if (backend === undefined) {
@@ -133,13 +134,13 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
         }
         say(`${title}:`);
         const sayBelow = (line: string) => say(line === "" ? "" : `  ${line}`);
-        let isWell = await backend.check(sayBelow);
-        if (isWell && backend === postgres) {
-          isWell = await checkActivity(postgres.database, events, sayBelow);
+        const result = await backend.check(sayBelow);
+        results.push(result);
+        if (result !== "down" && backend === postgres) {
+          results.push(await checkActivity(postgres.database, events, sayBelow));
         }
-        well = isWell && well;
       }
-      return well;
+      return worst(results);
     },
     async ready(signal) {
       await Promise.all(backends.map(({ ready }) => ready?.(signal)));

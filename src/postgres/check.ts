@@ -1,5 +1,6 @@
 /** `--check` of the database: what was found, what the role may do, and the SQL for what should be otherwise. */
 import { checkHint } from "../common/check_hint.ts";
+import type { CheckResult } from "../common/check_result.ts";
 import { CallError } from "../common/errors.ts";
 import { ended } from "../common/sentence.ts";
 import { count, plural } from "../common/units.ts";
@@ -13,13 +14,13 @@ import type { DatabaseSettings } from "./settings.ts";
 /** Tables that are named of those that can't be read. */
 const shownTables = 5;
 
-/** Connects and reports; false where it can't connect. `timeoutMs` is for each of its questions. */
+/** Connects and reports. `timeoutMs` is for each of its questions. */
 export async function checkDatabase(
   database: Database,
   { hosts, allowFunctions }: Pick<DatabaseSettings, "hosts" | "allowFunctions">,
   timeoutMs: number,
   say: (line: string) => void,
-): Promise<boolean> {
+): Promise<CheckResult> {
   const address = hosts.map(({ host, port }) => `${host}:${port}`).join(", ");
   const options = () => ({ signal: AbortSignal.timeout(timeoutMs) });
   const saySql = (sql: string) => ["", ...sql.split("\n"), ""].forEach(say);
@@ -49,9 +50,8 @@ export async function checkDatabase(
       for (const { text } of allowed) say(`  - ${text}`);
     }
     if (report.excess.length === 0) {
-      const isAll = missing === undefined && allowed.every(({ isWrong }) => !isWrong);
-      say(`${readerSentence(report)}${isAll ? " All is well." : ""}`);
-      return true;
+      say(readerSentence(report));
+      return missing === undefined && allowed.every(({ isWrong }) => !isWrong) ? "well" : "wanting";
     }
     say("The role can do more than read:");
     for (const right of report.excess) say(`  - ${excessLine(right)}`);
@@ -62,13 +62,13 @@ export async function checkDatabase(
       }:`,
     );
     saySql(readerRoleSql(reader, report));
-    return true;
+    return "wanting";
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
     say(ended(`Not connected to ${address}: ${error.message}`));
     const hint = checkHint(error);
     if (hint !== undefined) say(hint);
-    return false;
+    return "down";
   }
 }
 

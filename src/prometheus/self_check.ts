@@ -1,5 +1,6 @@
 /** `--check`: what is at PROMETHEUS_URL, and as whom it is asked. */
 import { checkHint } from "../common/check_hint.ts";
+import type { CheckResult } from "../common/check_result.ts";
 import { CallError } from "../common/errors.ts";
 import { ended } from "../common/sentence.ts";
 import { count, plural } from "../common/units.ts";
@@ -11,15 +12,16 @@ import { tellable } from "./told.ts";
 
 const checkMs = 15_000;
 
-/** Connects and reports; true when queries are answered. */
+/** Connects and reports; `down` where no query is answered. */
 export async function checkPrometheus(
   api: PrometheusApi,
   settings: PrometheusSettings,
   say: (line: string) => void,
-): Promise<boolean> {
+): Promise<CheckResult> {
   const { url, credentials } = settings;
   const signal = AbortSignal.timeout(checkMs);
   const options = { signal };
+  let isWanting = false;
   /** What is good to know, and not there with every backend. */
   const optional = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
     try {
@@ -49,8 +51,12 @@ export async function checkPrometheus(
     );
     if (credentials.variables.length > 0 && url.protocol === "http:" && !isLoopback(url.hostname)) {
       say("They travel unencrypted: use https if anybody can listen on the way.");
+      isWanting = true;
     }
-    for (const text of [...unreached, ...tellable(warnings, 4_000)]) say(ended(visible(text)));
+    for (const text of [...unreached, ...tellable(warnings, 4_000)]) {
+      say(ended(visible(text)));
+      isWanting = true;
+    }
     if (targets === undefined) {
       say("This backend does not tell its targets: list_targets says what the metric up says.");
     } else {
@@ -60,23 +66,27 @@ export async function checkPrometheus(
     }
     if (up === undefined) {
       say("No series named up has a sample now: is this the right server, and the right tenant?");
+      isWanting = true;
     }
     if (runtime !== undefined && runtime.storageRetention !== "") {
       say(`It keeps samples for ${visible(runtime.storageRetention)}.`);
     }
-    if (runtime?.reloadConfigSuccess === false) say("Its last reload of its configuration failed.");
+    if (runtime?.reloadConfigSuccess === false) {
+      say("Its last reload of its configuration failed.");
+      isWanting = true;
+    }
     say("prometheus-mcp only reads: no call that writes, reloads or deletes is in it.");
-    return true;
+    return isWanting ? "wanting" : "well";
   } catch (error) {
     if (signal.aborted) {
       say(`Not connected to ${url.host}: there was no answer within ${checkMs / 1000} s.`);
-      return false;
+      return "down";
     }
     if (!(error instanceof CallError)) throw error;
     say(ended(`Not connected: ${error.message}`));
     const hint = checkHint(error);
     if (hint !== undefined) say(hint);
-    return false;
+    return "down";
   }
 }
 

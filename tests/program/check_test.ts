@@ -77,12 +77,12 @@ Deno.test({
       await database.execute(`drop schema work cascade; revoke trigger on todos from ${variables.DB_USER}`);
     });
     await t.step("temporary tables are every role's until that is taken", async () => {
-      const temporary = /and create none but temporary tables, as every role may\. All is well\.$/m;
+      const temporary = /and create none but temporary tables, as every role may\.\nAll is well\.$/m;
       assert.match((await check(variables)).stdout, temporary);
       await database.execute(`revoke temporary on database ${database.name} from public`);
       assert.match(
         (await check(variables)).stdout,
-        /^The role can write to no table, view or sequence, and create none\. All is well\.$/m,
+        /^The role can write to no table, view or sequence, and create none\.\nAll is well\.$/m,
       );
       await database.execute(`grant temporary on database ${database.name} to ${variables.DB_USER}`);
       assert.match((await check(variables)).stdout, /^ {2}- it may create temporary tables$/m);
@@ -243,7 +243,7 @@ Deno.test({
         await run(database, printed);
         assert.match(
           await checkAs(variables),
-          /^The role can write to no table, view or sequence, and create none.* All is well/m,
+          /^The role can write to no table, view or sequence, and create none.*\nAll is well/m,
         );
       });
     }

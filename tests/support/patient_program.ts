@@ -78,7 +78,7 @@ await runProgram(
       Promise.resolve({
         tools: [echo, wait, fail, backend],
         deadlineMs: 60_000,
-        check: () => Promise.resolve(true),
+        check: () => Promise.resolve("well"),
         ready: () => answers ? Promise.resolve() : Promise.reject(new Error("gone")),
         gauges:
           () => [{ name: "mcp_patience_cancelled", help: "Waits that were cancelled", value: cancelled }],

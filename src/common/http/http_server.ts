@@ -78,6 +78,11 @@ export class HttpServer {
   }
 }
 
+/** Listens for a moment. Throws {@linkcode StartError} when it can't. */
+export function tryListening(address: ListenAddress): void {
+  listen(address).close();
+}
+
 function listen(address: ListenAddress): Deno.TcpListener {
   try {
     return Deno.listen(address);
@@ -93,9 +98,15 @@ function notListening(address: ListenAddress, error: unknown): StartError {
 }
 
 function reasonNotToListen(error: unknown): string {
-  if (error instanceof Deno.errors.AddrInUse) return "another program does";
-  if (error instanceof Deno.errors.AddrNotAvailable) return "this machine has no such address";
-  if (error instanceof Deno.errors.PermissionDenied) return "the operating system denies it";
+  if (error instanceof Deno.errors.AddrInUse) {
+    return "another program does; stop it, or give --http another port";
+  }
+  if (error instanceof Deno.errors.AddrNotAvailable) {
+    return "this machine has no such address; 0.0.0.0 and [::] are all that it has";
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "the operating system denies it; a port from 1024 on needs no right of its own";
+  }
   if (error instanceof Deno.errors.NotCapable) {
     return "this program was built without permission for it: --net must name the address";
   }

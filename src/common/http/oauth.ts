@@ -2,6 +2,7 @@
  * The OAuth 2.1 resource server: checks access tokens that are JWTs (RFC 9068), and tells clients where to get one
  * (RFC 9728), as https://modelcontextprotocol.io/specification (authorization) asks.
  */
+import type { CheckResult } from "../check_result.ts";
 import { errors, type JWTPayload, jwtVerify } from "jose";
 import type { Logger } from "../log.ts";
 import { visible } from "../visible.ts";
@@ -101,18 +102,18 @@ export class OAuth implements AccessTokenVerifier {
   }
 
   /** Says whether the authorization server's keys can be had. */
-  async check(say: (line: string) => void): Promise<boolean> {
+  async check(say: (line: string) => void): Promise<CheckResult> {
     const { issuer, audiences } = this.#settings;
     try {
       await this.#issuer.keys();
       say(`Access tokens of ${issuer} are accepted that are for ${audiences.join(" or ")}.`);
-      return true;
+      return "well";
     } catch (error) {
       if (!(error instanceof IssuerError)) throw error;
       say(
         `No access token can be checked: the authorization server ${issuer} can't be used, as ${error.message}.`,
       );
-      return false;
+      return "down";
     }
   }
 

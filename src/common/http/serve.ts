@@ -1,14 +1,16 @@
 /** Serves a program over HTTP, from the first connection to the last call after SIGTERM. */
 import type { McpServer, Server } from "@modelcontextprotocol/server";
+import { type CheckResult, worst } from "../check_result.ts";
 import { StartError } from "../errors.ts";
 import { authority, isLoopback, type ListenAddress } from "../listen_address.ts";
 import { type Logger, writeStderr } from "../log.ts";
 import type { CallObserver, Pipeline } from "../pipeline.ts";
 import type { Backend } from "../program.ts";
+import { ended, sentence } from "../sentence.ts";
 import { plural } from "../units.ts";
 import { Admission } from "./admission.ts";
 import { Exchanges } from "./exchanges.ts";
-import { HttpServer, type ServerLimits } from "./http_server.ts";
+import { HttpServer, type ServerLimits, tryListening } from "./http_server.ts";
 import { McpEndpoint } from "./mcp_endpoint.ts";
 import { HttpMetrics } from "./metrics.ts";
 import { OAuth } from "./oauth.ts";
@@ -110,11 +112,29 @@ export class HttpFront {
     return this.#metrics;
   }
 
-  /** Says who may call; true when all is well. */
-  async check(say: (line: string) => void): Promise<boolean> {
+  /** Says where it would serve, and who may call. */
+  async check(say: (line: string) => void): Promise<CheckResult> {
+    const { address, settings } = this.#options;
+    const results: CheckResult[] = [];
+    try {
+      tryListening(address);
+      say(`--http would serve MCP at http://${authority(address)}/mcp.`);
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      say(ended(error.message));
+      results.push("down");
+    }
+    if (isDeaf(address, settings)) {
+      say(ended(sentence(deafness)));
+      results.push("wanting");
+    }
     if (this.#tokens !== undefined) say(`The token file accepts ${plural(this.#tokens.size, "token")}.`);
     this.#tokens?.close();
-    return await this.#oauth?.check(say) ?? true;
+    if (this.#oauth !== undefined) results.push(await this.#oauth.check(say));
+    if (this.#tokens === undefined && this.#oauth === undefined) {
+      say("Whoever is on this machine may call: neither MCP_TOKENS_FILE nor MCP_OAUTH_ISSUER is set.");
+    }
+    return worst(results);
   }
 
   /**
@@ -172,11 +192,7 @@ export class HttpFront {
       stop(0);
     });
     announce(program, authority({ ...address, port: server.port }));
-    if (!isLoopback(address.hostname) && !settings.namesAreGiven) {
-      log.warn(
-        "only requests to loopback names are answered: set MCP_ALLOWED_HOSTS to the names that clients use",
-      );
-    }
+    if (isDeaf(address, settings)) log.warn(deafness);
 
     await stopped.promise;
     log.info("stopping", { in_flight: exchanges.size });
@@ -211,9 +227,17 @@ function requireCallersChecked(address: ListenAddress, settings: HttpSettings): 
   );
 }
 
+/** Others can reach the address, but by none of the names that are answered. */
+function isDeaf(address: ListenAddress, settings: HttpSettings): boolean {
+  return !isLoopback(address.hostname) && !settings.namesAreGiven;
+}
+
+const deafness =
+  "only requests to loopback names are answered: set MCP_ALLOWED_HOSTS to the names that clients use";
+
 async function askBackend(backend: Backend, signal: AbortSignal): Promise<void> {
   if (backend.ready !== undefined) return await backend.ready(signal);
-  if (!await backend.check(() => {})) throw new Error("the check found it wanting");
+  if (await backend.check(() => {}) === "down") throw new Error("the check found it wanting");
 }
 
 /** Always said, and in JSON where no person reads it: with port 0 it is the only place that names the port. */

@@ -23,7 +23,7 @@ const log = createLogger("warn");
 const backend: Backend = {
   tools: [],
   deadlineMs: 30_000,
-  check: () => Promise.resolve(true),
+  check: () => Promise.resolve("well"),
   close: () => Promise.resolve(),
 };
 const front = await HttpFront.open({

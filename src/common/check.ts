@@ -1,0 +1,67 @@
+/** `--check`: the backend's own word, and what this program's own settings would make of a start. Writes to stdout. */
+import { checkHint } from "./check_hint.ts";
+import type { AuditLog } from "./audit.ts";
+import { commandLine } from "./client_configuration.ts";
+import type { Environment } from "./env.ts";
+import type { HttpFront } from "./http/serve.ts";
+import { type CheckResult, worst } from "./check_result.ts";
+import type { Backend, Program } from "./program.ts";
+import { secretFilesToClose } from "./secret_files.ts";
+import { ended } from "./sentence.ts";
+import { settingsLine } from "./settings_line.ts";
+import { plural } from "./units.ts";
+
+/** What is checked. */
+export interface Checked {
+  readonly backend: Backend;
+  /** What `--http` would serve. */
+  readonly http: HttpFront | undefined;
+  /** Tokens in the file that is named though nothing is served over HTTP. */
+  readonly tokens: number | undefined;
+  readonly audit: AuditLog;
+  /** What was read of the environment while it could be. */
+  readonly known: KnownSettings;
+}
+
+/** What the environment says, which is given up before the backend is asked. */
+export interface KnownSettings {
+  readonly settings: string;
+  readonly command: string;
+  /** Variables whose files others can read. */
+  readonly openFiles: readonly string[];
+}
+
+/** Reads what only the environment and the files know. */
+export function knownSettings(program: Program, environment: Environment): KnownSettings {
+  return {
+    settings: settingsLine(program, environment),
+    command: commandLine(program),
+    openFiles: secretFilesToClose(program, environment),
+  };
+}
+
+/** Says what was found; what the program could not work with makes it `down`. */
+export async function check(checked: Checked, say: (line: string) => void): Promise<CheckResult> {
+  const { backend, http, tokens, audit, known } = checked;
+  const results: CheckResult[] = [await backend.check(say)];
+  if (http !== undefined) results.push(await http.check(say));
+  if (tokens !== undefined) {
+    say(`The token file accepts ${plural(tokens, "token")}; only --http asks for one.`);
+  }
+  if (audit.problem !== undefined) {
+    say(ended(`Each call would be refused: ${audit.problem.message}`));
+    const hint = checkHint(audit.problem);
+    if (hint !== undefined) say(hint);
+    results.push("down");
+  }
+  for (const variable of known.openFiles) {
+    say(`Every user of this machine can read the file that ${variable} names: chmod 600 it.`);
+    results.push("wanting");
+  }
+  const result = worst(results);
+  if (result === "well") say("All is well.");
+  say(known.settings);
+  // A client starts programs in a folder of its own: with another path than this it finds none.
+  say(`A client starts it as ${known.command}; --print-config prints what to paste.`);
+  return result;
+}

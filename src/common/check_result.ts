@@ -1,0 +1,10 @@
+/** What a check comes to, from best to worst. */
+const results = ["well", "wanting", "down"] as const;
+
+/** `wanting`: it works, and something should be done all the same; `down`: it does not work. */
+export type CheckResult = typeof results[number];
+
+/** That of several together. */
+export function worst(all: readonly CheckResult[]): CheckResult {
+  return results.findLast((result) => all.includes(result)) ?? "well";
+}
