@@ -3,6 +3,7 @@ import type { Environment } from "../common/env.ts";
 import type { Logger } from "../common/log.ts";
 import type { Backend, Variable } from "../common/program.ts";
 import { checkDatabase } from "./check.ts";
+import { allowedLines } from "./check_allowed.ts";
 import { Database } from "./database.ts";
 import { databaseHealth } from "./database_health.ts";
 import { describeTable } from "./describe_table.ts";
@@ -68,6 +69,7 @@ export function openPostgres(environment: Environment, log: Logger): PostgresBac
   readParser();
   const database = new Database(settings, log);
   const describe = describeTable(database);
+  let areEntriesTold = false;
   return {
     database,
     tools: [
@@ -96,7 +98,15 @@ export function openPostgres(environment: Environment, log: Logger): PostgresBac
     },
     close: () => database.close(),
     async notice(signal) {
-      return roleNotice(await database.read({ signal }, readRole));
+      return await database.read({ signal }, async (transaction) => {
+        const report = await readRole(transaction);
+        const allowed = areEntriesTold ? [] : await allowedLines(transaction, settings.allowFunctions);
+        areEntriesTold = true;
+        for (const { text, isWrong } of allowed) {
+          if (isWrong) log.warn("an entry of DB_ALLOW_FUNCTIONS is not as it should be", { entry: text });
+        }
+        return roleNotice(report);
+      });
     },
     check: (say) => checkDatabase(database, settings, callOverheadMs, say),
   };

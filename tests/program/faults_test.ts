@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { eventually, RawClient } from "../support/mcp.ts";
+import { eventually, RawClient, runProgramToEnd } from "../support/mcp.ts";
 import { postgresAvailable, startPostgres } from "../support/postgres.ts";
 import { createProgramDatabase, endless, readerPassword } from "../support/program_database.ts";
 
@@ -45,6 +45,43 @@ Deno.test({
     assert.match(misspelt.text, /column "titel" does not exist/);
     assert.match(misspelt.text, /line 2, column 3/);
     assert.match(misspelt.text, /todos\.title/);
+  },
+});
+
+Deno.test({
+  name:
+    "what DB_ALLOW_FUNCTIONS names in vain is told in the log once; what acts ends the start, and its refusal says why",
+  ignore,
+  async fn() {
+    await using database = await createProgramDatabase();
+    await database.execute(
+      "create function fine() returns int language plpgsql security definer as 'begin return 1; end'",
+    );
+    const variables = { ...database.variables, DB_ALLOW_FUNCTIONS: "public.fine, public.nosuch" };
+    await using client = await RawClient.connect({ variables });
+    assert.match((await client.query("SELECT fine()")).text, /1 row/);
+    await client.query("SELECT fine()");
+    const refused = await client.query("SELECT pg_terminate_backend(0)");
+    assert.equal(
+      refused.text,
+      "Cannot call pg_terminate_backend as it acts on other sessions or on the server. " +
+        "Tell a person what should be done with psql, and why. No setting allows it.",
+    );
+    await client.endInput();
+    await client.ended;
+    const told = client.errorLines.filter(({ message }) => String(message).includes("DB_ALLOW_FUNCTIONS"));
+    assert.deepEqual(told.map(({ level, entry }) => ({ level, entry })), [{
+      level: "warn",
+      entry: "public.nosuch: no function or foreign table of this database; correct it or take it out",
+    }]);
+    const ended = await runProgramToEnd({
+      variables: { ...variables, DB_ALLOW_FUNCTIONS: "public.fine, pg_sleep" },
+    });
+    assert.equal(ended.code, 2);
+    assert.match(
+      ended.stderr,
+      /^postgres-mcp: DB_ALLOW_FUNCTIONS can't allow its entry 2, as it holds the connection/,
+    );
   },
 });
 
