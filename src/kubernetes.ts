@@ -8,6 +8,7 @@ export const program: Program = {
   title: "Kubernetes, read-only",
   summary: "Lets an AI assistant look into a Kubernetes cluster over MCP, and never change a thing there.",
   instructions: kubernetesInstructions,
+  firstSettings: "KUBECONFIG, unless ~/.kube/config is meant",
   variables: kubernetesVariables,
   open: openKubernetes,
 };

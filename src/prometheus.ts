@@ -8,6 +8,7 @@ export const program: Program = {
   title: "Prometheus, read-only",
   summary: "Lets an AI assistant ask a Prometheus about services over MCP, and never change a thing there.",
   instructions: prometheusInstructions,
+  firstSettings: "PROMETHEUS_URL",
   variables: prometheusVariables,
   open: openPrometheus,
 };

@@ -58,15 +58,25 @@ export function printConfiguration(
     [command, ...args].map(shellQuote).join(" ");
 }
 
-/** What is to be done before the configuration works, in a line: the files of secrets that are in no file yet. */
-export function secretFilesToMake(program: Program, environment: Environment): string | undefined {
+/** What is to be done before the configuration works, a line each: what to set, and which files of secrets to make. */
+export function configurationNotes(program: Program, environment: Environment): readonly string[] {
+  const isSet = program.variables.some(({ name }) =>
+    environment.isSet(name) || environment.isSet(`${name}_FILE`)
+  );
   const names = secretVariables(program.variables, environment).filter(({ isThere }) => !isThere)
     .map(({ name }) => name);
-  return names.length === 0
-    ? undefined
-    : `Secrets are left out: write each into a file that only you can read, and put its path at ${
-      names.join(", ")
-    }`;
+  return [
+    ...(isSet ? [] : [
+      `No variable of ${program.name} is set, so that none is in what is printed: set ${
+        program.firstSettings ?? "what --help lists"
+      }, and print it again`,
+    ]),
+    ...(names.length === 0 ? [] : [
+      `Secrets are left out: write each into a file that only you can read, and put its path at ${
+        names.join(", ")
+      }`,
+    ]),
+  ];
 }
 
 /** The variable that names a secret's file; what stands for its path where there is no file yet. */

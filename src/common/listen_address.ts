@@ -15,10 +15,13 @@ const usualPort = 8080;
 /** Reads `HOST:PORT`, `:PORT`, `PORT` or nothing. Throws {@linkcode StartError} for anything else. */
 export function parseListenAddress(text: string): ListenAddress {
   if (text === "") return { hostname: loopback, port: usualPort };
-  const parts = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))?:)?(\d{1,5})$/.exec(text);
-  const port = Number(parts?.[3]);
-  if (parts === null || port > 65_535) {
+  const parts = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))?:)?(\d{1,9})$/.exec(text);
+  if (parts === null) {
     throw new StartError("--http takes HOST:PORT, :PORT or PORT, such as 127.0.0.1:8080 or [::1]:8080");
+  }
+  const port = Number(parts[3]);
+  if (port > 65_535) {
+    throw new StartError("--http takes a port from 1 to 65535, or 0 to let the system choose");
   }
   return { hostname: parts[1] ?? parts[2] ?? loopback, port };
 }

@@ -30,6 +30,8 @@ export interface Program {
   readonly summary: string;
   /** How a model should use the tools; absent where the backend says it, as it depends on what is configured. */
   readonly instructions?: string;
+  /** What to set first, for `--print-config` where nothing is set. */
+  readonly firstSettings?: string;
   /** The variables that only this program reads, for `--help` and `--print-config`. */
   readonly variables: readonly Variable[];
   /** Reads the program's own variables, and makes its tools; connects to nothing. */
@@ -153,15 +155,15 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   if (command.name === "new-token") return await printNewToken(command.client);
   const environment = new Environment();
   if (command.name === "print-config") {
-    const { printConfiguration, secretFilesToMake } = await import("./client_configuration.ts");
-    const toMake = secretFilesToMake(program, environment);
-    if (toMake !== undefined) writeStderr(toMake);
+    const { configurationNotes, printConfiguration } = await import("./client_configuration.ts");
+    for (const note of configurationNotes(program, environment)) writeStderr(note);
     return print(printConfiguration(program, command.form, environment));
   }
 
   // What a check has to say, it says itself.
   const usualLevel = command.name === "check" ? "off" : "warn";
-  const log = createLogger(environment.choice("LOG_LEVEL", logLevels, usualLevel));
+  const logLevel = environment.choice("LOG_LEVEL", logLevels, usualLevel);
+  const log = createLogger(logLevel);
   surviveDefects(log);
   const maxOutputBytes = environment.integer("MAX_OUTPUT_BYTES", {
     fallback: 32_768,
@@ -199,6 +201,7 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
     settings: httpSettings,
     backend,
     log,
+    isSilent: logLevel === "off",
     limits,
   });
   const files = environment.usesFiles || http?.usesFiles === true;
@@ -284,7 +287,10 @@ async function countTokens(path: string | undefined, log: Logger): Promise<numbe
 async function printNewToken(client: string): Promise<number> {
   const { newToken } = await import("./http/tokens.ts");
   const { token, line } = newToken(client);
-  writeStderr("The token, shown this once, and its line for the file that MCP_TOKENS_FILE names:");
+  writeStderr(
+    `The first line is the token for ${client}, shown this once: the client sends it as "Authorization: Bearer TOKEN". ` +
+      "The second goes into the file that MCP_TOKENS_FILE names:",
+  );
   return print(`${token}\n${line}`);
 }
 

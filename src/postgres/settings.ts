@@ -76,8 +76,10 @@ export function readDatabaseSettings(environment: Environment): DatabaseSettings
 
   const uri = url();
   if (uri !== undefined) {
-    const both = separateVariables.find((name) => environment.text(name) !== undefined);
-    if (both !== undefined) throw new StartError(`DATABASE_URL and ${both} are both set: unset one of them`);
+    const others = separateVariables.filter((name) => environment.text(name) !== undefined).join(", ");
+    if (others !== "") {
+      throw new StartError(`DATABASE_URL and ${others} are both set: unset the one or the others`);
+    }
     const parsed = parseConnectionUri(uri);
     if (parsed.sslRootCertPath !== undefined) {
       throw new StartError("DATABASE_URL names sslrootcert: name that file in DB_SSLROOTCERT instead");

@@ -1,9 +1,10 @@
 import assert from "@std/assert";
 import { HttpProgram, messagesOf, patientProgram, patientProgramWith } from "../support/http_program.ts";
-import { eventually, runProgramToEnd } from "../support/mcp.ts";
+import { eventually, RawClient, runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
+import { freePort } from "../support/real_program.ts";
 
 const ignore = !permitted || Deno.build.os === "windows";
 const waiting = (seconds: number) => ["tools/call", { name: "wait", arguments: { seconds } }] as const;
@@ -126,7 +127,8 @@ const refusals: readonly (readonly [string, readonly string[], Record<string, st
   ],
   ["any IPv6 address, likewise", ["--http", "[::]:0"], {}, /MCP_OAUTH_ISSUER/],
   ["a name that may be anybody's", ["--http", "localhost.localdomain:0"], {}, /MCP_TOKENS_FILE/],
-  ["an address that is none", ["--http", "127.0.0.1:99999"], {}, /--http takes HOST:PORT/],
+  ["a port that is none", ["--http", "127.0.0.1:99999"], {}, /--http takes a port from 1 to 65535/],
+  ["an address without a port", ["--http", "127.0.0.1"], {}, /--http takes HOST:PORT/],
   ["a URL", ["--http", "http://127.0.0.1:8080"], {}, /--http takes HOST:PORT/],
   ["an address of another machine", ["--http", "192.0.2.1:8080"], {
     MCP_OAUTH_ISSUER: "https://x",
@@ -159,7 +161,31 @@ Deno.test({
     assert.equal(ended.code, 2);
     assert.match(
       ended.stderr,
-      new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${program.port}: another program does`),
+      new RegExp(
+        `Cannot listen on 127\\.0\\.0\\.1:${program.port}: another program does; stop it, or give --http another port$`,
+        "m",
+      ),
     );
+  },
+});
+
+Deno.test({
+  name: "LOG_LEVEL=off is silence, where it serves included",
+  ignore: !permitted,
+  async fn() {
+    const port = freePort();
+    await using program = RawClient.launch({
+      args: ["--http", String(port)],
+      variables: { LOG_LEVEL: "off" },
+      plain: true,
+    });
+    await eventually("it serves", async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
+      await response?.body?.cancel();
+      return response?.status === 200;
+    });
+    program.kill("SIGTERM");
+    const { code, stderr } = await program.ended;
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   },
 });

@@ -24,6 +24,10 @@ Deno.test({
     assert.equal(made.code, 0);
     const [token = "", line = "", rest] = made.stdout.split("\n");
     assert.equal(rest, "");
+    assert.match(
+      made.stderr,
+      /^The first line is the token for alice\.smith-1_x, .*\. The second goes into the file .*:\n$/,
+    );
     assert.match(token, /^mcp_[A-Za-z0-9_-]{43}$/);
     assert.match(line, /^alice\.smith-1_x:[0-9a-f]{64}$/);
     const again = await runProgramToEnd({ args: ["--new-token", "alice.smith-1_x"], plain: true });
@@ -75,14 +79,26 @@ Deno.test({
 });
 
 const badFiles: readonly (readonly [string, string, RegExp])[] = [
-  ["is empty", "", /holds no token/],
+  ["is empty", "", /holds no token: add the second line that --new-token NAME prints$/m],
   ["holds comments alone", "# nobody yet\n\n", /holds no token/],
-  ["has a line without a hash", "alice\n", /line 1 is not name:sha256hex/],
+  [
+    "has a line without a hash",
+    "alice\n",
+    /line 1 is not name:sha256hex; --new-token NAME prints such a line, its second$/m,
+  ],
   ["has a hash that is too short", `# x\nalice:${"a".repeat(63)}\n`, /line 2 is not/],
   ["has a name with a blank", `al ice:${"a".repeat(64)}\n`, /line 1 is not/],
   ["has a name of 65 characters", `${"a".repeat(65)}:${"a".repeat(64)}\n`, /line 1 is not/],
-  ["has a name twice", `a:${"a".repeat(64)}\na:${"b".repeat(64)}\n`, /line 2 has a name/],
-  ["has a token twice", `a:${"a".repeat(64)}\nb:${"A".repeat(64)}\n`, /line 2 has a token/],
+  [
+    "has a name twice",
+    `a:${"a".repeat(64)}\na:${"b".repeat(64)}\n`,
+    /line 2 has a name that another line has: give each token a name of its own$/m,
+  ],
+  [
+    "has a token twice",
+    `a:${"a".repeat(64)}\nb:${"A".repeat(64)}\n`,
+    /line 2 has a token that another line has: take one of the two out$/m,
+  ],
   [
     "holds the token in place of its hash",
     `# x\nalice:${newToken("alice").token}\n`,

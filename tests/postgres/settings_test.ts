@@ -120,6 +120,16 @@ for (const [what, text] of broken) {
   });
 }
 
+Deno.test("all that DATABASE_URL is set beside is named at once", () => {
+  const both = { DATABASE_URL: "postgres://u@h/d", DB_HOST: "h", DB_NAME: "d", DB_PASSWORD: "hunter2" };
+  assert.throws(
+    () => read(both),
+    new StartError(
+      "DATABASE_URL and DB_HOST, DB_NAME, DB_PASSWORD are both set: unset the one or the others",
+    ),
+  );
+});
+
 const acting: readonly (readonly [string, RegExp])[] = [
   ["pg_sleep", /its entry 1, as it holds the connection .*, or write the schema of a function of your own$/],
   [

@@ -131,3 +131,28 @@ for (const form of ["claude-code", "mcp-json"]) {
     },
   });
 }
+
+Deno.test({
+  name: "--print-config says where nothing is set, and what to set",
+  ignore: !permitted,
+  async fn() {
+    const firsts: Readonly<Record<ProgramName, string>> = {
+      postgres: "DB_HOST",
+      prometheus: "PROMETHEUS_URL",
+      kubernetes: "KUBECONFIG",
+      platform: "DB_HOST",
+    };
+    for (const [program] of programs) {
+      const options = { program, args: ["--print-config", "mcp-json"], plain: true };
+      const { code, stdout, stderr } = await runProgramToEnd(options);
+      assert.equal(code, 0);
+      assert.ok(program in JSON.parse(stdout).mcpServers);
+      assert.match(
+        stderr,
+        new RegExp(
+          `^No variable of ${program}-mcp is set, .*: set ${firsts[program]}.*, and print it again\\n$`,
+        ),
+      );
+    }
+  },
+});

@@ -28,6 +28,8 @@ export interface HttpOptions {
   readonly settings: HttpSettings;
   readonly backend: Backend;
   readonly log: Logger;
+  /** Nothing is to be logged, the address included. */
+  readonly isSilent?: boolean;
   readonly limits?: HttpLimits;
 }
 
@@ -142,7 +144,7 @@ export class HttpFront {
    * end by itself, as nobody could connect any more.
    */
   async serve(serving: HttpServing): Promise<boolean> {
-    const { address, settings, backend, log, program, limits = {} } = this.#options;
+    const { address, settings, backend, log, program, isSilent, limits = {} } = this.#options;
     const { drainMs = usualDrainMs, noticeMs = usualNoticeMs, keepAliveMs, bodyMs } = limits;
     const exchanges = this.#exchanges;
     const drain = { isDraining: false, refusesCalls: false };
@@ -191,7 +193,7 @@ export class HttpFront {
       isLost = true;
       stop(0);
     });
-    announce(program, authority({ ...address, port: server.port }));
+    if (isSilent !== true) announce(program, authority({ ...address, port: server.port }));
     if (isDeaf(address, settings)) log.warn(deafness);
 
     await stopped.promise;
@@ -240,7 +242,7 @@ async function askBackend(backend: Backend, signal: AbortSignal): Promise<void> 
   if (await backend.check(() => {}) === "down") throw new Error("the check found it wanting");
 }
 
-/** Always said, and in JSON where no person reads it: with port 0 it is the only place that names the port. */
+/** Said at every level but off, and in JSON where no person reads it: with port 0 it is the only place that names the port. */
 function announce(program: string, at: string): void {
   const url = `http://${at}/mcp`;
   writeStderr(

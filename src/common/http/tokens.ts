@@ -59,17 +59,23 @@ function parseTokens(text: string): Map<string, Uint8Array> {
     if (name === undefined || hex === undefined) {
       const hint = ownToken.test(line)
         ? ": it holds the token itself, where the second line that --new-token printed belongs"
-        : "";
+        : "; --new-token NAME prints such a line, its second";
       throw new TokenFileError(`line ${at + 1} is not name:sha256hex${hint}`);
     }
-    if (tokens.has(name)) throw new TokenFileError(`line ${at + 1} has a name that another line has`);
+    if (tokens.has(name)) {
+      throw new TokenFileError(
+        `line ${at + 1} has a name that another line has: give each token a name of its own`,
+      );
+    }
     if (seen.has(hex.toLowerCase())) {
-      throw new TokenFileError(`line ${at + 1} has a token that another line has`);
+      throw new TokenFileError(`line ${at + 1} has a token that another line has: take one of the two out`);
     }
     seen.add(hex.toLowerCase());
     tokens.set(name, Buffer.from(hex, "hex"));
   }
-  if (tokens.size === 0) throw new TokenFileError("it holds no token");
+  if (tokens.size === 0) {
+    throw new TokenFileError("it holds no token: add the second line that --new-token NAME prints");
+  }
   return tokens;
 }
 
