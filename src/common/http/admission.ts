@@ -1,6 +1,6 @@
 /** Who may call: the holder of a token, of an access token of the authorization server, or whoever is on this machine. */
-import type { Logger } from "../log.ts";
 import { plain } from "./answers.ts";
+import type { RefusalLog } from "./refusal_log.ts";
 import type { TokenFile } from "./tokens.ts";
 
 /** A caller that may go on. */
@@ -36,7 +36,7 @@ export class AccessTokenError extends Error {
 export interface AdmissionOptions {
   readonly tokens: TokenFile | undefined;
   readonly accessTokens: AccessTokenVerifier | undefined;
-  readonly log: Logger;
+  readonly refusals: RefusalLog;
 }
 
 /** RFC 6750's `b64token`; longer than any that is real. */
@@ -58,7 +58,7 @@ export class Admission {
 
   /** The caller, or the answer that says what is missing. */
   async admit(request: Request): Promise<Admitted | Response> {
-    const { tokens, accessTokens, log } = this.#options;
+    const { tokens, accessTokens } = this.#options;
     if (tokens === undefined && accessTokens === undefined) return { client: "loopback", revoked: undefined };
     const header = request.headers.get("authorization");
     if (header === null) return this.#challenge(401, undefined, "A bearer token is needed");
@@ -75,7 +75,6 @@ export class Admission {
       return await accessTokens.verify(token);
     } catch (error) {
       if (!(error instanceof AccessTokenError)) throw error;
-      log.info("an access token was not accepted", { code: error.code, reason: error.message });
       if (error.code === "unavailable") {
         return plain(503, error.message, { "retry-after": String(retrySeconds) });
       }
@@ -85,6 +84,8 @@ export class Admission {
 
   /** RFC 6750, section 3: what is missing, and no error where nothing was shown. */
   #challenge(status: 401 | 403, error: string | undefined, description: string): Response {
+    // A client that shows nothing is one that asks how to begin.
+    if (error !== undefined) this.#options.refusals.tell("unauthorized", description);
     const parameters = {
       realm: "mcp",
       ...(error === undefined ? {} : { error, error_description: description }),

@@ -7,6 +7,7 @@ import { type AllowedNames, refuseByName } from "./guard.ts";
 import type { McpEndpoint } from "./mcp_endpoint.ts";
 import type { HttpMetrics, HttpRefusal } from "./metrics.ts";
 import type { Readiness } from "./readiness.ts";
+import type { RefusalLog } from "./refusal_log.ts";
 
 /** What the routes lead to. */
 export interface RouteOptions {
@@ -16,6 +17,7 @@ export interface RouteOptions {
   readonly readiness: Readiness;
   readonly metrics: HttpMetrics;
   readonly log: Logger;
+  readonly refusals: RefusalLog;
   /** Whether the server listens on this machine's own addresses alone. */
   readonly isLoopback: boolean;
   /** Whether the program is stopping; `refusesCalls`: so far that no more calls are taken. */
@@ -38,7 +40,7 @@ export function routes(options: RouteOptions): (request: Request) => Promise<Res
         response = await answer(route, url, request, options);
       } else {
         metrics.refused(refusal.reason);
-        log.info("a request was refused", { reason: refusal.message });
+        options.refusals.tell(refusal.reason, refusal.message);
         response = rpcError(refusal.status, rpcCodes.server, refusal.message);
       }
     } catch (error) {

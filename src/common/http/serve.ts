@@ -15,6 +15,7 @@ import { McpEndpoint } from "./mcp_endpoint.ts";
 import { HttpMetrics } from "./metrics.ts";
 import { OAuth } from "./oauth.ts";
 import { Readiness } from "./readiness.ts";
+import { RefusalLog } from "./refusal_log.ts";
 import { routes } from "./routes.ts";
 import type { HttpSettings } from "./settings.ts";
 import { TokenFile } from "./tokens.ts";
@@ -157,13 +158,15 @@ export class HttpFront {
       ...(bodyMs === undefined ? {} : { bodyTimeoutMs: bodyMs }),
       ...(keepAliveMs === undefined ? {} : { keepAliveMs }),
     });
+    const refusals = new RefusalLog(log);
     const handler = routes({
       names: settings.names,
-      admission: new Admission({ tokens: this.#tokens, accessTokens: this.#oauth, log }),
+      admission: new Admission({ tokens: this.#tokens, accessTokens: this.#oauth, refusals }),
       endpoint,
       readiness: new Readiness({ ask: (signal) => askBackend(backend, signal), log }),
       metrics: this.#metrics,
       log,
+      refusals,
       isLoopback: isLoopback(address.hostname),
       drain,
       documents: this.#oauth?.documents ?? new Map(),
