@@ -1,6 +1,7 @@
 /** The answer to a call: a text and its structured form, and what may be done to both. */
 import type { AuditRecord } from "./audit.ts";
 import { fit } from "./output.ts";
+import { utf8Length } from "./utf8.ts";
 import { visible } from "./visible.ts";
 
 /** The answer to one call, as `tools/call` returns it. */
@@ -17,10 +18,22 @@ export function errorAnswer(kind: Exclude<AuditRecord["outcome"], "ok">, text: s
   return { text: visible(text), structured: undefined, kind };
 }
 
+/** Characters that are left of each string where the structured form is too large, tried in this order. */
+const stringLengths = [1_000, 200, 40];
+
 /** The last resort: a tool keeps to the budget by itself, and says better what was left out. */
 export function fitAnswer(answer: Answer, maxBytes: number): Answer {
   const text = fit(answer.text, maxBytes);
-  return text === answer.text ? answer : { ...answer, text };
+  let { structured } = answer;
+  for (const longest of stringLengths) {
+    if (structured === undefined || utf8Length(JSON.stringify(structured)) <= maxBytes) break;
+    structured = mapStrings(structured, (item) => cutAfter(item, longest));
+  }
+  return text === answer.text && structured === answer.structured ? answer : { ...answer, text, structured };
+}
+
+function cutAfter(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest).toWellFormed()}…`;
 }
 
 /** Adds a sentence below the text and to the structured `notices`. */
@@ -35,12 +48,19 @@ export function addNotice(answer: Answer, notice: string): Answer {
 
 /** Makes what is hidden in a backend's strings visible; the keys are a tool's own. */
 export function visibleStrings<Value extends Readonly<Record<string, unknown>>>(value: Value): Value {
+  return mapStrings(value, (text, isKey) => isKey ? text : visible(text, { keepLines: true }));
+}
+
+/** A copy with other strings: the shape stays what the tool's schema says. */
+function mapStrings<Value extends Readonly<Record<string, unknown>>>(
+  value: Value,
+  map: (text: string, isKey: boolean) => string,
+): Value {
   const walk = (item: unknown): unknown => {
-    if (typeof item === "string") return visible(item, { keepLines: true });
+    if (typeof item === "string") return map(item, false);
     if (Array.isArray(item)) return item.map(walk);
     if (item === null || typeof item !== "object") return item;
-    return Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, walk(inner)]));
+    return Object.fromEntries(Object.entries(item).map(([key, inner]) => [map(key, true), walk(inner)]));
   };
-  // The walk changes strings only, so the shape stays what the tool's schema says.
   return walk(value) as Value;
 }

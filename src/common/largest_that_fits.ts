@@ -1,10 +1,22 @@
 /** Chooses how many items of a list an answer can hold. */
+import { visibleStrings } from "./answer.ts";
 import type { Presentation } from "./tool.ts";
 import { utf8Length } from "./utf8.ts";
+import { visible } from "./visible.ts";
 
-/** Whether the text, and the structured content as JSON, take at most `budget` bytes of UTF-8 each. */
+/**
+ * Whether the text, and the structured content as JSON, take at most `budget` bytes of UTF-8 each, with what is hidden in
+ * them spelt out as the answer will have it.
+ */
 export function fitsBudget({ text, structured }: Presentation<unknown>, budget: number): boolean {
-  return utf8Length(text) <= budget && utf8Length(JSON.stringify(structured)) <= budget;
+  const lines = { keepLines: true };
+  if (utf8Length(text) > budget || utf8Length(visible(text, lines)) > budget) return false;
+  const json = JSON.stringify(structured);
+  if (utf8Length(json) > budget) return false;
+  const spelt = visible(json, lines) === json && !/\\[bfr]/.test(json)
+    ? json
+    : JSON.stringify(visibleStrings({ structured }).structured);
+  return utf8Length(spelt) <= budget;
 }
 
 /**

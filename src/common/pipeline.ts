@@ -223,7 +223,8 @@ export class Pipeline {
       const running = asClient(caller.client, () => tool.run(parsed.data, context));
       const value = await abortable(running, signal);
       const { text, structured, rows } = tool.present(value, context.budget);
-      const answer = { text, structured: visibleStrings(structured) };
+      // The last net: a tool makes the texts of others visible, on one line each, by itself.
+      const answer = { text: visible(text, { keepLines: true }), structured: visibleStrings(structured) };
       this.#keep(key, { answer, rows });
       const notice = withNotice ? await this.#firstNotice(caller.client, signal) : undefined;
       return { answer: notice === undefined ? answer : addNotice(answer, notice), outcome: "ok", rows };

@@ -224,7 +224,7 @@ function notices(found: Found, shown: number): readonly string[] {
   }
   if (found.continue !== undefined) {
     const left = found.more === "unknown" ? "More pods" : `${plural(found.more, "pod")} more`;
-    lines.push(`[${left} not examined: narrow it, or pass continue: ${found.continue}]`);
+    lines.push(`[${left} not examined: narrow it, or pass continue: ${visible(found.continue)}]`);
   }
   return lines.length === 0 ? [] : ["", ...lines];
 }

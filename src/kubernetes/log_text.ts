@@ -97,8 +97,7 @@ export const logAnswer = {
 /** The same as text. */
 export function logText(found: FoundLogs, { lines, notes }: z.output<typeof logOutput>): string {
   return [
-    headingText(found),
-    ...notes,
+    ...[headingText(found), ...notes].map((line) => visible(line)),
     ...(lines.length === 0 ? [] : ["", ...lines]),
   ].join("\n");
 }

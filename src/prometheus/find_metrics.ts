@@ -180,8 +180,8 @@ function metricOf({ name, reason }: RankedName, found: Found, shown: number): Me
   return {
     name: visible(name),
     match: reason,
-    ...(type === undefined ? {} : { type }),
-    ...(unit === "" ? {} : { unit }),
+    ...(type === undefined ? {} : { type: oneLine(type, 40) }),
+    ...(unit === "" ? {} : { unit: oneLine(unit, 60) }),
     ...(metadata === undefined || metadata.help === "" ? {} : { help: oneLine(metadata.help, 200) }),
     ...(series === undefined ? {} : { series }),
     ...(labels === undefined ? {} : {

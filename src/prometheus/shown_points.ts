@@ -1,4 +1,5 @@
 /** The points of several series on one time axis, in few characters. */
+import { visible } from "../common/visible.ts";
 import { numberOf } from "./metric_unit.ts";
 import { pointsOf, type TimeRange } from "./step.ts";
 import { utc } from "./time.ts";
@@ -77,7 +78,7 @@ export function rounding(values: readonly (string | undefined)[]): (value: strin
   const decimals = scale > 0 && Number.isFinite(scale) ? 3 - Math.floor(Math.log10(scale)) : 0;
   return (value) => {
     const number = numberOf(value);
-    if (!Number.isFinite(number)) return value;
+    if (!Number.isFinite(number)) return visible(value);
     return String(
       decimals <= 0
         ? Math.round(number)

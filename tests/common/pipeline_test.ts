@@ -1,9 +1,10 @@
 import assert from "@std/assert";
 import * as z from "zod";
-import type { Answer } from "../../src/common/answer.ts";
+import { type Answer, fitAnswer, visibleStrings } from "../../src/common/answer.ts";
 import type { AuditLog, AuditRecord } from "../../src/common/audit.ts";
 import { askingClient } from "../../src/common/asking_client.ts";
 import { CallError } from "../../src/common/errors.ts";
+import { largestThatFits } from "../../src/common/largest_that_fits.ts";
 import { createLogger } from "../../src/common/log.ts";
 import { type Caller, Pipeline, type PipelineOptions, UnknownToolError } from "../../src/common/pipeline.ts";
 import { RateLimiter } from "../../src/common/rate_limit.ts";
@@ -225,6 +226,26 @@ Deno.test("an answer over the budget is cut, whatever the tool does", async () =
   const answer = await call({ text: "" });
   assert.ok(new TextEncoder().encode(answer.text).length <= 2_048);
   assert.match(answer.text, /Cut/);
+});
+
+Deno.test("a structured form over the budget has its longest strings cut, names of labels too", async () => {
+  const { call } = bench(() => Promise.resolve("L".repeat(200_000)));
+  const { structured } = await call({ text: "" });
+  assert.equal(structured?.text, `${"L".repeat(1_000)}…`);
+  const named = fitAnswer({ text: "", structured: { ["n".repeat(9_000)]: "v", short: "w" } }, 4_096);
+  assert.deepEqual(named.structured, { [`${"n".repeat(1_000)}…`]: "v", short: "w" });
+});
+
+Deno.test("what is hidden counts as it is spelt out where a list is fitted into the budget", () => {
+  const items = Array.from({ length: 100 }, () => "\u202e".repeat(30));
+  const make = (shown: number) => ({ text: "", structured: { items: items.slice(0, shown) }, rows: shown });
+  const { structured, rows } = largestThatFits(items.length, make, 4_096);
+  assert.ok(rows > 0 && JSON.stringify(visibleStrings(structured)).length <= 4_096);
+});
+
+Deno.test("hidden characters of the backend are visible in the text, whatever the tool does", async () => {
+  const { call } = bench(() => Promise.resolve("a\u202eb\x1b[2J\nc"));
+  assert.equal((await call({ text: "" })).text, "a\\u{202e}b\\x1b[2J\nc");
 });
 
 Deno.test("hidden characters of the backend are visible in the structured content", async () => {
