@@ -12,6 +12,13 @@ export function looksRandom(text: string): boolean {
   return digits >= 3 && changes >= 4;
 }
 
+/** Whether a field somewhere below a credential's name holds a random key: no id, no path, no name of an object. */
+export function isRandomBelow(name: string, value: string): boolean {
+  return !/(?:ids?|refs?|names?|path|file|ur[li]|hash|digest|checksum)$/i.test(name) &&
+    !value.startsWith("/") &&
+    looksRandom(value);
+}
+
 const HARMLESS =
   /^(?:|true|false|yes|no|on|off|null|none|nil|enabled|disabled|optional|required|auto|~|\*{3,}.*|<[\w \t.,:-]{0,80}>|\[?redacted\]?|changeme-not-set|\{\{[^{}]{0,256}\}\})$/i;
 /** A shell's variables are in capitals by custom: `$ecret` is none. */

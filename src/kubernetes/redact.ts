@@ -8,17 +8,19 @@
  *
  * What needs no change is returned as it is, not copied. Time is linear in the size of the object.
  */
-import { isCredentialName } from "./credential_name.ts";
+import { holdsIt, isCredentialName } from "./credential_name.ts";
 import {
   isCredential,
   isHarmlessValue,
   isIdentifier,
   isNamedDigest,
+  isRandomBelow,
   isReference,
 } from "./credential_value.ts";
 import { mask, sizeOf } from "./masked_value.ts";
 import { redactCommand } from "./redact_command.ts";
 import { redactConfiguration } from "./redact_configuration.ts";
+import { createLogRedactor } from "./redact_log.ts";
 import { MASK, redactText } from "./redact_text.ts";
 
 /** Which kind was asked for; the core group is the empty string. */
@@ -67,10 +69,31 @@ function redactSecret(object: Fields, depth: number): Fields {
     const values = object[part];
     if (values === undefined || values === null) continue;
     replaced[part] = isFields(values)
-      ? mapFields(values, (_, value) => sizeOf(value, part !== "stringData"))
+      ? mapFields(
+        values,
+        (_, value) =>
+          // A template's reference; no base64 begins so.
+          typeof value === "string" && /^\{\{[^{}]{1,256}\}\}$/.test(value)
+            ? value
+            : sizeOf(value, part !== "stringData"),
+      )
       : MASK;
   }
+  // What is to become a Secret: of a SealedSecret, of an ExternalSecret.
+  const spec = object["spec"];
+  if (isFields(spec)) {
+    const target = spec["target"];
+    replaced["spec"] = walkFields(spec, depth + 1, {
+      ...template(spec, depth + 1),
+      ...(isFields(target) ? { target: walkFields(target, depth + 2, template(target, depth + 2)) } : {}),
+    });
+  }
   return walkFields(object, depth, replaced);
+}
+
+function template(owner: Fields, depth: number): Fields {
+  const template = owner["template"];
+  return isFields(template) && depth < DEEPEST ? { template: redactSecret(template, depth + 1) } : {};
 }
 
 function redactConfigMap(object: Fields, depth: number): Fields {
@@ -88,8 +111,15 @@ function redactConfigMap(object: Fields, depth: number): Fields {
   return walkFields(object, depth, replaced);
 }
 
+/** The credential's name that an object is found under. */
+interface Owner {
+  readonly name: string;
+  /** The object itself is named so, or one of a list; not something below it. */
+  readonly direct: boolean;
+}
+
 /** `replaced` holds fields that are ready. */
-function walkFields(fields: Fields, depth: number, replaced: Fields = {}): Fields {
+function walkFields(fields: Fields, depth: number, replaced: Fields = {}, owner?: Owner): Fields {
   let copy: Record<string, unknown> | undefined;
   const change = (key: string, value: unknown) => {
     copy ??= { ...fields };
@@ -103,14 +133,22 @@ function walkFields(fields: Fields, depth: number, replaced: Fields = {}): Field
       if (replaced[key] !== value) change(key, replaced[key]);
       continue;
     }
-    const name = isPair && key === "value" ? pairName : key;
-    const redacted = redactField(key, name, value, depth);
+    const pair = isPair && key === "value" ? pairName : undefined;
+    const name = pair !== undefined && (owner === undefined || isCredentialName(pair))
+      ? pair
+      : owner?.direct === true && holdsIt(key)
+      ? owner.name
+      : key;
+    const redacted = owner !== undefined && typeof value === "string" && !isIdentifier(key) &&
+        isRandomBelow(key, value)
+      ? MASK
+      : redactField(key, name, value, depth, owner);
     if (redacted !== value) change(key, redacted);
   }
   return copy ?? fields;
 }
 
-function redactField(key: string, name: string, value: unknown, depth: number): unknown {
+function redactField(key: string, name: string, value: unknown, depth: number, owner?: Owner): unknown {
   if (depth > DEEPEST) {
     return typeof value === "object" && value !== null ? "(nested too deeply to be shown)" : MASK;
   }
@@ -126,7 +164,12 @@ function redactField(key: string, name: string, value: unknown, depth: number): 
   }
   if (value === null || typeof value !== "object") return value;
   if (key === "managedFields") return undefined;
-  if (Array.isArray(value)) return redactArray(name, value, depth);
+  const below = isCredentialName(name) && !isReference(name)
+    ? { name, direct: true }
+    : owner === undefined
+    ? undefined
+    : { ...owner, direct: false };
+  if (Array.isArray(value)) return redactArray(name, value, depth, below);
   // Whatever JSON.parse gave is an object with string keys.
   const fields = value as Fields;
   if (key === "annotations") return redactAnnotations(fields, depth);
@@ -136,7 +179,7 @@ function redactField(key: string, name: string, value: unknown, depth: number): 
   ) {
     return redactKind(kind, fields, depth + 1);
   }
-  return walkFields(fields, depth + 1);
+  return walkFields(fields, depth + 1, {}, key === "" ? owner : below);
 }
 
 /** Strings of one object that were looked at: a list says the same a thousand times. */
@@ -158,7 +201,7 @@ function redactNamed(name: string, value: string, depth: number): string {
   return redacted;
 }
 
-function redactArray(name: string, values: readonly unknown[], depth: number): unknown {
+function redactArray(name: string, values: readonly unknown[], depth: number, owner?: Owner): unknown {
   if (isWords(values)) {
     const credentials = isCredentialName(name) && !isReference(name);
     const redacted = credentials
@@ -171,7 +214,7 @@ function redactArray(name: string, values: readonly unknown[], depth: number): u
     values,
     values.map((value) => {
       if (isHeaders && isFields(value) && typeof value["value"] === "string") return redactHeader(value);
-      return redactField("", isFields(value) ? "" : name, value, depth + 1);
+      return redactField("", isFields(value) ? "" : name, value, depth + 1, owner);
     }),
   );
 }
@@ -219,7 +262,7 @@ function redactAnnotation(key: string, value: string, depth: number): string {
 function redactValue(name: string, value: string, depth: number): string {
   if (value.length < 6) return value;
   // Sentences of the kubelet and the scheduler: "secret: …" in them is prose.
-  if (name === "message" || name === "note") return redactText(value);
+  if (name === "message" || name === "note") return redactMessage(value);
   const start = /^\s{0,64}[{[]/.test(value.slice(0, 65));
   if (start && depth < DEEPEST) {
     const redacted = redactJson(name, value, depth);
@@ -228,6 +271,13 @@ function redactValue(name: string, value: string, depth: number): string {
   return value.includes("\n") || /[:=]/.test(value.slice(0, 256))
     ? redactConfiguration(value)
     : redactText(value);
+}
+
+/** What a container left behind may be the end of its log. */
+function redactMessage(value: string): string {
+  if (!value.includes("\n")) return redactText(value);
+  const redactor = createLogRedactor();
+  return redactText(value).split("\n").map((line) => redactor.line(line)).join("\n");
 }
 
 /** JSON in a string is walked as an object is; undefined when it is no JSON. */

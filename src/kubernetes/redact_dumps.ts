@@ -46,6 +46,15 @@ const SHAPES: readonly (readonly [pattern: RegExp, left: string])[] = [
     /(\b(?:JSESSIONID|PHPSESSID|ASP\.NET_SessionId|connect\.sid|laravel_session)=)[^\s;&"'<>?]{4,4096}/gi,
     `$1${MASK}`,
   ],
+  // Clojure's and Elixir's maps, and a list of a name and its value.
+  [
+    /(:(?:[\w-]{0,32}[_-])?(?:passw(?:or)?d|passphrase|secret|token|api[_-]key)[ \t]{1,4}")(?!\*{3})[^"\r\n]{1,4096}(?=")/gi,
+    `$1${MASK}`,
+  ],
+  [
+    /(\[["'](?:[\w.-]{0,32}[_-])?(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key)["'], {0,4}["'])(?!\*{3})(?![a-z_]{1,64}["'])[^"'\r\n]{4,4096}(?=["']\])/gi,
+    `$1${MASK}`,
+  ],
   // In the query of an address that is itself a parameter, and in HTML.
   [
     /((?:passw(?:or)?d|secret|token|api_?key)(?:%22)?(?:%3D|%3A)(?:%20|%22){0,4})(?!\*{3})[^\s&"'<>%]{1,4096}(?:%(?!26|22)[^\s&"'<>%]{0,4096}){0,64}/gi,
@@ -110,10 +119,24 @@ const PROGRAMS: readonly (readonly [program: RegExp, secret: RegExp])[] = [
 const SUSPECT =
   /pass|pwd|secret|token|credential|key|authorization|cookie|auth|sess(?:ion)?id|connect\.sid|laravel_session|telegram|webhookb2|jdbc:oracle|nats:\/\/|identified|%2f|@[\w.-]{1,253}:\d|-w[ \t]|rabbitmqctl|mosquitto|smbclient|from-literal|cqlsh|sqlcmd|sqlplus|sqlldr|expdp|impdp|\bmc (?:alias|config)/i;
 
+/** An object of a Secret in JSON, also as a string in JSON, as clients log what they send and get. */
+const SECRET_OBJECT = /\bkind\\{0,7}"[ \t]{0,8}:[ \t]{0,8}\\{0,7}"\w{0,64}Secret(?:List)?\\{0,7}"/;
+const SECRET_DATA = /(\\{0,7}"(?:data|stringData)\\{0,7}"[ \t]{0,8}:[ \t]{0,8}\{)([^{}]{1,1048576})/g;
+const SECRET_VALUE = /(\\{0,7}"[\w.-]{1,253}\\{0,7}"[ \t]{0,8}:[ \t]{0,8}\\{0,7}")[^"\\]{1,1048576}/g;
+
+function maskSecretObjects(text: string): string {
+  return SECRET_OBJECT.test(text)
+    ? text.replace(
+      SECRET_DATA,
+      (_, head: string, data: string) => head + data.replace(SECRET_VALUE, `$1${MASK}`),
+    )
+    : text;
+}
+
 /** `text` with these masked. */
 export function maskDumps(text: string): string {
   if (!SUSPECT.test(text)) return text;
-  let masked = text;
+  let masked = maskSecretObjects(text);
   for (const [pattern, left] of SHAPES) masked = masked.replace(pattern, left);
   masked = masked.replace(WRAPPED, (whole, ...rest) => {
     const groups: Readonly<Record<string, string | undefined>> = rest.at(-1);

@@ -21,13 +21,14 @@ export interface LogRedactor {
 export function createLogRedactor(): LogRedactor {
   const keys = new PrivateKeys();
   const names = new WaitingNames();
+  const secrets = new PrintedSecrets();
   return {
     line(line) {
       const stamp = TIMESTAMP.exec(line.slice(0, 48))?.[0] ?? "";
       const text = line.slice(stamp.length);
       // Without its colours, which would hide both.
       const bare = text.replace(UNSEEN, "").trimEnd();
-      const masked = keys.masked(bare) ?? names.masked(bare);
+      const masked = keys.masked(bare) ?? names.masked(bare) ?? secrets.masked(bare);
       return stamp + redactText(masked ?? text);
     },
   };
@@ -150,6 +151,47 @@ function maskedFor(wait: Wait, text: string): string | undefined {
   if (before === undefined || NO_VALUE.test(value) || isHarmlessValue(value)) return undefined;
   if (wait.for === "announced" && (value.length < 8 || !/\d/.test(value))) return undefined;
   return before + MASK + after;
+}
+
+const KIND = /^[ \t-]{0,64}kind:[ \t]{1,8}(\w{1,64})[ \t]{0,64}$/;
+const DATA = /^([ \t]{0,256})(data|stringData):[ \t]{0,64}$/;
+const DATUM = /^([ \t]{1,256}["']?[\w.-]{1,253}["']?:[ \t]{1,8})([^ \t].{0,65536})$/;
+const BASE64 =
+  /^(?:[A-Za-z0-9+/]{4}){1,16384}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$|^[A-Za-z0-9+/]{2,3}={1,2}$/;
+
+/** Values of a Secret that was printed as YAML, in which its kind follows its data. */
+class PrintedSecrets {
+  #isSecret = false;
+  #below: { readonly indent: number; readonly plain: boolean } | undefined;
+
+  /** The line with its value masked; undefined where it belongs to no Secret. */
+  masked(text: string): string | undefined {
+    const [, indent = "", part] = DATA.exec(text.slice(0, 512)) ?? [];
+    if (part !== undefined) {
+      this.#below = { indent: indent.length, plain: part === "stringData" };
+      return undefined;
+    }
+    const kind = KIND.exec(text.slice(0, 256))?.[1];
+    if (kind !== undefined || text.startsWith("---")) this.#isSecret = kind?.endsWith("Secret") === true;
+    if (this.#below === undefined || text.trim() === "") return undefined;
+    if (indentOf(text) <= this.#below.indent) {
+      this.#below = undefined;
+      return undefined;
+    }
+    const [, before, value = ""] = DATUM.exec(text) ?? [];
+    if (before === undefined) return this.#below.plain || this.#isSecret ? maskAll(text) : undefined;
+    const isSecret = this.#below.plain || this.#isSecret || isText(value);
+    return isSecret && !isHarmlessValue(value) ? before + MASK : undefined;
+  }
+}
+
+function maskAll(text: string): string {
+  return text.slice(0, indentOf(text)) + MASK;
+}
+
+/** Whether it is a text in base64, which a word of a ConfigMap is not. */
+function isText(value: string): boolean {
+  return BASE64.test(value) && /^[\t\n\r\x20-\x7e]+$/.test(atob(value));
 }
 
 function indentOf(text: string): number {

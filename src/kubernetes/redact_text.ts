@@ -72,8 +72,12 @@ const SHAPES: readonly (readonly [pattern: RegExp, left: string])[] = [
     /(<([\w.:-]{0,64}(?:passw(?:or)?d|passphrase|secret|token|apikey|api-key))>)[^<>*]{1,65536}(?=<\/)/gi,
     `$1${MASK}`,
   ],
-  [/(\bhooks\.slack\.com\/(?:services|workflows)\/)[\w/-]{8,256}/gi, `$1${MASK}`],
+  [/(\bhooks\.slack\.com\/(?:services|workflows|triggers)\/)[\w/-]{8,256}/gi, `$1${MASK}`],
   [/(\bdiscord(?:app)?\.com\/api\/webhooks\/)[\w/-]{8,256}/gi, `$1${MASK}`],
+  [/(\boutlook\.office(?:365)?\.com\/webhook\/)[\w@/-]{8,512}/gi, `$1${MASK}`],
+  [/(\bevents\.pagerduty\.com\/(?:integration|x-ere)\/)[\w/-]{8,256}/gi, `$1${MASK}`],
+  // LDIF's base64.
+  [/(passw(?:or)?d::[ \t]{0,4})[\w+/]{4,4096}={0,2}/gi, `$1${MASK}`],
   // The same without a scheme, and as Go's drivers write it: `user:password@tcp(host)/`.
   [/((?<!:)\/\/[\w.~%-]{1,128}:)(?!\*{3}@)[^\s\/?#@"'<>]{1,256}(?=@[\w[])/g, `$1${MASK}`],
   [/((?<![\w.~%-])[\w.~%-]{1,64}:)(?!\*{3}@)[^\s@"'()\/]{1,256}(?=@(?:tcp|unix)\()/g, `$1${MASK}`],
@@ -87,7 +91,7 @@ const SHAPES: readonly (readonly [pattern: RegExp, left: string])[] = [
 ];
 
 const STRONG =
-  "passw(?:or)?d|passphrase|(?<![a-z])pwd|(?<=[_.-])pw|client[_-]?secret|(?:api|access)[ _-]?key|(?:secret|private|account|shared|auth|signing|encryption)[_-]?key|(?:auth|access|refresh|id|session|bearer|bot|api)[_-]?token|client-?key-?data|secret[_-]?id|(?:unseal|recovery|hmac|license)[ _-]?key(?:[ _-]?\\d{1,2})?";
+  "passw(?:or)?d|passphrase|(?<!old)pwd|(?:db|user|login|admin|root|smtp|mail|ldap|ftp|redis|mongo)pass|psk|(?<=[_.-])pw|client[_-]?secret|(?:api|access)[ _-]?key|(?:secret|private|account|shared|auth|signing|encryption)[_-]?key|(?:auth|access|refresh|id|session|bearer|bot|api)[_-]?token|client-?key-?data|secret[_-]?id|(?:unseal|recovery|hmac|license)[ _-]?key(?:[ _-]?\\d{1,2})?";
 const NAMED = new RegExp(
   `(?:(?<strong>${STRONG})|token|secret|credentials?|(?<![a-z])pass)(?:[_-]?\\d{1,3})?(?:\\\\{0,7}["'])?(?:(?<colon>[ \\t\\u00a0.]{0,64}[:\\uff1a][ \\t\\u00a0]{0,64})|(?<blank>[ \\t]{1,8}))(?![ \\t\\u00a0"'\\\\:=])`,
   "gi",
@@ -113,6 +117,10 @@ function maskNamed(text: string): string {
     if (end === start) continue;
     const isFlag = flagName(text, match.index);
     if (match.groups?.["blank"] !== undefined ? !isFlag || text[start] === "-" : false) continue;
+    // A tag or an anchor of YAML stands before the value.
+    const tag = /^[!&]/.test(text.slice(start, start + 1))
+      ? /^[ \t]{1,8}(?![|>#])[^\s"'`{}[\]]{1,4096}/.exec(text.slice(end, end + 4_104))?.[0].length ?? 0
+      : 0;
     const value = text.slice(start, Math.min(end, start + 64));
     if (PROSE.test(value) && end - start <= 64) continue;
     if (/^secret/i.test(match[0]) && !isFlag && REFERENCE.test(value)) continue;
@@ -123,7 +131,7 @@ function maskNamed(text: string): string {
       continue;
     }
     result += text.slice(copied, start) + MASK;
-    copied = NAMED.lastIndex = end;
+    copied = NAMED.lastIndex = end + tag;
   }
   return result + text.slice(copied);
 }

@@ -43,6 +43,10 @@ const slips = [
   `config ${btoa(`password: ${marker}\n`)}`,
   `jwt eyJhbGciOiJIUzI1NiJ9.${btoa(`{"sub":"${marker}"}`).replaceAll("=", "")}.c2lnbmF0dXJl`,
   `Set-Cookie: session=${marker}; Path=/`,
+  `Response Body: {"kind":"Secret","data":{"any":"${btoa(marker)}"}}`,
+  `{:user "app", :password "${marker}"}`,
+  "password:",
+  `  ${marker}`,
 ];
 const annotations = {
   "example.com/password": marker,
@@ -101,6 +105,9 @@ async function plant(kubernetes: TestKubernetes, namespace: string): Promise<voi
         "app.json": JSON.stringify({ password: marker, nested: { secret: marker } }),
         "manifest": `apiVersion: v1\nkind: Secret\ndata:\n  any: ${btoa(marker)}\n`,
         "key": key,
+        "lists.yaml":
+          `passwords:\n- ${marker}\n- "${marker}"\ntoken:\n  ${marker}\nsecret: {value: ${marker}}\n`,
+        "out.conf": `[OUTPUT]\n    HTTP_Passwd  ${marker}1\n`,
         "log": slips.join("\n"),
       },
       binaryData: { store: btoa(marker) },
@@ -149,6 +156,7 @@ async function plant(kubernetes: TestKubernetes, namespace: string): Promise<voi
         url: `https://u:${marker}@example.com`,
         clients: [{ clientSecret: marker, apiKeys: [marker] }],
         parameters: [{ name: "ADMIN_PASSWORD", value: marker }],
+        admin: { password: { value: marker }, tokens: [{ name: "a", value: marker }] },
         inner: { apiVersion: "v1", kind: "Secret", data: { any: btoa(marker) } },
       },
     },
@@ -167,7 +175,11 @@ async function plant(kubernetes: TestKubernetes, namespace: string): Promise<voi
         served: true,
         storage: true,
         schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
-        additionalPrinterColumns: [column("Password", ".spec.password"), column("URL", ".spec.url")],
+        additionalPrinterColumns: [
+          column("Password", ".spec.password"),
+          column("URL", ".spec.url"),
+          column("Admin", ".spec.admin.password.value"),
+        ],
       }],
     },
   }]);
@@ -262,6 +274,8 @@ function callsOf(namespace: string): Readonly<Record<string, readonly Readonly<R
       { kind: "secret", name: "secret", namespace, path: "metadata.annotations" },
       { kind: "configmap", name: "settings", namespace },
       { kind: "configmap", name: "settings", namespace, path: 'data["app.yaml"]' },
+      { kind: "configmap", name: "settings", namespace, path: 'data["lists.yaml"]' },
+      { kind: "configmap", name: "settings", namespace, path: 'data["out.conf"]' },
       { kind: "configmap", name: "settings", namespace, path: "binaryData" },
       { kind: "pod", name: "held", namespace },
       { kind: "pod", name: "held", namespace, path: "spec" },
@@ -269,6 +283,7 @@ function callsOf(namespace: string): Readonly<Record<string, readonly Readonly<R
       { kind: "deploy", name: "web", namespace, path: "spec.template" },
       { kind: "vault", name: "vault", namespace },
       { kind: "vault", name: "vault", namespace, path: "spec" },
+      { kind: "vault", name: "vault", namespace, path: "spec.admin.password" },
       { kind: "event", name: "held.1", namespace },
     ],
   };

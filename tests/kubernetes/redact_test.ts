@@ -4,6 +4,9 @@ import { redactTable } from "../../src/kubernetes/redact_table.ts";
 
 const secret = "Hunter2-" + "s3cr3t";
 const encoded = btoa(secret);
+// A key, and a line of one in PEM.
+const random = "Zq8vRt2mK9tLwPx4" + "cB7nJ3dF5hQ1sW0y";
+const keyLine = "MIIEpAIBAAKCAQEA7v3nq1C0w3x5Yh2mU0b8qPz9Lk4jT6sR1dF2gH3jK5lZ7xC9";
 const pod = { group: "", kind: "Pod" };
 
 /** No leaf, no key of it, plain or in base64. */
@@ -11,6 +14,7 @@ function assertClean(value: unknown): void {
   const text = JSON.stringify(value);
   assert.ok(!text.includes(secret), text);
   assert.ok(!text.includes(encoded.replace(/=+$/, "")), text);
+  assert.ok(!text.includes(random) && !text.includes(keyLine), text);
 }
 
 Deno.test("a Secret keeps its keys and sizes", () => {
@@ -104,6 +108,23 @@ const hidden: readonly (readonly [what: string, object: Record<string, unknown>]
     spec: { containers: [{ image: `u:${secret}@registry/x` }, { image: `https://u:${secret}@r/x` }] },
   }],
   ["a number", { spec: { password: 12345678, pin: 1 } }],
+  ["what holds the value of a credential", {
+    spec: {
+      password: { value: secret },
+      token: { plainText: secret },
+      apiKey: [{ value: secret }, { name: "a", value: secret }],
+      pin: { secret: { value: 12345678 } },
+      schema: { properties: { password: { type: "string", default: secret } } },
+    },
+  }],
+  ["random keys below a credential's name", {
+    spec: { credentials: { alice: random, by: { bob: random } } },
+  }],
+  ["a message that ends with a log", {
+    status: {
+      message: `login failed\n${keyLine}\n${keyLine}\n-----END PRIVATE KEY-----\npassword:\n  ${secret}`,
+    },
+  }],
 ];
 for (const [what, object] of hidden) {
   if (what === "the name of an image") continue;
@@ -114,6 +135,73 @@ for (const [what, object] of hidden) {
     assert.deepEqual(redactObject(pod, redacted), redacted);
   });
 }
+
+Deno.test("what is to become a Secret loses its values, and keeps the names of what they are made of", () => {
+  const sealed = redactObject({ group: "bitnami.com", kind: "SealedSecret" }, {
+    spec: {
+      template: { metadata: { name: "a" }, type: "Opaque", data: { any: secret, from: "{{ .any }}" } },
+    },
+  });
+  assert.deepEqual(sealed.spec.template, {
+    metadata: { name: "a" },
+    type: "Opaque",
+    data: { any: "*** (10 bytes)", from: "{{ .any }}" },
+  });
+  const external = redactObject({ group: "external-secrets.io", kind: "ExternalSecret" }, {
+    spec: { refreshInterval: "1h", target: { name: "db", template: { data: { any: secret } } } },
+  });
+  assertClean(external);
+  assert.equal(external.spec.target.name, "db");
+  assert.equal(external.spec.refreshInterval, "1h");
+});
+
+const configurations: readonly string[] = [
+  `password:\n  ${secret}\nport: 80`,
+  `passwords:\n  - ${secret}\n  - "${secret}"\n`,
+  `tokens:\n- ${secret}\n- ${secret}\n`,
+  `password: !vault |\n  ${secret}\n  ${secret}\nport: 80`,
+  `password: !!str ${secret}`,
+  `password: &shared ${secret}\nother: *shared`,
+  `credentials:\n  alice:\n    is: ${random}\n`,
+  `password:\n  value: ${secret}\n`,
+  `tokens: [${secret}, "${secret}", '${secret}']`,
+  `password: {value: ${secret}, type: plain}`,
+  `api_tokens: {alice: ${random}}`,
+  `[OUTPUT]\n    HTTP_Passwd   ${secret}\n`,
+  `dn: uid=a\nuserPassword:: ${btoa(secret)}\n`,
+  `dbpass=${secret}`,
+  `dbPwd: ${secret}`,
+  `wifi:\n  psk: ${secret}`,
+];
+for (const text of configurations) {
+  Deno.test(`a ConfigMap's text loses: ${text.split("\n").slice(0, 2).join(" ")}`, () => {
+    const redacted = redactObject({ group: "", kind: "ConfigMap" }, { data: { "app.conf": text } });
+    assertClean(redacted);
+    assert.match(JSON.stringify(redacted), /\*{3}/);
+    assert.deepEqual(redactObject({ group: "", kind: "ConfigMap" }, redacted), redacted);
+  });
+}
+
+Deno.test("a ConfigMap's text keeps what points to credentials or speaks about them", () => {
+  const text = `secretKeyRef:
+  name: db
+  key: password
+imagePullSecrets:
+- name: registry
+secrets:
+- db-credentials
+- "web-tls"
+auth:
+  enabled: true
+  clientId: 0b7f5a54-5f4e-4c39-9c53-8d31f6a0a1c2
+  keyFile: /etc/app/Zq8vRt2mK9tLwPx4
+volumes:
+- secret: {secretName: db, items: [{key: password, path: p}]}
+`;
+  assert.deepEqual(redactObject({ group: "", kind: "ConfigMap" }, { data: { a: text } }), {
+    data: { a: text },
+  });
+});
 
 Deno.test("a ConfigMap loses credentials by key and by shape, and binary data", () => {
   const redacted = redactObject({ group: "", kind: "ConfigMap" }, {

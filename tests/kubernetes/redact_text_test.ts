@@ -111,6 +111,15 @@ const dumped: readonly string[] = [
   `ldapsearch -D cn=admin -w ${secret}`,
   `keytool -list -storepass ${secret}`,
   `kubectl create secret generic x --from-literal=key=${secret}`,
+  `connect dbpass=${secret}`,
+  `connect {dbPwd: ${secret}}`,
+  `{:user "app", :password "${secret}"}`,
+  `[["user", "app"], ["password", "${secret}"]]`,
+  `userPassword:: ${btoa(`u:${secret}`)}`,
+  `https://hooks.slack.com/triggers/T0/1/${secret}`,
+  `https://events.pagerduty.com/integration/${secret}/enqueue`,
+  `https://outlook.office.com/webhook/${secret}/IncomingWebhook/x/y`,
+  `password: !!str ${secret}`,
 ];
 for (const text of dumped) {
   Deno.test(`redactText masks, as programs print it: ${text.slice(0, 60)}`, () => {
@@ -340,6 +349,49 @@ for (const lines of parted) {
     }
   });
 }
+
+const encoded = btoa(secret);
+const printed: readonly (readonly string[])[] = [
+  ["apiVersion: v1", "data:", `  any: ${encoded}`, "kind: Secret"],
+  ["kind: Secret", "data:", '  any: "AAECAwQFBgc="', "metadata:"],
+  ["stringData:", `  any: ${secret}`, `  more: "x ${secret}"`, "kind: Secret"],
+];
+for (const lines of printed) {
+  Deno.test(`a Secret that a log prints loses its values: ${lines.join(" ").slice(0, 40)}`, () => {
+    const redactor = createLogRedactor();
+    const redacted = lines.map((line) => redactor.line(line));
+    assert.ok(!/AAEC/.test(redacted.join()) && !redacted.join().includes(secret), redacted.join("\n"));
+    assert.ok(!redacted.join().includes(encoded), redacted.join("\n"));
+    assert.match(redacted.join("\n"), /^ {2}any: \*{3}$/m);
+  });
+}
+
+for (
+  const text of [
+    `Response Body: {"kind":"Secret","apiVersion":"v1","data":{"a":"AAECAwQFBgc=","b":"AAECAwQFBgc="}}`,
+    String.raw`{"body":"{\"data\":{\"a\":\"AAECAwQFBgc=\"},\"kind\":\"Secret\"}"}`,
+    `{"items":[{"kind": "Secret", "data": {"a": "AAECAwQFBgc="}}]}`,
+  ]
+) {
+  Deno.test(`a Secret that a log prints in JSON loses its values: ${text.slice(0, 40)}`, () => {
+    const redacted = createLogRedactor().line(text);
+    assert.ok(!redacted.includes("AAEC"), redacted);
+    assert.equal(redactText(redacted), redacted);
+  });
+}
+
+Deno.test("a ConfigMap that a log prints keeps its words", () => {
+  const redactor = createLogRedactor();
+  const lines = [
+    "kind: ConfigMap",
+    "data:",
+    "  mode: fast",
+    "  size: database",
+    "  zone: cluster-local",
+    "next: 1",
+  ];
+  assert.deepEqual(lines.map((line) => redactor.line(line)), lines);
+});
 
 for (
   const lines of [
