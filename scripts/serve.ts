@@ -2,7 +2,7 @@
  * `deno task serve:*`: a program from source, with its own permission set and no more. `--demo` gives it the sample
  * database, which runs in a thread of the same process since the program may start no other.
  */
-import { runProgram } from "../src/common/program.ts";
+import { runProgram, type Sample } from "../src/common/program.ts";
 import { programs } from "./programs.ts";
 import { startSampleThread } from "./sample_database.ts";
 
@@ -26,15 +26,26 @@ if (args.includes("--demo") && name !== "postgres" && name !== "platform") {
   );
   Deno.exit(2);
 }
+let sample: Sample | undefined;
 if (args.includes("--demo")) {
   const { host, port, user, database } = await startSampleThread();
-  for (const variable of ["DATABASE_URL", "DATABASE_URL_FILE", "DB_PASSWORD", "DB_PASSWORD_FILE"]) {
-    Deno.env.delete(variable);
-  }
-  Deno.env.set("DB_HOST", host);
-  Deno.env.set("DB_PORT", String(port));
-  Deno.env.set("DB_USER", user);
-  Deno.env.set("DB_NAME", database);
-  Deno.env.set("DB_SSLMODE", "disable");
+  const own = {
+    DB_HOST: host,
+    DB_PORT: String(port),
+    DB_USER: user,
+    DB_NAME: database,
+    DB_SSLMODE: "disable",
+  };
+  const others = ["DATABASE_URL", "DATABASE_URL_FILE", "DB_PASSWORD", "DB_PASSWORD_FILE"];
+  const variables = Object.keys(own);
+  sample = {
+    variables,
+    replaced: [...others, ...variables].filter((name) => (Deno.env.get(name) ?? "") !== ""),
+  };
+  for (const name of others) Deno.env.delete(name);
+  for (const [name, value] of Object.entries(own)) Deno.env.set(name, value);
 }
-await runProgram(program, args.filter((argument) => argument !== "--demo"));
+await runProgram(
+  sample === undefined ? program : { ...program, sample },
+  args.filter((argument) => argument !== "--demo"),
+);

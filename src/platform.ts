@@ -8,6 +8,7 @@ export const program: Program = {
   title: "Platform, read-only",
   summary:
     "Lets an AI assistant look into PostgreSQL, Prometheus and Kubernetes over MCP, and never change a thing there.",
+  hasSample: true,
   firstSettings:
     "DB_HOST, DB_NAME, DB_USER, DB_PASSWORD_FILE, PROMETHEUS_URL, KUBECONFIG, whichever you have",
   variables: platformVariables,

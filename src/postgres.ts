@@ -8,6 +8,7 @@ export const program: Program = {
   title: "PostgreSQL, read-only",
   summary: "Lets an AI assistant look into a PostgreSQL database over MCP, and never change a thing there.",
   instructions: postgresInstructions,
+  hasSample: true,
   firstSettings: "DB_HOST, DB_NAME, DB_USER and DB_PASSWORD_FILE",
   variables: postgresVariables,
   open: openPostgres,

@@ -26,7 +26,8 @@ export interface Checked {
 /** What the environment says, which is given up before the backend is asked. */
 export interface KnownSettings {
   readonly settings: string;
-  readonly command: string;
+  /** How a client starts the program. */
+  readonly start: string;
   /** Variables whose files others can read. */
   readonly openFiles: readonly string[];
 }
@@ -35,7 +36,10 @@ export interface KnownSettings {
 export function knownSettings(program: Program, environment: Environment): KnownSettings {
   return {
     settings: settingsLine(program, environment),
-    command: commandLine(program),
+    // A client starts programs in a folder of its own: with another path than this it finds none.
+    start: program.sample === undefined
+      ? `A client starts it as ${commandLine(program)}; --print-config prints what to paste.`
+      : "For a client, deno task demo ends with what to paste.",
     openFiles: secretFilesToClose(program, environment),
   };
 }
@@ -61,7 +65,6 @@ export async function check(checked: Checked, say: (line: string) => void): Prom
   const result = worst(results);
   if (result === "well") say("All is well.");
   say(known.settings);
-  // A client starts programs in a folder of its own: with another path than this it finds none.
-  say(`A client starts it as ${known.command}; --print-config prints what to paste.`);
+  say(known.start);
   return result;
 }

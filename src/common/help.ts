@@ -8,6 +8,9 @@ const column = 34;
 
 /** The arguments and the variables of one program. */
 export function helpText(program: Program): string {
+  const demo = program.hasSample === true && !Deno.build.standalone
+    ? "  --demo                             alone or beside --http or --check: a sample database in place of DB_*\n"
+    : "";
   return `${program.name} ${version}
 ${program.summary}
 
@@ -19,14 +22,16 @@ Usage: ${program.name} [argument]
                                      with --http, also whether that could be served
   --print-config claude-code|mcp-json
                                      print the configuration for a client, with this program's path
-  --new-token NAME                   print a token for a client of that name, and its line for MCP_TOKENS_FILE
+${demo}  --new-token NAME                   print a token for a client of that name, and its line for MCP_TOKENS_FILE
   --help, --version
 
 Environment:
 ${list([...program.variables, ...commonVariables])}
 
 Environment of --http:
-${list(httpVariables)}`;
+${list(httpVariables)}
+
+OTEL_DENO=true and OTEL_EXPORTER_OTLP_ENDPOINT send a trace of each call; they are Deno's own.`;
 }
 
 function list(variables: readonly Variable[]): string {

@@ -32,10 +32,22 @@ export interface Program {
   readonly instructions?: string;
   /** What to set first, for `--print-config` where nothing is set. */
   readonly firstSettings?: string;
+  /** Whether `--demo` gives it a sample database, from source. */
+  readonly hasSample?: true;
+  /** What `--demo` has put in the place of the environment. */
+  readonly sample?: Sample;
   /** The variables that only this program reads, for `--help` and `--print-config`. */
   readonly variables: readonly Variable[];
   /** Reads the program's own variables, and makes its tools; connects to nothing. */
   readonly open: (environment: Environment, log: Logger) => Promise<Backend> | Backend;
+}
+
+/** The sample database of `--demo`. */
+export interface Sample {
+  /** The variables that lead to it. */
+  readonly variables: readonly string[];
+  /** Those that were set to something else, and are not read. */
+  readonly replaced: readonly string[];
 }
 
 /** A variable as `--help` shows it. */

@@ -8,10 +8,23 @@ export function settingsLine(program: Program, environment: Environment): string
   const names = [...program.variables, ...commonVariables, ...httpVariables].flatMap(({ name, secret }) =>
     secret === true ? [name, `${name}_FILE`] : [name]
   );
-  const set = names.filter((name) => environment.isSet(name));
-  if (set.length === 0) return "Settings: none of the variables that --help lists is set.";
-  const listed = set.join(", ").replace(/, ([^,]+)$/, " and $1");
-  return `Settings: ${listed} ${
-    set.length === 1 ? "is" : "are"
-  } set, and no other variable that --help lists.`;
+  const { variables = [], replaced = [] } = program.sample ?? {};
+  const set = names.filter((name) => environment.isSet(name) && !variables.includes(name));
+  const instead = replaced.length === 0
+    ? ""
+    : ` The sample database takes the place of ${listed(replaced)}, which ${areOrIs(replaced)} set.`;
+  if (set.length === 0) {
+    return `Settings: none of the variables that --help lists is ${
+      replaced.length === 0 ? "set" : "read"
+    }.${instead}`;
+  }
+  return `Settings: ${listed(set)} ${areOrIs(set)} set, and no other variable that --help lists.${instead}`;
+}
+
+function listed(names: readonly string[]): string {
+  return names.join(", ").replace(/, ([^,]+)$/, " and $1");
+}
+
+function areOrIs(names: readonly string[]): string {
+  return names.length === 1 ? "is" : "are";
 }

@@ -170,3 +170,24 @@ Deno.test({
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   },
 });
+
+Deno.test({
+  name: "--demo is in the help where it works, and --demo --check tells what it has put in whose place",
+  ignore: !permitted || compiled,
+  async fn() {
+    for (const program of programNames) {
+      const { stdout } = await runProgramToEnd({ program, args: ["--help"], plain: true });
+      assert.equal(stdout.includes("\n  --demo "), program === "postgres" || program === "platform");
+      assert.match(stdout, /^OTEL_DENO=true and OTEL_EXPORTER_OTLP_ENDPOINT /m);
+    }
+    const elsewhere = { DB_HOST: "elsewhere.invalid", DB_PASSWORD: "hunter2", MAX_ROWS: "5" };
+    const { code, stdout } = await check(["--demo"], elsewhere, "postgres");
+    assert.equal(code, 0, stdout);
+    const [, settings] = /^(Settings: .*\n.*)$/m.exec(stdout) ?? [];
+    assert.equal(
+      settings,
+      "Settings: MAX_ROWS is set, and no other variable that --help lists. The sample database takes the place of " +
+        "DB_PASSWORD and DB_HOST, which are set.\nFor a client, deno task demo ends with what to paste.",
+    );
+  },
+});
