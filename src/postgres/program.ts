@@ -51,7 +51,7 @@ export const postgresVariables: readonly Variable[] = [
   {
     name: "DB_ALLOW_FUNCTIONS",
     default: "",
-    purpose: "functions and foreign tables allowed by name, separated by commas",
+    purpose: "functions and foreign tables that only read, allowed by name, separated by commas",
   },
 ];
 

@@ -78,7 +78,7 @@ export function readDatabaseSettings(environment: Environment): DatabaseSettings
   if (uri !== undefined) {
     const others = separateVariables.filter((name) => environment.text(name) !== undefined).join(", ");
     if (others !== "") {
-      throw new StartError(`DATABASE_URL and ${others} are both set: unset the one or the others`);
+      throw new StartError(`DATABASE_URL is set beside ${others}: unset it, or what stands beside it`);
     }
     const parsed = parseConnectionUri(uri);
     if (parsed.sslRootCertPath !== undefined) {

@@ -125,7 +125,7 @@ Deno.test("all that DATABASE_URL is set beside is named at once", () => {
   assert.throws(
     () => read(both),
     new StartError(
-      "DATABASE_URL and DB_HOST, DB_NAME, DB_PASSWORD are both set: unset the one or the others",
+      "DATABASE_URL is set beside DB_HOST, DB_NAME, DB_PASSWORD: unset it, or what stands beside it",
     ),
   );
 });

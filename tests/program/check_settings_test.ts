@@ -74,12 +74,18 @@ Deno.test({
     assert.equal(well.code, 0, well.stdout);
     assert.match(
       well.stdout,
-      /^--http would serve MCP at http:\/\/127\.0\.0\.1:0\/mcp\.\nThe token file accepts 1 token\.\nAll is well\.$/m,
+      /^--http would serve MCP at http:\/\/127\.0\.0\.1:0\/mcp, under the names localhost, 127\.0\.0\.1, \[::1\]\.\nThe token file accepts 1 token\.\nAll is well\.$/m,
     );
     const deaf = await check(["--http", "0.0.0.0:0"], variables);
     assert.equal(deaf.code, 0, deaf.stdout);
     assert.match(deaf.stdout, /^Only requests to loopback names are answered: set MCP_ALLOWED_HOSTS to /m);
     assert.doesNotMatch(deaf.stdout, /All is well/);
+    const named = { ...variables, MCP_ALLOWED_HOSTS: "mcp.example.com,[::1]:8080" };
+    const known = await check(["--http", "0.0.0.0:0"], named);
+    assert.match(
+      known.stdout,
+      /^--http .* under the names mcp\.example\.com, \[::1\]:8080\.\nThe token file .*\nAll is well\.$/m,
+    );
     const stdio = await check([], variables);
     assert.match(
       stdio.stdout,

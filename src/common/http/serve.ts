@@ -121,7 +121,10 @@ export class HttpFront {
     const results: CheckResult[] = [];
     try {
       tryListening(address);
-      say(`--http would serve MCP at http://${authority(address)}/mcp.`);
+      const names = settings.names.hosts.map(({ hostname, port }) =>
+        port === undefined ? hostname : `${hostname}:${port}`
+      );
+      say(`--http would serve MCP at http://${authority(address)}/mcp, under the names ${names.join(", ")}.`);
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
       say(ended(error.message));
