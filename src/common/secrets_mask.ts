@@ -72,7 +72,7 @@ function maskAuthorization(text: string): string {
 
 /** Protocols in whose paths an `@` is common; in all others the last `@` of a URL ends the password. */
 const WEB = /(?:https?|wss?|ftps?|git|ssh|s3|file)$/i;
-const HOST = /^(?:[^:[\]]*|\[[0-9a-f:.]*\])(?::\d*)?$/i;
+const HOST = /^(?:[^:[\]]*|\[[0-9a-f:.]*\])(?::\d+)?$/i;
 const URL_END = /[\s"'<>`]/g;
 const AUTHORITY_END = /[/?#]/g;
 
