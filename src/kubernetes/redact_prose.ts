@@ -48,8 +48,8 @@ const SUSPECT = /pass|token|key|basic|\bpw|pw[ \t]|secret|SAMLResponse|redis/i;
 export function maskProse(text: string, isLogin: (base64: string) => boolean): string {
   if (!SUSPECT.test(text)) return text;
   let masked = text;
-  for (const pattern of SENTENCES) masked = masked.replace(pattern, `$1${MASK}`);
   for (const [pattern, left] of PLAIN) masked = masked.replace(pattern, left);
+  for (const pattern of SENTENCES) masked = masked.replace(pattern, `$1${MASK}`);
   masked = masked.replace(
     KEYS,
     (whole, before: string, value: string) =>

@@ -26,8 +26,21 @@ export const UNSEEN =
   // deno-lint-ignore no-control-regex -- these are what is looked for
   /(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,2048}(?:\x07|\x1b\\)|\x1b[ -/]{1,4}[0-~]|(?:\\{1,7}(?:u001b|x1b|033|e)|#033|\^\[|\u241b)\[[0-9;:]{0,64}[A-Za-z]|[\0\u00ad\u200b-\u200f\u2060-\u2064\ufeff]/gi;
 
+/** A mask can bring out what another one is to find: masking goes on until nothing is found, or so many times. */
+const mostPasses = 4;
+
 /** `text` with its secrets masked; those that only show once colours are taken out of it, too. */
 export function redactText(text: string): string {
+  let masked = text;
+  for (let pass = 0; pass < mostPasses; pass++) {
+    const next = redactOnce(masked);
+    if (next === masked) break;
+    masked = next;
+  }
+  return masked;
+}
+
+function redactOnce(text: string): string {
   const redacted = redactVisible(text);
   const bare = redacted.replace(UNSEEN, "");
   if (bare.length === redacted.length) return redacted;

@@ -145,7 +145,14 @@ Deno.test("redactText is done after one time with sentences and tokens, too", ()
       const once = redactText(fragments.join(""));
       assert.equal(redactText(once), once);
     }),
-    { numRuns: 10_000 },
+    {
+      numRuns: 10_000,
+      examples: [
+        [["redis://", "redis://", btoa(`a:${secret}`), "@"]],
+        [["password", " is ", "redis://", ")", "@", btoa(`a:${secret}`)]],
+        [["password", " is ", long, "mc alias set a b ", ": ", hex]],
+      ],
+    },
   );
 });
 
