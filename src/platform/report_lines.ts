@@ -3,6 +3,7 @@ import { count, percent, plural } from "../common/units.ts";
 import { humanDuration } from "../kubernetes/kubernetes_age.ts";
 import { restartsText } from "../kubernetes/pod_status.ts";
 import { durationText } from "../prometheus/latency.ts";
+import { oneLine } from "../prometheus/one_line.ts";
 import { rate } from "../prometheus/requests.ts";
 import { formatDuration } from "../prometheus/time.ts";
 import { vanishedSince } from "../prometheus/vanished.ts";
@@ -121,7 +122,7 @@ function metricsLines({ metrics }: Evidence): string[] {
     firing === undefined
       ? "alerts: not seen"
       : report.alerts?.unsure !== undefined
-      ? "alerts: not known"
+      ? `alerts: not known: ${oneLine(report.alerts.unsure, 300)}`
       : report.alerts?.ruleless
       ? "no alerting rule is defined, so that no alert can fire"
       : firing.length === 0
@@ -132,6 +133,7 @@ function metricsLines({ metrics }: Evidence): string[] {
         )
           .join(", ")
       }`,
+    ...(report.alerts?.notes ?? []).map((note) => oneLine(note, 300)),
     ...notes,
   );
   return lines;

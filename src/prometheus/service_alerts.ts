@@ -70,7 +70,9 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
     if (!(error instanceof CallError)) throw error;
     firing = await readAlertSeries(asking, service);
     // In its own words: that it has no rules, that it refuses us, or that it is too slow.
-    notes = [`alerts are read from the ALERTS series: ${error.message}`];
+    if (firing.length > 0 || await hasAlertSeries(asking)) {
+      notes = [`alerts are read from the ALERTS series: ${error.message}`];
+    } else unsure = `no alert has left a series, and ${uncapitalised(error.message)}`;
   }
   return {
     firing: [...firing].sort((a, b) =>
@@ -121,6 +123,16 @@ async function readAlertSeries(
       labels: metric,
     })
   );
+}
+
+/** Whether the backend keeps those series at all: without any, nothing follows from there being none of the service. */
+async function hasAlertSeries({ api, time, signal }: Asking): Promise<boolean> {
+  const { series } = await api.query("count(ALERTS)", time, { signal });
+  return series.length > 0;
+}
+
+function uncapitalised(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
 }
 
 function judged(alert: Omit<FiringAlert, "matters">): FiringAlert {

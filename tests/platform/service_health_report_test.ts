@@ -7,7 +7,7 @@ import { serviceHealthReport } from "../../src/platform/service_health_report.ts
 import { Environment } from "../../src/common/env.ts";
 import { Database } from "../../src/postgres/database.ts";
 import type { PrometheusApi } from "../../src/prometheus/api.ts";
-import { FakePrometheus, faults } from "../support/fake_prometheus.ts";
+import { FakePrometheus, faults, success } from "../support/fake_prometheus.ts";
 import { clustersAt } from "../support/kubernetes/fake_apiserver.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { prometheusAvailable } from "../support/prometheus.ts";
@@ -96,6 +96,42 @@ Deno.test({
     assert.match(text, /^not seen, database: nothing pointed at it, so its health was not looked at/m);
     assert.deepEqual(structured.not_seen.map(({ part }: { part: string }) => part), ["cluster", "database"]);
     assert.ok(text.split("\n").length <= 40);
+  },
+});
+
+Deno.test({
+  name:
+    "service_health_report: how alerts were read where rules could not be is said, and so is what is not known",
+  ignore: !prometheusAvailable,
+  async fn(t) {
+    const { url } = await servicePrometheus();
+    for (
+      const [series, says] of [
+        [true, /^ {2}no alert about it fires\n {2}alerts are read from the ALERTS series: .*\s+.*503/m],
+        [false, /^ {2}alerts: not known: no alert has left a series, and cannot list rules/m],
+      ] as const
+    ) {
+      await t.step(series ? "the series" : "nothing", async () => {
+        await using front = new FakePrometheus({
+          async play({ method, path, parameters }) {
+            if (path.endsWith("/rules")) return faults.unavailable();
+            const query = parameters.get("query") ?? "";
+            if (query.includes("ALERTS")) {
+              const others = query === "count(ALERTS)" && series;
+              return success({
+                resultType: "vector",
+                result: others ? [{ metric: {}, value: [1, "2"] }] : [],
+              });
+            }
+            return method === "GET"
+              ? await fetch(`${url}${path}?${parameters}`)
+              : await fetch(`${url}${path}`, { method, body: parameters });
+          },
+        });
+        using prometheus = apiOf(front.url);
+        assert.match((await report(sources({ prometheus: prometheus.api }), "steady")).text, says);
+      });
+    }
   },
 });
 

@@ -111,6 +111,9 @@ Deno.test({
   },
 });
 
+/** That others fire, where the rules' own series are older than the time that is asked about. */
+const someAlerts = () => success({ resultType: "vector", result: [{ metric: {}, value: [1, "2"] }] });
+
 /** Passes on to the real one what `play` does not answer. */
 async function inFront(play: Play): Promise<FakePrometheus> {
   const { url } = await servicePrometheus();
@@ -187,6 +190,7 @@ Deno.test({
     await using front = await inFront(({ path, parameters }) => {
       if (/rules|alerts/.test(path)) return faults.notFound();
       const query = parameters.get("query") ?? "";
+      if (query === "count(ALERTS)") return someAlerts();
       if (!query.startsWith("ALERTS{")) return undefined;
       const result = query.includes('job="shop"') ? [{ metric: firing, value: [1, "1"] }] : [];
       return success({ resultType: "vector", result });
@@ -208,9 +212,32 @@ Deno.test({
   name: "rules that can't be read for another reason are told by that reason",
   ignore: !prometheusAvailable,
   async fn() {
-    await using front = await inFront(({ path }) => /rules/.test(path) ? faults.forbidden() : undefined);
+    await using front = await inFront(({ path, parameters }) =>
+      /rules/.test(path)
+        ? faults.forbidden()
+        : parameters.get("query") === "count(ALERTS)"
+        ? someAlerts()
+        : undefined
+    );
     const { text } = await ask("steady", { url: front.url });
     assert.match(text, /^note: alerts are read from the ALERTS series: .*\(403\)/m);
+  },
+});
+
+Deno.test({
+  name: "alerts of a backend that has neither rules nor a series of any alert are not judged",
+  ignore: !prometheusAvailable,
+  async fn() {
+    await using front = await inFront(({ path, parameters }) => {
+      if (/rules/.test(path)) return faults.unavailable();
+      const isAboutAlerts = (parameters.get("query") ?? "").includes("ALERTS");
+      return isAboutAlerts ? success({ resultType: "vector", result: [] }) : undefined;
+    });
+    const { text, structured } = await ask("steady", { url: front.url });
+    assert.match(text, /^steady: HEALTHY, .*alerts not judged$/m);
+    assert.match(text, /^- not known: alerts: no alert has left a series, and cannot list rules .*503/m);
+    assert.doesNotMatch(text, /none fires/);
+    assert.equal(structured.alert_count, null);
   },
 });
 
