@@ -278,5 +278,5 @@ function extent(list: KubeObject): { readonly more: number | "unknown"; readonly
   const token = text(metadata.continue);
   if (token === "") return { more: 0 };
   const remaining = metadata.remainingItemCount;
-  return { more: typeof remaining === "number" ? remaining : "unknown", continue: token };
+  return { more: typeof remaining === "number" && remaining >= 0 ? remaining : "unknown", continue: token };
 }

@@ -85,6 +85,7 @@ export class Door {
   ): Promise<{ object: KubeObject; bytes: number }> {
     const { group, kind, verb } = path.what;
     return await this.#shared(path, query, json, options, ({ value, bytes }) => {
+      this.#refuseOther(verb === "list" ? "items" : "metadata", value, path.what);
       this.#refuseMany(value.items, path.what);
       const object = redactObject({ group, kind: verb === "list" ? `${kind}List` : kind }, value);
       return { object, bytes };
@@ -96,6 +97,7 @@ export class Door {
     const asked = { ...query, includeObject: isPrintedByPath(path.what) ? "Object" : "Metadata" };
     return await this.#shared(path, asked, table, options, ({ value }) => {
       if (value.kind !== "Table") throw this.#notJson(path.what);
+      this.#refuseOther("rows", value, path.what);
       this.#refuseMany(value.rows, path.what);
       // The shape of a Table's rows is checked where they are read.
       return redactTable(path.what, value as Parameters<typeof redactTable>[1]) as KubeObject;
@@ -289,6 +291,11 @@ export class Door {
       JSON.stringify(this.#context)
     } as ${error.message}`;
     return new CallError("unavailable", message, { hint: transportHints[error.kind], cause: error });
+  }
+
+  /** A proxy's own JSON, or a failure that it passes on as a success, must not be taken for an empty list. */
+  #refuseOther(part: "items" | "metadata" | "rows", value: KubeObject, what: ReadPurpose): void {
+    if (value[part] === undefined || value.kind === "Status") throw this.#notJson(what);
   }
 
   /** So many are no objects, and each takes time that nobody can call off. */

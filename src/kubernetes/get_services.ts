@@ -111,15 +111,15 @@ export async function tellService(
   return (budget) => present(found, budget).text;
 }
 
-/** Services that have been read, all of one namespace and name, with their endpoints and what is wrong with them. */
+/** Services that have been read, all of one namespace and name, with their endpoints and what is wrong with them; `note` says why there are none. */
 export async function tellEndpoints(
   cluster: Cluster,
   namespace: string,
   items: readonly KubeObject[],
   name: string,
   signal: AbortSignal,
-): Promise<readonly Service[]> {
-  return (await withEndpoints(cluster, namespace, items, name, signal)).services;
+): Promise<{ readonly services: readonly Service[]; readonly note: string | undefined }> {
+  return await withEndpoints(cluster, namespace, items, name, signal);
 }
 
 function present(found: Found, budget: number): Presentation<z.output<typeof output>> {

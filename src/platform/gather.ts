@@ -4,6 +4,7 @@ import { describeError, type Logger } from "../common/log.ts";
 import { duration } from "../common/units.ts";
 import type { Clusters } from "../kubernetes/api.ts";
 import { textField } from "../kubernetes/fields.ts";
+import { StatusError } from "../kubernetes/status_error.ts";
 import { deploymentType } from "../kubernetes/well_known.ts";
 import { nearest } from "../common/nearest.ts";
 import type { Database } from "../postgres/database.ts";
@@ -70,7 +71,8 @@ export async function gather(
         log.error("a part of a report failed", { part: name, error: describeError(error, true) });
         return { state: "unseen", why: "an internal error, which the log of this server tells of" };
       }
-      if (error.kind === "not_found") {
+      // That the apiserver, or a proxy before it, does not find a list says nothing of the service.
+      if (error.kind === "not_found" && !(error instanceof StatusError)) {
         return { state: "not_found", why: error.message, near: error.hint };
       }
       return { state: "unseen", why: error.message, hint: error.hint };

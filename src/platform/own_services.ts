@@ -27,10 +27,17 @@ export async function readOwnServices(
           signal,
           fieldSelector: `metadata.name=${name}`,
         });
-        return items.length === 0 ? [] : await tellEndpoints(cluster, namespace, items, name, signal);
+        return items.length === 0
+          ? { services: [], note: undefined }
+          : await tellEndpoints(cluster, namespace, items, name, signal);
       }),
     );
-    return { found: found.flat(), notes: [] };
+    return {
+      found: found.flatMap(({ services }) => services),
+      notes: found.flatMap(({ note }) =>
+        note === undefined ? [] : note.replace(/^Endpoints/, "its Service's endpoints").replace(/\.$/, "")
+      ),
+    };
   } catch (error) {
     if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
     return { found: [], notes: [`whether its Service finds its pods was not seen: ${error.message}`] };

@@ -44,7 +44,7 @@ function test(name: string, fn: () => Promise<void>): void {
 
 const cases: readonly [
   name: string,
-  answer: (request: Request) => Response,
+  answer: (request: Request) => Response | Promise<Response>,
   kind: CallErrorKind,
   message: RegExp,
   hint?: RegExp,
@@ -63,6 +63,21 @@ const cases: readonly [
     /what answers is no apiserver/,
   ],
   ["JSON that is no object", () => Response.json(["swordfish"]), "failed", /what answers is no apiserver/],
+  [
+    "JSON of a proxy's own",
+    () => Response.json({ error: "swordfish" }),
+    "failed",
+    /what answers is no apiserver/,
+  ],
+  [
+    "a failure that is passed on as a success",
+    () =>
+      status(500, { message: "swordfish", metadata: {}, items: [] }).text().then((body) =>
+        new Response(body)
+      ),
+    "failed",
+    /what answers is no apiserver/,
+  ],
   [
     "a page of a proxy in trouble",
     () => new Response("<html>swordfish", { status: 502 }),
@@ -120,6 +135,26 @@ for (const [name, answer, kind, message, hint = /|/] of cases) {
     assert.ok(!/swordfish|127\.0\.0\.1/.test(`${error.message} ${error.hint}`));
   });
 }
+
+test("an object and a table that are none are told, and so is a count below zero", async () => {
+  await using server = startFakeApiserver(({ url }) =>
+    Response.json(
+      url.includes("/pods/")
+        ? { error: "swordfish" }
+        : url.includes("fieldSelector")
+        ? { items: [], metadata: { continue: "next", remainingItemCount: -5 } }
+        : { kind: "Table", columnDefinitions: [] },
+    )
+  );
+  const cluster = server.clusters.cluster(undefined);
+  for (
+    const work of [cluster.get(podType, "default", "a", options), cluster.table(podType, "default", options)]
+  ) {
+    assert.match((await failure(work)).message, /what answers is no apiserver/);
+  }
+  const list = await cluster.list(podType, "default", { ...options, fieldSelector: "a=b" });
+  assert.equal(list.more, "unknown");
+});
 
 test("a connection that breaks in mid-answer is told", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -8,7 +8,10 @@ import { Environment } from "../../src/common/env.ts";
 import { Database } from "../../src/postgres/database.ts";
 import type { PrometheusApi } from "../../src/prometheus/api.ts";
 import { FakePrometheus, faults, success } from "../support/fake_prometheus.ts";
+import { FakeApiserver } from "../kubernetes/fake_apiserver.ts";
+import { container, running } from "../kubernetes/pod_states.ts";
 import { clustersAt } from "../support/kubernetes/fake_apiserver.ts";
+import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { prometheusAvailable } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
@@ -238,6 +241,60 @@ Deno.test("service_health_report: where all that was asked is silent, nothing is
     /^unavailable: Cannot tell anything of "api": the cluster: .*; Prometheus: .*503.*; no database is configured \| \S/,
   );
   clusters.close();
+});
+
+Deno.test({
+  name: "service_health_report: an apiserver that does not find its lists has not been seen",
+  ignore: !prometheusAvailable,
+  async fn() {
+    using prometheus = apiOf((await servicePrometheus()).url);
+    await using api = FakeApiserver.start({});
+    const { text } = await report(sources({ clusters: api.clusters, prometheus: prometheus.api }), "steady");
+    assert.match(text, /^steady: UNKNOWN, .*no word from cluster/);
+    assert.match(text, /^not seen, cluster: Cannot list deployments/m);
+    assert.doesNotMatch(text, /no workload of that name/);
+  },
+});
+
+Deno.test({
+  name: "service_health_report: endpoints that can't be read are not told as found",
+  ignore: !permitted,
+  async fn() {
+    const list = (kind: string, ...items: readonly object[]) => ({
+      kind: `${kind}List`,
+      metadata: {},
+      items,
+    });
+    const named = (name: string) => ({ name, namespace: "shop", labels: { app: "api" } });
+    const apps = "/apis/apps/v1";
+    const core = "/api/v1/namespaces/shop";
+    const pod = {
+      metadata: named("api-1"),
+      spec: { containers: [{ name: "app" }] },
+      status: { phase: "Running", containerStatuses: [container("app", running, { ready: true })] },
+    };
+    await using api = FakeApiserver.start({
+      [`${apps}/deployments`]: list("Deployment", {
+        metadata: named("api"),
+        spec: { replicas: 1, selector: { matchLabels: { app: "api" } } },
+        status: { replicas: 1, readyReplicas: 1 },
+      }),
+      [`${apps}/statefulsets`]: list("StatefulSet"),
+      [`${apps}/daemonsets`]: list("DaemonSet"),
+      [`${core}/pods`]: list("Pod", pod),
+      [`${core}/services`]: list("Service", {
+        metadata: named("api"),
+        spec: { selector: { app: "api" }, ports: [{ port: 80 }] },
+      }),
+      "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices": () =>
+        Response.json({ kind: "Status", code: 500, message: "no leader" }, { status: 500 }),
+    });
+    const { text } = await report(sources({ clusters: api.clusters }), "api");
+    assert.match(
+      text.replace(/\n {3,}/g, " "),
+      /^ {2}its Service's endpoints were not seen: .*500: no leader$/m,
+    );
+  },
 });
 
 Deno.test({
