@@ -160,10 +160,17 @@ export class Connection {
     if (username === "") return { url: url.href };
     url.username = "";
     url.password = "";
-    return {
-      url: url.href,
-      basicAuth: { username: decodeURIComponent(username), password: decodeURIComponent(password) },
-    };
+    try {
+      return {
+        url: url.href,
+        basicAuth: { username: decodeURIComponent(username), password: decodeURIComponent(password) },
+      };
+    } catch {
+      throw this.#problem(
+        "its proxy-url has a % in its user or password that is not written as %25",
+        "an operator must correct the kubeconfig",
+      );
+    }
   }
 
   #problem(reason: string, hint: string, cause?: unknown): CallError {

@@ -98,6 +98,12 @@ function readCredentials(context: string, user: KubeconfigUser, world: Credentia
     }
   };
   const headers = impersonationHeaders(user);
+  if (headers.some(([, value]) => !/^[\t\x20-\x7e\x80-\xff]*$/.test(value))) {
+    throw problem(
+      "what it impersonates has characters that no header can hold",
+      "an operator must correct the as… lines of the kubeconfig",
+    );
+  }
   const renewal = kubeconfigRenewal(user, context);
   let expiresAt: number | undefined;
   let identity = user.username;

@@ -269,6 +269,14 @@ const refusals: readonly [
   ],
   ["a tls-server-name", { token: admin }, { "tls-server-name": "kubernetes" }, /tls-server-name/],
   ["an unknown auth-provider", { "auth-provider": { name: "gcp" } }, {}, /auth-provider "gcp"/],
+  ["a user with a line break", { token: "t", as: "a\r\nx-evil: 1" }, {}, /impersonates has characters/],
+  ["a group beyond Latin", { token: "t", as: "a", "as-groups": ["Łódź"] }, {}, /impersonates has characters/],
+  [
+    "a proxy with a % in its password",
+    { token: "t" },
+    { "proxy-url": "http://user:swordfish%E0@proxy" },
+    /proxy-url has a %/,
+  ],
   ["a proxy of another kind", { token: "t" }, { "proxy-url": "ftp://user:swordfish@proxy" }, /proxy-url/],
   [
     "a server that is no address",
