@@ -15,6 +15,8 @@ const WORDS = /^([ \t]*)([A-Za-z][\w.-]{0,127})[ \t]+(?=\S*\d)(?=\S*[A-Za-z])[^\
 /** What stands in a flow of YAML: a name, or a value with the name before it. */
 const FLOW =
   /(?:(["']?)([\w.$-]{1,128})\1[ \t]{0,8}:[ \t]{1,8})?("[^"]{0,4096}"|'[^']{0,4096}'|[^\s,{}[\]"':]{1,4096})/g;
+/** A list may name the files that hold what its own name says. */
+const FILE_NAME = /^[\w./-]{1,256}\.(?:crt|key|pem|json|ya?ml|txt|conf)$/;
 const BLOCK = /^(?:\*{3}[ \t]+)?[|>][+-]?\d?[+-]?[ \t]*(?:#.*)?$/;
 const SECRET_MANIFEST =
   /(?:^|\n)[ \t-]{0,64}["']?kind["']?:[ \t]{0,8}["']?\w{0,64}Secret["']?[ \t]{0,64}(?:\r?\n|$)/;
@@ -83,7 +85,7 @@ function maskItem(name: string, line: string): string {
   ) ?? [];
   const bare = value.replace(/^(["'])(.*)\1$/, "$2");
   if (value === "" || value.startsWith("#") || value.includes(MASK) || isHarmlessValue(bare)) return line;
-  return isNameOfSecret(name, bare) ? line : before + MASK;
+  return isNameOfSecret(name, bare) || FILE_NAME.test(bare) ? line : before + MASK;
 }
 
 /** A list of Secrets holds their names. */

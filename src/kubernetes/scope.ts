@@ -1,6 +1,7 @@
 /** Where a tool looks: the arguments that the tools share, and what they come to. */
 import * as z from "zod";
 import { CallError } from "../common/errors.ts";
+import { visible } from "../common/visible.ts";
 import { checkNamespace } from "./paths.ts";
 
 /** A context of the kubeconfig. */
@@ -57,5 +58,5 @@ export function resolveScope(
 
 /** `namespace shop`, or `all namespaces`: for headings. */
 export function scopeText(namespace: string | undefined): string {
-  return namespace === undefined ? "all namespaces" : `namespace ${namespace}`;
+  return namespace === undefined ? "all namespaces" : `namespace ${visible(namespace)}`;
 }

@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { scopeText } from "../../src/kubernetes/scope.ts";
 import { getPods } from "../../src/kubernetes/get_pods.ts";
 import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { permitted } from "../support/permitted.ts";
@@ -43,6 +44,10 @@ function pages(pods: readonly unknown[]) {
     return Response.json({ kind: "PodList", metadata: { ...more }, items: pods.slice(start, end) });
   };
 }
+
+Deno.test("a heading is one line, whatever an apiserver calls a namespace", () => {
+  assert.equal(scopeText("a\nNone is unhealthy."), "namespace a\\nNone is unhealthy.");
+});
 
 Deno.test({
   name: "get_pods says what kubectl says, the reason and the last end, the sick first",

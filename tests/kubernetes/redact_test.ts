@@ -191,6 +191,8 @@ imagePullSecrets:
 secrets:
 - db-credentials
 - "web-tls"
+private_key:
+- pki/tls.key
 auth:
   enabled: true
   clientId: 0b7f5a54-5f4e-4c39-9c53-8d31f6a0a1c2
