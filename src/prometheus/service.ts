@@ -30,6 +30,8 @@ export interface Service extends Pick {
   readonly others: readonly Pick[];
   /** Those of them that are something else, as far as their metrics tell. */
   readonly rivals?: readonly Pick[];
+  /** Those of these whose every instance is down, and that may be the service itself. */
+  readonly down?: readonly Pick[];
   /** What the caller should know about the choice; sentences without a full stop. */
   readonly notes: readonly string[];
   /** Epoch seconds of its last sample, when it has none now. */
@@ -63,7 +65,7 @@ export async function findService(asking: Asking, name: string): Promise<Service
   const explicit = readPicks(name);
   const candidates = [...byName(name, []), ...(explicit === undefined ? [] : [explicit])];
   const known = await countByMetric(asking, candidates);
-  if (known.length > 0) return choose(name, known);
+  if (known.length > 0) return choose(name, known, await findDown(asking, known));
   const any = await countAll(asking, candidates);
   if (any.length > 0) return choose(name, any);
   const gone = await findGone(asking, candidates);
@@ -152,20 +154,46 @@ async function countCandidates(
   });
 }
 
-/** Prefers what can be judged: requests before a mere `up`, and that before nothing known; then the order of labels. */
-function choose(name: string, found: readonly Found[]): Service {
-  const rank = ({ metrics }: Found) => requestCounters(metrics).length > 0 ? 0 : metrics.has("up") ? 1 : 2;
+/**
+ * Those that count no requests and whose every instance is down. Where others count requests, these may be the service
+ * itself: what is down counts nothing any more, while what calls it still counts by its name.
+ */
+async function findDown(
+  { api, time, signal }: Asking,
+  found: readonly Found[],
+): Promise<ReadonlySet<Found>> {
+  if (!found.some((one) => rank(one) === 0)) return new Set();
+  const scraped = found.filter((one) => rank(one) === 1);
+  const branches = scraped.map(({ matchers }, index) =>
+    `label_replace(max(${selector("up", matchers)}) == 0, "${marker}", "${index}", "", "")`
+  );
+  const answers = await Promise.all(joined(branches).map((query) => api.query(query, time, { signal })));
+  const down = new Set(answers.flatMap(({ series }) => series.map(({ metric }) => metric[marker])));
+  return new Set(scraped.filter((_, index) => down.has(String(index))));
+}
+
+/** What can be judged comes first: requests before a mere `up`, and that before nothing known. */
+function rank({ metrics }: Found): number {
+  return requestCounters(metrics).length > 0 ? 0 : metrics.has("up") ? 1 : 2;
+}
+
+/** The first by rank, then by the order of labels; of the others, those in `down` are no mere other name for it. */
+function choose(name: string, found: readonly Found[], down: ReadonlySet<Found> = new Set()): Service {
   const [first, ...others] = found.toSorted((a, b) => rank(a) - rank(b));
   if (first === undefined) throw new Error("Cannot choose among no candidates");
   // The same metrics with the same numbers of series: another name for the same.
-  const rivals = others.filter((other) => rank(other) === rank(first) && !sameMetrics(first, other));
+  const rivals = others.filter((other) =>
+    down.has(other) || (rank(other) === rank(first) && !sameMetrics(first, other))
+  );
   const notes = rivals.length === 0 ? [] : [
     `ambiguous: ${
-      rivals.map(({ text, series }) => `${text} (${plural(series, "series", "series")})`).join(", ")
+      rivals.map((rival) =>
+        `${rival.text} (${plural(rival.series, "series", "series")}${down.has(rival) ? ", all down" : ""})`
+      ).join(", ")
     } ` +
     "is something else of that name; ask with label=value to choose",
   ];
-  return { ...first, name, others, rivals, notes };
+  return { ...first, name, others, rivals, down: others.filter((other) => down.has(other)), notes };
 }
 
 function sameMetrics(one: Found, other: Found): boolean {

@@ -213,6 +213,9 @@ function findMissing(symptoms: Symptoms): readonly string[] {
   if (alerts === undefined && !failures.some((failure) => failure.startsWith("alerts"))) {
     missing.push("alerts: not asked");
   }
+  for (const { text } of service.down ?? []) {
+    missing.push(`instances: all of ${text} are down, which may be the service itself`);
+  }
   missing.push(...requestDoubts(symptoms), ...alertDoubts(alerts));
   if ((instances?.unread ?? 0) > 0) missing.push(`instances: ${instances?.unread} were not read`);
   if (warnings.length > 0) missing.push(`parts of answers: Prometheus warns: ${warnings.join("; ")}`);

@@ -159,6 +159,11 @@ Deno.test({
         /^dual: UNKNOWN, 100% of the requests of job="dual" succeed, but something else of that name was not\s+judged/,
         /^note: .*service="dual"/m,
       ]],
+      // What is down counts no requests any more; what calls it still does, by its name.
+      ["masked", [
+        /^masked: UNKNOWN, .*service="masked" succeed, but something else of that name was not\s+judged/,
+        /^note: .*job="masked" \(1 series, all down\)/m,
+      ]],
       ["job=dual", [/^job=dual: HEALTHY, 100% of its requests succeed/]],
     ];
     for (const [service, says] of cases) {

@@ -225,6 +225,20 @@ Deno.test({
 });
 
 Deno.test({
+  name: "never healthy by what others count in the name of what is down",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const { text, structured } = await ask("masked");
+    assert.equal(structured.verdict, "unknown", text);
+    assert.match(
+      text,
+      /^- not known: instances: all of job="masked" are down, which may be the service itself$/m,
+    );
+    assert.match(text, /^found by service="masked"; passed over job="masked"$/m);
+  },
+});
+
+Deno.test({
   name: "alerts of a backend that has neither rules nor a series of any alert are not judged",
   ignore: !prometheusAvailable,
   async fn() {

@@ -144,6 +144,11 @@ export function serviceSeries(now: number): OpenMetrics {
     .gauge("up", at("pods", "c:80"), { ...short, to: now - 900 }, 1)
     .gauge("up", at("gone"), { ...short, to: now - 1_800 }, 1);
 
+  // masked: down, and what calls it counts requests by its name.
+  series.gauge("up", at("masked"), short, 0)
+    .gauge("up", { ...at("caller"), service: "masked" }, short, 1)
+    .counter("http_requests_total", { ...at("caller"), service: "masked", status: "200" }, short, 5);
+
   // dual: two things of one name.
   return series.counter("http_requests_total", { job: "dual", status: "200" }, short, 1)
     .counter("http_requests_total", { job: "other", service: "dual", status: "200" }, short, 2)
