@@ -17,8 +17,10 @@ export function reasonOf(error: unknown): string {
   return codes[code] ?? (code === "" ? "it can't be read" : code);
 }
 
+const deadLink = "it is a symbolic link that leads to nothing or to itself";
+
 const codes: Readonly<Record<string, string>> = {
-  ELOOP: "it is a symbolic link that leads to itself",
+  ELOOP: deadLink,
   ENAMETOOLONG: "its name is too long",
   EROFS: "its file system is read-only",
 };
@@ -47,6 +49,8 @@ export function fileProblem(error: unknown, file: NamedFile): string {
       const isSecret = valueVariable !== undefined && !/[/\\]/.test(path);
       return isSecret ? `${advice}; the secret itself goes into ${valueVariable}` : advice;
     }
+    // Such a file would be made, but not where a link leads.
+    if (use === "write" && isLink(path)) return deadLink;
     const folder = path.replace(/[/\\][^/\\]*$/, "") || "/";
     return use === "write" || hasFolder?.(folder) === false
       ? `its folder does not exist; ${next}`
@@ -73,6 +77,14 @@ function pathMistake(path: string): string | undefined {
 /** As `node:path` says it, whose loading a start would wait for. */
 function isAbsolute(path: string): boolean {
   return path.startsWith("/") || /^(?:[A-Za-z]:[\\/]|\\\\)/.test(path);
+}
+
+function isLink(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isSymlink;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a path is one of a folder that is there. */

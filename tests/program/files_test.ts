@@ -85,6 +85,19 @@ for (const [variable, program, args, others] of variables) {
 }
 
 Deno.test({
+  name: "AUDIT_LOG that is a symbolic link to a file that is not there is told as that",
+  ignore: !permitted,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    await Deno.symlink(`${folder}/nothing`, `${folder}/link`);
+    const ended = await runProgramToEnd({ variables: { AUDIT_LOG: `${folder}/link` } });
+    assert.equal(ended.code, 2);
+    assert.match(ended.stderr, /: it is a symbolic link that leads to nothing or to itself\n$/);
+    await Deno.remove(folder, { recursive: true });
+  },
+});
+
+Deno.test({
   name: "MCP_TOKENS_FILE that is set to a token, or to a token's line, is told so",
   ignore: !permitted,
   async fn() {
