@@ -15,24 +15,28 @@ export class Shares {
 
   /** The client has got a place. */
   add(client: string): void {
-    this.#held.set(client, this.#of(client) + 1);
+    this.#held.set(client, this.of(client) + 1);
   }
 
   /** The client has left one. */
   remove(client: string): void {
-    const left = this.#of(client) - 1;
+    const left = this.of(client) - 1;
     if (left > 0) this.#held.set(client, left);
     else this.#held.delete(client);
   }
 
-  /** Takes the next one out of those that wait, in the order in which they came. */
-  next<One extends Waiting>(waiting: One[]): One | undefined {
-    const least = Math.min(...waiting.map(({ client }) => this.#of(client)));
-    const at = waiting.findIndex(({ client }) => this.#of(client) === least);
+  /** Takes the next one out of those that wait and whose client is `admitted`, in the order in which they came. */
+  next<One extends Waiting>(
+    waiting: One[],
+    admitted: (client: string) => boolean = () => true,
+  ): One | undefined {
+    const least = Math.min(...waiting.map(({ client }) => this.of(client)));
+    const at = waiting.findIndex(({ client }) => this.of(client) === least && admitted(client));
     return at === -1 ? undefined : waiting.splice(at, 1)[0];
   }
 
-  #of(client: string): number {
+  /** Places that the client has. */
+  of(client: string): number {
     return this.#held.get(client) ?? 0;
   }
 }

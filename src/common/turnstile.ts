@@ -12,9 +12,12 @@ export class Turnstile {
   #free: number;
   readonly #shares = new Shares();
   readonly #waiting: Waiter[] = [];
+  readonly #reserved: number;
 
-  constructor(places: number) {
+  /** `reserved` of the places are for clients that have none: one whose calls hang does not hold up another's first. */
+  constructor(places: number, reserved = 0) {
     this.#places = places;
+    this.#reserved = reserved;
     this.#free = places;
   }
 
@@ -42,21 +45,26 @@ export class Turnstile {
   async enter(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
     const client = askingClient();
-    if (this.#free > 0) {
-      this.#free--;
-      this.#shares.add(client);
-    } else await this.#wait(signal, client);
+    if (this.#admits(client)) this.#take(client);
+    else await this.#wait(signal, client);
     return () => this.#leave(client);
+  }
+
+  #admits(client: string): boolean {
+    return this.#free > (this.#shares.of(client) === 0 ? 0 : this.#reserved);
+  }
+
+  #take(client: string): void {
+    this.#free--;
+    this.#shares.add(client);
   }
 
   #leave(client: string): void {
     this.#shares.remove(client);
-    const next = this.#shares.next(this.#waiting);
-    if (next === undefined) {
-      this.#free++;
-      return;
-    }
-    this.#shares.add(next.client);
+    this.#free++;
+    const next = this.#shares.next(this.#waiting, (one) => this.#admits(one));
+    if (next === undefined) return;
+    this.#take(next.client);
     next.enter();
   }
 

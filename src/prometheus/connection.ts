@@ -36,12 +36,14 @@ const largeAnswerBytes = 2 * 1024 * 1024;
 /** Bytes of an answer that is no success: only its sentence is of interest. */
 const maxErrorBytes = 64 * 1024;
 /** Requests under way at once: more would only wait at Prometheus, whose own limit is 20 for all its clients. */
-const maxRequests = 8;
+const maxRequests = 9;
+/** Of these, for a client that has none under way: one whose requests hang does not hold up another. */
+const reserved = 1;
 
 /** The connections to one Prometheus. */
 export class Connection {
   readonly #settings: PrometheusSettings;
-  readonly #requests = new Turnstile(maxRequests);
+  readonly #requests = new Turnstile(maxRequests, reserved);
   readonly #large = new Turnstile(1);
   readonly #client: TlsClient;
 

@@ -18,6 +18,32 @@ Deno.test("of those that wait, the one whose client has the fewest places is nex
   assert.deepEqual([turnstile.taken, turnstile.waiting], [0, 0]);
 });
 
+Deno.test("a reserved place is for a client that has none", async () => {
+  const turnstile = new Turnstile(3, 1);
+  const entered: string[] = [];
+  const enter = (client: string) =>
+    asClient(client, async () => {
+      const leave = await turnstile.enter(never);
+      entered.push(client);
+      return leave;
+    });
+  const first = await enter("alice");
+  const second = await enter("alice");
+  const third = enter("alice");
+  const bob = await enter("bob");
+  const more = enter("bob");
+  assert.deepEqual(entered, ["alice", "alice", "bob"]);
+  bob();
+  // Whoever waits and has none now goes first; the last place stays free for another.
+  (await more)();
+  assert.deepEqual([turnstile.taken, turnstile.waiting], [2, 1]);
+  first();
+  (await third)();
+  second();
+  assert.deepEqual(entered, ["alice", "alice", "bob", "bob", "alice"]);
+  assert.deepEqual([turnstile.taken, turnstile.waiting], [0, 0]);
+});
+
 Deno.test("one that gives up leaves its turn to the next", async () => {
   const turnstile = new Turnstile(1);
   const leaves = Promise.withResolvers<void>();

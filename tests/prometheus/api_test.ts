@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { asClient } from "../../src/common/asking_client.ts";
 import { Environment } from "../../src/common/env.ts";
 import { CallError } from "../../src/common/errors.ts";
 import { PrometheusApi } from "../../src/prometheus/api.ts";
@@ -262,7 +263,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "no more than eight requests at once, and a place is free again after a failure or a cancellation",
+  name:
+    "no more than eight requests of one client at once, a ninth of another, and a place is free again after a failure or a cancellation",
   ignore: !permitted,
   async fn() {
     let under = 0;
@@ -281,18 +283,20 @@ Deno.test({
     const reason = new Error("gone");
     const gone = api.query("up", 1, { signal: cancelled.signal }).catch((error: unknown) => error);
     await until("eight are under way", () => under === 8);
+    const another = asClient("bob", () => callError(api.query("up", 1, never)));
+    await until("another client's is as well", () => under === 9);
     cancelled.abort(reason);
     assert.equal(await gone, reason);
     answer.resolve();
-    await Promise.all(waiting);
-    assert.equal(most, 8);
-    assert.equal(fake.requests.length, 20, "who gave up was not asked for");
+    await Promise.all([...waiting, another]);
+    assert.equal(most, 9);
+    assert.equal(fake.requests.length, 21, "who gave up was not asked for");
     answer = Promise.withResolvers();
     const again = Array.from({ length: 8 }, () => callError(api.query("up", 1, never)));
     await until("eight are under way", () => under === 8);
     answer.resolve();
     await Promise.all(again);
-    assert.equal(fake.requests.length, 28);
+    assert.equal(fake.requests.length, 29);
   },
 });
 
