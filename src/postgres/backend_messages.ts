@@ -39,6 +39,7 @@ const ignored = "NA";
 type Part = "header" | "whole" | "ignored" | "error" | "row" | "length" | "cell";
 
 const decoder = new TextDecoder();
+const empty = new Uint8Array(0);
 
 /** Cuts a stream of bytes into messages. Once {@linkcode push} has thrown, nothing more can be read. */
 export class BackendMessages {
@@ -50,7 +51,7 @@ export class BackendMessages {
   readonly #head = new Uint8Array(5);
   readonly #headView = new DataView(this.#head.buffer);
   #headHas = 0;
-  #whole = new Uint8Array(0);
+  #whole = empty;
   #wholeHas = 0;
   #cells = 0;
   #cellRemaining = 0;
@@ -76,11 +77,18 @@ export class BackendMessages {
           break;
         case "whole": {
           const part = chunk.subarray(at, at + this.#remaining);
+          // Most come in one piece, which needs no copy.
+          if (this.#wholeHas === 0 && part.length === this.#remaining) {
+            at += part.length;
+            this.#endWhole(part);
+            break;
+          }
+          if (this.#wholeHas === 0) this.#whole = new Uint8Array(this.#remaining);
           this.#whole.set(part, this.#wholeHas);
           this.#wholeHas += part.length;
           at += part.length;
           this.#remaining -= part.length;
-          if (this.#remaining === 0) this.#endWhole();
+          if (this.#remaining === 0) this.#endWhole(this.#whole);
           break;
         }
         case "ignored": {
@@ -148,9 +156,8 @@ export class BackendMessages {
       if (this.#remaining > maxWhole) {
         throw new ProtocolError(`a message ${JSON.stringify(type)} of ${length} bytes`);
       }
-      this.#whole = new Uint8Array(this.#remaining);
       this.#wholeHas = 0;
-      if (this.#remaining === 0) this.#endWhole();
+      if (this.#remaining === 0) this.#endWhole(empty);
       else this.#next("whole");
     } else if (type === "E") {
       this.#error = new Map();
@@ -165,9 +172,8 @@ export class BackendMessages {
     }
   }
 
-  #endWhole(): void {
-    const body = this.#whole;
-    this.#whole = new Uint8Array(0);
+  #endWhole(body: Uint8Array): void {
+    this.#whole = empty;
     this.#next();
     this.#sink.message(this.#type, body);
   }

@@ -1,7 +1,7 @@
 /** What is expected of a server for one statement, or a script of them, and what came of it. */
 import { type ErrorFields, ProtocolError } from "./backend_messages.ts";
 import { readColumns } from "./column.ts";
-import type { Cell, RowReader } from "./row_reader.ts";
+import type { Cell, ColumnDescription, RowReader } from "./row_reader.ts";
 
 /** How a statement is run. */
 export interface RunOptions {
@@ -34,8 +34,13 @@ export interface ExchangeOptions {
   readonly portal?: boolean;
   /** Several statements in one text, over the simple protocol. */
   readonly simple?: boolean;
-  /** Called when the server has parsed the statement. */
+  /** Milliseconds after which a server that is silent is given up. */
+  readonly timeoutMs: number;
+  /** The result's, where the server is not asked to describe it. */
+  readonly columns?: readonly ColumnDescription[] | undefined;
+  /** Called when the server has parsed the statement, and when it has described the result. */
   readonly parsed?: (() => void) | undefined;
+  readonly described?: ((columns: readonly ColumnDescription[]) => void) | undefined;
   /** Another statement follows before the Sync: the server runs it only if this one succeeds. */
   readonly leads?: boolean;
 }
@@ -45,8 +50,13 @@ export class Exchange {
   readonly #reader: RowReader;
   readonly #portal: boolean;
   readonly #simple: boolean;
+  readonly #columns: readonly ColumnDescription[] | undefined;
   readonly #parsed: (() => void) | undefined;
+  readonly #described: ((columns: readonly ColumnDescription[]) => void) | undefined;
   readonly leads: boolean;
+  readonly timeoutMs: number;
+  /** When a server that is silent is given up, by `performance.now()`. */
+  readonly due: number;
   readonly #settle = Promise.withResolvers<void>();
   #stage: Stage;
   /** Bytes of the answer so far. */
@@ -56,13 +66,17 @@ export class Exchange {
   /** How the statement failed. */
   error: ErrorFields | undefined;
 
-  constructor({ reader, stage, portal = false, simple = false, parsed, leads = false }: ExchangeOptions) {
-    this.#reader = reader;
-    this.#stage = stage;
-    this.#portal = portal;
-    this.#simple = simple;
-    this.#parsed = parsed;
-    this.leads = leads;
+  constructor(options: ExchangeOptions) {
+    this.#reader = options.reader;
+    this.#portal = options.portal ?? false;
+    this.#simple = options.simple ?? false;
+    this.#columns = options.columns;
+    this.#parsed = options.parsed;
+    this.#described = options.described;
+    this.#stage = options.stage;
+    this.leads = options.leads ?? false;
+    this.timeoutMs = options.timeoutMs;
+    this.due = performance.now() + options.timeoutMs;
   }
 
   /** Resolves at the end, after an error of the statement too; rejects when the connection ends before. */
@@ -83,11 +97,14 @@ export class Exchange {
       this.#stage = "bind";
       this.#parsed?.();
     } else if (type === "2" && stage === "bind") {
-      this.#stage = "describe";
+      if (this.#columns !== undefined) this.#reader.columns = this.#columns;
+      this.#stage = this.#columns === undefined ? "describe" : "execute";
     } else if (type === "T" && (stage === "describe" || this.#simple)) {
       this.#reader.columns = readColumns(body);
+      this.#described?.(this.#reader.columns);
       this.#stage = "execute";
     } else if (type === "n" && stage === "describe") {
+      this.#described?.([]);
       this.#stage = "execute";
     } else if ((type === "C" || type === "I") && stage === "execute") {
       if (!this.#simple) this.#stage = "sync";

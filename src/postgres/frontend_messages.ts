@@ -86,6 +86,7 @@ export class FrontendMessages {
   }
 
   #characters(text: string): this {
+    if (text === "") return this;
     this.#room(3 * text.length);
     this.#at += this.#bytes.write(text, this.#at);
     return this;

@@ -12,7 +12,6 @@ const returnMs = 250;
 
 interface Idle {
   readonly session: Session;
-  readonly timer: ReturnType<typeof setTimeout>;
   /** By the wall clock: timers stand still while a computer sleeps, and the connection is dead when it wakes. */
   readonly since: number;
 }
@@ -40,6 +39,7 @@ export interface Lease {
 export class Pool {
   readonly #options: PoolOptions;
   readonly #idle: Idle[] = [];
+  #sweep: ReturnType<typeof setTimeout> | undefined;
   readonly #waiters: Waiter[] = [];
   readonly #ending = new Set<Promise<void>>();
   /** Given back, and not yet as new. */
@@ -74,10 +74,9 @@ export class Pool {
     for (;;) {
       const idle = this.#idle.pop();
       if (idle === undefined) break;
-      clearTimeout(idle.timer);
-      const idleFor = Date.now() - idle.since;
-      const mayLive = idle.session.failure === undefined && idleFor >= 0 && idleFor <= idleMs;
-      if (mayLive) return { session: idle.session, used: true };
+      if (idle.session.failure === undefined && restMs(idle) > 0) {
+        return { session: idle.session, used: true };
+      }
       this.#end(idle.session);
     }
     return { session: await this.#options.open(signal), used: false };
@@ -94,20 +93,31 @@ export class Pool {
 
   #keep(session: Session, clean: boolean): void {
     if (clean && session.failure === undefined) {
-      const timer = setTimeout(() => {
-        const at = this.#idle.findIndex((idle) => idle.session === session);
-        if (at !== -1) this.#idle.splice(at, 1);
-        this.#end(session);
-      }, idleMs);
-      // Waiting for its end must not keep a program alive.
-      Deno.unrefTimer(Number(timer));
-      this.#idle.push({ session, timer, since: Date.now() });
+      this.#idle.push({ session, since: Date.now() });
+      this.#sweepLater();
     } else {
       this.#end(session);
       // What ended one without its doing, such as a network that was changed, may have ended those that are silent.
       if (session.failure?.callError.kind === "unavailable") this.#endIdle();
     }
     this.#next(this.#clients.get(session) ?? "");
+  }
+
+  /** Ends those whose time is over when it is; one timer, as a connection is idle for a moment after each call. */
+  #sweepLater(): void {
+    const [oldest] = this.#idle;
+    if (oldest === undefined || this.#sweep !== undefined) return;
+    this.#sweep = setTimeout(() => {
+      this.#sweep = undefined;
+      for (const idle of [...this.#idle]) {
+        if (restMs(idle) > 0) continue;
+        this.#idle.splice(this.#idle.indexOf(idle), 1);
+        this.#end(idle.session);
+      }
+      this.#sweepLater();
+    }, restMs(oldest));
+    // Waiting for its end must not keep a program alive.
+    Deno.unrefTimer(Number(this.#sweep));
   }
 
   /** How many connections calls have, how many wait for a call, and how many calls wait for one. */
@@ -128,10 +138,9 @@ export class Pool {
   }
 
   #endIdle(): void {
-    for (const { session, timer } of this.#idle.splice(0)) {
-      clearTimeout(timer);
-      this.#end(session);
-    }
+    clearTimeout(this.#sweep);
+    this.#sweep = undefined;
+    for (const { session } of this.#idle.splice(0)) this.#end(session);
   }
 
   #end(session: Session): void {
@@ -199,4 +208,10 @@ export class Pool {
     this.#shares.add(waiter.client);
     waiter.take();
   }
+}
+
+/** Milliseconds that it may still be idle; none where the clock was set back. */
+function restMs({ since }: Idle): number {
+  const idleFor = Date.now() - since;
+  return idleFor < 0 ? 0 : Math.max(0, idleMs - idleFor);
 }

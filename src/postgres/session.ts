@@ -20,7 +20,7 @@ import {
 import { Exchange, type ExchangeOptions, type RunOptions, type Statement } from "./exchange.ts";
 import { FrontendMessages } from "./frontend_messages.ts";
 import { type LogIn, LogInCheck, unproven } from "./log_in.ts";
-import type { Cell } from "./row_reader.ts";
+import type { Cell, ColumnDescription } from "./row_reader.ts";
 import { lost, notUnderstood, silent, tooLarge } from "./session_failures.ts";
 import { Verdicts } from "./verdicts.ts";
 
@@ -33,6 +33,13 @@ function message(type: string, body: Uint8Array): Buffer {
   bytes.writeUInt32BE(4 + body.length, 1);
   bytes.set(body, 5);
   return bytes;
+}
+
+/** A statement that the server keeps. */
+interface KeptStatement {
+  readonly name: string;
+  /** Once the server has described them: what it keeps gives no others, or fails. */
+  columns: readonly ColumnDescription[] | undefined;
 }
 
 /** A session of PostgreSQL. Not for two users at once. */
@@ -50,8 +57,8 @@ export class Session {
   cancelKey: Uint8Array | undefined;
   /** The server itself is at the other end, and no pooler that gives each transaction another process. */
   direct = false;
-  /** Statements that the server keeps, by their text: their names. */
-  readonly kept = new Map<string, string>();
+  /** Statements that the server keeps, by their text. */
+  readonly kept = new Map<string, KeptStatement>();
   /** What the guard has let pass here. */
   readonly verdicts = new Verdicts();
   readonly #socket: net.Socket;
@@ -61,6 +68,8 @@ export class Session {
   readonly #exchanges: Exchange[] = [];
   readonly #ended = Promise.withResolvers<void>();
   readonly #out = new FrontendMessages();
+  #alarm: ReturnType<typeof setTimeout> | undefined;
+  #alarmAt = Infinity;
   #sending = false;
   #started = false;
   #ready = false;
@@ -135,16 +144,19 @@ export class Session {
   #write(
     out: FrontendMessages,
     { sql, parameters, options }: Statement,
-  ): Pick<ExchangeOptions, "stage" | "parsed"> {
-    const name = options.keep === true && this.direct ? this.kept.get(sql) : "";
-    const kept = name === undefined ? `kept_${crypto.randomUUID()}` : undefined;
-    const statement = kept ?? name ?? "";
-    const parses = kept !== undefined || statement === "";
-    if (parses) out.parse(statement, sql);
-    out.bind(statement, parameters).describe().execute(options.portalRows ?? 0);
+  ): Pick<ExchangeOptions, "stage" | "columns" | "parsed" | "described"> {
+    const keeps = options.keep === true && this.direct;
+    const known = keeps ? this.kept.get(sql) : undefined;
+    const kept = known ?? { name: keeps ? `kept_${crypto.randomUUID()}` : "", columns: undefined };
+    if (known === undefined) out.parse(kept.name, sql);
+    out.bind(kept.name, parameters);
+    if (kept.columns === undefined) out.describe();
+    out.execute(options.portalRows ?? 0);
     return {
-      stage: parses ? "parse" : "bind",
-      parsed: kept === undefined ? undefined : () => void this.kept.set(sql, kept),
+      stage: known === undefined ? "parse" : "bind",
+      columns: kept.columns,
+      parsed: keeps ? () => void this.kept.set(sql, kept) : undefined,
+      described: keeps ? (columns) => void (kept.columns = columns) : undefined,
     };
   }
 
@@ -178,21 +190,34 @@ export class Session {
   async #exchange(
     { reader, portalRows, timeoutMs }: RunOptions,
     expected: Pick<ExchangeOptions, "simple" | "leads">,
-    write: (out: FrontendMessages) => Pick<ExchangeOptions, "stage" | "parsed">,
+    write: (out: FrontendMessages) => Pick<ExchangeOptions, "stage" | "columns" | "parsed" | "described">,
   ): Promise<boolean> {
     if (this.failure !== undefined) throw this.failure;
     const begun = write(this.#out);
-    const exchange = new Exchange({ reader, portal: portalRows !== undefined, ...expected, ...begun });
+    const portal = portalRows !== undefined;
+    const exchange = new Exchange({ reader, portal, timeoutMs, ...expected, ...begun });
     this.#exchanges.push(exchange);
     this.#send();
-    const timer = setTimeout(() => this.fail(silent(this.identity, timeoutMs)), timeoutMs);
-    try {
-      await exchange.settled;
-    } finally {
-      clearTimeout(timer);
-    }
+    this.#setAlarm(exchange.due);
+    await exchange.settled;
     if (exchange.error !== undefined) throw new ServerError(exchange.error);
     return exchange.suspended;
+  }
+
+  /** One timer for all that is in flight, and for what comes while it runs: most exchanges have ended long before. */
+  #setAlarm(due: number): void {
+    if (due >= this.#alarmAt) return;
+    clearTimeout(this.#alarm);
+    this.#alarmAt = due;
+    this.#alarm = setTimeout(() => {
+      this.#alarmAt = Infinity;
+      const now = performance.now();
+      const late = this.#exchanges.find((exchange) => exchange.due <= now);
+      if (late !== undefined) this.fail(silent(this.identity, late.timeoutMs));
+      else for (const exchange of this.#exchanges) this.#setAlarm(exchange.due);
+    }, due - performance.now());
+    // The socket keeps the program alive while there is something to wait for.
+    Deno.unrefTimer(Number(this.#alarm));
   }
 
   /** What is written in one turn of the event loop goes out in one packet, once the log-in is over. */
@@ -214,12 +239,14 @@ export class Session {
   fail(failure: ConnectionError): void {
     if (this.failure !== undefined) return;
     this.failure = failure;
+    clearTimeout(this.#alarm);
     this.#socket.destroy();
     for (const exchange of this.#exchanges.splice(0)) exchange.abandon(failure);
   }
 
   /** Says goodbye and waits for the end of the socket, for 1 s at most. */
   async close(): Promise<void> {
+    clearTimeout(this.#alarm);
     if (this.failure === undefined) {
       this.#socket.end(Uint8Array.of(0x58, 0, 0, 0, 4));
       const timer = setTimeout(() => this.#socket.destroy(), 1000);
@@ -248,7 +275,8 @@ export class Session {
       case "S":
         return this.#parameter(body);
       case "K":
-        if (!this.#ready) this.cancelKey = body.slice(0, 8);
+        // A copy, which a Buffer's own slice is not.
+        if (!this.#ready) this.cancelKey = Uint8Array.from(body.subarray(0, 8));
         return;
       case "Z":
         return this.#readyForQuery(body);
