@@ -20,7 +20,7 @@ import { inSpan } from "./tracing.ts";
 import { duration } from "./units.ts";
 import { utf8Length } from "./utf8.ts";
 import { visible } from "./visible.ts";
-import { abortable } from "./waiting.ts";
+import { abortable, anySignal } from "./waiting.ts";
 
 /** Who calls, and how to reach them while the call runs. */
 export interface Caller {
@@ -196,8 +196,8 @@ export class Pipeline {
   async #run(tool: Tool, args: unknown, caller: Caller, withNotice: boolean): Promise<Outcome> {
     const parsed = tool.input.safeParse(args ?? {});
     if (!parsed.success) throw new CallError("invalid", explainIssues(tool, parsed.error, args ?? {}));
-    const key = createHash("sha256").update(JSON.stringify([tool.name, parsed.data])).digest("base64");
-    const cached = this.#answers.get(key);
+    const key = this.#answerKey(tool, parsed.data);
+    const cached = key === undefined ? undefined : this.#answers.get(key);
     if (cached !== undefined) {
       const { answer, rows }: KeptAnswer = JSON.parse(cached.value);
       const aged = addNotice(answer, `This answer is ${duration(cached.ageMs)} old.`);
@@ -207,7 +207,8 @@ export class Pipeline {
     const { maxOutputBytes, deadlineMs } = this.#options;
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), deadlineMs);
-    const signal = AbortSignal.any([caller.signal, deadline.signal]);
+    using either = anySignal(caller.signal, deadline.signal);
+    const { signal } = either;
     const progress = new ProgressClock(caller);
     const context: ToolContext = {
       signal,
@@ -225,7 +226,7 @@ export class Pipeline {
       const { text, structured, rows } = tool.present(value, context.budget);
       // The last net: a tool makes the texts of others visible, on one line each, by itself.
       const answer = { text: visible(text, { keepLines: true }), structured: visibleStrings(structured) };
-      this.#keep(key, { answer, rows });
+      if (key !== undefined) this.#answers.set(key, JSON.stringify({ answer, rows } satisfies KeptAnswer));
       const notice = withNotice ? await this.#firstNotice(caller.client, signal) : undefined;
       return { answer: notice === undefined ? answer : addNotice(answer, notice), outcome: "ok", rows };
     } catch (error) {
@@ -245,8 +246,10 @@ export class Pipeline {
     }
   }
 
-  #keep(key: string, kept: KeptAnswer): void {
-    if (this.#options.answerCacheSeconds > 0) this.#answers.set(key, JSON.stringify(kept));
+  /** Under what an answer may be given again; undefined where none is. */
+  #answerKey(tool: Tool, args: unknown): string | undefined {
+    if (this.#options.answerCacheSeconds === 0) return undefined;
+    return createHash("sha256").update(JSON.stringify([tool.name, args])).digest("base64");
   }
 
   async #firstNotice(client: string, signal: AbortSignal): Promise<string | undefined> {

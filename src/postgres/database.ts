@@ -4,6 +4,7 @@
  */
 import { CallError } from "../common/errors.ts";
 import type { Logger } from "../common/log.ts";
+import { anySignal } from "../common/waiting.ts";
 import { type CancelledStatement, Canceller } from "./cancel.ts";
 import { openSession } from "./connect.ts";
 import { ConnectionError } from "./database_errors.ts";
@@ -67,7 +68,8 @@ export class Database implements AsyncDisposable {
    * the statement is cancelled at the server.
    */
   async read<T>(options: ReadOptions, work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    using either = anySignal(options.signal, this.#closing.signal);
+    const { signal } = either;
     const cancelled = Promise.withResolvers<never>();
     cancelled.promise.catch(() => {});
     const onAbort = () => cancelled.reject(cancellation(signal));
