@@ -1,4 +1,5 @@
 /** The program's own log: one JSON object a line on stderr, as stdout belongs to MCP. */
+import { writeAll } from "./write_all.ts";
 
 /** From the most to the least talkative. */
 export const logLevels = ["debug", "info", "warn", "error", "off"] as const;
@@ -19,10 +20,13 @@ export interface Logger {
 
 const encoder = new TextEncoder();
 
-/** Bytes that may wait for a reader of stderr who is slow; what comes on top of that is lost, and counted. */
+/** Characters that may wait for a reader of stderr who is slow; what comes on top of that is lost, and counted. */
 const maxWaiting = 1024 * 1024;
+/** Characters of lines that go in one write, where they wait for the write before them to end. */
+const maxTogether = 32 * 1024;
 let waiting = 0;
 let lost = 0;
+let last: { text: string } | undefined;
 let written: Promise<void> = Promise.resolve();
 
 /**
@@ -33,17 +37,23 @@ export function writeStderr(line: string): void {
   const note = lost === 0
     ? ""
     : `${JSON.stringify({ type: "log", level: "warn", message: "lines were lost", lost })}\n`;
-  const bytes = encoder.encode(`${note}${line}\n`);
-  if (waiting + bytes.length > maxWaiting) {
+  const text = `${note}${line}\n`;
+  if (waiting + text.length > maxWaiting) {
     lost++;
     return;
   }
   lost = 0;
-  waiting += bytes.length;
+  waiting += text.length;
+  if (last !== undefined && last.text.length + text.length <= maxTogether) {
+    last.text += text;
+    return;
+  }
+  const together = last = { text };
   written = written.then(async () => {
-    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await Deno.stderr.write(rest));
+    if (last === together) last = undefined;
+    await writeAll(Deno.stderr, encoder.encode(together.text));
   }).catch(() => {}).finally(() => {
-    waiting -= bytes.length;
+    waiting -= together.text.length;
   });
 }
 
