@@ -7,7 +7,7 @@ import { plural, size } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { Cell, Database, Transaction } from "./database.ts";
 import { describeServerError, ServerError } from "./database_errors.ts";
-import { authorize, type GuardedStatement, inspect } from "./guard.ts";
+import { authorize, type GuardedStatement, inspect, type Inspected } from "./guard.ts";
 import { bindable, checkValues, parameters } from "./parameters.ts";
 import { type Plan, readPlan } from "./plan.ts";
 import { type Finding, findingsOf, isFast, rulesFor } from "./plan_findings.ts";
@@ -73,16 +73,15 @@ export function explainQuery(database: Database, options: ExplainQueryOptions): 
     input,
     output,
     async run({ sql, analyze, parameters }, { signal }): Promise<Explanation> {
-      checkIsQuery(sql);
+      const prefix = explainPrefix(analyze);
+      // The text that runs is what the guard passes, EXPLAIN included.
+      const inspected = inspectPrefixed(prefix, sql);
       const values = bindable(parameters);
       // GENERIC_PLAN would do without, but not over the extended protocol: the server wants every parameter bound.
-      checkValues(sql, values.length, {
+      checkValues(inspected.references.parameters, values.length, {
         verb: "plan",
         hint: "Give a value for each of $1, $2 …, one it usually runs with: the plan depends on them",
       });
-      const prefix = explainPrefix(analyze);
-      // The text that runs is what the guard passes, EXPLAIN included.
-      const inspected = inspect(prefix + sql);
       return await suggesting(database, signal, sql, () =>
         database.read({ signal }, async (transaction) => {
           const statement = await authorize(inspected, transaction, options);
@@ -110,6 +109,16 @@ interface Explanation {
 function explainPrefix(analyze: boolean): string {
   const measured = analyze ? ", ANALYZE, BUFFERS, TIMING" : "";
   return `EXPLAIN (FORMAT JSON, VERBOSE, COSTS, SETTINGS, SUMMARY${measured})\n`;
+}
+
+/** Where the guard does not take it, the error is that of the caller's own text, if there is one. */
+function inspectPrefixed(prefix: string, sql: string): Inspected {
+  try {
+    return inspect(prefix + sql);
+  } catch (error) {
+    checkIsQuery(sql);
+    throw error;
+  }
 }
 
 function checkIsQuery(sql: string): void {

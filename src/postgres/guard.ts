@@ -12,6 +12,7 @@ import { digestOf, type Reached } from "./fingerprint.ts";
 import { referencesOf } from "./mentions.ts";
 import type { References } from "./references.ts";
 import { Review } from "./review.ts";
+import { checkStatementLength } from "./parser.ts";
 import { readStatement, type StatementKind } from "./statement.ts";
 import type { Kept, Verdicts } from "./verdicts.ts";
 export { loadParser, readParser } from "./parser.ts";
@@ -63,6 +64,7 @@ const longestInspection = 20_000;
 export function inspect(sql: string): Inspected {
   const known = inspections.get(sql);
   if (known !== undefined) return known;
+  checkStatementLength(sql);
   const { kind, node } = readStatement(sql);
   const inspected = Object.freeze({ sql, kind, references: referencesOf(node) });
   passed.add(inspected);

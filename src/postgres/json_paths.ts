@@ -1,7 +1,7 @@
 /** A key of a JSON column, written as if the column were a table: `meta.plan`. */
 import type { Transaction } from "./database.ts";
 import type { ServerError } from "./database_errors.ts";
-import { parseStatements } from "./parser.ts";
+import { HINTED_LENGTH, parseStatements } from "./parser.ts";
 import { jsonColumnSql } from "./relation_sql.ts";
 import { isRecord } from "./statement.ts";
 import { objectsIn, type TreeObject } from "./tree_walk.ts";
@@ -20,7 +20,7 @@ const isPlain = (name: string) => /^[a-z_][a-z0-9_]*$/.test(name);
 export function jsonPath(error: ServerError, sql: string): JsonPath | undefined {
   if (error.sqlState !== "42P01" || error.fields.has("H")) return undefined;
   const column = /^missing FROM-clause entry for table "(\w+)"$/.exec(error.message)?.[1];
-  if (column === undefined) return undefined;
+  if (column === undefined || sql.length > HINTED_LENGTH) return undefined;
   const nodes = [...objectsIn(parseStatements(sql))];
   const names = nodes.map(columnNames).find((parts) => parts.at(-2) === column && parts.length < 4);
   if (names === undefined || !names.every(isPlain)) return undefined;

@@ -46,6 +46,7 @@ class Collector {
   readonly #joinAliases = new Set<string>();
   readonly #otherAliases = new Set<string>();
   #unnamedRanges = false;
+  #parameters = 0;
 
   collect(statement: ParseNode): References {
     for (const name of IMPLIED_OPERATORS) this.#operator({ schema: undefined, name });
@@ -62,6 +63,7 @@ class Collector {
       otherAliases: [...this.#otherAliases],
       bound: [],
       unnamedRanges: this.#unnamedRanges,
+      parameters: this.#parameters,
     };
   }
 
@@ -112,6 +114,9 @@ class Collector {
             this.#field(text(child.node.fields["sval"]));
           }
         }
+        break;
+      case "ParamRef":
+        this.#parameters = Math.max(this.#parameters, Number(node.fields["number"] ?? 0));
         break;
       case "VariableShowStmt":
         this.#settings.add(text(node.fields["name"]).toLowerCase());

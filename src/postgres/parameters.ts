@@ -3,7 +3,6 @@ import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { plural } from "../common/units.ts";
 import type { Cell } from "./database.ts";
-import { tokens } from "./parser.ts";
 
 /** The values as a tool's input: JSON's scalars, everything else in PostgreSQL's text format. */
 export const parameters = z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).max(1000)
@@ -15,25 +14,15 @@ export function bindable(values: z.output<typeof parameters>): readonly Cell[] {
   return (values ?? []).map((value) => value === null ? null : String(value));
 }
 
-/** How many values a statement wants: the highest n of its `$n`, as the server counts. */
-function parametersIn(sql: string): number {
-  if (!sql.includes("$")) return 0;
-  return tokens(sql).reduce((most, { text }) => {
-    const [, number] = text.match(/^\$(\d+)$/) ?? [];
-    return Math.max(most, Number(number ?? 0));
-  }, 0);
-}
-
 /**
  * Throws {@linkcode CallError} `invalid` unless there is a value for each parameter: the server only speaks of "bind".
- * `hint` is what to do where some are missing, in place of the usual.
+ * `needed` are as many as the statement wants, `hint` is what to do where some are missing, in place of the usual.
  */
 export function checkValues(
-  sql: string,
+  needed: number,
   given: number,
   { verb = "run", hint = "Pass a value for each of $1, $2 … in parameters" } = {},
 ): void {
-  const needed = parametersIn(sql);
   if (needed === given) return;
   throw new CallError(
     "invalid",

@@ -9,8 +9,16 @@ import { keywordHint } from "./misspelt_keyword.ts";
 import { unparsedHint } from "./other_dialects.ts";
 import { reservedName } from "./reserved_word.ts";
 
-/** Bytes of UTF-8 that a statement may have. */
-export const MAX_STATEMENT_BYTES = 256 * 1024;
+/**
+ * Bytes of UTF-8 that a caller's statement may have. Reading it holds up all other calls: a list of ten thousand items
+ * for a twentieth of a second, and for a tenth where it is the first.
+ */
+const MAX_STATEMENT_BYTES = 32 * 1024;
+/** Bytes that what a database stores may have: the body of a function, a view's definition. */
+const MAX_TEXT_BYTES = 256 * 1024;
+
+/** Characters of a statement that is read again for the sake of a hint or a note. */
+export const HINTED_LENGTH = 20_000;
 
 /**
  * Levels that a statement may nest. The parser's stack holds more than 3,000 of the most expensive ones
@@ -81,6 +89,18 @@ async function load(): Promise<void> {
 function loaded(): Library {
   if (library === undefined) throw new Error("Cannot parse before loadParser has been awaited");
   return library;
+}
+
+/** Whether a text is short enough to be a caller's statement. Throws {@linkcode CallError} `refused`. */
+export function checkStatementLength(sql: string): void {
+  if (!isLonger(sql, MAX_STATEMENT_BYTES)) return;
+  throw new CallError(
+    "refused",
+    `Cannot run the statement as it is longer than ${MAX_STATEMENT_BYTES / 1024} KiB`,
+    {
+      hint: "Ask for less in one statement, or pass long values and lists as parameters: = any ($1)",
+    },
+  );
 }
 
 /** Parses one or more statements. Throws {@linkcode CallError} `invalid` with PostgreSQL's message, or `refused` by a bound. */
@@ -167,18 +187,8 @@ function checkLength(sql: string): void {
       hint: "Send one SELECT, EXPLAIN or SHOW",
     });
   }
-  // A character has at most three bytes per UTF-16 unit: the exact length is only needed in between.
-  if (
-    sql.length > MAX_STATEMENT_BYTES ||
-    (sql.length * 3 > MAX_STATEMENT_BYTES && bytes(sql) > MAX_STATEMENT_BYTES)
-  ) {
-    throw new CallError(
-      "refused",
-      `Cannot run the statement as it is longer than ${MAX_STATEMENT_BYTES / 1024} KiB`,
-      {
-        hint: "Ask for less in one statement, or pass long values as parameters",
-      },
-    );
+  if (isLonger(sql, MAX_TEXT_BYTES)) {
+    throw new CallError("refused", `Cannot read the text as it is longer than ${MAX_TEXT_BYTES / 1024} KiB`);
   }
   if (sql.includes("\0")) {
     throw new CallError("invalid", "Cannot run the statement as it holds a NUL character", {
@@ -248,12 +258,7 @@ function parseError(error: unknown, sql: string): CallError {
     });
   }
   const position = Math.min(error.sqlDetails?.cursorPosition ?? 0, sql.length);
-  const word = reservedName(loaded(), sql, position);
-  const shallow = sql.length <= SHALLOW_LENGTH;
-  const other = word === undefined
-    ? unparsedHint(loaded(), sql, error.message, shallow) ??
-      (shallow ? keywordHint(loaded(), sql, position) : undefined)
-    : `${word} is a reserved word: as a name it is written "${word}"`;
+  const other = sql.length <= HINTED_LENGTH ? parseHint(sql, position, error.message) : undefined;
   return new CallError(
     "invalid",
     `Cannot parse the statement as PostgreSQL says: ${shortened(error.message)}`,
@@ -264,6 +269,15 @@ function parseError(error: unknown, sql: string): CallError {
       cause: error,
     },
   );
+}
+
+/** What may have been meant by a text that the parser does not take at `position`. */
+function parseHint(sql: string, position: number, message: string): string | undefined {
+  const word = reservedName(loaded(), sql, position);
+  if (word !== undefined) return `${word} is a reserved word: as a name it is written "${word}"`;
+  const shallow = sql.length <= SHALLOW_LENGTH;
+  return unparsedHint(loaded(), sql, message, shallow) ??
+    (shallow ? keywordHint(loaded(), sql, position) : undefined);
 }
 
 /** An unterminated string or comment is quoted to the text's end. */
@@ -279,8 +293,9 @@ function excerpt(sql: string, position: number): string {
 
 const encoder = new TextEncoder();
 
-function bytes(text: string): number {
-  return encoder.encode(text).length;
+function isLonger(text: string, bytes: number): boolean {
+  // A character has at most three bytes per UTF-16 unit: the exact length is only needed in between.
+  return text.length > bytes || text.length * 3 > bytes && encoder.encode(text).length > bytes;
 }
 
 function text(error: unknown): string {

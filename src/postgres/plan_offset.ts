@@ -7,6 +7,7 @@ import { isRecord, type ParseNode, parseNode, rawStatements } from "./statement.
 
 /** Rows that a SELECT's own OFFSET passes over; undefined without one, and for one that is computed. */
 export function offsetOf(sql: string, values: readonly Cell[]): number | undefined {
+  if (!/\boffset\b/i.test(sql)) return undefined;
   const [statement] = rawStatements(parseStatements(sql));
   const offset = statement?.type === "SelectStmt" ? statement.fields["limitOffset"] : undefined;
   const node = offset === undefined ? undefined : parseNode(offset);

@@ -10,6 +10,7 @@ import type { Database, Rows } from "./database.ts";
 import { authorize, inspect, type Inspected } from "./guard.ts";
 import { nullNote } from "./null_comparison.ts";
 import { bindable, checkValues, parameters } from "./parameters.ts";
+import { HINTED_LENGTH } from "./parser.ts";
 import { suggesting } from "./suggestions.ts";
 import { userNote } from "./user_column.ts";
 
@@ -56,7 +57,7 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
     async run(args, { signal, budget }): Promise<Result> {
       const inspected = inspect(args.sql);
       const values = bindable(args.parameters);
-      checkValues(args.sql, values.length);
+      checkValues(inspected.references.parameters, values.length);
       const limits = { maxRows: args.max_rows, cellBytes: budget, answerBytes: 2 * budget };
       const foresight = { inspected, options, parameters: values, limits };
       const rows = await suggesting(
@@ -67,7 +68,9 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
           database.read({ signal, foresight }, async (transaction) => {
             const statement = await authorize(inspected, transaction, options);
             const fetched = await transaction.fetch(statement, values, limits);
-            if (inspected.kind !== "select") return { ...fetched, note: undefined };
+            if (inspected.kind !== "select" || args.sql.length > HINTED_LENGTH) {
+              return { ...fetched, note: undefined };
+            }
             const note = await nullNote(args.sql, transaction) ?? await userNote(args.sql, transaction);
             return { ...fetched, note };
           }),

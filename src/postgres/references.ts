@@ -67,6 +67,8 @@ export interface References {
   readonly bound: readonly Bound[];
   /** Something in FROM has no alias, and a name that PostgreSQL makes up for it, as of `coalesce(…)`. */
   readonly unnamedRanges: boolean;
+  /** The highest n of its `$n`; as many values the server wants. */
+  readonly parameters: number;
 }
 
 /** What several texts mention together. */
@@ -83,5 +85,6 @@ export function mergeReferences(all: readonly References[]): References {
     otherAliases: all.flatMap((each) => each.otherAliases),
     bound: all.flatMap((each) => each.bound),
     unnamedRanges: all.some((each) => each.unnamedRanges),
+    parameters: Math.max(0, ...all.map((each) => each.parameters)),
   };
 }

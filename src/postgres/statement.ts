@@ -57,29 +57,33 @@ const REASONS: Readonly<Record<string, string>> = {
 /** A node's own name, e.g. `{"ColumnRef": {…}}`; undefined for `{}`, which is a NULL in a list. */
 export function parseNode(value: unknown): ParseNode | undefined {
   if (!isRecord(value)) throw defect("a node that is not an object");
-  const [entry, ...more] = Object.entries(value);
-  if (entry === undefined) return undefined;
-  const [type, fields] = entry;
+  const [type, ...more] = Object.keys(value);
+  if (type === undefined) return undefined;
+  const fields = value[type];
   if (more.length > 0 || !isRecord(fields)) throw defect("a node without one type");
   return { type, fields };
 }
 
 /** The nodes directly below, each with the field it stands in; NULLs are left out. */
-export function* children(node: ParseNode): Generator<{ readonly field: string; readonly node: ParseNode }> {
-  for (const [name, spec] of NODES.get(node.type) ?? []) {
-    // Own fields only: an object also has what its prototype has, e.g. `constructor`.
-    const value = Object.hasOwn(node.fields, name) ? node.fields[name] : undefined;
-    if (value === undefined || spec.holds === "value") continue;
+export function children(node: ParseNode): readonly { readonly field: string; readonly node: ParseNode }[] {
+  const specs = NODES.get(node.type);
+  const found: { readonly field: string; readonly node: ParseNode }[] = [];
+  // Own fields only: an object also has what its prototype has, e.g. `constructor`.
+  for (const field of Object.keys(node.fields)) {
+    const spec = specs?.get(field);
+    if (spec === undefined || spec.holds === "value") continue;
+    const value = node.fields[field];
     if (spec.holds === "typed") {
-      if (!isRecord(value)) throw defect(`${node.type}.${name}`);
-      yield { field: name, node: { type: spec.type, fields: value } };
+      if (!isRecord(value)) throw defect(`${node.type}.${field}`);
+      found.push({ field, node: { type: spec.type, fields: value } });
       continue;
     }
     for (const item of spec.holds === "nodes" ? asList(value) : [value]) {
       const child = parseNode(item);
-      if (child !== undefined) yield { field: name, node: child };
+      if (child !== undefined) found.push({ field, node: child });
     }
   }
+  return found;
 }
 
 /** Exactly one statement, of a kind that only reads. Throws {@linkcode CallError} `refused` or `invalid`. */
@@ -153,10 +157,11 @@ export function checkNode(node: ParseNode, depth: number): void {
   }
   const known = NODES.get(node.type);
   if (known === undefined) throw nodeRefusal(node);
-  for (const [name, value] of Object.entries(node.fields)) {
+  for (const name of Object.keys(node.fields)) {
     const spec = known.get(name);
-    if (spec === undefined) throw refusal(fieldReason(`${node.type}.${name}`));
-    if (spec.holds === "value" && !isPlain(value)) throw refusal(fieldReason(`${node.type}.${name}`));
+    if (spec === undefined || spec.holds === "value" && !isPlain(node.fields[name])) {
+      throw refusal(fieldReason(`${node.type}.${name}`));
+    }
   }
   for (const child of children(node)) {
     if (child.field === "ctequery" && child.node.type !== "SelectStmt") {
