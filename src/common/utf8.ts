@@ -1,23 +1,16 @@
 /** Sizes of text as it travels: bytes of UTF-8, and cuts that leave every character whole. */
+import { Buffer } from "node:buffer";
 import { graphemes } from "./graphemes.ts";
 
 /** Bytes that `text` takes in UTF-8; a lone surrogate counts as U+FFFD, which is what is sent for it. */
 export function utf8Length(text: string): number {
-  let bytes = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) continue;
-    if (unit < 0x800) bytes += 1;
-    else if (isPair(text, i)) {
-      bytes += 2; // four bytes, two of them counted by text.length
-      i++;
-    } else bytes += 2;
-  }
-  return bytes;
+  return Buffer.byteLength(text);
 }
 
 /** The longest start of `text` that takes at most `bytes` bytes of UTF-8 and ends between two characters as people see them. */
 export function utf8Start(text: string, bytes: number): string {
+  // A UTF-16 unit takes three bytes at most.
+  if (text.length * 3 <= bytes || utf8Length(text) <= bytes) return text;
   let used = 0;
   let i = 0;
   while (i < text.length) {

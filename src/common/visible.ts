@@ -15,6 +15,10 @@
 const HIDDEN =
   /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u{fff9}-\u{fffb}]/gu;
 
+/** Most texts: nothing in them is hidden. */
+const PLAIN = /^[\x20-\x7e]*$/;
+const PLAIN_LINES = /^[\n\x20-\x7e]*$/;
+
 /** What {@linkcode visible} leaves as it is. */
 export interface VisibleOptions {
   /** Keeps line breaks (LF, CRLF) and tabs: for texts of several lines, such as a view's definition or a log. */
@@ -24,6 +28,7 @@ export interface VisibleOptions {
 /** `text` with hidden characters as `\n`, `\t`, `\r`, `\x1b` or `\u{202e}`; see the module for which these are. */
 export function visible(text: string, options: VisibleOptions = {}): string {
   const lines = options.keepLines === true;
+  if ((lines ? PLAIN_LINES : PLAIN).test(text)) return text;
   return text.replace(HIDDEN, (character: string, offset: number) => {
     switch (character) {
       case "\n":
