@@ -12,17 +12,24 @@ export function abortable<Value>(work: Promise<Value>, signal: AbortSignal): Pro
   return Promise.race([work, promise]).finally(() => signal.removeEventListener("abort", onAbort));
 }
 
+/** A signal, and how to abort it. */
+export interface Abortable extends Disposable {
+  readonly signal: AbortSignal;
+  readonly abort: () => void;
+}
+
 /**
- * A signal that aborts as soon as one of the others does, for as long as it is not disposed of. What `AbortSignal.any`
- * gives lasts as long as they do, and takes ten times as long to make.
+ * A signal that aborts as soon as one of the others does, unless it is disposed of before, and when it is told to. What
+ * `AbortSignal.any` gives lasts as long as they do, and takes ten times as long to make.
  */
-export function anySignal(...signals: readonly AbortSignal[]): Disposable & { readonly signal: AbortSignal } {
+export function anySignal(...signals: readonly AbortSignal[]): Abortable {
   const controller = new AbortController();
   const onAbort = () => controller.abort(signals.find((signal) => signal.aborted)?.reason);
   for (const signal of signals) signal.addEventListener("abort", onAbort);
   if (signals.some((signal) => signal.aborted)) onAbort();
   return {
     signal: controller.signal,
+    abort: () => controller.abort(),
     [Symbol.dispose]() {
       for (const signal of signals) signal.removeEventListener("abort", onAbort);
     },

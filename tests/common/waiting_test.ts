@@ -16,10 +16,12 @@ Deno.test("one that has aborted already counts", () => {
   assert.equal(any.signal.reason, "before");
 });
 
-Deno.test("nothing is heard of one that is disposed of", () => {
+Deno.test("one that is disposed of aborts only when it is told to", () => {
   const controller = new AbortController();
   const any = anySignal(controller.signal);
   any[Symbol.dispose]();
   controller.abort();
   assert.equal(any.signal.aborted, false);
+  any.abort();
+  assert.equal(any.signal.aborted, true);
 });

@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import { Connections } from "../../src/common/http/connections.ts";
+import type { HttpRequest } from "../../src/common/http/http_request.ts";
 import { HttpServer, type ServerLimits } from "../../src/common/http/http_server.ts";
 import type { Logger } from "../../src/common/log.ts";
 import { sendRaw } from "../support/http_program.ts";
@@ -26,7 +27,7 @@ interface Subject extends AsyncDisposable {
 
 function serve(
   limits: Partial<ServerLimits>,
-  handler: (request: Request) => Promise<Response> = () => Promise.resolve(new Response("here")),
+  handler: (request: HttpRequest) => Promise<Response> = () => Promise.resolve(new Response("here")),
 ): Subject {
   let turnedAway = 0;
   const server = new HttpServer({
@@ -148,7 +149,7 @@ Deno.test({
         await waited;
         return new Response("at last");
       }
-      return new Response(await request.bytes());
+      return new Response(await new Response(request.body).bytes());
     });
     const url = `http://127.0.0.1:${subject.server.port}/`;
     await t.step("late", async () => {

@@ -1,5 +1,6 @@
 import assert from "@std/assert";
 import process from "node:process";
+import type { HttpRequest } from "../../src/common/http/http_request.ts";
 import { HttpServer } from "../../src/common/http/http_server.ts";
 import type { Logger } from "../../src/common/log.ts";
 import { writeAll } from "../../src/common/write_all.ts";
@@ -10,7 +11,7 @@ import { permitted } from "../support/permitted.ts";
 const ignore = !permitted;
 
 /** A server that says what it read, and how many requests it was asked. */
-function serve(answer?: (request: Request) => Promise<Response>) {
+function serve(answer?: (request: HttpRequest) => Promise<Response>) {
   const seen = { requests: 0, errors: [] as string[] };
   const log: Logger = {
     debug() {},
@@ -24,7 +25,7 @@ function serve(answer?: (request: Request) => Promise<Response>) {
     async handler(request) {
       seen.requests++;
       if (answer !== undefined) return await answer(request);
-      return new Response(`got ${await request.text().catch(() => "half")}`);
+      return new Response(`got ${await new Response(request.body).text().catch(() => "half")}`);
     },
   });
   return {
@@ -328,7 +329,7 @@ for (const behind of ["the end", "hello\r\n\r\n"]) {
     async fn() {
       await using server = serve(async (request) => {
         await new Promise((resolve) => setTimeout(resolve, 50));
-        return new Response(`got ${await request.text().catch(() => "half")}`);
+        return new Response(`got ${await new Response(request.body).text().catch(() => "half")}`);
       });
       using client = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
       const bytes = post("", "body") + (behind === "the end" ? "" : behind);

@@ -1,5 +1,6 @@
 /** Who may call: the holder of a token, of an access token of the authorization server, or whoever is on this machine. */
 import { plain } from "./answers.ts";
+import type { HttpRequest } from "./http_request.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 import type { TokenFile } from "./tokens.ts";
 
@@ -57,7 +58,7 @@ export class Admission {
   }
 
   /** The caller, or the answer that says what is missing. */
-  async admit(request: Request): Promise<Admitted | Response> {
+  async admit(request: HttpRequest): Promise<Admitted | Response> {
     const { tokens, accessTokens } = this.#options;
     if (tokens === undefined && accessTokens === undefined) return { client: "loopback", revoked: undefined };
     const header = request.headers.get("authorization");

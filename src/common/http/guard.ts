@@ -3,6 +3,7 @@
  * server by a name of its own (DNS rebinding), https://modelcontextprotocol.io/specification (transports, security).
  */
 import { StartError } from "../errors.ts";
+import type { HttpRequest } from "./http_request.ts";
 
 /** A name that a request may have, and the port if it must be a certain one. */
 interface AllowedName {
@@ -66,7 +67,7 @@ export function parseAllowedOrigins(items: readonly string[]): readonly AllowedN
 }
 
 /** Checks one request's headers; undefined when it may go on. */
-export function refuseByName(request: Request, allowed: AllowedNames): GuardRefusal | undefined {
+export function refuseByName(request: HttpRequest, allowed: AllowedNames): GuardRefusal | undefined {
   const host = request.headers.get("host");
   if (host === null) return { status: 400, reason: "host", message: "The Host header is missing" };
   const parts = hostSyntax.exec(host.toLowerCase());

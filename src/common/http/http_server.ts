@@ -4,6 +4,7 @@ import { authority, type ListenAddress } from "../listen_address.ts";
 import { describeError, type Logger } from "../log.ts";
 import type { ConnectionLimits } from "./connection.ts";
 import { Connections } from "./connections.ts";
+import type { HttpRequest } from "./http_request.ts";
 import { RequestServer } from "./request_server.ts";
 
 /** What may be held open, and for how long. */
@@ -15,7 +16,7 @@ export type ServerLimits = ConnectionLimits & {
 /** What is served, and where. */
 export interface ServerOptions {
   readonly address: ListenAddress;
-  readonly handler: (request: Request) => Promise<Response>;
+  readonly handler: (request: HttpRequest) => Promise<Response>;
   readonly log: Logger;
   readonly limits?: Partial<ServerLimits>;
   /** Called for a connection that was turned away, as there was no room. */

@@ -11,9 +11,11 @@ import { describeError, type Logger } from "../log.ts";
 import type { Pipeline } from "../pipeline.ts";
 import { refuseLine, refuseMalformedRequest, refuseMessage } from "../server.ts";
 import { visible } from "../visible.ts";
+import { anySignal } from "../waiting.ts";
 import type { Admitted } from "./admission.ts";
 import { idOf, rpcCodes, rpcError } from "./answers.ts";
 import { type Exchange, Exchanges, watched } from "./exchanges.ts";
+import type { HttpFields, HttpRequest } from "./http_request.ts";
 import { streamedWhenLate } from "./late_answer.ts";
 import { BodyError, readMessage } from "./message_body.ts";
 
@@ -76,7 +78,7 @@ export class McpEndpoint {
   }
 
   /** Answers one request of an admitted caller. */
-  async serve(request: Request, caller: Admitted): Promise<Response> {
+  async serve(request: HttpRequest, caller: Admitted): Promise<Response> {
     if (request.method !== "POST") {
       return rpcError(405, rpcCodes.server, "Only POST is answered here: there are no sessions", {
         headers: { allow: "POST" },
@@ -98,7 +100,7 @@ export class McpEndpoint {
     this.#subscriptions.abort();
   }
 
-  async #answer(request: Request, caller: Admitted, exchange: Exchange): Promise<Response> {
+  async #answer(request: HttpRequest, caller: Admitted, exchange: Exchange): Promise<Response> {
     const { pipeline, longestMs } = this.#options;
     const refuse = async (status: number, code: number, reason: string, message?: unknown) => {
       exchange.end();
@@ -135,19 +137,15 @@ export class McpEndpoint {
     const place = isSubscription ? this.#subscriptions.begin(caller.client) : exchange;
     if (isSubscription) exchange.end();
     if (place === undefined) return tooMany("subscriptions");
-    const late = new AbortController();
+    const cut = anySignal(place.signal, ...(caller.revoked === undefined ? [] : [caller.revoked]));
+    const { signal } = cut;
     // A call ends by itself soon enough; a subscription must not outlive what let its caller in.
     const timeMs = isSubscription ? timeLeft(caller) : longestMs;
-    const timer = timeMs === undefined ? undefined : setTimeout(() => late.abort(), timeMs);
-    const gone = new AbortController();
-    const signal = AbortSignal.any([
-      late.signal,
-      gone.signal,
-      place.signal,
-      ...(caller.revoked === undefined ? [] : [caller.revoked]),
-    ]);
+    const timer = timeMs === undefined ? undefined : setTimeout(() => cut.abort(), timeMs);
     const ended = () => {
       clearTimeout(timer);
+      // A client that goes away now is still told of.
+      cut[Symbol.dispose]();
       place.end();
     };
     let isHeard = false;
@@ -165,7 +163,7 @@ export class McpEndpoint {
       const response = await streamedWhenLate(answering, {
         patienceMs,
         keepAliveMs: this.#options.keepAliveMs ?? usualKeepAliveMs,
-        gone: () => gone.abort(),
+        gone: () => cut.abort(),
       });
       return watched(response, signal, ended);
     } catch (error) {
@@ -204,8 +202,9 @@ function timeLeft({ expiresAt }: Admitted): number | undefined {
   return expiresAt === undefined ? undefined : Math.min(Math.max(0, expiresAt - Date.now()), longestTimerMs);
 }
 
-function withoutCredentials(headers: Headers): Headers {
-  const kept = new Headers(headers);
-  for (const name of ["authorization", "proxy-authorization", "cookie"]) kept.delete(name);
-  return kept;
+const credentials = ["authorization", "proxy-authorization", "cookie"];
+
+/** As a record, which `Request` takes in a third of the time that it takes to go through a `Headers`. */
+function withoutCredentials(headers: HttpFields): Record<string, string> {
+  return Object.fromEntries([...headers].filter(([name]) => !credentials.includes(name)));
 }

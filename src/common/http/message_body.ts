@@ -1,6 +1,7 @@
 /** The body of a POST as one JSON value: bounded in bytes, in time, in depth and in the number of its parts. */
 import { excessOf } from "../message_limits.ts";
 import { rpcCodes } from "./answers.ts";
+import type { HttpRequest } from "./http_request.ts";
 
 /** Why a body is not taken. */
 export class BodyError extends Error {
@@ -29,7 +30,7 @@ const smallBytes = 64 * 1024;
 const tooMuch = "Too many large messages are under way: try again in a moment";
 
 /** Reads the body. Throws {@linkcode BodyError}. */
-export async function readMessage(request: Request, limits: BodyLimits): Promise<unknown> {
+export async function readMessage(request: HttpRequest, limits: BodyLimits): Promise<unknown> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json") {
     throw new BodyError(415, rpcCodes.server, "The Content-Type must be application/json");
@@ -63,7 +64,10 @@ export async function readMessage(request: Request, limits: BodyLimits): Promise
   return message;
 }
 
-async function readBytes(request: Request, { maxBytes, timeoutMs, hold }: BodyLimits): Promise<Uint8Array> {
+async function readBytes(
+  request: HttpRequest,
+  { maxBytes, timeoutMs, hold }: BodyLimits,
+): Promise<Uint8Array> {
   const tooLarge = () =>
     new BodyError(413, rpcCodes.server, `The message is larger than ${maxBytes / (1024 * 1024)} MB`);
   const announced = Number(request.headers.get("content-length") ?? 0);

@@ -7,12 +7,13 @@ import type { Duplex } from "node:stream";
 import { describeError, type Logger } from "../log.ts";
 import { inRequestSpan } from "../tracing.ts";
 import type { Connection } from "./connection.ts";
+import type { HttpRequest } from "./http_request.ts";
 import { refusals } from "./request_head.ts";
 import { bodyOf, give, type IncomingBody, requestOf } from "./web_messages.ts";
 
 /** What the server is made of. */
 export interface RequestServerOptions {
-  readonly handler: (request: Request) => Promise<Response>;
+  readonly handler: (request: HttpRequest) => Promise<Response>;
   readonly maxHeadBytes: number;
   readonly log: Logger;
 }

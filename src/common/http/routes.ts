@@ -4,6 +4,7 @@ import type { Admission } from "./admission.ts";
 import { plain, rpcCodes, rpcError } from "./answers.ts";
 import { refuseByFraming } from "./framing.ts";
 import { type AllowedNames, refuseByName } from "./guard.ts";
+import type { HttpRequest } from "./http_request.ts";
 import type { McpEndpoint } from "./mcp_endpoint.ts";
 import type { HttpMetrics, HttpRefusal } from "./metrics.ts";
 import type { Readiness } from "./readiness.ts";
@@ -27,7 +28,7 @@ export interface RouteOptions {
 }
 
 /** Answers every request; never throws. */
-export function routes(options: RouteOptions): (request: Request) => Promise<Response> {
+export function routes(options: RouteOptions): (request: HttpRequest) => Promise<Response> {
   const { metrics, drain, log } = options;
   return async (request) => {
     let response: Response;
@@ -67,7 +68,7 @@ function known(path: string, documents: ReadonlyMap<string, unknown>): string {
 async function answer(
   route: string,
   url: URL,
-  request: Request,
+  request: HttpRequest,
   options: RouteOptions,
 ): Promise<Response> {
   const { admission, endpoint, metrics, readiness, drain } = options;

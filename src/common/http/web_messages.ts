@@ -1,6 +1,7 @@
 /** Requests and responses as the rest of the program knows them, from and to Node's. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { fieldsOf, type HttpRequest } from "./http_request.ts";
 
 /** The body of a request. */
 export interface IncomingBody {
@@ -55,23 +56,18 @@ export function bodyOf(incoming: IncomingMessage, wanted: () => void): IncomingB
   return { stream, fail, drop };
 }
 
+/** Methods that `Request` does not take, https://fetch.spec.whatwg.org/#forbidden-method. */
+const forbiddenMethods = ["CONNECT", "TRACE", "TRACK"];
+
 /** The request; undefined where there can be none such. */
 export function requestOf(
   { method = "GET", url = "/", headers, rawHeaders }: IncomingMessage,
   body: ReadableStream<Uint8Array<ArrayBuffer>> | undefined,
-): Request | undefined {
-  try {
-    const fields = new Headers();
-    for (let at = 0; at < rawHeaders.length; at += 2) {
-      fields.append(rawHeaders[at] ?? "", rawHeaders[at + 1] ?? "");
-    }
-    const target = url.startsWith("/") ? `http://${headers.host ?? "localhost"}${url}` : url;
-    if (!/^https?:/i.test(target)) return undefined;
-    return new Request(target, { method, headers: fields, ...(body === undefined ? {} : { body }) });
-  } catch {
-    // A method or a target that `Request` does not take.
-    return undefined;
-  }
+): HttpRequest | undefined {
+  const target = URL.parse(url.startsWith("/") ? `http://${headers.host ?? "localhost"}${url}` : url);
+  if (target === null || !["http:", "https:"].includes(target.protocol)) return undefined;
+  if (target.username !== "" || target.password !== "" || forbiddenMethods.includes(method)) return undefined;
+  return { method, url: target.href, headers: fieldsOf(rawHeaders), body: body ?? null };
 }
 
 /** Writes the response: a stream of events as it comes, everything else whole. Never throws. */
