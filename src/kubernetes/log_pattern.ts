@@ -7,6 +7,11 @@ export type LineTest = (text: string) => boolean;
 
 const PLAIN = /^[\w \-:;,"'/<>=@#%&!~`]*$/;
 
+/** How often a pattern's parts may be repeated, times its length: what is more takes long to compile. */
+const mostRepeated = 20_000;
+/** Instructions of a compiled pattern, each of which may be tried at each character: as many as one without counts has. */
+const largestProgram = 1_500;
+
 /** Lines with `include` and without `exclude`; undefined when neither is given. Throws {@linkcode CallError} `invalid`. */
 export function lineTest(include: string | undefined, exclude: string | undefined): LineTest | undefined {
   const wanted = include === undefined ? undefined : patternTest("include", include);
@@ -17,13 +22,28 @@ export function lineTest(include: string | undefined, exclude: string | undefine
 
 function patternTest(argument: string, pattern: string): LineTest {
   if (PLAIN.test(pattern)) return (text) => text.includes(pattern);
+  if (repetitions(pattern) * pattern.length > mostRepeated) throw repeatsTooMuch(argument);
   try {
     const compiled = RE2JS.compile(pattern);
+    if (compiled.programSize() > largestProgram) throw repeatsTooMuch(argument);
     return (text) => compiled.matcher(text).find();
   } catch (error) {
+    if (error instanceof CallError) throw error;
     const reason = error instanceof Error ? error.message.slice(0, 200) : "it has another form";
     throw new CallError("invalid", `Cannot use ${argument} as a pattern: ${reason}`, {
       hint: "patterns are RE2's: no look-around, no back references; (?i) at the start ignores case",
     });
   }
+}
+
+/** The counts in a pattern, `{2}`, `{2,}` and `{2,9}`, together. */
+function repetitions(pattern: string): number {
+  return [...pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)]
+    .reduce((sum, [, least, most]) => sum + Number(most || least), 0);
+}
+
+function repeatsTooMuch(argument: string): CallError {
+  return new CallError("invalid", `Cannot use ${argument} as a pattern: it repeats too much`, {
+    hint: "write smaller counts between { and }, or * or + in their place",
+  });
 }

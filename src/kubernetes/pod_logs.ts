@@ -55,8 +55,8 @@ export const windowBytes = 4 * 1024 * 1024;
 const windowLines = 20_000;
 /** New lines that one call takes. */
 const followedLines = 2_000;
-/** Lines after which other work gets its turn. */
-const linesPerTurn = 500;
+/** Milliseconds after which other work gets its turn. */
+const turnMs = 20;
 
 /** Reads, and follows. Cancelled by the signal at once. */
 export async function readLogs(
@@ -79,11 +79,13 @@ export async function readLogs(
   );
   wanted.signal.throwIfAborted();
   const chosen: SourceLine[] = [];
-  let seen = 0;
+  let begun = performance.now();
   for (const [source, { lines }] of windows.entries()) {
     for (const line of lines) {
       if (wanted.test?.(line.text) ?? true) chosen.push({ line, source });
-      if (++seen % linesPerTurn === 0 && wanted.test !== undefined) await turn(wanted.signal);
+      if (performance.now() - begun < turnMs) continue;
+      await turn(wanted.signal);
+      begun = performance.now();
     }
   }
   if (sources.length > 1) chosen.sort((a, b) => byTime(a.line, b.line));

@@ -84,6 +84,18 @@ Deno.test("patterns are applied before the tail, in linear time", fake, async ()
   for (const include of ["(?=x)", "(", "\\1"]) {
     await assert.rejects(logsOf(lines, { include }), hinted(/Cannot use include as a pattern.*RE2/));
   }
+  // Each would be matched, or only compiled, for seconds in which nobody else gets an answer.
+  for (const exclude of [`${".{0,1000}".repeat(40)}$b`, `(?:${"a".repeat(480)}){1,1000}`, ".{0,900}$b"]) {
+    await assert.rejects(
+      logsOf(lines, { exclude }),
+      hinted(/Cannot use exclude as a pattern: it repeats too/),
+    );
+  }
+  for (
+    const include of ["[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", "l.{0,200}x.{0,200}y", "(?:a|b|c|d){3,}"]
+  ) {
+    await logsOf(lines, { include });
+  }
 });
 
 Deno.test("repeated lines are folded with a count, whatever time the program writes", fake, async () => {

@@ -61,15 +61,15 @@ for (const query of ["", "  \n", "# nothing but a comment"]) {
 }
 
 test("a query longer than anybody writes is refused before it is parsed", () => {
-  assert.match(refusal(`up{job="${"x".repeat(100_000)}"}`).message, /longer than 100000 characters$/);
+  assert.match(refusal(`up{job="${"x".repeat(10_000)}"}`).message, /longer than 10000 characters$/);
 });
 
 test("a query as deep as it is long is read as far as people look", () => {
   for (
     const query of [
-      "1+".repeat(49_000) + "up",
-      "(".repeat(45_000) + "up" + ")".repeat(45_000),
-      "-".repeat(90_000) + "1",
+      "1+".repeat(4_900) + "up",
+      "(".repeat(4_500) + "up" + ")".repeat(4_500),
+      "-".repeat(9_000) + "1",
     ]
   ) {
     assert.deepEqual(mistakes(readPromql(query), typeOf), []);
