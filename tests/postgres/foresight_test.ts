@@ -128,3 +128,26 @@ Deno.test({
     await session.close();
   },
 });
+
+Deno.test({
+  name: "a statement that the server keeps is described once, and its rows come under the same columns",
+  ignore: !postgresAvailable,
+  async fn() {
+    await using test = await createDatabase("");
+    const signal = new AbortController().signal;
+    const session = await openSession(test.settings, { signal, connectTimeoutMs: 10_000 });
+    const ask = async (sql: string, parameters: readonly string[] = []) => {
+      const reader = new RowReader(wide);
+      await session.run(sql, parameters, { reader, timeoutMs: 10_000, keep: true });
+      return reader;
+    };
+    assert.equal(session.direct, true);
+    const sql = "select $1::int as one, 'x'::text as two";
+    const [first, second] = [await ask(sql, ["1"]), await ask(sql, ["2"])];
+    assert.deepEqual(second.columns.map(({ name }) => name), ["one", "two"]);
+    assert.deepEqual(second.columns, first.columns);
+    assert.deepEqual([first.rows, second.rows], [[["1", "x"]], [["2", "x"]]]);
+    assert.ok(session.kept.has(sql));
+    await session.close();
+  },
+});
