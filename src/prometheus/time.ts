@@ -46,8 +46,12 @@ export function parseDuration(text: string, what = "duration"): number {
   });
 }
 
+/** Characters of a text whose meaning is guessed: what looks for it takes time by the square of its length. */
+const longestGuessed = 200;
+
 /** `1.5h`, `90 minutes` and the like in Prometheus's form. */
 function likelyDuration(text: string): string | undefined {
+  if (text.length > longestGuessed) return undefined;
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)\s*([a-zµ]+)/gi)];
   if (parts.length === 0 || text.replace(/(\d+(?:\.\d+)?)\s*([a-zµ]+)|[\s,-]|and/gi, "") !== "") {
     return undefined;
@@ -115,7 +119,9 @@ export function parseTime(text: string, now: number, what = "time"): number {
   }
   const seconds = calendarSeconds(trimmed);
   if (seconds !== undefined) return seconds;
-  const back = durationSeconds(trimmed.replace(/^-\s*/, "").replace(/\s*ago$/i, ""));
+  const back = trimmed.length > longestGuessed
+    ? undefined
+    : durationSeconds(trimmed.replace(/^-\s*/, "").replace(/\s*ago$/i, ""));
   throw new CallError("invalid", `Cannot read ${what} ${quoted(text)} as a time`, {
     hint: back === undefined || back === 0
       ? timeForms

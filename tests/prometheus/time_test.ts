@@ -129,3 +129,12 @@ Deno.test("UTC has milliseconds only where there are any", () => {
   assert.equal(utc(1_795_305_900.25), "2026-11-22T00:05:00.250Z");
   assert.equal(utc(1e20), "epoch 100000000000000000000");
 });
+
+Deno.test("what a text of any length may have meant is not searched for", () => {
+  for (const text of ["1 day ".repeat(200), "1".repeat(900_000)]) {
+    assert.match(refusal(() => parseDuration(text)).hint ?? "", /^write it as Prometheus does/);
+  }
+  for (const text of ["1d".padEnd(300) + "ago", `${" ".repeat(900_000)}a${" ".repeat(900_000)}b`]) {
+    assert.doesNotMatch(refusal(() => parseTime(text, 1_800_000_000)).hint ?? "", /did you mean/);
+  }
+});
