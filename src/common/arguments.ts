@@ -58,7 +58,14 @@ export function parseCommand(args: readonly string[]): Command {
   if (values.help === true) return { name: "help" };
   if (values.version === true) return { name: "version" };
   if (values.demo === true) {
-    throw new StartError("--demo works from source only: deno task serve:postgres --demo");
+    throw new StartError(
+      "--demo works from source only: deno task serve:postgres --demo, or deno task serve:platform --demo",
+    );
+  }
+  for (const alone of ["print-config", "new-token"] as const) {
+    if (values[alone] === undefined) continue;
+    const other = Object.keys(values).find((name) => name !== alone);
+    if (other !== undefined) throw new StartError(`--${alone} stands alone: leave out --${other}`);
   }
   const client = values["new-token"];
   if (client !== undefined) {

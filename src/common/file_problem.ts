@@ -45,7 +45,9 @@ export function fileProblem(error: unknown, file: NamedFile): string {
     const mistake = pathMistake(path);
     if (mistake !== undefined) return mistake;
     if (!isAbsolute(path)) {
-      const advice = "it is looked for in the folder that the program is started in: write an absolute path";
+      const advice = `${
+        use === "write" ? "its folder does not exist" : reason
+      } in the folder that the program is started in: write an absolute path`;
       const isSecret = valueVariable !== undefined && !/[/\\]/.test(path);
       return isSecret ? `${advice}; the secret itself goes into ${valueVariable}` : advice;
     }

@@ -127,7 +127,8 @@ function trimmed(environment: Environment, name: string): string | undefined {
 /** A host's name or address, or a socket's folder; a URL would be repeated in messages, with its password. */
 function hostName(environment: Environment): string {
   const host = trimmed(environment, "DB_HOST") ?? "localhost";
-  const isAddress = /^[0-9A-Fa-f:.]+(%[\w.-]+)?$/.test(host);
+  // An IPv6 address has two colons at least; one stands before a port.
+  const isAddress = /^[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[\w.-]+)?$/.test(host);
   if (host.startsWith("/") || isAddress || /^[\p{L}\p{N}_.-]+$/u.test(host)) return host;
   throw new StartError(
     "DB_HOST must be the name or the address of a host, without a port: the port goes into DB_PORT, a URL into DATABASE_URL",

@@ -80,6 +80,8 @@ const wrong: readonly (readonly [string, Record<string, string>])[] = [
   ["a port that is a word", { DB_PORT: "hunter2" }],
   ["a URL in the host", { DB_HOST: "postgres://me:hunter2@localhost/shop" }],
   ["a port in the host", { DB_HOST: "hunter2:5432" }],
+  ["a port behind an address", { DB_HOST: "10.0.0.1:5432" }],
+  ["a port behind an address in brackets", { DB_HOST: "[::1]:5432" }],
   ["a blank behind the host", { DB_HOST: "hunter2 " }],
   ["a blank before the name", { DB_NAME: " hunter2" }],
   ["a wrong mode", { DB_SSLMODE: "hunter2" }],

@@ -43,6 +43,13 @@ const misused: readonly (readonly [readonly string[], string])[] = [
   [["--print-config", "--check"], "--print-config needs claude-code or mcp-json"],
   [["--new-token"], "--new-token needs the name of a client"],
   [["--check=yes"], "--check takes no value"],
+  [
+    ["--demo"],
+    "--demo works from source only: deno task serve:postgres --demo, or deno task serve:platform --demo",
+  ],
+  [["--check", "--print-config", "mcp-json"], "--print-config stands alone: leave out --check"],
+  [["--http", "--print-config", "mcp-json"], "--print-config stands alone: leave out --http"],
+  [["--new-token", "alice", "--check"], "--new-token stands alone: leave out --check"],
 ];
 for (const [args, says] of misused) {
   Deno.test(`an option that can't be used so says what is wrong: ${args.join(" ")}`, () => {

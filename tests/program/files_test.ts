@@ -50,7 +50,7 @@ const paths: readonly (readonly [string, string, RegExp, only?: RegExp])[] = [
   [
     "relative",
     "folder/marker-5f2c",
-    /: it is looked for in the folder that the program is started in: write an absolute path/,
+    /: (there is no such file|its folder does not exist) in the folder that the program is started in: write an absolute path/,
   ],
   [
     "the secret itself",
