@@ -88,28 +88,34 @@ function names(resources: readonly string[], groups: readonly string[]): string 
   }`;
 }
 
-/** A manifest that makes an identity for this program which can read and nothing else. */
+/**
+ * A manifest that makes an identity for this program which can read and nothing else. Its names are not those of
+ * `deploy/kubernetes`, whose rights an apply would take away.
+ */
 export function readerManifest(): string {
   const rules = readRules.map(({ group, resources }) =>
     `  - { apiGroups: ["${group}"], resources: [${resources.join(", ")}], verbs: [get, list, watch] }`
   );
   return `apiVersion: v1
 kind: Namespace
-metadata: { name: kubernetes-mcp }
+metadata: { name: mcp-reader }
 ---
 apiVersion: v1
 kind: ServiceAccount
-metadata: { name: kubernetes-mcp, namespace: kubernetes-mcp }
+metadata: { name: mcp-reader, namespace: mcp-reader }
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
-metadata: { name: kubernetes-mcp }
+metadata: { name: mcp-reader }
 rules:
 ${rules.join("\n")}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
-metadata: { name: kubernetes-mcp }
-roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: kubernetes-mcp }
-subjects: [{ kind: ServiceAccount, name: kubernetes-mcp, namespace: kubernetes-mcp }]`;
+metadata: { name: mcp-reader }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: mcp-reader }
+subjects: [{ kind: ServiceAccount, name: mcp-reader, namespace: mcp-reader }]
+# A context with it, for KUBE_CONTEXT; CLUSTER as kubectl config get-contexts shows it:
+#   kubectl config set-credentials mcp-reader --token="$(kubectl create token mcp-reader --namespace=mcp-reader --duration=24h)"
+#   kubectl config set-context mcp-reader --cluster=CLUSTER --user=mcp-reader`;
 }

@@ -89,7 +89,14 @@ export function describeStatus(
       );
     case 400:
     case 422:
-      return make("invalid", `Cannot ${doing} as the apiserver says: ${says || `status ${code}`}`);
+      return make(
+        "invalid",
+        `Cannot ${doing} as the apiserver says: ${says || `status ${code}`}`,
+        // What a server for TLS says to plain HTTP; an apiserver's own refusal has a message.
+        what.resource === "(discovery)" && says === ""
+          ? "an operator must write https:// in the kubeconfig, where the server wants TLS"
+          : undefined,
+      );
     default:
       return make(
         code >= 500 ? "unavailable" : "failed",
@@ -115,6 +122,21 @@ function forbidden(says: string, what: ReadPurpose, context: string): [message: 
         JSON.stringify(context)
       } as ${who} may not impersonate whom the kubeconfig names`,
       "an operator can grant it the verb impersonate, or take the as… lines out of the kubeconfig",
+    ];
+  }
+  if (identity === "system:anonymous") {
+    return [
+      `Cannot ${describePurpose(what)} as the user of context ${
+        JSON.stringify(context)
+      } has no credentials that count (${who})`,
+      "an operator must give the kubeconfig's user a token, a client certificate or a credential plugin",
+    ];
+  }
+  if (what.resource === "(discovery)") {
+    return [
+      `Cannot ${describePurpose(what)} as ${who} lacks the right to`,
+      "an operator can bind it to the ClusterRoles system:discovery and system:basic-user, " +
+      "as whoever has logged in usually is",
     ];
   }
   const resource = what.subresource === undefined ? what.resource : `${what.resource}/${what.subresource}`;

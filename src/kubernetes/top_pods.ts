@@ -135,7 +135,7 @@ async function readMetrics(
     if (!(error instanceof CallError) || error.kind !== "not_found") throw error;
     throw new CallError("unavailable", "Cannot show what pods use as this cluster has no metrics API", {
       hint:
-        "metrics.k8s.io is served by metrics-server, which is not installed; get_nodes shows what pods request",
+        "get_nodes shows what pods request; metrics-server, which serves metrics.k8s.io, is not installed",
       cause: error,
     });
   }

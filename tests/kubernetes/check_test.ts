@@ -4,6 +4,7 @@ import { parseAllDocuments } from "yaml";
 import type { CheckResult } from "../../src/common/check_result.ts";
 import { checkClusters } from "../../src/kubernetes/check.ts";
 import { excessRights, readerManifest, readsSecrets } from "../../src/kubernetes/rights.ts";
+import { describeStatus } from "../../src/kubernetes/status_error.ts";
 import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
 
 async function check(
@@ -28,6 +29,24 @@ function rights(manifest: string): readonly string[] {
       )
     ).sort();
 }
+
+/** What is in no namespace, as `kind/name`: of those an apply replaces another's. */
+function clusterWide(manifest: string): readonly string[] {
+  return parseAllDocuments(manifest).map((document) => document.toJS())
+    .filter(({ metadata }) => metadata.namespace === undefined)
+    .map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+}
+
+Deno.test({
+  name: "the manifest that is printed replaces nothing of a deployment's",
+  ignore: Deno.permissions.querySync({ name: "read" }).state !== "granted",
+  async fn() {
+    const file = await Deno.readTextFile(new URL("../../deploy/kubernetes/rbac.yaml", import.meta.url));
+    const theirs = clusterWide(file);
+    assert.ok(theirs.length > 0);
+    assert.deepEqual(clusterWide(readerManifest()).filter((name) => theirs.includes(name)), []);
+  },
+});
 
 Deno.test({
   name: "the manifest that is printed grants what deploy/kubernetes/rbac.yaml grants",
@@ -93,11 +112,67 @@ Deno.test({
     assert.match(nobody.text, /all_namespaces will be refused/);
     const [, printed = ""] = nobody.text.match(/\n\n(apiVersion: v1\n[^]*?)\n\n?$/) ?? [];
     await kubernetes.apply(printed);
-    const token =
-      (await kubernetes.kubectl("create", "token", "kubernetes-mcp", "--namespace=kubernetes-mcp")).trim();
+    const [, ...create] = printed.match(/\$\(kubectl (create) (token) (\S+) (\S+) (\S+)\)/) ?? [];
+    const token = (await kubernetes.kubectl(...create)).trim();
     await until("the rights", async () => (await check(kubernetes, { token })).result === "well");
     const reader = await check(kubernetes, { token });
-    assert.match(reader.text, /as system:serviceaccount:kubernetes-mcp:kubernetes-mcp\./);
+    assert.match(reader.text, /as system:serviceaccount:mcp-reader:mcp-reader\./);
     assert.match(reader.text, /The identity can read and nothing else\./);
+  },
+});
+
+Deno.test({
+  name: "a kubeconfig's user without credentials is told as that, and not as one who lacks a right",
+  ignore: !kubernetesAvailable,
+  async fn() {
+    const { result, text } = await check(await sharedKubernetes(), {});
+    assert.equal(result, "down");
+    assert.match(
+      text,
+      /\nCannot read what the cluster offers as the user of context "test" has no credentials that count \("system:anonymous"\)\.\n/,
+    );
+    assert.match(
+      text,
+      /\nGive the kubeconfig's user a token, a client certificate or a credential plugin\.$/,
+    );
+    assert.doesNotMatch(text, /\(discovery\)|apiGroups/);
+  },
+});
+
+Deno.test({
+  name: "one who may not even ask what the cluster offers is told the roles that let everybody",
+  fn() {
+    const says =
+      'selfsubjectrulesreviews.authorization.k8s.io is forbidden: User "eve" cannot create resource';
+    const what = { verb: "get", group: "", resource: "(discovery)", kind: "" } as const;
+    const status = { message: says, reason: "Forbidden", continue: undefined, retryAfterSeconds: undefined };
+    const { message, hint } = describeStatus(403, status, what, "test");
+    assert.equal(message, 'Cannot read what the cluster offers as "eve" lacks the right to');
+    assert.match(
+      hint ?? "",
+      /^an operator can bind it to the ClusterRoles system:discovery and system:basic-user,/,
+    );
+  },
+});
+
+Deno.test({
+  name: "a server that is asked without TLS, and wants it, is told as that",
+  ignore: !kubernetesAvailable,
+  async fn() {
+    const kubernetes = await sharedKubernetes();
+    const path = await kubernetes.kubeconfigFor({ token: kubernetes.adminToken });
+    const text = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, text.replace("server: https:", "server: http:"));
+    const clusters = kubernetes.clusters({ KUBECONFIG: path });
+    const lines: string[] = [];
+    try {
+      assert.equal(await checkClusters(clusters, (line) => lines.push(line)), "down");
+    } finally {
+      clusters.close();
+    }
+    assert.deepEqual(lines, [
+      "Cannot read what the cluster offers as the apiserver says: status 400.",
+      "Write https:// in the kubeconfig, where the server wants TLS.",
+    ]);
   },
 });
