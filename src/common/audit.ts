@@ -53,6 +53,9 @@ export function openAuditLog(
   if (["stdout", "-"].includes(destination)) {
     throw new StartError("AUDIT_LOG must be stderr or a file: the answers go to standard output");
   }
+  if (["off", "none", "false", "0"].includes(destination)) {
+    throw new StartError("AUDIT_LOG must be stderr or a file: the audit log can't be turned off");
+  }
   let file: Deno.FsFile;
   let endsInLine = true;
   try {

@@ -28,7 +28,7 @@ export interface KnownSettings {
   readonly settings: string;
   /** How a client starts the program. */
   readonly start: string;
-  /** Variables whose files others can read. */
+  /** What is to be said of files that others can read or write. */
   readonly openFiles: readonly string[];
 }
 
@@ -58,8 +58,8 @@ export async function check(checked: Checked, say: (line: string) => void): Prom
     if (hint !== undefined) say(hint);
     results.push("down");
   }
-  for (const variable of known.openFiles) {
-    say(`Every user of this machine can read the file that ${variable} names: chmod 600 it.`);
+  for (const line of known.openFiles) {
+    say(line);
     results.push("wanting");
   }
   const result = worst(results);

@@ -1,5 +1,12 @@
 import assert from "@std/assert";
-import { type CommandLine, type ErrorLine, eventually, programCommand, RawClient } from "../support/mcp.ts";
+import {
+  type CommandLine,
+  type ErrorLine,
+  eventually,
+  programCommand,
+  RawClient,
+  runProgramToEnd,
+} from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase } from "../support/program_database.ts";
@@ -267,6 +274,18 @@ Deno.test({
     }
   },
 });
+
+for (const value of ["stdout", "-", "off", "none", "false", "0"]) {
+  Deno.test({
+    name: `AUDIT_LOG=${value} is no file's name: it ends the start`,
+    ignore: !permitted,
+    async fn() {
+      const ended = await runProgramToEnd({ variables: { AUDIT_LOG: value } });
+      assert.equal(ended.code, 2, ended.stderr);
+      assert.match(ended.stderr, /^postgres-mcp: AUDIT_LOG must be stderr or a file: .+\n$/);
+    },
+  });
+}
 
 Deno.test({
   name:

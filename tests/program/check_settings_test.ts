@@ -146,6 +146,15 @@ Deno.test({
       );
     }
     assert.doesNotMatch(open.stdout, /All is well/);
+    await Promise.all([password, tokens].map(({ path }) => Deno.chmod(path, 0o602)));
+    const writable = await check([], variables, "postgres");
+    for (
+      const line of [
+        "Others than its owner may write the file that MCP_TOKENS_FILE names, and let themselves in: chmod 600 it.\n",
+        "Others than its owner may write the file that DB_PASSWORD_FILE names: chmod 600 it.\n",
+      ]
+    ) assert.ok(writable.stdout.includes(line), writable.stdout);
+    assert.doesNotMatch(writable.stdout, /All is well/);
   },
 });
 
