@@ -42,7 +42,10 @@ function readOrder(args: string[]): Order | "help" {
   if (values.help) return "help";
   const chosen = positionals.map((name) => {
     const program = programs.find((candidate) => candidate.permissions === name);
-    if (program === undefined) throw new UsageError(`Cannot compile ${name}: no program has that name`);
+    if (program === undefined) {
+      const names = programs.map(({ permissions }) => permissions).join(", ");
+      throw new UsageError(`Cannot compile ${name}: the programs are ${names}`);
+    }
     return program;
   });
   const narrowed = new Map(narrowable.flatMap((kind) => {
@@ -72,7 +75,9 @@ function parse(args: string[]) {
   try {
     return parseArgs({ args, allowPositionals: true, options });
   } catch (error) {
-    if (error instanceof TypeError) throw new UsageError(error.message.split(". ")[0]);
+    if (error instanceof TypeError) {
+      throw new UsageError(`${error.message.split(". ")[0]}: --help lists them`);
+    }
     throw error;
   }
 }
