@@ -112,7 +112,7 @@ export const commonVariables: readonly Variable[] = [
   {
     name: "CACHE_TTL_SECONDS",
     default: "60",
-    purpose: "how long a backend's metadata is remembered; postgres-mcp remembers none that can change",
+    purpose: "how long metric names, API discovery and the like are remembered",
   },
   {
     name: "QUERY_CACHE_TTL_SECONDS",
