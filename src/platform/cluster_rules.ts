@@ -5,7 +5,7 @@ import { recentFailureMs } from "../kubernetes/pod_status.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { Finding, NextCall, Rule } from "./rule.ts";
 import { isNotStarted } from "./surrounding_rules.ts";
-import { isServing, namespacesOf, type Pod, type Workload } from "./workload.ts";
+import { containerOf, hasSeveral, isServing, namespacesOf, type Pod, type Workload } from "./workload.ts";
 
 /** Milliseconds in which a rollout counts as recent. */
 const recentRolloutMs = 2 * 3_600_000;
@@ -14,6 +14,8 @@ const soonMs = 15 * 60_000;
 const vagueMs = 2 * 60_000;
 /** Milliseconds that a pod without a node may wait for the scheduler to look at it. */
 const schedulingMs = 60_000;
+/** Milliseconds that a pod of a new revision may take to become ready: a deployment's own deadline unless it has another. */
+const startingMs = 600_000;
 
 export const clusterRules: readonly Rule[] = [
   {
@@ -72,6 +74,22 @@ export const clusterRules: readonly Rule[] = [
       ),
   },
   {
+    name: "pods_not_created",
+    explains: 66,
+    when: "a stateful set or daemon set can't create its pods",
+    find(evidence) {
+      const { workloads = [], pods = [] } = seen(evidence.cluster) ?? {};
+      const found = workloads.find(({ uncreated }) => uncreated !== undefined);
+      if (found === undefined) return undefined;
+      const { kind, namespace, name, uncreated } = found;
+      return {
+        severity: pods.some(isServing) ? "degraded" : "down",
+        text: `${kind} ${namespace}/${name} can't create pods: ${uncreated}`,
+        next: [{ tool: "describe_resource", arguments: { kind, name, namespace } }],
+      };
+    },
+  },
+  {
     name: "rollout_stalled",
     explains: 65,
     when: "a deployment does not get on with its rollout",
@@ -100,7 +118,7 @@ export const clusterRules: readonly Rule[] = [
         severity: "coincidence",
         text: `${trouble.what} began about when revision ${revisionText(recent)} was rolled out, ${
           humanDuration(evidence.now - recent.changed)
-        } ago (${imagesText(recent)})`,
+        } ago (${imagesText(recent)})${rollingClause(recent)}`,
         next: [{ tool: "get_deployments", arguments: { namespace: recent.namespace, name: recent.name } }],
       };
     },
@@ -130,18 +148,19 @@ export const clusterRules: readonly Rule[] = [
   {
     name: "service_without_pods",
     explains: 57,
-    when:
-      "the Service of its name leads to none of its pods, or to none of their ports, though some are ready",
+    when: "the Service of its name leads to no pod that is ready, or to none of their ports",
     find(evidence) {
       const { services = [], pods = [] } = seen(evidence.cluster) ?? {};
       const lost = services.find(({ ready, problem, lacksPort, namespace }) =>
         problem !== null && (ready === 0 || lacksPort) &&
-        pods.some((pod) => pod.namespace === namespace && isServing(pod))
+        (pods.length === 0 || pods.some((pod) => pod.namespace === namespace && isServing(pod)))
       );
       if (lost === undefined) return undefined;
       const { namespace, name, problem } = lost;
+      // Requests that arrive come by another way.
+      const isReached = (requestsOf(evidence) ?? 0) > 0;
       return {
-        severity: "degraded",
+        severity: !isReached && services.every(({ ready }) => ready === 0) ? "down" : "degraded",
         text: `Service ${namespace}/${name} ${problem}`,
         next: [{ tool: "get_services", arguments: { namespace, name } }],
       };
@@ -154,25 +173,38 @@ export const clusterRules: readonly Rule[] = [
     find(evidence) {
       const workloads = seen(evidence.cluster)?.workloads ?? [];
       if (workloads.length === 0) return podsNotReady(evidence);
-      const short = workloads.filter(({ ready, desired }) => ready < desired);
+      const short = workloads.filter((one) => one.ready < one.desired && !isRolling(one, evidence));
       if (short.length === 0) return undefined;
       // A workload's own count comes later than what its pods say.
       const serving = seen(evidence.cluster)?.pods.some(isServing) === true;
+      const pod = awaitedPod(evidence);
       return {
         severity: workloads.every(({ ready }) => ready === 0) && !serving ? "down" : "degraded",
-        text: short.map(({ kind, namespace, name, ready, desired, rollout }) =>
-          `${kind} ${namespace}/${name} has ${ready} of ${plural(desired, "pod")} ready${
-            rollout?.verdict === "progressing" ? ", while a rollout is going on" : ""
-          }`
-        ).join("; "),
-        next: short.slice(0, 1).map(({ namespace, selector }) => ({
-          tool: "get_pods",
-          arguments: {
-            namespace,
-            status: "unhealthy",
-            ...(selector === undefined ? {} : { label_selector: selector }),
-          },
-        })),
+        text:
+          short.map(({ kind, namespace, name, ready, desired, rollout, rolling }) =>
+            `${kind} ${namespace}/${name} has ${ready} of ${plural(desired, "pod")} ready${
+              rolling === undefined && rollout?.verdict !== "progressing"
+                ? ""
+                : `, while a rollout is going on${
+                  rolling === undefined || rolling.updated >= desired
+                    ? ""
+                    : ` (${rolling.updated} of ${desired} updated)`
+                }`
+            }`
+          ).join("; ") + (pod === undefined ? "" : `: ${pod.name}: ${factsOf(pod)}`),
+        next: [
+          ...short.slice(0, 1).map(({ namespace, selector }) => ({
+            tool: "get_pods",
+            arguments: {
+              namespace,
+              status: "unhealthy",
+              ...(selector === undefined ? {} : { label_selector: selector }),
+            },
+          })),
+          ...(pod === undefined
+            ? []
+            : [{ tool: "describe_pod", arguments: { pod_name: pod.name, namespace: pod.namespace } }]),
+        ],
       };
     },
   },
@@ -193,8 +225,27 @@ export const clusterRules: readonly Rule[] = [
           humanDuration(evidence.now - recent.changed)
         } ago (${imagesText(recent)})${
           isAfter ? `; ${trouble.what.toLowerCase()} had begun before that` : ""
-        }`,
+        }${rollingClause(recent)}`,
         next: [{ tool: "get_deployments", arguments: { namespace: recent.namespace, name: recent.name } }],
+      };
+    },
+  },
+  {
+    name: "rolling",
+    explains: 26,
+    when: "a rollout is going on, with no more pods missing than its strategy allows",
+    find(evidence) {
+      const rolling = seen(evidence.cluster)?.workloads.find((one) =>
+        isRolling(one, evidence) && one !== lastRollout(evidence)
+      );
+      if (rolling === undefined) return undefined;
+      const { kind, namespace, name } = rolling;
+      return {
+        severity: "coincidence",
+        text: `Of note, a rollout of ${kind} ${namespace}/${name}${
+          rollingClause(rolling).replace(/^[,;] it/, "")
+        }`,
+        next: [],
       };
     },
   },
@@ -204,12 +255,11 @@ export const clusterRules: readonly Rule[] = [
     when:
       "pods are not as they should be for another reason than those above: evicted, lost, restarted lately",
     find(evidence) {
-      const told = (pod: Pod) =>
-        isOutOfMemory(pod, evidence.now) || lacksImage(pod) || isMisconfigured(pod) ||
-        isUnschedulable(pod, evidence.now) || isCrashing(pod, evidence.now) || isNotStarted(pod);
+      const isAwaiting =
+        seen(evidence.cluster)?.workloads.every(({ ready, desired }) => ready >= desired) !== true;
       const found = podsFinding(
         evidence,
-        (pod) => !pod.status.healthy && !told(pod),
+        (pod) => !pod.status.healthy && !isTold(pod, evidence.now) && !(isAwaiting && isAwaited(pod)),
         (pods) => `Of note, ${pods} not well`,
       );
       return found && { ...found, severity: "coincidence" };
@@ -243,10 +293,11 @@ type RolledOut = Workload & { readonly changed: number };
 
 /** The workload with a new revision of the last hours; a first one is no change of anything. */
 function lastRollout({ cluster, now }: Evidence): RolledOut | undefined {
-  return seen(cluster)?.workloads.find((workload): workload is RolledOut =>
+  const [last] = (seen(cluster)?.workloads ?? []).filter((workload): workload is RolledOut =>
     workload.changed !== undefined && now - workload.changed < recentRolloutMs &&
     workload.rollout?.revision !== "1"
-  );
+  ).toSorted((a, b) => b.changed - a.changed);
+  return last;
 }
 
 function revisionText({ rollout, namespace, name }: Workload): string {
@@ -275,19 +326,55 @@ function imagesText({ before, rollout }: Workload): string {
   return then === now ? `${now} as before: something else in its pods changed` : `${then} before, now ${now}`;
 }
 
-/** Of pods that no workload of that name has, and that are not over. */
+/** Requests per second lately. */
+function requestsOf({ metrics }: Evidence): number | undefined {
+  const { requests, recent } = seen(metrics) ?? {};
+  return (recent?.requests ?? requests)?.rates?.requestsPerSecond;
+}
+
+/** Whether a rollout goes on as it should: few enough pods are missing, and none for long. */
+function isRolling({ rolling, ready, desired }: Workload, evidence: Evidence): boolean {
+  return rolling !== undefined && desired - ready <= rolling.mayMiss &&
+    (seen(evidence.cluster)?.pods ?? []).filter(isAwaited)
+      .every(({ created }) => evidence.now - (created ?? evidence.now) < startingMs);
+}
+
+function rollingClause({ rolling, ready, desired }: Workload): string {
+  if (rolling === undefined) return "";
+  const { updated } = rolling;
+  return `; it is going on: ${updated} of ${plural(desired, "pod")} updated, ${ready} ready`;
+}
+
+/** Whether a pod is to become ready, and is not. */
+function isAwaited(pod: Pod): boolean {
+  const { phase, status } = pod.status;
+  return (phase === "Running" || phase === "Pending") && status !== "Terminating" && !isServing(pod);
+}
+
+/** Whether a rule of its own tells what ails a pod. */
+function isTold(pod: Pod, now: number): boolean {
+  return isOutOfMemory(pod, now) || lacksImage(pod) || isMisconfigured(pod) || isUnschedulable(pod, now) ||
+    isCrashing(pod, now) || isNotStarted(pod);
+}
+
+/** A pod that is not ready and that no other finding tells of, one that says why before others. */
+function awaitedPod({ cluster, now }: Evidence): Pod | undefined {
+  const awaited = (seen(cluster)?.pods ?? []).filter((pod) => isAwaited(pod) && !isTold(pod, now));
+  return awaited.find(({ status }) => status.message !== undefined) ?? awaited[0];
+}
+
+/** Of pods that no workload has, and that are not over. */
 function podsNotReady(evidence: Evidence): Omit<Finding, "rule"> | undefined {
-  const running = (seen(evidence.cluster)?.pods ?? []).filter(({ status: { phase, status } }) =>
-    (phase === "Running" || phase === "Pending") && status !== "Terminating"
-  );
-  const [first, ...others] = running.filter((pod) => !isServing(pod));
+  const pods = seen(evidence.cluster)?.pods ?? [];
+  const [first, ...others] = pods.filter(isAwaited);
   if (first === undefined) return undefined;
   const { namespace, name, status } = first;
+  const running = others.length + 1 + pods.filter(isServing).length;
   // Another finding has said why it has not been started.
   const why = status.message === undefined || isNotStarted(first) ? "" : `, ${status.message}`;
   return {
-    severity: running.some(isServing) ? "degraded" : "down",
-    text: `${1 + others.length} of ${plural(running.length, "pod")} ${
+    severity: pods.some(isServing) ? "degraded" : "down",
+    text: `${1 + others.length} of ${plural(running, "pod")} ${
       others.length === 0 ? "is" : "are"
     } not ready: ${name}: ${status.status}${why}`,
     next: [{ tool: "describe_pod", arguments: { pod_name: name, namespace } }],
@@ -336,6 +423,26 @@ function limitText(bytes: number | undefined): string {
   return bytes === undefined ? "without a limit of its own" : `its limit is ${size(bytes)}`;
 }
 
+/** Its status, how often it was restarted, how its last run ended, and what it says of itself. */
+function factsOf(pod: Pod): string {
+  const { status } = pod;
+  const ending = status.lastEnding;
+  const facts = [
+    status.status,
+    ...(status.restarts > 0 ? [plural(status.restarts, "restart")] : []),
+    ...(ending === undefined ? [] : [
+      `${
+        hasSeveral(pod) ? `container ${ending.container} ` : ""
+      }last ended with exit code ${ending.exitCode}${ending.reason === "" ? "" : ` (${ending.reason})`}`,
+    ]),
+    ...(ending?.reason === "OOMKilled" && pod.memoryLimits?.has(ending.container) === true
+      ? [limitText(pod.memoryLimits.get(ending.container))]
+      : []),
+    ...(status.message === undefined ? [] : [status.message]),
+  ];
+  return facts.join(", ");
+}
+
 function podsFinding(
   evidence: Evidence,
   matches: (pod: Pod) => boolean,
@@ -346,27 +453,18 @@ function podsFinding(
   const [worst] = sick.toSorted((a, b) => b.status.restarts - a.status.restarts);
   if (worst === undefined) return undefined;
   const { status, name, namespace } = worst;
-  const ending = status.lastEnding;
-  const facts = [
-    status.status,
-    ...(status.restarts > 0 ? [plural(status.restarts, "restart")] : []),
-    ...(ending === undefined
-      ? []
-      : [`last ended with exit code ${ending.exitCode}${ending.reason === "" ? "" : ` (${ending.reason})`}`]),
-    ...(ending?.reason === "OOMKilled" && worst.memoryLimits?.has(ending.container) === true
-      ? [limitText(worst.memoryLimits.get(ending.container))]
-      : []),
-    ...(status.message === undefined ? [] : [status.message]),
-  ];
   const call: NextCall = status.restarts > 0
-    ? { tool: "get_pod_logs", arguments: { pod_name: name, namespace, previous: true } }
+    ? {
+      tool: "get_pod_logs",
+      arguments: { pod_name: name, namespace, ...containerOf(worst), previous: true },
+    }
     : { tool: "describe_pod", arguments: { pod_name: name, namespace } };
   const where = namespacesOf(pods).length > 1 ? `${namespace}/` : "";
   return {
     severity: pods.some(isServing) ? "degraded" : "down",
     text: `${
       words(`${sick.length} of ${plural(pods.length, "pod")} ${sick.length === 1 ? "is" : "are"}`)
-    }: ${where}${name}: ${facts.join(", ")}`,
+    }: ${where}${name}: ${factsOf(worst)}`,
     next: [call],
   };
 }

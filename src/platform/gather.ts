@@ -14,10 +14,11 @@ import { type EventsTable, readActivity } from "./activity.ts";
 import { type Evidence, type Part, type PartName, seen } from "./evidence.ts";
 import { findingsOf } from "./findings.ts";
 import { jobNamed } from "./jobs.ts";
-import { readMetrics } from "./metrics.ts";
+import { type MetricsReport, readMetrics } from "./metrics.ts";
+import { jobOfPods, workloadOfService } from "./other_names.ts";
 import { readServingLogs, wantsServingLogs, withLogs } from "./serving_logs.ts";
 import { readUsage } from "./usage.ts";
-import { readWorkload } from "./workload.ts";
+import { readWorkload, type WorkloadReport } from "./workload.ts";
 
 /** What a report can ask; a backend that is not configured is absent. */
 export interface Sources {
@@ -80,7 +81,7 @@ export async function gather(
       arrived(name);
     }
   };
-  const [cluster, metrics, activity] = await Promise.all([
+  const [named, counted, activity] = await Promise.all([
     ask("cluster", "cluster", clusters && ((signal) => findWorkload(clusters, service, namespace, signal))),
     ask(
       "metrics",
@@ -91,6 +92,23 @@ export async function gather(
       "activity",
       "database",
       database && ((signal) => readActivity(database.database, database.events, service, window, signal)),
+    ),
+  ]);
+  const [cluster, metrics] = await Promise.all([
+    clusters === undefined || prometheus === undefined || counted.state !== "seen" ||
+      named.state !== "not_found"
+      ? named
+      : orElse(
+        named,
+        ask("cluster", "cluster", (signal) => findByMetrics(clusters, prometheus, counted.value, signal)),
+      ),
+    prometheus === undefined || counted.state !== "not_found" || named.state !== "seen" ? counted : orElse(
+      counted,
+      ask(
+        "metrics",
+        "Prometheus",
+        (signal) => readByPods(prometheus, { service, namespace, window }, named.value, signal),
+      ),
     ),
   ]);
   const evidence: Evidence = {
@@ -136,6 +154,41 @@ export async function gather(
   };
 }
 
+/** A second answer, where it is one. */
+async function orElse<Value>(first: Part<Value>, second: Promise<Part<Value>>): Promise<Part<Value>> {
+  const answer = await second;
+  return answer.state === "seen" ? answer : first;
+}
+
+/** The metrics of a job that scrapes the pods of the service and is called otherwise. Throws as it is not found. */
+async function readByPods(
+  prometheus: PrometheusApi,
+  question: Question,
+  { pods }: WorkloadReport,
+  signal: AbortSignal,
+): Promise<MetricsReport> {
+  const job = await jobOfPods(prometheus, pods, signal);
+  if (job === undefined) throw new CallError("not_found", "no job scrapes its pods alone");
+  const report = await readMetrics(prometheus, { ...question, service: job }, signal);
+  return {
+    ...report,
+    notes: [`nothing there is called ${question.service}: found by its pods`, ...report.notes],
+  };
+}
+
+/** The workload whose pods are scraped for the service and that is called otherwise. Throws as it is not found. */
+async function findByMetrics(
+  clusters: Clusters,
+  prometheus: PrometheusApi,
+  { service }: MetricsReport,
+  signal: AbortSignal,
+): Promise<WorkloadReport> {
+  const workload = await workloadOfService(clusters, prometheus, service, signal);
+  if (workload === undefined) throw new CallError("not_found", "no pod is known to be scraped for it");
+  const report = await readWorkload(clusters, workload.name, workload.namespace, signal);
+  return { ...report, by: "the pods that Prometheus scrapes for it" };
+}
+
 /** A cluster's word on a service. Throws {@linkcode CallError} `not_found`, with the nearest names. */
 async function findWorkload(
   clusters: Clusters,
@@ -144,10 +197,13 @@ async function findWorkload(
   signal: AbortSignal,
 ) {
   const report = await readWorkload(clusters, service, namespace, signal);
-  if (report.workloads.length > 0 || report.pods.length > 0) return report;
+  const { workloads, pods, services } = report;
+  if (workloads.length > 0 || pods.length > 0 || services.some(({ problem }) => problem !== null)) {
+    return report;
+  }
   const where = report.namespace === undefined ? "any namespace" : `namespace ${report.namespace}`;
   const notes = report.notes.length === 0 ? "" : ` (${report.notes.join("; ")})`;
-  const none = `no deployment, stateful set, daemon set or pod of that name in ${where}${notes}`;
+  const none = `no deployment, stateful set, daemon set, Service or pod of that name in ${where}${notes}`;
   const job = await jobNamed(clusters.cluster(undefined), service, report.namespace, signal);
   if (job !== undefined) {
     throw new CallError("not_found", none, { hint: job });

@@ -3,9 +3,9 @@ import { formatDuration } from "../prometheus/time.ts";
 import { isOfDatabase } from "./database_rules.ts";
 import { type ErrorLine, timesText, withoutNumbers } from "./error_lines.ts";
 import { type Evidence, seen } from "./evidence.ts";
-import type { PodErrors } from "./pod_errors.ts";
+import { isOver, type PodErrors } from "./pod_errors.ts";
 import type { Finding, NextCall, Rule } from "./rule.ts";
-import type { Pod } from "./workload.ts";
+import { containerOf, type Pod } from "./workload.ts";
 
 /** What to look for in a log of many lines. */
 const include = "(?i)error|fatal|panic|exception|warn|slow";
@@ -27,7 +27,7 @@ export const logRules: readonly Rule[] = [
 
 function saidFinding(evidence: Evidence, hasEnded: boolean): Omit<Finding, "rule"> | undefined {
   const found = mostTelling(evidence);
-  if (found === undefined || isEnded(found.errors) !== hasEnded || isOfDatabase(found.line.text)) {
+  if (found === undefined || isEnded(found) !== hasEnded || isOfDatabase(found.line.text)) {
     return undefined;
   }
   const { line, errors, pod } = found;
@@ -43,9 +43,9 @@ function saidFinding(evidence: Evidence, hasEnded: boolean): Omit<Finding, "rule
   };
 }
 
-/** Whether it is of a run that is over. */
-function isEnded({ previous, kind }: PodErrors): boolean {
-  return previous || kind === "last words";
+/** Whether it is of a run that is over: while a container waits for the next one its log is that of the last. */
+function isEnded({ errors: { previous, kind }, pod }: Omit<Told, "line">): boolean {
+  return previous || kind === "last words" || (pod !== undefined && isOver(pod));
 }
 
 interface Told {
@@ -61,8 +61,8 @@ function mostTelling(evidence: Evidence): Told | undefined {
     const pod = report?.pods.find(({ name }) => name === errors.pod);
     return errors.lines.map((line) => ({ line, errors, pod }));
   });
-  const ended = report?.errors.find(isEnded);
-  if (ended !== undefined) return told.findLast(({ errors }) => errors === ended);
+  const ended = told.find(isEnded);
+  if (ended !== undefined) return told.findLast(({ errors }) => errors === ended.errors);
   const [most = []] = [...Map.groupBy(told, ({ line }) => withoutNumbers(line.text)).values()]
     .toSorted((a, b) => times(b) - times(a) || latest(b) - latest(a));
   const last = most.toSorted((a, b) => (a.line.last ?? 0) - (b.line.last ?? 0)).at(-1);
@@ -78,13 +78,20 @@ function latest(same: readonly Told[]): number {
 }
 
 function callOf(pod: Pod, { previous, kind }: PodErrors, window: number): NextCall {
-  const named = { pod_name: pod.name, namespace: pod.namespace };
-  if (previous) return { tool: "get_pod_logs", arguments: { ...named, previous } };
+  const named = { pod_name: pod.name, namespace: pod.namespace, ...containerOf(pod) };
+  // What waits for its next run has no other log than that of the last one.
+  if (previous || (isOver(pod) && pod.status.restarts > 0)) {
+    return { tool: "get_pod_logs", arguments: { ...named, previous: true } };
+  }
   return kind === "last words" ? { tool: "get_pod_logs", arguments: named } : logCall(pod, window);
 }
 
 /** The call that shows a pod's lines of trouble; of one that is well those within the last `window` seconds. */
-export function logCall({ name, namespace, status }: Pod, window: number): NextCall {
+export function logCall(pod: Pod, window: number): NextCall {
+  const { name, namespace, status } = pod;
   const since = status.healthy ? { since: formatDuration(window) } : {};
-  return { tool: "get_pod_logs", arguments: { pod_name: name, namespace, ...since, include } };
+  return {
+    tool: "get_pod_logs",
+    arguments: { pod_name: name, namespace, ...containerOf(pod), ...since, include },
+  };
 }

@@ -39,7 +39,7 @@ export const metricsRules: readonly Rule[] = [
       return {
         severity: "down",
         text: `Prometheus has no samples of it any more: the last was at ${utc(Math.floor(since))}`,
-        next: [{ tool: "list_targets", arguments: { service: evidence.service } }],
+        next: [{ tool: "list_targets", arguments: { service: nameOf(evidence) } }],
       };
     },
   },
@@ -54,7 +54,7 @@ export const metricsRules: readonly Rule[] = [
       const named = (list: readonly { readonly name: string }[]) =>
         list.slice(0, 3).map(({ name }) => name).join(", ") + (list.length > 3 ? ", …" : "");
       const targets = (more: Readonly<Record<string, string>>) => [
-        { tool: "list_targets", arguments: { service: evidence.service, ...more } },
+        { tool: "list_targets", arguments: { service: nameOf(evidence), ...more } },
       ];
       if (instances.length > 0 && present.length === 0) {
         return {
@@ -98,7 +98,7 @@ export const metricsRules: readonly Rule[] = [
         }/s${few ? `, about ${count(Math.round(requests))} requests in all: few to judge by` : ""})${
           comparison(of, metrics)
         }${episodeClause(metrics.episodes.errors, metrics.time)}${blamed(metrics.outliers.errors)}`,
-        next: [{ tool: "get_error_rate", arguments: { service: evidence.service } }],
+        next: [{ tool: "get_error_rate", arguments: { service: nameOf(evidence) } }],
       };
     },
   },
@@ -125,7 +125,7 @@ export const metricsRules: readonly Rule[] = [
       return {
         severity: "degraded",
         text: `${refused.text}, ${percent(refused.before)} a day before`,
-        next: [{ tool: "get_error_rate", arguments: { service: evidence.service } }],
+        next: [{ tool: "get_error_rate", arguments: { service: nameOf(evidence) } }],
       };
     },
   },
@@ -143,7 +143,7 @@ export const metricsRules: readonly Rule[] = [
         text: `${plural(flapping.length, "instance goes", "instances go")} down and up again: ${first.name} ${
           plural(first.failures, "time")
         }`,
-        next: [{ tool: "check_service_health", arguments: { service: evidence.service } }],
+        next: [{ tool: "check_service_health", arguments: { service: nameOf(evidence) } }],
       };
     },
   },
@@ -161,7 +161,7 @@ export const metricsRules: readonly Rule[] = [
           episodeClause(metrics.episodes.latency, metrics.time)
         }${blamed(metrics.outliers.latency)}`,
         next: [
-          { tool: "get_latency", arguments: { service: evidence.service } },
+          { tool: "get_latency", arguments: { service: nameOf(evidence) } },
           ...(evidence.database.state === "seen" ? [{ tool: "top_queries", arguments: {} }] : []),
         ],
       };
@@ -181,7 +181,7 @@ export const metricsRules: readonly Rule[] = [
         text: `${plural(firing.length, "alert fires", "alerts fire")}: ${names.join(", ")}${
           firing.length > 3 ? ", …" : ""
         }`,
-        next: [{ tool: "list_alerts", arguments: { service: evidence.service } }],
+        next: [{ tool: "list_alerts", arguments: { service: nameOf(evidence) } }],
       };
     },
   },
@@ -218,6 +218,11 @@ export const metricsRules: readonly Rule[] = [
     },
   },
 ];
+
+/** The name that Prometheus has for it. */
+function nameOf({ service, metrics }: Evidence): string {
+  return seen(metrics)?.service.name ?? service;
+}
 
 function dependencyFinding(dependency: Dependency | undefined): Omit<Finding, "rule"> | undefined {
   if (dependency === undefined) return undefined;

@@ -1,6 +1,7 @@
 /** The Services that are called like the service: by them its clients find its pods. */
 import { CallError } from "../common/errors.ts";
-import type { Cluster } from "../kubernetes/api.ts";
+import type { Cluster, KubeObject } from "../kubernetes/api.ts";
+import { textField } from "../kubernetes/fields.ts";
 import { tellEndpoints } from "../kubernetes/get_services.ts";
 import type { Service } from "../kubernetes/services.ts";
 import { serviceType } from "../kubernetes/well_known.ts";
@@ -11,26 +12,45 @@ export type OwnService = Pick<Service, "namespace" | "name" | "ready" | "problem
 /** Namespaces that are looked into. */
 const maxNamespaces = 5;
 
-/** Reads them; that they can't be read is a note, as the pods are worth a report without them. */
-export async function readOwnServices(
+/** Those of that name; that they can't be read is a note, as the pods are worth a report without them. */
+export async function findServices(
   cluster: Cluster,
   name: string,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly objects: readonly KubeObject[]; readonly notes: readonly string[] }> {
+  // No Service has another name, and a selector must not become another one.
+  if (!/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return { objects: [], notes: [] };
+  return await attempt(async () => {
+    const { items } = await cluster.list(serviceType, namespace, {
+      signal,
+      fieldSelector: `metadata.name=${name}`,
+    });
+    return { objects: items, notes: [] };
+  }, { objects: [] });
+}
+
+/** What is wrong with those of them that are in these namespaces. */
+export async function tellServices(
+  cluster: Cluster,
+  objects: readonly KubeObject[],
   namespaces: readonly string[],
   signal: AbortSignal,
 ): Promise<{ readonly found: readonly OwnService[]; readonly notes: readonly string[] }> {
-  // No Service has another name, and a selector must not become another one.
-  if (!/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return { found: [], notes: [] };
-  try {
+  const own = objects.filter((object) =>
+    namespaces.includes(textField(object, "metadata", "namespace") ?? "")
+  );
+  return await attempt(async () => {
     const found = await Promise.all(
-      namespaces.slice(0, maxNamespaces).map(async (namespace) => {
-        const { items } = await cluster.list(serviceType, namespace, {
+      own.slice(0, maxNamespaces).map((object) =>
+        tellEndpoints(
+          cluster,
+          textField(object, "metadata", "namespace") ?? "",
+          [object],
+          textField(object, "metadata", "name") ?? "",
           signal,
-          fieldSelector: `metadata.name=${name}`,
-        });
-        return items.length === 0
-          ? { services: [], note: undefined }
-          : await tellEndpoints(cluster, namespace, items, name, signal);
-      }),
+        )
+      ),
     );
     return {
       found: found.flatMap(({ services }) => services),
@@ -38,8 +58,17 @@ export async function readOwnServices(
         note === undefined ? [] : note.replace(/^Endpoints/, "its Service's endpoints").replace(/\.$/, "")
       ),
     };
+  }, { found: [] });
+}
+
+async function attempt<Value extends { readonly notes: readonly string[] }>(
+  read: () => Promise<Value>,
+  nothing: Omit<Value, "notes">,
+): Promise<Omit<Value, "notes"> & { readonly notes: readonly string[] }> {
+  try {
+    return await read();
   } catch (error) {
     if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
-    return { found: [], notes: [`whether its Service finds its pods was not seen: ${error.message}`] };
+    return { ...nothing, notes: [`whether its Service finds its pods was not seen: ${error.message}`] };
   }
 }

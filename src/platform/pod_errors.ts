@@ -99,7 +99,7 @@ async function readLog(
 }
 
 /** Whether its present run has ended, so that its log ends with why. */
-function isOver({ status: { status, phase } }: Pod): boolean {
+export function isOver({ status: { status, phase } }: Pod): boolean {
   return phase === "Failed" ||
     /(^|:)(CrashLoopBackOff|Error|OOMKilled|ExitCode:\d+|Signal:\d+)$/.test(status);
 }

@@ -41,7 +41,7 @@ function clusterLines({ cluster, now }: Evidence, shown: number): string[] {
       `HorizontalPodAutoscaler ${namespace}/${name}: ${count(current)} of ${least} to ${most} pods`
     ),
     `${plural(pods.length, "pod")}, ${count(pods.length - sick.length)} well${
-      workloads.length === 0 ? `, found by ${by} (context ${context})` : ""
+      by === "" ? "" : `, found by ${by}${workloads.length === 0 ? ` (context ${context})` : ""}`
     }`,
     ...sick.slice(0, Math.min(5, shown)).map(({ namespace, name, status, node }) =>
       `${

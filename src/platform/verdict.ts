@@ -109,6 +109,7 @@ const unscraped: readonly string[] = ["instances_down", "instances_flap", "gone"
 function reasonOf({ rule }: Finding): string {
   if (unscraped.includes(rule)) return "Prometheus can scrape none of its instances";
   if (rule === "errors") return "nearly all of its requests fail";
+  if (rule === "service_without_pods") return "its Service leads to no pod that is ready";
   if (rule === "scaled_to_zero") return "no pod of it is to run";
   return "none of its pods is ready";
 }

@@ -2,28 +2,19 @@
 import { CallError } from "../common/errors.ts";
 import type { Cluster, Clusters, KubeObject } from "../kubernetes/api.ts";
 import type { Autoscaler } from "../kubernetes/autoscalers.ts";
-import { field, listField, numberField, textField, timeField } from "../kubernetes/fields.ts";
-import { selectorText } from "../kubernetes/label_selector.ts";
-import { isObjectName } from "../kubernetes/object_name.ts";
-import type { ResourceType } from "../kubernetes/paths.ts";
+import { field, listField, textField, timeField } from "../kubernetes/fields.ts";
 import type { Cause } from "../kubernetes/pod_causes.ts";
 import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
 import { parseQuantity, whole } from "../kubernetes/quantity.ts";
-import { readCurrentSet, type ReplicaSet } from "../kubernetes/replica_sets.ts";
-import { readRollout, type Rollout } from "../kubernetes/rollout.ts";
-import { daemonSetType, deploymentType, podType, statefulSetType } from "../kubernetes/well_known.ts";
+import type { Rollout } from "../kubernetes/rollout.ts";
 import { type Hosts, readHosts } from "./hosts.ts";
-import { isOfJob } from "./jobs.ts";
 import { readOwnAutoscalers } from "./own_autoscalers.ts";
-import { type OwnService, readOwnServices } from "./own_services.ts";
+import { findPods } from "./own_pods.ts";
+import { findServices, type OwnService, tellServices } from "./own_services.ts";
+import { findWorkloads, readOne, readOwners, scaled } from "./own_workloads.ts";
 import { type PodErrors, readErrors } from "./pod_errors.ts";
 import { withWarnings } from "./pod_warnings.ts";
-import { sentenceOf, unseenText } from "./unseen_text.ts";
-
-/** Workloads of one kind and of that name. */
-const maxWorkloads = 20;
-/** Pods looked at. */
-const maxPods = 500;
+import type { Rolling } from "./rolling.ts";
 
 /** What an autoscaler may scale. */
 export interface Scaled {
@@ -44,6 +35,10 @@ export interface Workload extends Scaled {
   readonly changed: number | undefined;
   /** The images of the revision before it. */
   readonly before: readonly string[] | undefined;
+  /** A rollout that is going on. */
+  readonly rolling?: Rolling | undefined;
+  /** Why it can't create pods that it lacks; of a stateful set or daemon set, as a deployment's rollout says it. */
+  readonly uncreated?: string | undefined;
 }
 
 /** One pod. */
@@ -69,7 +64,7 @@ export interface WorkloadReport {
   readonly namespace: string | undefined;
   readonly workloads: readonly Workload[];
   readonly pods: readonly Pod[];
-  /** How its pods were found: by a workload of its name, or else by a label. */
+  /** How its pods were found; empty where the workload of its name selects them. */
   readonly by: string;
   /** The Services of its name where its pods are, as far as they could be read. */
   readonly services: readonly OwnService[];
@@ -88,17 +83,26 @@ export function isServing({ status }: Pod): boolean {
   return status.ready;
 }
 
+/** Whether its log has to be asked for by its container. */
+export function hasSeveral({ memoryLimits }: Pod): boolean {
+  return (memoryLimits?.size ?? 0) > 1;
+}
+
+/** What names the container whose log tells most, where a pod has several and one of them is sick. */
+export function containerOf(pod: Pod): { readonly container?: string } {
+  return hasSeveral(pod) && !pod.status.healthy && pod.container !== undefined
+    ? { container: pod.container }
+    : {};
+}
+
 /** Where things are, in the order of the alphabet. */
 export function namespacesOf(things: readonly { readonly namespace: string }[]): readonly string[] {
   return [...new Set(things.map(({ namespace }) => namespace))].sort();
 }
 
-/** Labels that carry a service's name, where no workload does. */
-const serviceLabels = ["app.kubernetes.io/name", "app", "app.kubernetes.io/instance", "k8s-app"];
-
 /**
- * Looks for a service by the name of its workload, then by its pods' labels. `namespace` undefined looks everywhere, or,
- * for an identity that may not, in the context's own namespace, which the notes then say.
+ * Looks for a service by the name of its workload, then by its pods' labels, then by its Service. `namespace` undefined
+ * looks everywhere, or, for an identity that may not, in the context's own namespace, which the notes then say.
  */
 export async function readWorkload(
   clusters: Clusters,
@@ -127,18 +131,23 @@ async function readWithin(
   signal: AbortSignal,
 ): Promise<WorkloadReport> {
   const unseen: string[] = [];
-  const found = await findWorkloads(cluster, service, namespace, signal, unseen);
-  const objects = found.map(({ object }) => object);
-  const [described, { pods, by }, autoscalers] = await Promise.all([
-    Promise.all(found.map((one) => describe(cluster, one, signal))),
-    findPods(cluster, service, namespace, objects, signal, unseen),
-    readOwnAutoscalers(cluster, found.map(scaled), signal),
+  const [named, { objects, notes: unserved }] = await Promise.all([
+    findWorkloads(cluster, service, namespace, signal, unseen),
+    findServices(cluster, service, namespace, signal),
   ]);
+  const of = { workloads: named.map(({ object }) => object), services: objects };
+  const { pods, by } = await findPods(cluster, service, namespace, of, signal, unseen);
+  const owners = await readOwners(cluster, pods, named, signal);
+  const found = [...named, ...owners.found];
   const now = Date.now();
   const read = pods.map((pod) => readPod(pod, now));
-  const [errors, services, hosts, { pods: seen, notes }] = await Promise.all([
+  // Without a pod they may tell why there is none.
+  const within = read.length > 0 ? namespacesOf(read) : namespacesOf(objects.map(namespaceOf));
+  const [described, autoscalers, errors, services, hosts, { pods: seen, notes }] = await Promise.all([
+    Promise.all(found.map((one) => readOne(cluster, one, signal))),
+    readOwnAutoscalers(cluster, found.map(scaled), signal),
     readErrors(cluster, read.filter(({ status }) => !status.healthy), signal, unseen),
-    readOwnServices(cluster, service, namespacesOf(read), signal),
+    tellServices(cluster, objects, within, signal),
     readHosts(cluster, read, signal),
     withWarnings(cluster, read, signal),
   ]);
@@ -155,7 +164,9 @@ async function readWithin(
     unseen,
     notes: [
       ...new Set([
+        ...owners.notes,
         ...described.flatMap(({ note }) => note ?? []),
+        ...unserved,
         ...services.notes,
         ...autoscalers.notes,
         ...hosts.notes,
@@ -165,132 +176,8 @@ async function readWithin(
   };
 }
 
-interface Found {
-  readonly type: ResourceType;
-  readonly object: KubeObject;
-}
-
-async function findWorkloads(
-  cluster: Cluster,
-  service: string,
-  namespace: string | undefined,
-  signal: AbortSignal,
-  unseen: string[],
-): Promise<readonly Found[]> {
-  // No workload has another name, and a selector must not become another one.
-  if (!isObjectName(service)) return [];
-  const types = [deploymentType, statefulSetType, daemonSetType];
-  const cut: string[] = [];
-  const answers = await Promise.allSettled(types.map(async (type) => {
-    const { items, more } = await cluster.list(type, namespace, {
-      signal,
-      fieldSelector: `metadata.name=${service}`,
-      limit: maxWorkloads,
-    });
-    if (more !== 0) {
-      cut.push(`more than the first ${items.length} ${type.plural} of that name: name a namespace`);
-    }
-    return items.map((object) => ({ type, object }));
-  }));
-  const found: Found[] = [];
-  for (const answer of answers) {
-    if (answer.status === "fulfilled") found.push(...answer.value);
-    else if (answer.reason instanceof CallError && answer.reason.kind !== "cancelled") {
-      unseen.push(sentenceOf(answer.reason));
-    } else throw answer.reason;
-  }
-  // Refused or unreachable, all three: that is the answer of the whole part.
-  const [first] = answers;
-  if (unseen.length === types.length && first?.status === "rejected") throw first.reason;
-  unseen.push(...cut);
-  return found;
-}
-
-function scaled({ type, object }: Found): Scaled & Pick<Workload, "selector"> {
-  return {
-    kind: type.kind,
-    namespace: textField(object, "metadata", "namespace") ?? "",
-    name: textField(object, "metadata", "name") ?? "",
-    selector: selectorText(field(object, "spec", "selector")),
-  };
-}
-
-async function describe(
-  cluster: Cluster,
-  found: Found,
-  signal: AbortSignal,
-): Promise<{ readonly workload: Workload; readonly note: string | undefined }> {
-  const { type, object } = found;
-  if (type === deploymentType) {
-    const rollout = readRollout(object);
-    const { current, before, unseen } = await readCurrentSet(cluster, object, signal);
-    const { desired, ready } = rollout;
-    return {
-      workload: {
-        ...scaled(found),
-        desired,
-        ready,
-        rollout,
-        changed: changedAt(object, current),
-        before: before?.images,
-      },
-      note: unseen &&
-        `when its revision was rolled out was not seen: ${unseenText(unseen, "list", "replicasets")}`,
-    };
-  }
-  const number = (...path: string[]) => numberField(object, ...path);
-  const workload = {
-    ...scaled(found),
-    desired: number("status", "desiredNumberScheduled") ?? number("spec", "replicas") ?? 1,
-    ready: number("status", "numberReady") ?? number("status", "readyReplicas") ?? 0,
-    rollout: undefined,
-    changed: undefined,
-    before: undefined,
-  };
-  return { workload, note: undefined };
-}
-
-/** When the present revision was rolled out: a rollback makes no replica set, and only the deployment knows of it. */
-function changedAt(deployment: KubeObject, current: ReplicaSet | undefined): number | undefined {
-  if (current?.isReused !== true) return current?.created;
-  const progress = listField(deployment, "status", "conditions")
-    .find((one) => textField(one, "type") === "Progressing");
-  return timeField(progress, "lastUpdateTime");
-}
-
-async function findPods(
-  cluster: Cluster,
-  service: string,
-  namespace: string | undefined,
-  workloads: readonly KubeObject[],
-  signal: AbortSignal,
-  unseen: string[],
-): Promise<{ readonly pods: readonly KubeObject[]; readonly by: string }> {
-  const list = async (within: string | undefined, labelSelector: string) => {
-    const { items, more } = await cluster.listAll(podType, within, {
-      signal,
-      labelSelector,
-      maxItems: maxPods,
-    });
-    if (more !== 0) unseen.push(`more than the first ${maxPods} pods with ${labelSelector}`);
-    return items;
-  };
-  if (workloads.length > 0) {
-    const lists = await Promise.all(workloads.map((workload) => {
-      const selector = selectorText(field(workload, "spec", "selector"));
-      return selector === undefined ? [] : list(textField(workload, "metadata", "namespace"), selector);
-    }));
-    // Two workloads may select the same pods.
-    const pods = new Map(lists.flat().map((pod) => [textField(pod, "metadata", "uid") ?? pod, pod]));
-    return { pods: [...pods.values()], by: "the selector of the workload" };
-  }
-  // A label's value has at most 63 characters of a narrow set: another name can't be one.
-  if (!/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(service)) return { pods: [], by: "" };
-  for (const label of serviceLabels) {
-    const pods = (await list(namespace, `${label}=${service}`)).filter((pod) => !isOfJob(pod));
-    if (pods.length > 0) return { pods, by: `the label ${label}=${service}` };
-  }
-  return { pods: [], by: "" };
+function namespaceOf(object: KubeObject): { readonly namespace: string } {
+  return { namespace: textField(object, "metadata", "namespace") ?? "" };
 }
 
 function readPod(pod: KubeObject, now: number): Pod {

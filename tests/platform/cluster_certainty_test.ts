@@ -103,7 +103,7 @@ Deno.test({
       }]);
       await untilReady(kubernetes, namespace, 1);
       const text = await report("cart");
-      assert.match(text, /^cart: DEGRADED/);
+      assert.match(text, /^cart: DOWN, its Service leads to no pod that is ready/);
       assert.match(
         text,
         /^1\. Service certain-\w+\/cart selects nothing: no pod has app=carts, but\s+app=cart/m,
@@ -222,7 +222,7 @@ Deno.test({
         spec: { schedule: "0 3 * * *", jobTemplate },
       }]);
       await assert.rejects(report("nightly"), (error: Error & { hint?: string }) => {
-        assert.match(error.message, /no deployment, stateful set, daemon set or pod of that name/);
+        assert.match(error.message, /no deployment, stateful set, daemon set, Service or pod of that name/);
         assert.match(
           error.hint ?? "",
           /there is a CronJob certain-\w+\/nightly: describe_resource tells of it/,

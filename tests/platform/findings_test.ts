@@ -210,6 +210,14 @@ const slow = {
   quantiles: [{ quantile: 0.95, value: 2, dayBefore: 0.2 }],
 } as unknown as MetricsReport["latency"];
 
+/** A stateful set in a rollout that may take one pod at a time: the new one of `age` milliseconds is not ready. */
+function rollingOut(age: number): WorkloadReport {
+  const fresh = pod("api-1", { healthy: false, ready: false, readyContainers: 0 }, { created: now - age });
+  const report = workload([pod("api-0"), fresh]);
+  const rolling = { updated: 1, desired: 2, mayMiss: 1 };
+  return { ...report, workloads: report.workloads.map((one) => ({ ...one, rolling })) };
+}
+
 /** What was seen, what must be found in that order, and the verdict. */
 const cases: readonly {
   readonly name: string;
@@ -350,7 +358,7 @@ const cases: readonly {
         }),
       ])),
     },
-    found: ["not_ready", "pods_not_well", "earlier_out_of_memory"],
+    found: ["not_ready", "earlier_out_of_memory"],
     verdict: "down",
   },
   {
@@ -390,7 +398,7 @@ const cases: readonly {
         pod("b"),
       ])),
     },
-    found: ["not_ready", "pods_not_well"],
+    found: ["not_ready"],
     verdict: "degraded",
   },
   {
@@ -415,6 +423,24 @@ const cases: readonly {
     verdict: "healthy",
   },
   {
+    name: "a rollout with no more pods missing than may be is no fault",
+    evidence: {
+      cluster: seen(rollingOut(5 * minute)),
+      metrics: seen(metrics({ requests: requests(10, 0) })),
+    },
+    found: ["rolling"],
+    verdict: "healthy",
+  },
+  {
+    name: "one whose pod has not become ready for long is",
+    evidence: {
+      cluster: seen(rollingOut(20 * minute)),
+      metrics: seen(metrics({ requests: requests(10, 0) })),
+    },
+    found: ["not_ready"],
+    verdict: "degraded",
+  },
+  {
     name: "a pod that the scheduler has not looked at yet is not unschedulable",
     evidence: {
       cluster: seen(workload([
@@ -425,7 +451,7 @@ const cases: readonly {
         }),
       ])),
     },
-    found: ["not_ready", "pods_not_well"],
+    found: ["not_ready"],
     verdict: "degraded",
   },
   {
