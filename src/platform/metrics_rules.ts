@@ -8,6 +8,7 @@ import { rate } from "../prometheus/requests.ts";
 import {
   type Failing,
   failing,
+  isOftenIdle,
   refusals,
   refusalsRose,
   trafficIsLost,
@@ -23,6 +24,11 @@ import type { Finding, Rule } from "./rule.ts";
 const downRatio = 0.9;
 /** Requests in the window below which a ratio is chance. */
 const leastRequests = 20;
+/** From here on it is not one route that fails. */
+const mostOfAll = 0.5;
+/** From this share of requests on, at so many times that of a day before, refusals are of note. */
+const notedRefused = 0.05;
+const moreRefused = 4;
 /** Times as much traffic as a day before. */
 const moreTraffic = 2;
 /** Requests per second below which a change of traffic is chance. */
@@ -97,7 +103,25 @@ export const metricsRules: readonly Rule[] = [
           rate(rates.requestsPerSecond)
         }/s${few ? `, about ${count(Math.round(requests))} requests in all: few to judge by` : ""})${
           comparison(of, metrics)
-        }${episodeClause(metrics.episodes.errors, metrics.time)}${blamed(metrics.outliers.errors)}`,
+        }${episodeClause(metrics.episodes.errors, metrics.time)}${blamed(metrics.outliers.errors)}${
+          of === "window" && rates.ratio < mostOfAll ? blamed(metrics.failingRoute) : ""
+        }`,
+        next: [{ tool: "get_error_rate", arguments: { service: nameOf(evidence) } }],
+      };
+    },
+  },
+  {
+    name: "failing_route",
+    explains: 48,
+    when: "most requests of one route fail, and few of all",
+    find(evidence) {
+      const metrics = seen(evidence.metrics);
+      if (metrics?.failingRoute === undefined || failing(metrics).length > 0) return undefined;
+      const { text, isNew } = metrics.failingRoute;
+      const all = percent(metrics.requests?.rates?.ratio ?? NaN);
+      return {
+        severity: isNew ? "degraded" : "coincidence",
+        text: `${isNew ? "" : "Of note, as a day before: "}${text}, though only ${all} of all requests do`,
         next: [{ tool: "get_error_rate", arguments: { service: nameOf(evidence) } }],
       };
     },
@@ -125,6 +149,24 @@ export const metricsRules: readonly Rule[] = [
       return {
         severity: "degraded",
         text: `${refused.text}, ${percent(refused.before)} a day before`,
+        next: [{ tool: "get_error_rate", arguments: { service: nameOf(evidence) } }],
+      };
+    },
+  },
+  {
+    name: "more_refusals",
+    explains: 31,
+    when: "many more requests than a day before are answered with 4xx, though not most",
+    find(evidence) {
+      const metrics = seen(evidence.metrics);
+      if (metrics === undefined) return undefined;
+      const refused = refusals(metrics, notedRefused);
+      if (refused === undefined || !(refused.share >= moreRefused * refused.before)) return undefined;
+      const most = refusals(metrics);
+      if (most !== undefined && refusalsRose(most)) return undefined;
+      return {
+        severity: "coincidence",
+        text: `Of note, ${refused.text}, ${percent(refused.before)} a day before`,
         next: [{ tool: "get_error_rate", arguments: { service: nameOf(evidence) } }],
       };
     },
@@ -192,11 +234,13 @@ export const metricsRules: readonly Rule[] = [
     find(evidence) {
       const { now, before } = traffic(evidence);
       if (now === undefined || !trafficIsLost(now, before)) return undefined;
+      const metrics = seen(evidence.metrics);
+      const isUsual = metrics !== undefined && isOftenIdle(metrics);
       return {
-        severity: "degraded",
-        text: `Traffic fell from ${rate(before)}/s a day before to ${
+        severity: isUsual ? "coincidence" : "degraded",
+        text: `${isUsual ? "Of note, traffic" : "Traffic"} fell from ${rate(before)}/s a day before to ${
           now === 0 ? "nothing" : `${rate(now)}/s`
-        }`,
+        }${isUsual ? `, as in ${percent(metrics.idle ?? NaN)} of the time since then` : ""}`,
         next: [],
       };
     },
@@ -259,9 +303,9 @@ function latelyText(metrics: MetricsReport): string | undefined {
   })${than.of === "window" ? "" : `, ${durationText(whole, unit)} in ${span}`}`;
 }
 
-/** The one instance of several, as a clause more. */
-function blamed(outlier: Outlier | undefined): string {
-  return outlier === undefined ? "" : `; ${outlier.text}`;
+/** The one instance of several, or the one route, as a clause more. */
+function blamed(one: Pick<Outlier, "text"> | undefined): string {
+  return one === undefined ? "" : `; ${one.text}`;
 }
 
 /** What a ratio of errors is to be compared with. */

@@ -1,5 +1,6 @@
 /** What the requests of a service say against it, and what keeps them from speaking for it. */
 import type { MissedErrors } from "./error_places.ts";
+import type { FailingRoute } from "./failing_routes.ts";
 import { rate, type RequestRates, type Requests } from "./requests.ts";
 import { formatDuration } from "./time.ts";
 
@@ -11,6 +12,10 @@ export interface RequestSymptoms {
   readonly dayBefore: Requests | undefined;
   /** Errors of `requests` that no rate shows. */
   readonly missed: MissedErrors | undefined;
+  /** A route of which most requests fail. */
+  readonly failingRoute?: FailingRoute | undefined;
+  /** The part of the last day in which there was as good as no traffic; where traffic has been lost. */
+  readonly idle?: number | undefined;
 }
 
 /** From here on errors speak against a service whatever was the day before; from the second, if they have doubled. */
@@ -18,10 +23,12 @@ const badRatio = 0.05;
 const worseRatio = 0.01;
 const worseFactor = 2;
 /** Traffic that falls to less than that part has been lost, if there was any to speak of. */
-const lostPart = 0.1;
+export const lostPart = 0.1;
 const trafficToSpeakOf = 0.1;
 /** A service that refuses more may have lost its routes or its users' rights. */
 const mostRefused = 0.5;
+/** What has no traffic for that part of a day has lost none. */
+const mostlyIdle = 0.5;
 
 /** Whether so many requests fail that it speaks against a service; `rose`: and twice as many as a day before. */
 export function errorsSpeak(
@@ -60,12 +67,18 @@ export function failing({ requests, recent, dayBefore }: RequestSymptoms): reado
   return [...own, ...others].sort((a, b) => b.rates.ratio - a.rates.ratio);
 }
 
-/** What share of requests is answered with 4xx, where that is most of them; `before` is NaN where it is not known. */
+/** Whether as good as no traffic is nothing new: the service had none for most of the day. */
+export function isOftenIdle({ idle }: RequestSymptoms): boolean {
+  return idle !== undefined && idle >= mostlyIdle;
+}
+
+/** What share of requests is answered with 4xx, where that is `least` of them; `before` is NaN where it is not known. */
 export function refusals(
   { requests, dayBefore }: RequestSymptoms,
+  least: number = mostRefused,
 ): { readonly share: number; readonly before: number; readonly text: string } | undefined {
   const now = requests?.rates;
-  if (now === undefined || !(now.refusedPerSecond >= mostRefused * now.requestsPerSecond)) return undefined;
+  if (now === undefined || !(now.refusedPerSecond >= least * now.requestsPerSecond)) return undefined;
   if (now.requestsPerSecond === 0) return undefined;
   const then = dayBefore?.rates;
   const before = then !== undefined && then.requestsPerSecond > 0
@@ -100,13 +113,15 @@ export function requestReasons(symptoms: RequestSymptoms, since: string): readon
     (rose && before !== undefined ? `, a day before ${rate(before.ratio * 100)}%` : "") +
     (index === 0 ? since : "")
   );
+  const { failingRoute } = symptoms;
+  if (reasons.length === 0 && failingRoute?.isNew === true) reasons.push(failingRoute.text);
   const refused = refusals(symptoms);
   if (refused !== undefined && refusalsRose(refused)) {
     reasons.push(`${refused.text}, a day before ${rate(refused.before * 100)}%`);
   }
   const usual = before?.requestsPerSecond ?? 0;
   const current = requests.rates?.requestsPerSecond ?? 0;
-  if (trafficIsLost(current, usual)) {
+  if (trafficIsLost(current, usual) && !isOftenIdle(symptoms)) {
     reasons.push(
       `traffic fell from ${rate(usual)}/s a day before to ${
         requests.rates === undefined ? "nothing that is counted" : `${rate(current)}/s`

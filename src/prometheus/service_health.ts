@@ -7,8 +7,10 @@ import { oneLine } from "./one_line.ts";
 import { readLatency } from "./latency.ts";
 import { judgedQuantile, latencyReasons, type LatencySymptoms, latencyUnjudged } from "./latency_verdict.ts";
 import { readMissedErrors } from "./error_places.ts";
-import { requestDoubts, requestReasons, type RequestSymptoms } from "./request_verdict.ts";
-import { readRequests } from "./requests.ts";
+import { readFailingRoute } from "./failing_routes.ts";
+import { requestDoubts, requestReasons, type RequestSymptoms, trafficIsLost } from "./request_verdict.ts";
+import { readDayBefore, readIdle } from "./day_before.ts";
+import { readRequests, type RequestRates } from "./requests.ts";
 import { fitWindow } from "./scrapes.ts";
 import { type Asking, beside } from "./asking.ts";
 import type { Service } from "./service.ts";
@@ -54,7 +56,6 @@ export interface Judgement {
 }
 
 const usualWindow = 300;
-const day = 86_400;
 /** An instance that failed so often within the window flaps. */
 export const flaps = 2;
 
@@ -90,16 +91,20 @@ export async function readSymptoms(
   const readCounted = async () => {
     const requests = await attempt("requests", () => readRequests(asking, service, window));
     const rates = requests?.rates;
-    const missed = rates && await attempt("errors", () => readMissedErrors(asking, rates));
-    return { requests, missed };
+    const [missed, failingRoute] = await Promise.all([
+      rates && attempt("errors", () => readMissedErrors(asking, rates)),
+      readRoute(rates, false),
+    ]);
+    return { requests, missed, failingRoute };
   };
+  const readRoute = (rates: RequestRates | undefined, isLate: boolean) =>
+    rates === undefined || rates.errorsPerSecond === 0
+      ? undefined
+      : attempt("errors by route", () => readFailingRoute(asking, rates, { isLate }));
   const [counted, recent, dayBefore, latency, recentLatency, vanished, alerts] = await Promise.all([
     readCounted(),
     lately >= window ? undefined : attempt("requests lately", () => readRequests(asking, service, lately)),
-    attempt(
-      "requests a day before",
-      () => readRequests({ ...asking, time: asking.time - day }, service, window),
-    ),
+    attempt("requests a day before", () => readDayBefore(asking, service, window)),
     attempt("latency", () => readLatency(asking, service, quantiles, window)),
     lately >= window
       ? undefined
@@ -118,16 +123,22 @@ export async function readSymptoms(
     recentLatency: recentLatency?.latency,
   };
   const interval = instances?.interval;
-  const episodes = await beside(
-    asking,
-    (asking) => readEpisodes(asking, service, spoken, { window, interval }),
-  );
+  const usual = dayBefore?.rates;
+  const isLost = usual !== undefined &&
+    trafficIsLost(counted.requests?.rates?.requestsPerSecond ?? 0, usual.requestsPerSecond);
+  const [failingRoute, episodes, idle] = await Promise.all([
+    counted.failingRoute ?? readRoute(recent?.rates, true),
+    beside(asking, (asking) => readEpisodes(asking, service, spoken, { window, interval })),
+    isLost ? attempt("traffic of the day", () => readIdle(asking, usual)) : undefined,
+  ]);
   return {
     service,
     time: asking.time,
     window,
     instances,
     ...spoken,
+    failingRoute,
+    idle,
     vanished,
     alerts,
     episodes: episodes ?? { errors: undefined, latency: undefined },

@@ -1,0 +1,34 @@
+/** The requests of a day before, which those of now are compared with. */
+import type { Asking } from "./asking.ts";
+import { lostPart } from "./request_verdict.ts";
+import { rateOf, readRequests, type RequestRates, type Requests } from "./requests.ts";
+import { selector } from "./promql.ts";
+import type { Service } from "./service.ts";
+import { formatDuration } from "./time.ts";
+
+const day = 86_400;
+/** Seconds of a rate, and between two of them. */
+const step = 300;
+
+/** Reads them; none where the counter began within that window, as its rate would be that of a part of the time. */
+export async function readDayBefore(asking: Asking, service: Service, window: number): Promise<Requests> {
+  const { api, signal } = asking;
+  const time = asking.time - day;
+  const requests = await readRequests({ ...asking, time }, service, window);
+  if (requests.rates === undefined) return requests;
+  const { counter, matchers } = requests.rates.source;
+  const begin = await api.query(`count(${selector(counter.metric, matchers)})`, time - window, { signal });
+  return begin.series.length > 0 ? requests : { ...requests, rates: undefined, beside: [] };
+}
+
+/** The part of the last day in which as good as none arrived, `usual` being those of a day before. */
+export async function readIdle(
+  { api, time, signal }: Asking,
+  { source: { counter, matchers }, requestsPerSecond }: RequestRates,
+): Promise<number | undefined> {
+  const all = `sum(${rateOf(counter, matchers, step)})`;
+  const busy = `avg_over_time((${all} >= bool ${lostPart * requestsPerSecond})[1d:${formatDuration(step)}])`;
+  const { series: [answer] } = await api.query(busy, time, { signal });
+  const value = Number(answer?.value?.[1] ?? NaN);
+  return Number.isNaN(value) ? undefined : 1 - value;
+}

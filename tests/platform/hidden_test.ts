@@ -1,0 +1,110 @@
+/** What the figures of a whole service hide: one route that fails, refusals, a day before that is no measure. */
+import assert from "@std/assert";
+import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
+import { metricsReporter } from "../support/metrics_report.ts";
+import { alignedSeconds, OpenMetrics, type SeriesLabels, type Span } from "../support/openmetrics.ts";
+import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
+import { openApi } from "../support/service_tools.ts";
+import { callTool } from "../support/tools.ts";
+
+const hour = 3_600;
+const counter = "http_requests_total";
+
+/** Each is scraped, and what is known of it stands beside it. */
+function series(now: number): OpenMetrics {
+  const all = new OpenMetrics();
+  const span: Span = { from: now - 27 * hour, to: now + 1_200, step: 60 };
+  const grow = (labels: SeriesLabels, rate: (time: number) => number, within = span) => {
+    let value = 0;
+    all.gauge(counter, labels, within, (time, since) => {
+      if (since > 0) value += within.step * rate(time);
+      return Number(value.toFixed(6));
+    });
+  };
+  const jobs = ["shop", "late", "old", "guarded", "batch", "lost", "young"];
+  for (const job of jobs) all.gauge("up", { job, instance: `${job}:80` }, span, 1);
+  const since = (seconds: number) => (time: number) => time > now - seconds;
+
+  // A route of one request in 200 fails: for 20 minutes, for 4 minutes, and always.
+  const begins = { shop: since(1_200), late: since(300), old: since(30 * hour) };
+  for (const [job, isBad] of Object.entries(begins)) {
+    grow({ job, route: "/", status: "200" }, () => 99.5);
+    grow({ job, route: "/checkout", status: "200" }, (time) => isBad(time) ? 0 : 0.5);
+    grow({ job, route: "/checkout", status: "500" }, (time) => isBad(time) ? 0.5 : 0);
+  }
+  // 30% are refused since 20 minutes, 0.2% before.
+  grow({ job: "guarded", status: "200" }, (time) => since(1_200)(time) ? 7 : 9.98);
+  grow({ job: "guarded", status: "401" }, (time) => since(1_200)(time) ? 3 : 0.02);
+  // Traffic for an hour a day; all day, until 20 minutes ago; for 25 hours in all.
+  grow({ job: "batch", status: "200" }, (time) => Math.abs(time - (now - 24 * hour)) < hour / 2 ? 20 : 0);
+  grow({ job: "lost", status: "200" }, (time) => since(1_200)(time) ? 0 : 20);
+  grow({ job: "young", status: "200" }, () => 10, { ...span, from: now - 25 * hour });
+  return all;
+}
+
+Deno.test({
+  name: "what the figures of a whole service hide",
+  ignore: !prometheusAvailable,
+  async fn(t) {
+    const now = alignedSeconds(Date.now(), 60);
+    await using server = await startPrometheus({ backfill: series(now).lines });
+    const api = openApi(server.url);
+    const report = metricsReporter(api, ["get_error_rate"]);
+    const check = async (service: string) => (await callTool(checkServiceHealth(api), { service })).text;
+    try {
+      await t.step("a route that fails, of which the average tells nothing", async () => {
+        const text = await report("shop");
+        assert.match(text, /^shop: DEGRADED/);
+        assert.match(
+          text,
+          /^1\. 100% of the requests of route=\/checkout fail \(0\.5 of 0\.5\/s\), 0% a day before, though only 0\.5% of all requests do$/m,
+        );
+        assert.match(text, /^ {2}get_error_rate \{"service":"shop"\}$/m);
+        const checked = await check("shop");
+        assert.match(checked, /^shop: DEGRADED/);
+        assert.match(checked, /^- 100% of the requests of route=\/checkout fail/m);
+      });
+
+      await t.step("one that fails since a few minutes of a long window", async () => {
+        assert.match(
+          await report("late", { window: "6h" }),
+          /^1\. [\d.]+% of the requests of route=\/checkout fail in the last 5m \(/m,
+        );
+      });
+
+      await t.step("one that always fails is of note, and judges nothing", async () => {
+        const text = await report("old");
+        assert.match(text, /^old: HEALTHY, 99\.5% of its requests succeed/);
+        assert.match(text, /^1\. Of note, as a day before: 100% of the requests of route=\/checkout fail/m);
+        assert.match(await check("old"), /^old: HEALTHY/);
+      });
+
+      await t.step("many more refusals than a day before", async () => {
+        const text = await report("guarded");
+        assert.match(text, /^guarded: HEALTHY, none of its requests fails, 30% are refused/);
+        assert.match(text, /^1\. Of note, 30% of requests are refused \(401 3\/s\), 0\.2% a day before$/m);
+      });
+
+      await t.step("what has no traffic for most of a day has lost none", async () => {
+        const text = await report("batch");
+        assert.match(text, /^batch: UNKNOWN, nothing bad was seen, but no request arrives/);
+        assert.match(
+          text,
+          /^1\. Of note, traffic fell from [\d.]+\/s a day before to nothing, as in 9\d(\.\d)?% of the time since then$/m,
+        );
+        assert.doesNotMatch(await check("batch"), /traffic fell/);
+        assert.match(await report("lost"), /^lost: DEGRADED, nearly all of its traffic is gone/);
+        assert.match(await check("lost"), /^- traffic fell from/m);
+      });
+
+      await t.step("a day before of which there is a part alone is no measure", async () => {
+        const text = await report("young", { window: "1d" });
+        assert.doesNotMatch(text, /times the traffic/);
+        assert.match(text, /^ {2}[\d.]+ requests\/s, 0% fail; no figures from a day before \(over 1d\)$/m);
+        assert.match(await report("young"), /a day before 10\/s, 0% \(over 15m\)$/m);
+      });
+    } finally {
+      api.close();
+    }
+  },
+});
