@@ -81,6 +81,20 @@ export const metricsRules: readonly Rule[] = [
     },
   },
   {
+    name: "probes",
+    explains: 59,
+    when: "probes from outside (blackbox_exporter) fail",
+    find(evidence) {
+      const probes = seen(evidence.metrics)?.probes;
+      if (probes === undefined) return undefined;
+      return {
+        severity: "degraded",
+        text: probes.text,
+        next: [{ tool: "query_metrics_range", arguments: { query: probes.query, duration: "6h" } }],
+      };
+    },
+  },
+  {
     name: "errors",
     explains: 50,
     when: "so many requests fail that check_service_health calls it degraded, too",

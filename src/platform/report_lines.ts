@@ -118,8 +118,12 @@ function metricsLines({ metrics }: Evidence): string[] {
       }`,
     );
   }
+  const { pending = [] } = report.alerts ?? {};
+  const soon = pending.length === 0
+    ? ""
+    : `; pending: ${pending.slice(0, 3).join(", ")}${pending.length > 3 ? ", …" : ""}`;
   lines.push(
-    firing === undefined
+    (firing === undefined
       ? "alerts: not seen"
       : report.alerts?.unsure !== undefined
       ? `alerts: not known: ${oneLine(report.alerts.unsure, 300)}`
@@ -132,7 +136,7 @@ function metricsLines({ metrics }: Evidence): string[] {
           `${name} firing${severity === "" ? "" : ` (${severity})`}`
         )
           .join(", ")
-      }`,
+      }`) + soon,
     ...(report.alerts?.notes ?? []).map((note) => oneLine(note, 300)),
     ...notes,
   );

@@ -27,6 +27,8 @@ export interface ServiceAlerts {
   /** Rules about it that can't be evaluated, and why: sentences without a full stop. */
   readonly unevaluated: readonly string[];
   readonly notes: readonly string[];
+  /** Names of those that are to fire soon. */
+  readonly pending?: readonly string[];
   /** Why nothing follows from there being none. */
   readonly unsure?: string;
   /** The backend has no alerting rule at all. */
@@ -45,6 +47,7 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
   let unevaluated: readonly string[] = [];
   let unsure: string | undefined;
   let ruleless = false;
+  let pending: readonly string[] = [];
   try {
     const { rules, complete, unsure: why } = await readAlerting(asking.api, { signal: asking.signal });
     const { name, others } = namedBy(service);
@@ -61,6 +64,9 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
         },
       )
     );
+    pending = own.filter((rule) =>
+      rule.alerts.some(({ state, labels }) => state === "pending" && meets(labels, others))
+    ).map(({ name }) => oneLine(name, 100));
     unsure = why;
     ruleless = complete && rules.length === 0;
     if (!complete && (why === undefined || firing.length > 0)) {
@@ -80,6 +86,7 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
     ),
     unevaluated,
     notes,
+    ...(pending.length === 0 ? {} : { pending: [...new Set(pending)] }),
     ...(unsure === undefined || firing.length > 0 ? {} : { unsure }),
     ...(ruleless ? { ruleless } : {}),
   };

@@ -8,6 +8,7 @@ import { readLatency } from "./latency.ts";
 import { judgedQuantile, latencyReasons, type LatencySymptoms, latencyUnjudged } from "./latency_verdict.ts";
 import { readMissedErrors } from "./error_places.ts";
 import { readFailingRoute } from "./failing_routes.ts";
+import { type FailingProbes, readFailingProbes } from "./probes.ts";
 import { requestDoubts, requestReasons, type RequestSymptoms, trafficIsLost } from "./request_verdict.ts";
 import { readDayBefore, readIdle } from "./day_before.ts";
 import { readRequests, type RequestRates } from "./requests.ts";
@@ -34,6 +35,8 @@ export interface Symptoms extends RequestSymptoms, LatencySymptoms {
   /** Counters of requests that had samples lately, and have none now. */
   readonly vanished: readonly VanishedCounter[] | undefined;
   readonly alerts: ServiceAlerts | undefined;
+  /** Probes from outside that fail. */
+  readonly probes?: FailingProbes | undefined;
   /** When errors and latency that speak against it began. */
   readonly episodes: Episodes;
   /** Sentences without a full stop. */
@@ -101,7 +104,7 @@ export async function readSymptoms(
     rates === undefined || rates.errorsPerSecond === 0
       ? undefined
       : attempt("errors by route", () => readFailingRoute(asking, rates, { isLate }));
-  const [counted, recent, dayBefore, latency, recentLatency, vanished, alerts] = await Promise.all([
+  const [counted, recent, dayBefore, latency, recentLatency, vanished, alerts, probes] = await Promise.all([
     readCounted(),
     lately >= window ? undefined : attempt("requests lately", () => readRequests(asking, service, lately)),
     attempt("requests a day before", () => readDayBefore(asking, service, window)),
@@ -114,6 +117,7 @@ export async function readSymptoms(
       () => readVanished(asking, service, { window, interval: instances?.interval }),
     ),
     alertsRead,
+    attempt("probes", () => readFailingProbes(asking, service)),
   ]);
   const spoken = {
     ...counted,
@@ -141,6 +145,7 @@ export async function readSymptoms(
     idle,
     vanished,
     alerts,
+    probes,
     episodes: episodes ?? { errors: undefined, latency: undefined },
     failures,
     ...asking.heard(),
@@ -166,6 +171,7 @@ export function judge(symptoms: Symptoms): Judgement {
   const up = all.filter(({ state }) => state === "UP");
   const reasons = [
     ...instanceReasons(all),
+    ...(symptoms.probes === undefined ? [] : [symptoms.probes.text]),
     ...(alerts?.firing ?? []).filter(({ matters }) => matters).slice(0, 3).map(({ name, severity }) =>
       `alert ${oneLine(name, 100)} fires${severity === "" ? "" : ` (${oneLine(severity, 40)})`}`
     ),

@@ -21,7 +21,7 @@ function series(now: number): OpenMetrics {
       return Number(value.toFixed(6));
     });
   };
-  const jobs = ["shop", "late", "old", "guarded", "batch", "lost", "young"];
+  const jobs = ["shop", "late", "old", "guarded", "batch", "lost", "young", "front", "inner", "deep"];
   for (const job of jobs) all.gauge("up", { job, instance: `${job}:80` }, span, 1);
   const since = (seconds: number) => (time: number) => time > now - seconds;
 
@@ -39,6 +39,17 @@ function series(now: number): OpenMetrics {
   grow({ job: "batch", status: "200" }, (time) => Math.abs(time - (now - 24 * hour)) < hour / 2 ? 20 : 0);
   grow({ job: "lost", status: "200" }, (time) => since(1_200)(time) ? 0 : 20);
   grow({ job: "young", status: "200" }, () => 10, { ...span, from: now - 25 * hour });
+  // Probed by a job of its own, from two places, of which one fails since 10 minutes; and by its address, where one probe failed.
+  grow({ job: "front", status: "200" }, () => 10);
+  grow({ job: "inner", status: "200" }, () => 10);
+  grow({ job: "deep", status: "200" }, () => 10);
+  const probe = (labels: SeriesLabels, fails: (time: number) => boolean) =>
+    all.gauge("probe_success", { job: "blackbox", ...labels }, span, (time) => fails(time) ? 0 : 1);
+  probe({ service: "front", instance: "https://front.example/", place: "here" }, since(600));
+  probe({ service: "front", instance: "https://front.example/", place: "there" }, () => false);
+  probe({ instance: "http://inner.shop.svc:8080/healthz" }, (time) => since(180)(time) && !since(60)(time));
+  probe({ instance: "http://inner-other.shop.svc/" }, () => true);
+  probe({ instance: "deep:8080" }, () => true);
   return all;
 }
 
@@ -47,9 +58,20 @@ Deno.test({
   ignore: !prometheusAvailable,
   async fn(t) {
     const now = alignedSeconds(Date.now(), 60);
-    await using server = await startPrometheus({ backfill: series(now).lines });
+    await using server = await startPrometheus({
+      backfill: series(now).lines,
+      rules: [{
+        name: "hidden",
+        rules: [{
+          alert: "SlowBurn",
+          expr: 'up{job="young"} == 1',
+          for: "3h",
+          labels: { severity: "critical" },
+        }],
+      }],
+    });
     const api = openApi(server.url);
-    const report = metricsReporter(api, ["get_error_rate"]);
+    const report = metricsReporter(api, ["get_error_rate", "query_metrics_range"]);
     const check = async (service: string) => (await callTool(checkServiceHealth(api), { service })).text;
     try {
       await t.step("a route that fails, of which the average tells nothing", async () => {
@@ -77,6 +99,23 @@ Deno.test({
         assert.match(text, /^old: HEALTHY, 99\.5% of its requests succeed/);
         assert.match(text, /^1\. Of note, as a day before: 100% of the requests of route=\/checkout fail/m);
         assert.match(await check("old"), /^old: HEALTHY/);
+      });
+
+      await t.step("a probe from outside that fails, and one that failed once", async () => {
+        const text = await report("front");
+        assert.match(text, /^front: DEGRADED/);
+        assert.match(text, /^1\. 1 of 2 probes from outside has failed for 5m: https:\/\/front\.example\/$/m);
+        assert.match(
+          text,
+          /^ {2}query_metrics_range \{"query":"probe_success\{job=\\"blackbox\\",instance=/m,
+        );
+        assert.match(await check("front"), /^- 1 of 2 probes from outside has failed for 5m/m);
+        assert.match(await report("inner"), /^inner: HEALTHY/);
+        assert.match(await report("deep"), /^1\. Its probe from outside has failed for 5m: deep:8080$/m);
+      });
+
+      await t.step("an alert that is to fire soon", async () => {
+        assert.match(await report("young"), /^ {2}no alert about it fires; pending: SlowBurn$/m);
       });
 
       await t.step("many more refusals than a day before", async () => {
