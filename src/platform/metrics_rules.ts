@@ -13,7 +13,7 @@ import {
   refusalsRose,
   trafficIsLost,
 } from "../prometheus/request_verdict.ts";
-import { slowerLately, slowerQuantile } from "../prometheus/latency_verdict.ts";
+import { slowerLately, slowerQuantile, slowLatency } from "../prometheus/latency_verdict.ts";
 import { flaps } from "../prometheus/service_health.ts";
 import { formatDuration, utc } from "../prometheus/time.ts";
 import { type Evidence, seen } from "./evidence.ts";
@@ -215,11 +215,26 @@ export const metricsRules: readonly Rule[] = [
         severity: "degraded",
         text: `The 95th percentile of latency ${text}${
           episodeClause(metrics.episodes.latency, metrics.time)
-        }${blamed(metrics.outliers.latency)}`,
+        }${blamed(metrics.outliers.latency)}${blamed(metrics.slowRoute)}`,
         next: [
           { tool: "get_latency", arguments: { service: nameOf(evidence) } },
           ...(evidence.database.state === "seen" ? [{ tool: "top_queries", arguments: {} }] : []),
         ],
+      };
+    },
+  },
+  {
+    name: "slow_route",
+    explains: 42,
+    when: "one route has become slow, and the service as a whole has not",
+    find(evidence) {
+      const metrics = seen(evidence.metrics);
+      if (metrics?.slowRoute === undefined || slowLatency(metrics) !== undefined) return undefined;
+      return {
+        severity: "degraded",
+        text:
+          `The 95th percentile of latency of ${metrics.slowRoute.text}, though that of all requests has not grown so`,
+        next: [{ tool: "get_latency", arguments: { service: nameOf(evidence) } }],
       };
     },
   },

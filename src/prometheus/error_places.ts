@@ -23,6 +23,11 @@ export const placeLabels: readonly string[] = [
   "pod",
 ];
 
+/** Those of them that tell of the request alone. */
+export const routeLabels: readonly string[] = placeLabels.filter((label) =>
+  label !== "instance" && label !== "pod"
+);
+
 /** The greatest sources of errors. */
 export interface ErrorPlaces {
   readonly places: readonly { readonly labels: string; readonly perSecond: number }[];

@@ -1,7 +1,7 @@
 /** Routes of which most requests fail, which the average of a service may hide. */
 import { percent } from "../common/units.ts";
 import type { Asking } from "./asking.ts";
-import { placeLabels } from "./error_places.ts";
+import { routeLabels } from "./error_places.ts";
 import { labelsText } from "./one_line.ts";
 import { quoteLabelName } from "./promql.ts";
 import { errorMatchers, rate, rateOf, type RequestRates } from "./requests.ts";
@@ -31,9 +31,7 @@ export async function readFailingRoute(
   { isLate }: { readonly isLate: boolean },
 ): Promise<FailingRoute | undefined> {
   const { counter, matchers } = source;
-  const by = placeLabels.filter((label) => label !== "instance" && label !== "pod").map(quoteLabelName).join(
-    ", ",
-  );
+  const by = routeLabels.map(quoteLabelName).join(", ");
   const sum = (of: RequestRates["source"]["matchers"], ago: number) =>
     `sum by (${by}) (${rateOf(counter, of, window, ago)})`;
   const ratio = (ago: number) => `${sum(errorMatchers(source), ago)} / ${sum(matchers, ago)}`;

@@ -1,5 +1,6 @@
 /** What the latency of a service says against it. */
 import { durationText, isInLastBucket, type Latency, type Quantile } from "./latency.ts";
+import type { SlowRoute } from "./slow_route.ts";
 import { formatDuration } from "./time.ts";
 
 /** What was read of latency; undefined where asking failed or nothing measures it. */
@@ -7,6 +8,8 @@ export interface LatencySymptoms {
   readonly latency: Latency | undefined;
   /** Of the last minutes, where the window is longer than they are. */
   readonly recentLatency: Latency | undefined;
+  /** A route that has become slow. */
+  readonly slowRoute?: SlowRoute | undefined;
 }
 
 /** The quantile by which latency is judged. */
@@ -77,12 +80,14 @@ export function slowLatency(symptoms: LatencySymptoms): Latency | undefined {
 
 /** What the latency says against the service, sentences without a full stop; `since` is a clause of it. */
 export function latencyReasons(
-  { latency, recentLatency }: LatencySymptoms,
+  { latency, recentLatency, slowRoute }: LatencySymptoms,
   since: string,
 ): readonly string[] {
   const lately = slowerLately({ latency, recentLatency });
   const slower = lately?.quantile ?? slowerQuantile(latency);
-  if (latency === undefined || slower === undefined) return [];
+  if (latency === undefined || slower === undefined) {
+    return slowRoute === undefined ? [] : [`p95 latency of ${slowRoute.text}`];
+  }
   const value = `${isInLastBucket(slower) ? "above " : ""}${durationText(slower.value, latency.unit)}`;
   const text = lately === undefined
     ? `p95 latency is ${value}, a day before ${durationText(slower.dayBefore, latency.unit)}`

@@ -17,6 +17,7 @@ import { type Asking, beside } from "./asking.ts";
 import type { Service } from "./service.ts";
 import { readServiceAlerts, type ServiceAlerts } from "./service_alerts.ts";
 import { utc } from "./time.ts";
+import { readSlowRoute } from "./slow_route.ts";
 import { readVanished, type VanishedCounter, vanishedSince } from "./vanished.ts";
 
 /** `unknown`: nothing bad was seen, but too little was seen. */
@@ -59,6 +60,7 @@ export interface Judgement {
 }
 
 const usualWindow = 300;
+const longestByRoute = 3_600;
 /** An instance that failed so often within the window flaps. */
 export const flaps = 2;
 
@@ -130,10 +132,13 @@ export async function readSymptoms(
   const usual = dayBefore?.rates;
   const isLost = usual !== undefined &&
     trafficIsLost(counted.requests?.rates?.requestsPerSecond ?? 0, usual.requestsPerSecond);
-  const [failingRoute, episodes, idle] = await Promise.all([
+  // Of a long window it would cost too much.
+  const measured = window <= longestByRoute ? latency?.latency : recentLatency?.latency;
+  const [failingRoute, slowRoute, episodes, idle] = await Promise.all([
     counted.failingRoute ?? readRoute(recent?.rates, true),
+    measured && beside(asking, (asking) => readSlowRoute(asking, service, measured)),
     beside(asking, (asking) => readEpisodes(asking, service, spoken, { window, interval })),
-    isLost ? attempt("traffic of the day", () => readIdle(asking, usual)) : undefined,
+    isLost ? beside(asking, (asking) => readIdle(asking, usual)) : undefined,
   ]);
   return {
     service,
@@ -142,6 +147,7 @@ export async function readSymptoms(
     instances,
     ...spoken,
     failingRoute,
+    slowRoute,
     idle,
     vanished,
     alerts,

@@ -21,7 +21,19 @@ function series(now: number): OpenMetrics {
       return Number(value.toFixed(6));
     });
   };
-  const jobs = ["shop", "late", "old", "guarded", "batch", "lost", "young", "front", "inner", "deep"];
+  const jobs = [
+    "shop",
+    "late",
+    "old",
+    "guarded",
+    "batch",
+    "lost",
+    "young",
+    "front",
+    "inner",
+    "deep",
+    "sluggish",
+  ];
   for (const job of jobs) all.gauge("up", { job, instance: `${job}:80` }, span, 1);
   const since = (seconds: number) => (time: number) => time > now - seconds;
 
@@ -31,6 +43,19 @@ function series(now: number): OpenMetrics {
     grow({ job, route: "/", status: "200" }, () => 99.5);
     grow({ job, route: "/checkout", status: "200" }, (time) => isBad(time) ? 0 : 0.5);
     grow({ job, route: "/checkout", status: "500" }, (time) => isBad(time) ? 0.5 : 0);
+  }
+  // A request in 100 is a search, and takes up to 5 s since 20 minutes; all others take less than 0.1 s.
+  for (const [route, rate] of [["/", 99], ["/search", 1]] as const) {
+    const labels = { job: "sluggish", route };
+    for (const le of ["0.1", "1", "5", "+Inf"]) {
+      let value = 0;
+      all.gauge("http_request_duration_seconds_bucket", { ...labels, le }, span, (time) => {
+        const isSlow = route === "/search" && since(1_200)(time);
+        return value += isSlow && (le === "0.1" || le === "1") ? 0 : 60 * rate;
+      });
+    }
+    grow({ ...labels, status: "200" }, () => rate);
+    all.counter("http_request_duration_seconds_count", labels, span, rate);
   }
   // 30% are refused since 20 minutes, 0.2% before.
   grow({ job: "guarded", status: "200" }, (time) => since(1_200)(time) ? 7 : 9.98);
@@ -99,6 +124,19 @@ Deno.test({
         assert.match(text, /^old: HEALTHY, 99\.5% of its requests succeed/);
         assert.match(text, /^1\. Of note, as a day before: 100% of the requests of route=\/checkout fail/m);
         assert.match(await check("old"), /^old: HEALTHY/);
+      });
+
+      await t.step("a route that has become slow", async () => {
+        const text = await report("sluggish");
+        assert.match(text, /^sluggish: DEGRADED/);
+        assert.match(
+          text,
+          /^1\. The 95th percentile of latency of route=\/search is 4\.\d+ s, a day before 95 ms, though that of all requests has not grown so$/m,
+        );
+        assert.match(
+          await check("sluggish"),
+          /^- p95 latency of route=\/search is 4\.\d+ s, a day before 95 ms$/m,
+        );
       });
 
       await t.step("a probe from outside that fails, and one that failed once", async () => {
