@@ -7,6 +7,8 @@ import { databaseRules } from "./database_rules.ts";
 import type { Evidence } from "./evidence.ts";
 import { logRules } from "./log_rules.ts";
 import { metricsRules } from "./metrics_rules.ts";
+import { podRules } from "./pod_rules.ts";
+import { rolloutRules } from "./rollout_rules.ts";
 import type { Finding, Rule } from "./rule.ts";
 import { surroundingRules } from "./surrounding_rules.ts";
 import { usageRules } from "./usage_rules.ts";
@@ -14,7 +16,9 @@ import { usageRules } from "./usage_rules.ts";
 /** The rules, what explains most first. */
 export const rules: readonly Rule[] = [
   ...databaseRules,
+  ...podRules,
   ...clusterRules,
+  ...rolloutRules,
   ...logRules,
   ...surroundingRules,
   ...metricsRules,

@@ -1,0 +1,143 @@
+/** The rules that look at rollouts: those that do not get on, and those that came right before trouble. */
+import { plural } from "../common/units.ts";
+import { humanDuration } from "../kubernetes/kubernetes_age.ts";
+import { type Evidence, seen } from "./evidence.ts";
+import type { Rule } from "./rule.ts";
+import { isAwaited } from "./sick_pods.ts";
+import type { Workload } from "./workload.ts";
+
+/** Milliseconds in which a rollout counts as recent. */
+const recentRolloutMs = 2 * 3_600_000;
+/** Milliseconds within which trouble follows a change that caused it; and by which its beginning may be told wrong. */
+const soonMs = 15 * 60_000;
+const vagueMs = 2 * 60_000;
+/** Milliseconds that a pod of a new revision may take to become ready: a deployment's own deadline unless it has another. */
+const startingMs = 600_000;
+
+export const rolloutRules: readonly Rule[] = [
+  {
+    name: "rollout_stalled",
+    explains: 65,
+    when: "a deployment does not get on with its rollout",
+    find(evidence) {
+      const stalled = seen(evidence.cluster)?.workloads.find(({ rollout }) => rollout?.verdict === "stalled");
+      if (stalled?.rollout === undefined) return undefined;
+      const { namespace, name } = stalled;
+      return {
+        severity: "degraded",
+        text: `The rollout of ${namespace}/${name} is stalled: ${stalled.rollout.explanation}`,
+        next: [{ tool: "get_deployments", arguments: { namespace, name } }],
+      };
+    },
+  },
+  {
+    name: "rollout_before",
+    explains: 64,
+    when: "errors or slowness began within the minutes after a new revision was rolled out",
+    find(evidence) {
+      const recent = lastRollout(evidence);
+      const trouble = troubleOf(evidence);
+      if (recent === undefined || trouble === undefined || !isBefore(recent.changed, trouble.began)) {
+        return undefined;
+      }
+      return {
+        severity: "coincidence",
+        text: `${trouble.what} began about when revision ${revisionText(recent)} was rolled out, ${
+          humanDuration(evidence.now - recent.changed)
+        } ago (${imagesText(recent)})${rollingClause(recent)}`,
+        next: [{ tool: "get_deployments", arguments: { namespace: recent.namespace, name: recent.name } }],
+      };
+    },
+  },
+  {
+    name: "recent_rollout",
+    explains: 27,
+    when: "a new revision was rolled out within the last two hours",
+    find(evidence) {
+      const recent = lastRollout(evidence);
+      const trouble = troubleOf(evidence);
+      if (recent === undefined || (trouble !== undefined && isBefore(recent.changed, trouble.began))) {
+        return undefined;
+      }
+      const isAfter = trouble !== undefined && recent.changed > trouble.began;
+      return {
+        severity: "coincidence",
+        text: `At the same time: revision ${revisionText(recent)} was rolled out ${
+          humanDuration(evidence.now - recent.changed)
+        } ago (${imagesText(recent)})${
+          isAfter ? `; ${trouble.what.toLowerCase()} had begun before that` : ""
+        }${rollingClause(recent)}`,
+        next: [{ tool: "get_deployments", arguments: { namespace: recent.namespace, name: recent.name } }],
+      };
+    },
+  },
+  {
+    name: "rolling",
+    explains: 26,
+    when: "a rollout is going on, with no more pods missing than its strategy allows",
+    find(evidence) {
+      const rolling = seen(evidence.cluster)?.workloads.find((one) =>
+        isRolling(one, evidence) && one !== lastRollout(evidence)
+      );
+      if (rolling === undefined) return undefined;
+      const { kind, namespace, name } = rolling;
+      return {
+        severity: "coincidence",
+        text: `Of note, a rollout of ${kind} ${namespace}/${name}${
+          rollingClause(rolling).replace(/^[,;] it/, "")
+        }`,
+        next: [],
+      };
+    },
+  },
+];
+
+type RolledOut = Workload & { readonly changed: number };
+
+/** The workload with a new revision of the last hours; a first one is no change of anything. */
+function lastRollout({ cluster, now }: Evidence): RolledOut | undefined {
+  const [last] = (seen(cluster)?.workloads ?? []).filter((workload): workload is RolledOut =>
+    workload.changed !== undefined && now - workload.changed < recentRolloutMs &&
+    workload.rollout?.revision !== "1"
+  ).toSorted((a, b) => b.changed - a.changed);
+  return last;
+}
+
+function revisionText({ rollout, namespace, name }: Workload): string {
+  return `${rollout?.revision ?? "?"} of ${namespace}/${name}`;
+}
+
+/** What began first, and when, in milliseconds since 1970. */
+function troubleOf({ metrics }: Evidence): { readonly what: string; readonly began: number } | undefined {
+  const { errors, latency } = seen(metrics)?.episodes ?? {};
+  const [first] = [{ what: "Errors", began: errors?.began }, { what: "Slowness", began: latency?.began }]
+    .flatMap(({ what, began }) => began === undefined ? [] : [{ what, began: began * 1000 }])
+    .sort((a, b) => a.began - b.began);
+  return first;
+}
+
+/** Whether a change may be the cause of what began: it came within some minutes before, as far as that can be told. */
+function isBefore(changed: number, began: number): boolean {
+  return began - changed < soonMs && changed - began < vagueMs;
+}
+
+/** `app:1 before, now app:2`. */
+function imagesText({ before, rollout }: Workload): string {
+  const now = rollout?.images.join(", ") ?? "";
+  if (before === undefined) return now;
+  const then = before.join(", ");
+  return then === now ? `${now} as before: something else in its pods changed` : `${then} before, now ${now}`;
+}
+
+/** Whether a rollout goes on as it should: few enough pods are missing, and none for long. */
+export function isRolling({ rolling, ready, desired }: Workload, evidence: Evidence): boolean {
+  return rolling !== undefined && desired - ready <= rolling.mayMiss &&
+    (seen(evidence.cluster)?.pods ?? []).filter(isAwaited)
+      .every(({ created }) => evidence.now - (created ?? evidence.now) < startingMs);
+}
+
+function rollingClause({ rolling, ready, desired }: Workload): string {
+  if (rolling === undefined) return "";
+  const { updated } = rolling;
+  return `; it is going on: ${updated} of ${plural(desired, "pod")} updated, ${ready} ready`;
+}
