@@ -51,10 +51,12 @@ export const clusterRules: readonly Rule[] = [
     explains: 57,
     when: "the Service of its name leads to no pod that is ready, or to none of their ports",
     find(evidence) {
-      const { services = [], pods = [] } = seen(evidence.cluster) ?? {};
+      const { workloads = [], services = [], pods = [] } = seen(evidence.cluster) ?? {};
       const lost = services.find(({ ready, problem, lacksPort, namespace }) =>
         problem !== null && (ready === 0 || lacksPort) &&
-        (pods.length === 0 || pods.some((pod) => pod.namespace === namespace && isServing(pod)))
+        // Of a workload without pods more is known than that nobody finds them.
+        (workloads.length + pods.length === 0 ||
+          pods.some((pod) => pod.namespace === namespace && isServing(pod)))
       );
       if (lost === undefined) return undefined;
       const { namespace, name, problem } = lost;

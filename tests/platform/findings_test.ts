@@ -423,6 +423,22 @@ const cases: readonly {
     verdict: "healthy",
   },
   {
+    name: "a Service without a pod says nothing more of a workload that is to have none",
+    evidence: {
+      cluster: seen(workload([], {
+        services: [{
+          namespace: "shop",
+          name: "api",
+          ready: 0,
+          problem: "selects nothing: no pod has a label app",
+          lacksPort: false,
+        }],
+      })),
+    },
+    found: ["scaled_to_zero"],
+    verdict: "down",
+  },
+  {
     name: "a rollout with no more pods missing than may be is no fault",
     evidence: {
       cluster: seen(rollingOut(5 * minute)),
