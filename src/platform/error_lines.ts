@@ -1,6 +1,6 @@
 /** The lines of a log that tell of trouble, repeated ones folded. */
 import { count } from "../common/units.ts";
-import { humanDuration } from "../kubernetes/kubernetes_age.ts";
+import { age } from "./age.ts";
 import type { LogLine } from "../kubernetes/log_window.ts";
 
 /** A line, and how often it came but for numbers and times. */
@@ -62,7 +62,7 @@ export function lastWords(lines: readonly Line[]): readonly ErrorLine[] {
  * milliseconds since 1970; a node's clock that is ahead of ours makes no age below zero.
  */
 export function timesText(times: number, last: number | undefined, now: number): string {
-  const age = last === undefined ? undefined : `${humanDuration(Math.max(0, now - last))} ago`;
-  if (times <= 1) return age === undefined ? "" : ` (${age})`;
-  return ` (${count(times)} times${age === undefined ? "" : `, last ${age}`})`;
+  const since = last === undefined ? undefined : `${age(now - last)} ago`;
+  if (times <= 1) return since === undefined ? "" : ` (${since})`;
+  return ` (${count(times)} times${since === undefined ? "" : `, last ${since}`})`;
 }

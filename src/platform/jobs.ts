@@ -2,7 +2,7 @@
 import { CallError } from "../common/errors.ts";
 import type { Cluster, KubeObject } from "../kubernetes/api.ts";
 import { listField, numberField, textField, timeField } from "../kubernetes/fields.ts";
-import { humanDuration } from "../kubernetes/kubernetes_age.ts";
+import { age } from "./age.ts";
 import { isObjectName } from "../kubernetes/object_name.ts";
 import { cronJobType, jobType } from "../kubernetes/well_known.ts";
 
@@ -76,15 +76,15 @@ function endOf(job: KubeObject): unknown {
 /** `failed 3m ago (BackoffLimitExceeded)`, `succeeded 3m ago`, `has run for 3m`. */
 function stateOf(job: KubeObject): string {
   const now = Date.now();
-  const age = (time: number | undefined) => humanDuration(Math.max(0, now - (time ?? now)));
+  const sinceThen = (time: number | undefined) => age(now - (time ?? now));
   const end = endOf(job);
   if (end === undefined) {
     const failed = numberField(job, "status", "failed") ?? 0;
-    return `was made ${age(created(job))} ago and has not ended${
+    return `was made ${sinceThen(created(job))} ago and has not ended${
       failed > 0 ? `, ${failed} pods failed` : ""
     }`;
   }
-  const since = age(timeField(end, "lastTransitionTime"));
+  const since = sinceThen(timeField(end, "lastTransitionTime"));
   if (textField(end, "type") === "Complete") return `succeeded ${since} ago`;
   const reason = textField(end, "reason");
   return `failed ${since} ago${reason === undefined ? "" : ` (${reason})`}`;

@@ -1,6 +1,6 @@
 /** The rules that look at the pods: what keeps them from running, or has ended them. */
 import { plural } from "../common/units.ts";
-import { humanDuration } from "../kubernetes/kubernetes_age.ts";
+import { age } from "./age.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { Finding, NextCall, Rule } from "./rule.ts";
 import {
@@ -104,7 +104,7 @@ export const podRules: readonly Rule[] = [
         text: `Of note, though no present fault: ${plural(killed.length, "pod")} ${
           killed.length === 1 ? "was" : "were"
         } killed for want of memory (OOMKilled) before the present run, last ${name}, ${
-          humanDuration(evidence.now - endedAt(latest))
+          age(evidence.now - endedAt(latest))
         } ago`,
         next: [{ tool: "describe_pod", arguments: { pod_name: name, namespace } }],
       };

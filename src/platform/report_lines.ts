@@ -1,6 +1,6 @@
 /** The evidence of a report, part by part, in lines that are told one under the other. */
 import { count, percent, plural } from "../common/units.ts";
-import { humanDuration } from "../kubernetes/kubernetes_age.ts";
+import { age } from "./age.ts";
 import { restartsText } from "../kubernetes/pod_status.ts";
 import { durationText } from "../prometheus/latency.ts";
 import { oneLine } from "../prometheus/one_line.ts";
@@ -35,7 +35,7 @@ function clusterLines({ cluster, now }: Evidence, shown: number): string[] {
     ...workloads.map(({ kind, namespace, name, ready, desired, rollout, changed }) =>
       `${kind} ${namespace}/${name} (context ${context}): ${ready}/${desired} ready${
         rollout === undefined ? "" : `, rollout ${rollout.verdict}`
-      }${changed === undefined ? "" : `, this revision is ${humanDuration(now - changed)} old`}`
+      }${changed === undefined ? "" : `, this revision is ${age(now - changed)} old`}`
     ),
     ...autoscalers.slice(0, 3).map(({ namespace, name, current, least, most }) =>
       `HorizontalPodAutoscaler ${namespace}/${name}: ${count(current)} of ${least} to ${most} pods`
@@ -153,7 +153,7 @@ function activityLines({ activity, window }: Evidence): string[] {
     events + before === 0
       ? `${table}: no event of it in ${formatDuration(2 * window)}, which may mean that it records none`
       : `${table}: ${plural(events, "event")} in ${span}, ${count(before)} in the ${span} before${
-        lastMs === undefined ? "" : `, the last ${humanDuration(lastMs)} ago`
+        lastMs === undefined ? "" : `, the last ${age(lastMs)} ago`
       }`,
   ];
 }

@@ -1,6 +1,6 @@
 /** The rules that look at rollouts: those that do not get on, and those that came right before trouble. */
 import { plural } from "../common/units.ts";
-import { humanDuration } from "../kubernetes/kubernetes_age.ts";
+import { age } from "./age.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { Rule } from "./rule.ts";
 import { isAwaited } from "./sick_pods.ts";
@@ -43,7 +43,7 @@ export const rolloutRules: readonly Rule[] = [
       return {
         severity: "coincidence",
         text: `${trouble.what} began about when revision ${revisionText(recent)} was rolled out, ${
-          humanDuration(evidence.now - recent.changed)
+          age(evidence.now - recent.changed)
         } ago (${imagesText(recent)})${rollingClause(recent)}`,
         next: [{ tool: "get_deployments", arguments: { namespace: recent.namespace, name: recent.name } }],
       };
@@ -63,7 +63,7 @@ export const rolloutRules: readonly Rule[] = [
       return {
         severity: "coincidence",
         text: `At the same time: revision ${revisionText(recent)} was rolled out ${
-          humanDuration(evidence.now - recent.changed)
+          age(evidence.now - recent.changed)
         } ago (${imagesText(recent)})${
           isAfter ? `; ${trouble.what.toLowerCase()} had begun before that` : ""
         }${rollingClause(recent)}`,

@@ -2,7 +2,7 @@
 import { plural } from "../common/units.ts";
 import type { Autoscaler, Hindrance } from "../kubernetes/autoscalers.ts";
 import { missingText, preventsStart } from "../kubernetes/evidence.ts";
-import { humanDuration } from "../kubernetes/kubernetes_age.ts";
+import { age } from "./age.ts";
 import { failing } from "../prometheus/request_verdict.ts";
 import { slowerLately, slowerQuantile } from "../prometheus/latency_verdict.ts";
 import { type Evidence, seen } from "./evidence.ts";
@@ -111,7 +111,7 @@ function hostFacts({ exists, ready, unschedulable, troubles }: Host, now: number
     : troubles.filter(({ what }) => !/ unknown$/.test(what) || /^Ready /.test(what));
   return [
     ...told.map(({ what, since, message }) => {
-      const span = since === undefined ? "" : ` for ${humanDuration(now - since)}`;
+      const span = since === undefined ? "" : ` for ${age(now - since)}`;
       return `${what}${span}${ready || message === "" ? "" : ` (${message.slice(0, maxMessage)})`}`;
     }),
     ...(unschedulable ? ["unschedulable (cordoned)"] : []),
@@ -145,7 +145,7 @@ function hostsFinding(
 function autoscalerText(autoscaler: Autoscaler, now: number): string | undefined {
   const { namespace, name, target, most, limited, blocked, exceeded } = autoscaler;
   const which = `HorizontalPodAutoscaler ${namespace}/${name}`;
-  const span = ({ since }: Hindrance) => since === undefined ? "" : ` for ${humanDuration(now - since)}`;
+  const span = ({ since }: Hindrance) => since === undefined ? "" : ` for ${age(now - since)}`;
   if (blocked !== undefined) {
     return `${which} has not been able to scale ${target.kind} ${target.name}${span(blocked)}: ${
       blocked.message.slice(0, 2 * maxMessage)

@@ -18,6 +18,7 @@ import { findService, type Service } from "./service.ts";
 import { statusDoubts } from "./request_verdict.ts";
 import { serviceArgument, serviceFields, serviceLines, serviceOutput } from "./service_words.ts";
 import { formatDuration, parseDuration, utc } from "./time.ts";
+import { readVanished, vanishedSince } from "./vanished.ts";
 import { saidNotes } from "./told.ts";
 
 const input = z.strictObject({
@@ -95,7 +96,15 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
       const asking = await beginAsking(api, signal, now);
       const service = await findService(asking, name);
       const [counter] = requestCounters(service.metrics);
+      /** What counts its requests no more tells nothing of those that failed since then. */
+      const readGone = async (window: number, interval: number | undefined) => {
+        const gone = vanishedSince(await readVanished(asking, service, { window, interval }), asking.time);
+        return gone === undefined
+          ? []
+          : [`no data since ${gone.since}: ${gone.metrics} had its last sample then`];
+      };
       if (counter === undefined) {
+        const gone = service.goneSince === undefined ? await readGone(asked, undefined) : [];
         const requests = { rates: undefined, beside: [], passedOver: [] };
         return {
           service,
@@ -104,8 +113,8 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
           requests,
           places: undefined,
           burn: undefined,
-          doubted: false,
-          notes: [],
+          doubted: gone.length > 0,
+          notes: gone,
           told: asking.heard(),
         };
       }
@@ -113,6 +122,7 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
       const { window, notes } = fitWindow(asked, interval);
       const requests = await readRequests(asking, service, window);
       const { rates } = requests;
+      const gone = await readGone(window, interval);
       const [places, missed, burn] = rates === undefined ? [] : await Promise.all([
         rates.errorsPerSecond > 0 ? readErrorPlaces(asking, rates) : undefined,
         readMissedErrors(asking, rates),
@@ -126,8 +136,8 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
         requests,
         places,
         burn,
-        doubted: missed !== undefined || doubts.length > 0,
-        notes: [...notes, ...doubts, ...(missed === undefined ? [] : [missed.text])],
+        doubted: missed !== undefined || doubts.length + gone.length > 0,
+        notes: [...gone, ...notes, ...doubts, ...(missed === undefined ? [] : [missed.text])],
         told: asking.heard(),
       };
     },
@@ -257,6 +267,7 @@ function headline(
 ): string {
   const name = visible(service);
   if (metric === null) {
+    if (doubted) return `${name}: no data on errors: what counted its requests has no samples now`;
     return `${name}: no data on errors: nothing that counts its requests by status was found. find_metrics shows what it has.`;
   }
   if (ratio === null) return `${name}: no data: no request in the last ${window}, which is not 0% errors`;

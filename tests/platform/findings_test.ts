@@ -756,6 +756,13 @@ Deno.test("findings: killed for memory comes with the limit that it was killed f
   assert.match(told(new Map([["app", undefined]])) ?? "", /, without a limit of its own$/);
 });
 
+Deno.test("findings: by a clock that is ahead of ours a rollout is of now", () => {
+  const report = workload([pod("a")]);
+  const workloads = report.workloads.map((one) => ({ ...one, changed: now + 5 * minute }));
+  const [found] = findingsOf(evidence({ cluster: seen({ ...report, workloads }) }));
+  assert.match(found?.text ?? "", /was rolled out 0s ago/);
+});
+
 Deno.test("findings: a correlation is called one", () => {
   const whole = evidence({
     metrics: seen(metrics({ requests: requests(20, 0), dayBefore: requests(9, 0) })),

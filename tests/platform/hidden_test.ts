@@ -44,6 +44,10 @@ function series(now: number): OpenMetrics {
     grow({ job, route: "/checkout", status: "200" }, (time) => isBad(time) ? 0 : 0.5);
     grow({ job, route: "/checkout", status: "500" }, (time) => isBad(time) ? 0.5 : 0);
   }
+  // Of 10 requests one is a payment, and fails.
+  grow({ job: "mixed", route: "/", status: "200" }, () => 9);
+  grow({ job: "mixed", route: "/pay", status: "500" }, (time) => since(1_200)(time) ? 1 : 0);
+  grow({ job: "mixed", route: "/pay", status: "200" }, (time) => since(1_200)(time) ? 0 : 1);
   // A request in 100 is a search, and takes up to 5 s since 20 minutes; all others take less than 0.1 s.
   for (const [route, rate] of [["/", 99], ["/search", 1]] as const) {
     const labels = { job: "sluggish", route };
@@ -110,6 +114,13 @@ Deno.test({
         const checked = await check("shop");
         assert.match(checked, /^shop: DEGRADED/);
         assert.match(checked, /^- 100% of the requests of route=\/checkout fail/m);
+      });
+
+      await t.step("the route that most of the errors are of", async () => {
+        assert.match(
+          await report("mixed"),
+          /^1\. 10% of requests fail .*; 100% of the requests of route=\/pay fail \(1 of 1\/s\), 0% a day before$/m,
+        );
       });
 
       await t.step("one that fails since a few minutes of a long window", async () => {

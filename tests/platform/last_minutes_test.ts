@@ -1,5 +1,6 @@
 /** What changed in the last minutes of a long window, and what is known no more: nobody is called healthy over it. */
 import assert from "@std/assert";
+import { getErrorRate } from "../../src/prometheus/get_error_rate.ts";
 import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
 import { listAlerts } from "../../src/prometheus/list_alerts.ts";
 import { metricsReporter } from "../support/metrics_report.ts";
@@ -140,6 +141,17 @@ Deno.test({
       await t.step("one that Prometheus still answers with, though its last sample is old", async () => {
         assert.match(await report("late"), /^late: UNKNOWN, .*no data on its requests since [345]m/);
         assert.match(await check("late"), /^- not known: errors: no data since [345]m/m);
+      });
+
+      await t.step("nor does get_error_rate tell a rate over it", async () => {
+        const ask = async (service: string) => (await callTool(getErrorRate(api), { service })).text;
+        const gone = await ask("vanished");
+        assert.match(gone, /^vanished: no data on errors: what counted its requests has no samples now$/m);
+        assert.match(gone, /^note: no data since (8|9|10)m: http_requests_total had its last sample then$/m);
+        const late = await ask("late");
+        assert.match(late, /^late: 0% of requests are known to fail/);
+        assert.match(late, /^note: no data since [345]m: http_requests_total had its last sample then$/m);
+        assert.match(await ask("well"), /^well: 0%: no request fails/);
       });
 
       await t.step("one whose requests another may count now", async () => {
