@@ -135,7 +135,9 @@ export const metricsRules: readonly Rule[] = [
       const all = percent(metrics.requests?.rates?.ratio ?? NaN);
       return {
         severity: isNew ? "degraded" : "coincidence",
-        text: `${isNew ? "" : "Of note, as a day before: "}${text}, though only ${all} of all requests do`,
+        text: `${isNew ? "" : "Of note, as a day before: "}${text}, though only ${all} of all requests do${
+          isNew ? episodeClause(metrics.episodes.errors, metrics.time) : ""
+        }`,
         next: [{ tool: "get_error_rate", arguments: { service: nameOf(evidence) } }],
       };
     },

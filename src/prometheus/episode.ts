@@ -75,14 +75,16 @@ export async function readEpisodes(
     return lastEpisode(all, threshold, over);
   };
   const [worst] = failing(symptoms);
+  const { failingRoute } = symptoms;
+  const failed = worst?.rates ?? (failingRoute?.isNew === true ? failingRoute.rates : undefined);
   const slow = slowLatency(symptoms);
   const quantile = judgedOf(slow);
   const usual = worst?.of === "window" ? symptoms.dayBefore?.rates?.ratio : undefined;
   const [errors, latency] = await Promise.all([
-    worst && read(
-      (over) => failedRatioQuery(worst.rates.source, over),
-      halfway(worst.rates.ratio, usual),
-      worst.rates.requestsPerSecond,
+    failed && read(
+      (over) => failedRatioQuery(failed.source, over),
+      halfway(failed.ratio, usual),
+      failed.requestsPerSecond,
     ),
     slow && quantile && read(
       (window) =>

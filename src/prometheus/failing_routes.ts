@@ -3,7 +3,7 @@ import { percent } from "../common/units.ts";
 import type { Asking } from "./asking.ts";
 import { routeLabels } from "./error_places.ts";
 import { labelsText } from "./one_line.ts";
-import { quoteLabelName } from "./promql.ts";
+import { type Matcher, quoteLabelName } from "./promql.ts";
 import { errorMatchers, rate, rateOf, type RequestRates } from "./requests.ts";
 import { formatDuration } from "./time.ts";
 
@@ -13,6 +13,8 @@ export interface FailingRoute {
   readonly text: string;
   /** Not a day before, as far as that is known. */
   readonly isNew: boolean;
+  /** Of its requests alone. */
+  readonly rates: Pick<RequestRates, "source" | "ratio" | "requestsPerSecond">;
 }
 
 /** From this share on a route fails. */
@@ -41,7 +43,11 @@ export async function readFailingRoute(
   const worst = `topk(${mostRoutes}, ${failing})`;
   const values = async (query: string) => {
     const { series } = await api.query(query, time, { signal });
-    return series.map(({ metric, value }) => ({ labels: labelsText(metric), value: Number(value?.[1]) }));
+    return series.map(({ metric, value }) => ({
+      metric,
+      labels: labelsText(metric),
+      value: Number(value?.[1]),
+    }));
   };
   const routes = (await values(worst)).filter(({ labels }) => labels !== "")
     .toSorted((a, b) => b.value - a.value);
@@ -60,5 +66,16 @@ export async function readFailingRoute(
       Number.isNaN(then) ? "" : `, ${percent(then)} a day before`
     }${others.length === 0 ? "" : `, as those of ${others.map(({ labels }) => labels).join(" and ")}`}`,
     isNew: !(then >= same * share),
+    rates: {
+      source: {
+        ...source,
+        matchers: [
+          ...matchers,
+          ...routeLabels.map((label): Matcher => [label, "=", first.metric[label] ?? ""]),
+        ],
+      },
+      ratio: share,
+      requestsPerSecond: first.value / share,
+    },
   };
 }

@@ -114,7 +114,7 @@ export function requestReasons(symptoms: RequestSymptoms, since: string): readon
     (index === 0 ? since : "")
   );
   const { failingRoute } = symptoms;
-  if (reasons.length === 0 && failingRoute?.isNew === true) reasons.push(failingRoute.text);
+  if (reasons.length === 0 && failingRoute?.isNew === true) reasons.push(failingRoute.text + since);
   const refused = refusals(symptoms);
   if (refused !== undefined && refusalsRose(refused)) {
     reasons.push(`${refused.text}, a day before ${rate(refused.before * 100)}%`);
