@@ -3,14 +3,16 @@ import { plural } from "../common/units.ts";
 import { age } from "./age.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { Rule } from "./rule.ts";
-import { isAwaited } from "./sick_pods.ts";
-import type { Workload } from "./workload.ts";
+import { isAwaited, isTold } from "./sick_pods.ts";
+import { isServing, type Pod, type Workload } from "./workload.ts";
 
 /** Milliseconds in which a rollout counts as recent. */
 const recentRolloutMs = 2 * 3_600_000;
 /** Milliseconds within which trouble follows a change that caused it; and by which its beginning may be told wrong. */
 const soonMs = 15 * 60_000;
 const vagueMs = 2 * 60_000;
+/** Milliseconds for which pods that fail speak against the rollout that made them. */
+const freshMs = 30 * 60_000;
 /** Milliseconds that a pod of a new revision may take to become ready: a deployment's own deadline unless it has another. */
 const startingMs = 600_000;
 
@@ -33,16 +35,15 @@ export const rolloutRules: readonly Rule[] = [
   {
     name: "rollout_before",
     explains: 64,
-    when: "errors or slowness began within the minutes after a new revision was rolled out",
+    when:
+      "errors or slowness began within the minutes after a new revision was rolled out, or its pods alone fail",
     find(evidence) {
       const recent = lastRollout(evidence);
-      const trouble = troubleOf(evidence);
-      if (recent === undefined || trouble === undefined || !isBefore(recent.changed, trouble.began)) {
-        return undefined;
-      }
+      const text = recent && suspicion(evidence, recent);
+      if (recent === undefined || text === undefined) return undefined;
       return {
         severity: "coincidence",
-        text: `${trouble.what} began about when revision ${revisionText(recent)} was rolled out, ${
+        text: `${text} revision ${revisionText(recent)} was rolled out, ${
           age(evidence.now - recent.changed)
         } ago (${imagesText(recent)})${rollingClause(recent)}`,
         next: [{ tool: "get_deployments", arguments: { namespace: recent.namespace, name: recent.name } }],
@@ -56,9 +57,7 @@ export const rolloutRules: readonly Rule[] = [
     find(evidence) {
       const recent = lastRollout(evidence);
       const trouble = troubleOf(evidence);
-      if (recent === undefined || (trouble !== undefined && isBefore(recent.changed, trouble.began))) {
-        return undefined;
-      }
+      if (recent === undefined || suspicion(evidence, recent) !== undefined) return undefined;
       const isAfter = trouble !== undefined && recent.changed > trouble.began;
       return {
         severity: "coincidence",
@@ -114,6 +113,20 @@ function troubleOf({ metrics }: Evidence): { readonly what: string; readonly beg
     .flatMap(({ what, began }) => began === undefined ? [] : [{ what, began: began * 1000 }])
     .sort((a, b) => a.began - b.began);
   return first;
+}
+
+/** What points at a rollout as the cause, up to its name; undefined where nothing does. */
+function suspicion(evidence: Evidence, { changed }: RolledOut): string | undefined {
+  const trouble = troubleOf(evidence);
+  if (trouble !== undefined && isBefore(changed, trouble.began)) return `${trouble.what} began about when`;
+  const pods = seen(evidence.cluster)?.pods ?? [];
+  const isNew = ({ created = 0 }: Pod) => created >= changed;
+  const sick = pods.filter((pod) => isTold(pod, evidence.now));
+  // Where all pods are new, they may have failed for something else later on.
+  const speaks = evidence.now - changed < freshMs || pods.some((pod) => !isNew(pod) && isServing(pod));
+  return sick.length > 0 && sick.every(isNew) && speaks
+    ? "The pods that fail were all made after"
+    : undefined;
 }
 
 /** Whether a change may be the cause of what began: it came within some minutes before, as far as that can be told. */

@@ -756,6 +756,24 @@ Deno.test("findings: killed for memory comes with the limit that it was killed f
   assert.match(told(new Map([["app", undefined]])) ?? "", /, without a limit of its own$/);
 });
 
+Deno.test("findings: pods that fail since a rollout made them speak against it, and others do not", () => {
+  const failing = (created: number) => ({ ...crashing, created });
+  const told = (pods: readonly Pod[], changed: number) => {
+    const report = workload(pods);
+    const workloads = report.workloads.map((one) => ({ ...one, changed, before: ["api:1"] }));
+    return findingsOf(evidence({ cluster: seen({ ...report, workloads }) }))
+      .find(({ rule }) => rule === "rollout_before" || rule === "recent_rollout")?.text ?? "";
+  };
+  const suspected = /^The pods that fail were all made after revision \? of shop\/api was rolled out, /;
+  assert.match(told([failing(now - 5 * minute), pod("b")], now - 6 * minute), suspected);
+  assert.match(told([failing(now - 5 * minute)], now - 6 * minute), suspected);
+  // An hour ago, but the pods of before are well.
+  assert.match(told([failing(now - 59 * minute), pod("b")], now - hour), suspected);
+  assert.match(told([failing(now - 59 * minute)], now - hour), /^At the same time: revision/);
+  assert.match(told([failing(now - 2 * hour)], now - 6 * minute), /^At the same time: revision/);
+  assert.match(told([pod("b")], now - 6 * minute), /^At the same time: revision/);
+});
+
 Deno.test("findings: by a clock that is ahead of ours a rollout is of now", () => {
   const report = workload([pod("a")]);
   const workloads = report.workloads.map((one) => ({ ...one, changed: now + 5 * minute }));
