@@ -105,7 +105,7 @@ export async function readSymptoms(
   const readRoute = (rates: RequestRates | undefined, isLate: boolean) =>
     rates === undefined || rates.errorsPerSecond === 0
       ? undefined
-      : attempt("errors by route", () => readFailingRoute(asking, rates, { isLate }));
+      : beside(asking, (asking) => readFailingRoute(asking, rates, { isLate }));
   const [counted, recent, dayBefore, latency, recentLatency, vanished, alerts, probes] = await Promise.all([
     readCounted(),
     lately >= window ? undefined : attempt("requests lately", () => readRequests(asking, service, lately)),
@@ -119,7 +119,7 @@ export async function readSymptoms(
       () => readVanished(asking, service, { window, interval: instances?.interval }),
     ),
     alertsRead,
-    attempt("probes", () => readFailingProbes(asking, service)),
+    beside(asking, (asking) => readFailingProbes(asking, service)),
   ]);
   const spoken = {
     ...counted,

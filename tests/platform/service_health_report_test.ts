@@ -287,7 +287,7 @@ Deno.test({
       [`${apps}/statefulsets`]: list("StatefulSet"),
       [`${apps}/daemonsets`]: list("DaemonSet"),
       [`${core}/pods`]: list("Pod", pod),
-      [`${core}/services`]: list("Service", {
+      "/api/v1/services": list("Service", {
         metadata: named("api"),
         spec: { selector: { app: "api" }, ports: [{ port: 80 }] },
       }),
