@@ -140,17 +140,17 @@ export class Environment {
       throw new StartError(`${name} and ${fileVariable} are both set: unset one of them`);
     }
     this.#usesFiles = true;
-    const first = this.file(fileVariable, isFileAlone ? undefined : name)?.replace(/\r?\n$/, "");
-    if (first === undefined || first === "") {
+    const first = secretText(this.file(fileVariable, isFileAlone ? undefined : name) ?? "");
+    if (first === "") {
       throw new StartError(`${fileVariable} names a file that is empty`);
     }
     if (first.includes("\0")) {
-      throw new StartError(`${fileVariable} names a file that contains a NUL character`);
+      throw new StartError(`${fileVariable} names a file that contains a NUL character: save it as UTF-8`);
     }
     let last: string | undefined;
     return () => {
       try {
-        last = this.#source.readFile(path).replace(/\r?\n$/, "");
+        last = secretText(this.#source.readFile(path));
       } catch {
         // A file that is being replaced is absent for a moment: the last value it had is the best guess.
       }
@@ -175,6 +175,11 @@ export class Environment {
     const problem = fileProblem(error, { variable, path, use: "read", hasFolder, valueVariable });
     return new StartError(`${variable} names a file that cannot be read: ${problem}`, { cause: error });
   }
+}
+
+/** Without what editors put around it: a byte order mark, the last line's end. */
+function secretText(file: string): string {
+  return file.replace(/^\u{feff}/u, "").replace(/\r?\n$/, "");
 }
 
 function unexpanded(name: string): string {

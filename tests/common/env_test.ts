@@ -77,6 +77,22 @@ Deno.test("only one line break is taken off a secret, and nothing else", () => {
   assert.equal(environment({ P_FILE: "/secret" }, files).secret("P")(), " @:/?#% \n");
 });
 
+Deno.test("a byte order mark, which Windows' editors write, is no part of a secret", () => {
+  const files = { "/secret": "\u{feff}hunter2\r\n" };
+  const secret = environment({ P_FILE: "/secret" }, files).secret("P");
+  assert.equal(secret(), "hunter2");
+  files["/secret"] = "\u{feff}second";
+  assert.equal(secret(), "second");
+});
+
+Deno.test("a file in UTF-16 is told to be saved as UTF-8", () => {
+  const files = { "/secret": "\u{fffd}\u{fffd}h\0u\0" };
+  assert.equal(
+    startError(() => environment({ P_FILE: "/secret" }, files).secret("P")),
+    "P_FILE names a file that contains a NUL character: save it as UTF-8",
+  );
+});
+
 Deno.test("a secret's file that can't be read ends the start, without its path", () => {
   const message = startError(() => environment({ DB_PASSWORD_FILE: "/no/such" }).secret("DB_PASSWORD"));
   assert.equal(
