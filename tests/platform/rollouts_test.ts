@@ -172,7 +172,7 @@ Deno.test({
       let text = "";
       await until("the warning", async () => {
         text = (await callTool(tool, { service: "db", namespace: own })).text.replace(/\n {3,}/g, " ");
-        return text.includes("quota");
+        return text.includes("exceeded quota");
       });
       assert.match(text, /^db: DOWN, none of its pods is ready/);
       assert.match(text, /^1\. StatefulSet \S+\/db can't create pods: .*exceeded quota: none.* ago\)$/m);
