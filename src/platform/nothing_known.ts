@@ -26,10 +26,13 @@ export function refuseNothing(evidence: Evidence, tools: ReadonlySet<string>): v
   const service = JSON.stringify(visible(evidence.service));
   // A table of events is a witness only where there is no better one.
   const witnesses = asked.filter(([name], _, all) => all.length === 1 || name !== "the database");
-  const unseen = witnesses.flatMap(([, part]) => part.state === "unseen" ? [part] : []);
-  if (unseen.length > 0) {
+  const unseen = witnesses.flatMap(([name, part]) =>
+    part.state === "unseen" ? [{ name, hint: part.hint ?? "try again later" }] : []
+  );
+  const [first, ...others] = unseen;
+  if (first !== undefined) {
     throw new CallError("unavailable", `Cannot tell anything of ${service}: ${reasons.join("; ")}`, {
-      hint: unseen.find(({ hint }) => hint !== undefined)?.hint ?? "try again later",
+      hint: others.length === 0 ? first.hint : unseen.map(({ name, hint }) => `${name}: ${hint}`).join("; "),
     });
   }
   if (activityAlone(evidence, asked)) {

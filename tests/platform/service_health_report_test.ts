@@ -243,7 +243,7 @@ Deno.test("service_health_report: where all that was asked is silent, nothing is
   const clusters = clustersAt("http://127.0.0.1:2");
   assert.match(
     await refusal(report(sources({ clusters, prometheus: prometheus.api }))),
-    /^unavailable: Cannot tell anything of "api": the cluster: .*; Prometheus: .*503.*; no database is configured \| \S/,
+    /^unavailable: Cannot tell anything of "api": the cluster: .*; Prometheus: .*503.*; no database is configured \| the cluster: \S.*; Prometheus: \S/,
   );
   clusters.close();
 });
