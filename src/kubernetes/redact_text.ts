@@ -160,27 +160,48 @@ const VARIABLE_KEY = /^[A-Z][A-Z0-9_]{0,63}_KEY$/;
 function maskAssigned(text: string): string {
   let result = "";
   let copied = 0;
+  const endOfBare = bareEnds(text);
+  const masks = occurrences(text, MASK);
   ASSIGNED.lastIndex = 0;
   for (let match = ASSIGNED.exec(text); match !== null; match = ASSIGNED.exec(text)) {
     const [, name = "", quote] = match;
     if (!isCredentialName(name) && !VARIABLE_KEY.test(name)) continue;
     const start = ASSIGNED.lastIndex;
-    const end = quote === undefined ? endOfBare(text, match.index, start) : text.indexOf(quote, start);
+    const end = quote === undefined ? endOfBare(match.index, start) : text.indexOf(quote, start);
     const value = text.slice(start, end < 0 ? text.length : end);
     // Also in part, where a pattern before this one has masked the rest.
-    if (value === "" || value.includes(MASK) || !isCredential(name, value)) continue;
+    const isMasked = masks(start) + MASK.length <= start + value.length;
+    if (value === "" || isMasked || !isCredential(name, value)) continue;
     result += text.slice(copied, start) + MASK;
     copied = ASSIGNED.lastIndex = start + value.length;
   }
   return result + text.slice(copied);
 }
 
-/** Where a value without quotes ends; one in the query of a URL at the next parameter, too. */
-function endOfBare(text: string, nameStart: number, start: number): number {
-  VALUE_END.lastIndex = start;
-  const end = VALUE_END.exec(text)?.index ?? text.length;
-  const next = /[?&]/.test(text.charAt(nameStart - 1)) ? text.slice(start, end).indexOf("&") : -1;
-  return next < 0 ? end : start + next;
+/** Where a value without quotes ends; one in the query of a URL at the next parameter, too. Asked in the text's order. */
+function bareEnds(text: string): (nameStart: number, start: number) => number {
+  const parameters = occurrences(text, "&");
+  let end = -1;
+  return (nameStart, start) => {
+    if (end < start) {
+      VALUE_END.lastIndex = start;
+      end = VALUE_END.exec(text)?.index ?? text.length;
+    }
+    return /[?&]/.test(text.charAt(nameStart - 1)) ? Math.min(end, parameters(start)) : end;
+  };
+}
+
+/**
+ * Where `wanted` comes next, or the text's end. Asked in the text's order: names within the value of another would have the
+ * same rest searched again and again.
+ */
+function occurrences(text: string, wanted: string): (from: number) => number {
+  let next = -1;
+  return (from) => {
+    if (next < from) next = text.indexOf(wanted, from);
+    if (next < 0) next = text.length;
+    return next;
+  };
 }
 
 /** Whether the name that `index` is in starts with a dash. */
