@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { exportJWK, UnsecuredJWT } from "jose";
+import { exportJWK, generateKeyPair, UnsecuredJWT } from "jose";
 import { AccessTokenError } from "../../src/common/http/admission.ts";
 import { Issuer, IssuerError } from "../../src/common/http/issuer.ts";
 import { OAuth } from "../../src/common/http/oauth.ts";
@@ -105,5 +105,38 @@ Deno.test({
     const { oauth, warnings } = verifier(server.issuer);
     assert.equal(await codeOf(oauth, strangersToken({ alg: "RS256", kid: "weak" })), "invalid_token");
     assert.deepEqual(warnings, []);
+  },
+});
+
+Deno.test({
+  name: "a clock that is set back an hour does not keep a new key of the authorization server out",
+  ignore,
+  async fn() {
+    const publicKey = async (kid: string) => ({
+      ...await exportJWK((await generateKeyPair("ES256")).publicKey),
+      kid,
+      alg: "ES256",
+    });
+    const keys = [await publicKey("old")];
+    const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, ({ url }) => {
+      const { origin, pathname } = new URL(url);
+      return Response.json(
+        pathname === "/jwks" ? { keys } : { issuer: origin, jwks_uri: `${origin}/jwks` },
+      );
+    });
+    const issuer = new Issuer(`http://127.0.0.1:${server.addr.port}`);
+    const find = async (kid: string) =>
+      await (await issuer.keys())({ alg: "ES256", kid }, { payload: "", signature: "" });
+    const wall = Date.now;
+    try {
+      await find("old");
+      keys.splice(0, 1, await publicKey("fresh"));
+      Date.now = () => wall() - 3_600_000;
+      assert.ok(await find("fresh"));
+      await assert.rejects(() => find("old"));
+    } finally {
+      Date.now = wall;
+      await server.shutdown();
+    }
   },
 });

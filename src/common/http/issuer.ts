@@ -24,7 +24,7 @@ const cooldownMs = 10_000;
 export class Issuer {
   readonly #identifier: string;
   readonly #now: () => number;
-  #keys: { readonly get: JWTVerifyGetKey; readonly at: number } | undefined;
+  #keys: { readonly get: JWTVerifyGetKey; readonly at: number; latest: number } | undefined;
   #asking: Promise<JWTVerifyGetKey> | undefined;
   #failure: { readonly error: unknown; readonly at: number } | undefined;
   #keysFailure: { readonly error: unknown; readonly at: number } | undefined;
@@ -37,7 +37,8 @@ export class Issuer {
 
   /** The keys that its tokens are signed with. Throws {@linkcode IssuerError}. */
   async keys(): Promise<JWTVerifyGetKey> {
-    if (this.#keys !== undefined && this.#now() - this.#keys.at < metadataMs) return this.#keys.get;
+    const kept = this.#keys;
+    if (kept !== undefined && this.#now() - kept.at < metadataMs && !isSetBack(kept)) return kept.get;
     if (this.#failure !== undefined && this.#now() - this.#failure.at < failureMs) throw this.#failure.error;
     this.#asking ??= this.#discover().finally(() => this.#asking = undefined);
     return await this.#asking;
@@ -52,7 +53,7 @@ export class Issuer {
         cacheMaxAge: keysMs,
         [customFetch]: async (url) => new Response(await this.#keySet(new URL(url))),
       });
-      this.#keys = { get, at: this.#now() };
+      this.#keys = { get, at: this.#now(), latest: Date.now() };
       this.#failure = undefined;
       return get;
     } catch (error) {
@@ -101,6 +102,16 @@ export class Issuer {
     }
     throw lastProblem;
   }
+}
+
+/**
+ * Whether the wall clock, by which jose ages keys, was set back since they were made: they would be kept, and no key be
+ * asked for that a token names anew, for as long as it was set back.
+ */
+function isSetBack(kept: { latest: number }): boolean {
+  const now = Date.now();
+  kept.latest = Math.max(kept.latest, now);
+  return kept.latest - now > cooldownMs;
 }
 
 /** Where the metadata may be: RFC 8414, section 3.1, and OpenID Connect Discovery, section 4. */
