@@ -288,6 +288,26 @@ for (const value of ["stdout", "-", "off", "none", "false", "0"]) {
 }
 
 Deno.test({
+  name: "records go on into an audit file that was renamed, and at the start of one that was emptied",
+  ignore: !permitted || Deno.build.os === "windows",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    const path = `${folder}/audit.jsonl`;
+    try {
+      await using client = await RawClient.connect({ variables: { AUDIT_LOG: path, DB_PORT: "1" } });
+      await Deno.rename(path, `${path}.1`);
+      await client.query("SELECT 'renamed'");
+      assert.match(await Deno.readTextFile(`${path}.1`), /renamed/);
+      await Deno.truncate(`${path}.1`);
+      await client.query("SELECT 'emptied'");
+      assert.match(await Deno.readTextFile(`${path}.1`), /^\{.*emptied/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
   name:
     "an audit file that the program has no permission to write refuses each call, and says which permission",
   ignore: !permitted || Deno.build.os !== "linux",
