@@ -3,7 +3,11 @@ import { RE2JS } from "re2js";
 import { CallError } from "../common/errors.ts";
 
 /** Whether a line is wanted. */
-export type LineTest = (text: string) => boolean;
+export interface LineTest {
+  (text: string): boolean;
+  /** Characters of a line that are looked at: no call may wait for the rest. */
+  readonly longest: number;
+}
 
 const PLAIN = /^[\w \-:;,"'/<>=@#%&!~`]*$/;
 
@@ -11,22 +15,31 @@ const PLAIN = /^[\w \-:;,"'/<>=@#%&!~`]*$/;
 const mostRepeated = 20_000;
 /** Instructions of a compiled pattern, each of which may be tried at each character: as many as one without counts has. */
 const largestProgram = 1_500;
+/** Instructions times characters that are tried of one line, a tenth of a second. */
+const mostSteps = 8_000_000;
 
 /** Lines with `include` and without `exclude`; undefined when neither is given. Throws {@linkcode CallError} `invalid`. */
 export function lineTest(include: string | undefined, exclude: string | undefined): LineTest | undefined {
   const wanted = include === undefined ? undefined : patternTest("include", include);
   const unwanted = exclude === undefined ? undefined : patternTest("exclude", exclude);
   if (wanted === undefined && unwanted === undefined) return undefined;
-  return (text) => (wanted === undefined || wanted(text)) && (unwanted === undefined || !unwanted(text));
+  return Object.assign(
+    (text: string) => (wanted === undefined || wanted(text)) && (unwanted === undefined || !unwanted(text)),
+    { longest: Math.min(wanted?.longest ?? Infinity, unwanted?.longest ?? Infinity) },
+  );
 }
 
 function patternTest(argument: string, pattern: string): LineTest {
-  if (PLAIN.test(pattern)) return (text) => text.includes(pattern);
+  if (PLAIN.test(pattern)) {
+    return Object.assign((text: string) => text.includes(pattern), { longest: Infinity });
+  }
   if (repetitions(pattern) * pattern.length > mostRepeated) throw repeatsTooMuch(argument);
   try {
     const compiled = RE2JS.compile(pattern);
-    if (compiled.programSize() > largestProgram) throw repeatsTooMuch(argument);
-    return (text) => compiled.matcher(text).find();
+    const size = compiled.programSize();
+    if (size > largestProgram) throw repeatsTooMuch(argument);
+    const longest = Math.floor(mostSteps / size);
+    return Object.assign((text: string) => compiled.matcher(text.slice(0, longest)).find(), { longest });
   } catch (error) {
     if (error instanceof CallError) throw error;
     const reason = error instanceof Error ? error.message.slice(0, 200) : "it has another form";

@@ -167,6 +167,11 @@ function* notes(found: FoundLogs, lines: number, shown: number): Generator<strin
       logs.searchedWhole ? "" : ", the end of the log"
     }.`;
   }
+  if (logs.searchedInPart > 0) {
+    yield `Only the beginning of ${
+      plural(logs.searchedInPart, "very long line")
+    } was searched: a shorter pattern searches more.`;
+  }
   if (logs.cut) yield "Very long lines: the log was read up to 4 MB only, and its last lines may be missing.";
   if (found.followSeconds !== undefined) {
     yield `${plural(logs.followed, "new line")} came within ${found.followSeconds} s.`;

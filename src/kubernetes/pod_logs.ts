@@ -41,6 +41,8 @@ export interface Logs {
   /** The same, lines included that were wanted and are more than `tail`. */
   readonly searchedWhole: boolean;
   readonly cut: boolean;
+  /** Lines that were searched only as far as the test looks. */
+  readonly searchedInPart: number;
   /** By source: why it has no log. */
   readonly refused: readonly (string | undefined)[];
   /** Lines that came while they were followed. */
@@ -78,11 +80,17 @@ export async function readLogs(
     ),
   );
   wanted.signal.throwIfAborted();
+  const { test } = wanted;
+  let searchedInPart = 0;
+  const isWanted = ({ text }: LogLine): boolean => {
+    if (test !== undefined && text.length > test.longest) searchedInPart++;
+    return test?.(text) ?? true;
+  };
   const chosen: SourceLine[] = [];
   let begun = performance.now();
   for (const [source, { lines }] of windows.entries()) {
     for (const line of lines) {
-      if (wanted.test?.(line.text) ?? true) chosen.push({ line, source });
+      if (isWanted(line)) chosen.push({ line, source });
       if (performance.now() - begun < turnMs) continue;
       await turn(wanted.signal);
       begun = performance.now();
@@ -91,7 +99,14 @@ export async function readLogs(
   if (sources.length > 1) chosen.sort((a, b) => byTime(a.line, b.line));
   const lines = chosen.slice(-wanted.tail);
   const followed = wanted.followSeconds > 0
-    ? await follow(cluster, namespace, sources, windows.map((window) => window.lines.at(-1)), wanted)
+    ? await follow(
+      cluster,
+      namespace,
+      sources,
+      windows.map((window) => window.lines.at(-1)),
+      isWanted,
+      wanted,
+    )
     : { lines: [], lost: [] };
   return {
     lines: [...lines, ...followed.lines],
@@ -101,6 +116,7 @@ export async function readLogs(
     whole: windows.every((window) => window.whole) && chosen.length <= wanted.tail,
     searchedWhole: windows.every((window) => window.whole),
     cut: windows.some((window) => window.cut),
+    searchedInPart,
     refused: windows.map((window) => window.refused),
     followed: followed.lines.length,
     lost: followed.lost,
@@ -134,6 +150,7 @@ async function follow(
   namespace: string,
   sources: readonly LogSource[],
   last: readonly (LogLine | undefined)[],
+  isWanted: (line: LogLine) => boolean,
   wanted: LogsWanted,
 ): Promise<{ readonly lines: readonly SourceLine[]; readonly lost: readonly (string | undefined)[] }> {
   const end = new AbortController();
@@ -168,7 +185,7 @@ async function follow(
         const line = readLogLine(text);
         // `sinceTime` is inclusive, and in whole seconds.
         if (before !== undefined && byTime(line, before) <= 0) continue;
-        if (wanted.test?.(line.text) ?? true) take(source, line);
+        if (isWanted(line)) take(source, line);
       }
     } catch (error) {
       // The time is over, enough was read, or the container has no log yet: what came is the answer.

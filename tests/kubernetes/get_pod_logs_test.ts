@@ -132,6 +132,23 @@ Deno.test("lines of a megabyte and binary lines are shown safely, and cut", fake
   assert.ok(!/[\x00-\x08\x0b-\x1f]/.test(text));
 });
 
+Deno.test(
+  "of very long lines a large pattern is searched for at their beginning, and a small one to their end",
+  fake,
+  async () => {
+    const lines = [`${at(0)} needle ${"x".repeat(200_000)}`, `${at(1)} ${"x".repeat(200_000)} needle`];
+    const small = await logsOf(lines, { include: "n[e]+dle" });
+    assert.equal(small.structured.lines.length, 2);
+    assert.doesNotMatch(small.text, /Only the beginning/);
+    const large = await logsOf(lines, { include: `(?i)needle${"x*".repeat(240)}` });
+    assert.equal(large.structured.lines.length, 1);
+    assert.match(
+      large.text,
+      /Only the beginning of 2 very long lines was searched: a shorter pattern searches more\./,
+    );
+  },
+);
+
 Deno.test("a log of long lines is read up to its end within 4 MB", fake, async () => {
   const lines = Array.from({ length: 200 }, (_, index) => `${at(index)} ${index} ${"y".repeat(100_000)}`);
   const { structured, asked } = await logsOf(lines, { tail: 150 });
