@@ -1,7 +1,7 @@
 /** A program that may open no more files: the limit is lowered while it runs, to what it has open, and raised again. */
 import assert from "@std/assert";
 import { RawClient } from "../support/mcp.ts";
-import { available, findProgram } from "../support/real_program.ts";
+import { available, findProgram, until } from "../support/real_program.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase } from "../support/program_database.ts";
 import { keepRows } from "../support/reliability.ts";
@@ -10,10 +10,21 @@ const isLinux = Deno.build.os === "linux";
 const prlimit = isLinux ? findProgram("PRLIMIT_BIN", "prlimit") : undefined;
 const ignore = !isLinux || !available(prlimit, "Cannot find prlimit, of util-linux");
 
+/** The numbers of the files that a process has open. */
+async function openFiles(pid: number): Promise<ReadonlySet<number>> {
+  const { stdout } = await new Deno.Command("ls", { args: [`/proc/${pid}/fd`] }).output();
+  return new Set(new TextDecoder().decode(stdout).trimEnd().split("\n").map(Number));
+}
+
 /** Lets a process open so many files more; without a number, a thousand. The limit is on numbers, which may have gaps. */
 async function allowFiles(pid: number, more = 1_000): Promise<void> {
-  const listed = await new Deno.Command("ls", { args: [`/proc/${pid}/fd`] }).output();
-  const open = new Set(new TextDecoder().decode(listed.stdout).trimEnd().split("\n").map(Number));
+  let open = await openFiles(pid);
+  // A file that it reads for a moment would leave its number free.
+  await until("it opens and closes none", async () => {
+    const before = open;
+    open = await openFiles(pid);
+    return before.symmetricDifference(open).size === 0;
+  });
   let limit = 0;
   for (let free = 0; free < more || open.has(limit); limit++) {
     if (!open.has(limit)) free++;
