@@ -20,10 +20,11 @@ const maxJobs = 5;
  */
 export async function jobOfPods(
   api: PrometheusApi,
-  pods: readonly Pod[],
+  pods: readonly Pick<Pod, "namespace" | "name">[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (pods.length > maxPods) return undefined;
+  // A pattern of no names would pick whatever is no pod.
+  if (pods.length === 0 || pods.length > maxPods) return undefined;
   const asking = await beginAsking(api, signal);
   const jobs = async (...matchers: readonly Matcher[]) => {
     const { series } = await api.query(`count by (job) (${selector("up", matchers)})`, asking.time, {
@@ -32,9 +33,16 @@ export async function jobOfPods(
     return series.flatMap(({ metric }) => metric.job || []);
   };
   const regex = pods.map(({ name }) => escapeRegex(name)).join("|");
-  const own = (await jobs(["pod", "=~", regex])).slice(0, maxJobs);
+  // Pods of stateful sets are called the same in every namespace; not all series have that label.
+  const namespaces = ["", ...new Set(pods.map(({ namespace }) => escapeRegex(namespace)))].join("|");
+  const own = (await jobs(["pod", "=~", regex], ["namespace", "=~", namespaces])).slice(0, maxJobs);
   if (own.length === 0) return undefined;
-  const shared = await jobs(["job", "=~", own.map(escapeRegex).join("|")], ["pod", "!~", regex]);
+  const job: Matcher = ["job", "=~", own.map(escapeRegex).join("|")];
+  const others = await Promise.all([
+    jobs(job, ["pod", "!~", regex]),
+    jobs(job, ["namespace", "!~", namespaces]),
+  ]);
+  const shared = others.flat();
   // A comma would part the name.
   const names = own.filter((job) => !shared.includes(job) && !job.includes(",")).map((job) => `job=${job}`);
   const found = await Promise.all(names.map((name) => findService(asking, name)));

@@ -1,6 +1,7 @@
 /** Whose pods are a service's: those of a canary, of another colour, of a Job, and those that Prometheus has another name for. */
 import assert from "@std/assert";
 import { createLogger } from "../../src/common/log.ts";
+import { jobOfPods } from "../../src/platform/other_names.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
 import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
 import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
@@ -64,6 +65,8 @@ Deno.test({
     for (const pod of ["other-1", "other-2"]) {
       series.gauge("up", { job: "all-pods", namespace, pod, instance: `${pod}:80` }, span, 1);
     }
+    series.gauge("up", { job: "prometheus", instance: "localhost:9090" }, span, 1)
+      .gauge("up", { job: "twins", namespace: "elsewhere", pod: "twin-0", instance: "twin-0:80" }, span, 1);
     await using server = await startPrometheus({ backfill: series.lines });
     const api = openApi(server.url);
     const sources = { clusters, prometheus: api, database: undefined, log: createLogger("off") };
@@ -111,6 +114,20 @@ Deno.test({
         const { text } = await callTool(tool, { service: "lonely", namespace });
         assert.match(text, /^lonely: UNKNOWN, its pods are ready, but Prometheus does not know it/);
         other.close();
+      });
+
+      await t.step("without pods, no job is another name of it", async () => {
+        await kubernetes.apply([deployment("asleep", 0, { app: "asleep" })]);
+        const text = await report("asleep");
+        assert.doesNotMatch(text, /found by/);
+        assert.match(text, /^not seen, metrics: no job, service, app or similar label has that value/m);
+      });
+
+      await t.step("a pod of the same name in another namespace is another", async () => {
+        const { signal } = new AbortController();
+        const jobOf = (namespace: string) => jobOfPods(api, [{ namespace, name: "twin-0" }], signal);
+        assert.equal(await jobOf("elsewhere"), "job=twins");
+        assert.equal(await jobOf(namespace), undefined);
       });
 
       await t.step("a canary that its Service leads to as well", async () => {
