@@ -121,16 +121,27 @@ const SUSPECT =
 
 /** An object of a Secret in JSON, also as a string in JSON, as clients log what they send and get. */
 const SECRET_OBJECT = /\bkind\\{0,7}"[ \t]{0,8}:[ \t]{0,8}\\{0,7}"\w{0,64}Secret(?:List)?\\{0,7}"/;
-const SECRET_DATA = /(\\{0,7}"(?:data|stringData)\\{0,7}"[ \t]{0,8}:[ \t]{0,8}\{)([^{}]{1,1048576})/g;
-const SECRET_VALUE = /(\\{0,7}"[\w.-]{1,253}\\{0,7}"[ \t]{0,8}:[ \t]{0,8}\\{0,7}")[^"\\]{1,1048576}/g;
+const SECRET_DATA = /\\{0,7}"(?:data|stringData)\\{0,7}"[ \t]{0,8}:[ \t]{0,8}\{/g;
+/** One after another of its entries. A value may hold braces and quotes: it ends at a quote that is escaped as its first is. */
+const SECRET_ENTRY =
+  /((?:[\s,]|\\{1,7}[nrt]){0,512}(\\{0,7})"[\w.-]{1,253}\2"[ \t]{0,8}:[ \t]{0,8})(?:null|(\2")[^]*?(?:(?<!\\)(?:\2\2\\\\)*(\2")|$))/y;
 
 function maskSecretObjects(text: string): string {
-  return SECRET_OBJECT.test(text)
-    ? text.replace(
-      SECRET_DATA,
-      (_, head: string, data: string) => head + data.replace(SECRET_VALUE, `$1${MASK}`),
-    )
-    : text;
+  if (!SECRET_OBJECT.test(text)) return text;
+  let result = "";
+  let copied = 0;
+  SECRET_DATA.lastIndex = 0;
+  while (SECRET_DATA.exec(text) !== null) {
+    SECRET_ENTRY.lastIndex = SECRET_DATA.lastIndex;
+    for (let entry = SECRET_ENTRY.exec(text); entry !== null; entry = SECRET_ENTRY.exec(text)) {
+      const [, before = "", , open, close = ""] = entry;
+      SECRET_DATA.lastIndex = SECRET_ENTRY.lastIndex;
+      if (open === undefined) continue;
+      result += text.slice(copied, entry.index) + before + open + MASK + close;
+      copied = SECRET_ENTRY.lastIndex;
+    }
+  }
+  return result + text.slice(copied);
 }
 
 /** `text` with these masked. */

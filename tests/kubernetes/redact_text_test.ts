@@ -379,6 +379,11 @@ for (
     `Response Body: {"kind":"Secret","apiVersion":"v1","data":{"a":"AAECAwQFBgc=","b":"AAECAwQFBgc="}}`,
     String.raw`{"body":"{\"data\":{\"a\":\"AAECAwQFBgc=\"},\"kind\":\"Secret\"}"}`,
     `{"items":[{"kind": "Secret", "data": {"a": "AAECAwQFBgc="}}]}`,
+    `sent {"kind":"Secret","stringData":{"a":"{mode}: x","b":"AAEC"}}`,
+    String
+      .raw`sent {"kind":"Secret","stringData":{"lines":"one\nAAEC","said":"\"AAEC\"","end":"x\\","b":"AAEC"}}`,
+    String.raw`sent "{\"kind\":\"Secret\",\"stringData\":{\"a\":\"one\\nAAEC\",\"b\":\"AAEC\"}}"`,
+    `sent {"kind":"Secret","stringData":{"a":null,"b":"{AAEC null`,
   ]
 ) {
   Deno.test(`a Secret that a log prints in JSON loses its values: ${text.slice(0, 40)}`, () => {
