@@ -3,6 +3,7 @@ import type { Asking } from "./asking.ts";
 import { oneLine } from "./one_line.ts";
 import { escapeRegex, type Matcher, selector } from "./promql.ts";
 import type { Service } from "./service.ts";
+import { namedBy } from "./service_alerts.ts";
 
 /** What is told of probes that fail. */
 export interface FailingProbes {
@@ -23,12 +24,12 @@ const mostNamed = 2;
 /** Reads them; undefined where none fails, or none is known. */
 export async function readFailingProbes(
   { api, time, signal }: Asking,
-  { name, matchers }: Service,
+  service: Service,
 ): Promise<FailingProbes | undefined> {
-  const named = matchers.find(([, operator]) => operator === "=")?.[2] ?? name;
-  const word = escapeRegex(named);
+  const { name } = namedBy(service);
+  const word = escapeRegex(name);
   const own: readonly Matcher[] = [
-    ...namingLabels.map((label): Matcher => [label, "=", named]),
+    ...namingLabels.map((label): Matcher => [label, "=", name]),
     ["job", "=~", `.+/${word}`],
     ...addressLabels.map((label): Matcher => [label, "=~", `([a-z]+://)?${word}([.:/].*)?`]),
   ];

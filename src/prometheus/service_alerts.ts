@@ -97,8 +97,8 @@ function isUnevaluated({ error, alerts }: AlertingRule): boolean {
   return error !== "" && alerts.length === 0 && !/out of order|out of bounds|duplicate sample/.test(error);
 }
 
-/** The name that alerts are looked up by, and what else is asked of those that are found. */
-function namedBy(
+/** The name that alerts and probes are looked up by, and what else is asked of the alerts that are found. */
+export function namedBy(
   { matchers, name }: Service,
 ): { readonly name: string; readonly others: readonly Matcher[] } {
   const naming = matchers.find(([label]) => serviceLabels.some((one) => one === label)) ?? matchers[0];

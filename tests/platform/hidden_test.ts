@@ -159,6 +159,7 @@ Deno.test({
           /^ {2}query_metrics_range \{"query":"probe_success\{job=\\"blackbox\\",instance=/m,
         );
         assert.match(await check("front"), /^- 1 of 2 probes from outside has failed for 5m/m);
+        assert.match(await check("status=200,job=front"), /^- 1 of 2 probes from outside has failed for 5m/m);
         assert.match(await report("inner"), /^inner: HEALTHY/);
         assert.match(await report("deep"), /^1\. Its probe from outside has failed for 5m: deep:8080$/m);
       });
