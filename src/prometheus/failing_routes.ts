@@ -59,6 +59,8 @@ export async function readFailingRoute(
   ]);
   const of = (list: typeof now) => list.find(({ labels }) => labels === first.labels)?.value ?? NaN;
   const [share, then] = [of(now), of(before)];
+  // Of routes that are alike, another query may have picked others.
+  if (Number.isNaN(share)) return undefined;
   return {
     text: `${percent(share)} of the requests of ${first.labels} fail${
       isLate ? ` in the last ${formatDuration(window)}` : ""

@@ -19,6 +19,8 @@ const metric = "probe_success";
 /** Labels that name the service, and those that hold the address. */
 const namingLabels = ["job", "service", "app", "app_kubernetes_io_name"];
 const addressLabels = ["instance", "target"];
+/** What may follow its name in a host: `.shop`, `.shop.svc.cluster.local`. In another domain it may be anybody's. */
+const inCluster = "\\.[a-z0-9-]+([.]svc([.][a-z0-9.-]+)?)?";
 const mostNamed = 2;
 
 /** Reads them; undefined where none fails, or none is known. */
@@ -31,7 +33,7 @@ export async function readFailingProbes(
   const own: readonly Matcher[] = [
     ...namingLabels.map((label): Matcher => [label, "=", name]),
     ["job", "=~", `.+/${word}`],
-    ...addressLabels.map((label): Matcher => [label, "=~", `([a-z]+://)?${word}([.:/].*)?`]),
+    ...addressLabels.map((label): Matcher => [label, "=~", `([a-z]+://)?${word}(${inCluster})?([:/].*)?`]),
   ];
   const lately = own.map((matcher) => `max_over_time(${selector(metric, [matcher])}[${span}])`);
   const { series } = await api.query(lately.join(" or "), time, { signal });

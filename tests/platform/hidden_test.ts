@@ -78,6 +78,7 @@ function series(now: number): OpenMetrics {
   probe({ service: "front", instance: "https://front.example/", place: "there" }, () => false);
   probe({ instance: "http://inner.shop.svc:8080/healthz" }, (time) => since(180)(time) && !since(60)(time));
   probe({ instance: "http://inner-other.shop.svc/" }, () => true);
+  probe({ instance: "https://inner.vendor.com/" }, () => true);
   probe({ instance: "deep:8080" }, () => true);
   return all;
 }
