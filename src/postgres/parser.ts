@@ -5,14 +5,12 @@
  * overflow its stack, so that length and depth are bounded before it sees the text.
  */
 import { CallError } from "../common/errors.ts";
+import { utf8Length } from "../common/utf8.ts";
 import { keywordHint } from "./misspelt_keyword.ts";
 import { unparsedHint } from "./other_dialects.ts";
 import { reservedName } from "./reserved_word.ts";
 
-/**
- * Bytes of UTF-8 that a caller's statement may have. Reading it holds up all other calls: a list of ten thousand items
- * for a twentieth of a second, and for a tenth where it is the first.
- */
+/** Bytes of UTF-8 that a caller's statement may have: reading it holds up all other calls. */
 const MAX_STATEMENT_BYTES = 32 * 1024;
 /** Bytes that what a database stores may have: the body of a function, a view's definition. */
 const MAX_TEXT_BYTES = 256 * 1024;
@@ -93,7 +91,7 @@ function loaded(): Library {
 
 /** Whether a text is short enough to be a caller's statement. Throws {@linkcode CallError} `refused`. */
 export function checkStatementLength(sql: string): void {
-  if (!isLonger(sql, MAX_STATEMENT_BYTES)) return;
+  if (utf8Length(sql) <= MAX_STATEMENT_BYTES) return;
   throw new CallError(
     "refused",
     `Cannot run the statement as it is longer than ${MAX_STATEMENT_BYTES / 1024} KiB`,
@@ -187,7 +185,7 @@ function checkLength(sql: string): void {
       hint: "Send one SELECT, EXPLAIN or SHOW",
     });
   }
-  if (isLonger(sql, MAX_TEXT_BYTES)) {
+  if (utf8Length(sql) > MAX_TEXT_BYTES) {
     throw new CallError("refused", `Cannot read the text as it is longer than ${MAX_TEXT_BYTES / 1024} KiB`);
   }
   if (sql.includes("\0")) {
@@ -289,13 +287,6 @@ function excerpt(sql: string, position: number): string {
   const around = sql.slice(Math.max(0, position - 30), position + 30).replace(/\s+/g, " ").toWellFormed();
   const end = position + 30 < sql.length ? `${around}…` : around.replace(/[;\s]+$/, "");
   return `${position > 30 ? "…" : ""}${end}`;
-}
-
-const encoder = new TextEncoder();
-
-function isLonger(text: string, bytes: number): boolean {
-  // A character has at most three bytes per UTF-16 unit: the exact length is only needed in between.
-  return text.length > bytes || text.length * 3 > bytes && encoder.encode(text).length > bytes;
 }
 
 function text(error: unknown): string {
