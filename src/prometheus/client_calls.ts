@@ -2,6 +2,7 @@
 import { grpcErrors } from "./instrumentation.ts";
 import type { Matcher } from "./promql.ts";
 import type { Service } from "./service.ts";
+import { namedBy } from "./service_alerts.ts";
 
 /** One way to measure calls. */
 export interface ClientCalls {
@@ -65,11 +66,13 @@ export const clientCalls: readonly ClientCalls[] = [
     duration: "istio_request_duration_milliseconds",
     labels: ["destination_service_name", "destination_service_namespace"],
     failed: [[["response_code", "=~", serverErrors]]],
-    of({ name, matchers }) {
-      const namespace = matchers.find(([label, operator]) => label === "namespace" && operator === "=");
+    of(service) {
+      const namespace = service.matchers.find(([label, operator]) =>
+        label === "namespace" && operator === "="
+      );
       return [
         ["reporter", "=", "source"],
-        ["source_workload", "=", name],
+        ["source_workload", "=", namedBy(service).name],
         ...(namespace === undefined ? [] : [["source_workload_namespace", "=", namespace[2]] as const]),
       ];
     },

@@ -97,7 +97,7 @@ function isUnevaluated({ error, alerts }: AlertingRule): boolean {
   return error !== "" && alerts.length === 0 && !/out of order|out of bounds|duplicate sample/.test(error);
 }
 
-/** The name that alerts and probes are looked up by, and what else is asked of the alerts that are found. */
+/** The name that alerts, probes and a mesh's calls are looked up by, and what else is asked of the alerts that are found. */
 export function namedBy(
   { matchers, name }: Service,
 ): { readonly name: string; readonly others: readonly Matcher[] } {

@@ -20,8 +20,8 @@ Deno.test({
         const late = Math.max(0, time - (now - 2 * hour));
         return before * (since - late) + after * late;
       });
-    const serve = (job: string, isSlow: boolean) => {
-      const labels = { job, instance: `${job}:80` };
+    const serve = (job: string, isSlow: boolean, more: Record<string, string> = {}) => {
+      const labels = { job, instance: `${job}:80`, ...more };
       series.gauge("up", labels, span, 1).counter(
         "http_requests_total",
         { ...labels, status: "200" },
@@ -48,7 +48,9 @@ Deno.test({
     const database = { ...stock, server_address: "10.0.0.7", db_system_name: "postgresql" };
     call("db_client_operation_duration_seconds", database, 0.01, 0.4);
     call("http_client_duration_milliseconds", { ...stock, net_peer_name: "users" }, 20, 80);
-    call(http, { ...serve("alone", true), server_address: "users" }, 0.05, 0.05);
+    const alone = serve("alone", true);
+    call(http, { ...alone, server_address: "users" }, 0.05, 0.05);
+    grow(`${http}_count`, { ...alone, server_address: "seldom", http_response_status_code: "500" }, 0, 0.01);
     /** Ten calls a second, of which that part fails since two hours ago. */
     const fail = (
       counter: string,
@@ -64,8 +66,10 @@ Deno.test({
     fail(`${http}_count`, { ...checkout, server_address: "users" }, [status("200"), status("404")], 0.6);
     fail(`${http}_count`, { ...checkout, server_address: "rates" }, [status("200"), status("503")], 0.02);
     const payment = { ...checkout, server_address: "payment.shop.svc" };
-    fail(`${http}_count`, payment, [status("200"), status("500")], 0.5);
+    fail(`${http}_count`, payment, [status("200"), { ...status("500"), error_type: "500" }], 0.5);
     grow(`${http}_count`, { ...payment, error_type: "timeout" }, 0, 2);
+    const billing = { ...serve("billing", true), server_address: "rates" };
+    fail(`${http}_count`, billing, [status("200"), status("503")], 0.02);
     const mesh = {
       reporter: "source",
       source_workload: serve("meshed", true).job,
@@ -74,6 +78,13 @@ Deno.test({
     const answered = (code: string) => ({ response_code: code });
     fail("istio_requests_total", mesh, [answered("200"), answered("503")], 0.4);
     fail("istio_requests_total", { ...mesh, reporter: "destination" }, [answered("200"), answered("503")], 1);
+    for (const [namespace, share] of [["shop", 0.3], ["lab", 1]] as const) {
+      const own = { ...mesh, source_workload: serve("twin", true, { namespace }).job };
+      fail("istio_requests_total", { ...own, source_workload_namespace: namespace }, [
+        answered("200"),
+        answered("503"),
+      ], share);
+    }
     const remote = { ...serve("remote", true), grpc_service: "shop.Cart" };
     const handled = (code: string) => ({ grpc_code: code });
     fail("grpc_client_handled_total", remote, [handled("OK"), handled("Unavailable")], 0.3);
@@ -106,10 +117,22 @@ Deno.test({
       );
       assert.match(text, /^next:\n {2}service_health_report \{"service":"payment"\}/m);
     });
+    await t.step("one of which few calls fail, and more than a day before", async () => {
+      assert.match(
+        await report("billing"),
+        /^1\. 2% of its calls to server_address=rates fail \(0\.2 of 10\/s\), 0% a day before$/m,
+      );
+    });
     await t.step("by a mesh, as the caller sees it", async () => {
       assert.match(
         await report("meshed"),
         /^1\. 40% of its calls to destination_service_name=stock fail \(4 of 10\/s\), 0% a day before$/m,
+      );
+    });
+    await t.step("by a mesh, of a service that is chosen by labels", async () => {
+      assert.match(
+        await report("namespace=shop,job=twin"),
+        /^1\. 30% of its calls to destination_service_name=stock fail \(3 of 10\/s\), 0% a day before$/m,
       );
     });
     await t.step("by gRPC", async () => {
@@ -118,7 +141,7 @@ Deno.test({
         /^1\. 30% of its calls to grpc_service=shop\.Cart fail \(3 of 10\/s\), 0% a day before$/m,
       );
     });
-    await t.step("none where the calls are as they were", async () => {
+    await t.step("none where the calls are as they were, or too few", async () => {
       assert.match(await report("alone"), /^1\. The 95th percentile/m);
     });
     await t.step("none is looked for where the service is well", async () => {
