@@ -33,6 +33,10 @@ function series(now: number): OpenMetrics {
     "inner",
     "deep",
     "sluggish",
+    "slower",
+    "quick",
+    "seldom",
+    "worse",
   ];
   for (const job of jobs) all.gauge("up", { job, instance: `${job}:80` }, span, 1);
   const since = (seconds: number) => (time: number) => time > now - seconds;
@@ -48,18 +52,40 @@ function series(now: number): OpenMetrics {
   grow({ job: "mixed", route: "/", status: "200" }, () => 9);
   grow({ job: "mixed", route: "/pay", status: "500" }, (time) => since(1_200)(time) ? 1 : 0);
   grow({ job: "mixed", route: "/pay", status: "200" }, (time) => since(1_200)(time) ? 0 : 1);
-  // A request in 100 is a search, and takes up to 5 s since 20 minutes; all others take less than 0.1 s.
-  for (const [route, rate] of [["/", 99], ["/search", 1]] as const) {
-    const labels = { job: "sluggish", route };
-    for (const le of ["0.1", "1", "5", "+Inf"]) {
-      let value = 0;
-      all.gauge("http_request_duration_seconds_bucket", { ...labels, le }, span, (time) => {
-        const isSlow = route === "/search" && since(1_200)(time);
-        return value += isSlow && (le === "0.1" || le === "1") ? 0 : 60 * rate;
-      });
+  // Of a request in 200 each: a route of which most fail, one a tenth before; one of which less than half do; one of too few.
+  grow({ job: "partly", route: "/", status: "200" }, () => 198);
+  for (const [route, bad, usual] of [["/most", 0.7, 0.1], ["/some", 0.3, 0]] as const) {
+    const failed = (time: number) => since(1_200)(time) ? bad : usual;
+    grow({ job: "partly", route, status: "200" }, (time) => 1 - failed(time));
+    grow({ job: "partly", route, status: "500" }, failed);
+  }
+  grow({ job: "partly", route: "/rare", status: "500" }, () => 0.02);
+  // 6% fail, and 10% since 20 minutes.
+  grow({ job: "worse", status: "200" }, (time) => since(1_200)(time) ? 9 : 9.4);
+  grow({ job: "worse", status: "500" }, (time) => since(1_200)(time) ? 1 : 0.6);
+  // A request in 100 is a search, as fast as the others until 20 minutes ago, and takes up to the last bucket's bound since.
+  const searches = {
+    sluggish: { bounds: ["0.1", "1", "5"], usual: 1 },
+    slower: { bounds: ["0.1", "0.35"], usual: 1 },
+    quick: { bounds: ["0.01", "0.1"], usual: 1 },
+    seldom: { bounds: ["0.1", "1", "5"], usual: 0.03 },
+  };
+  for (const [job, { bounds, usual }] of Object.entries(searches)) {
+    for (const route of ["/", "/search"]) {
+      const labels = { job, route };
+      const isSlow = (time: number) => route === "/search" && since(1_200)(time);
+      const rate = (time: number) => route === "/" ? 99 : isSlow(time) ? 1 : usual;
+      for (const le of [...bounds, "+Inf"]) {
+        const holdsSlow = le === bounds.at(-1) || le === "+Inf";
+        let value = 0;
+        all.gauge("http_request_duration_seconds_bucket", { ...labels, le }, span, (time) => {
+          return value += isSlow(time) && !holdsSlow ? 0 : 60 * rate(time);
+        });
+      }
+      let count = 0;
+      all.gauge("http_request_duration_seconds_count", labels, span, (time) => count += 60 * rate(time));
+      grow({ ...labels, status: "200" }, rate);
     }
-    grow({ ...labels, status: "200" }, () => rate);
-    all.counter("http_request_duration_seconds_count", labels, span, rate);
   }
   // 30% are refused since 20 minutes, 0.2% before.
   grow({ job: "guarded", status: "200" }, (time) => since(1_200)(time) ? 7 : 9.98);
@@ -68,7 +94,7 @@ function series(now: number): OpenMetrics {
   grow({ job: "batch", status: "200" }, (time) => Math.abs(time - (now - 24 * hour)) < hour / 2 ? 20 : 0);
   grow({ job: "lost", status: "200" }, (time) => since(1_200)(time) ? 0 : 20);
   grow({ job: "young", status: "200" }, () => 10, { ...span, from: now - 25 * hour });
-  // Probed by a job of its own, from two places, of which one fails since 10 minutes; and by its address, where one probe failed.
+  // Probed by a job of its own, from two places, of which one fails since 10 minutes; and by its address, where one fails since a minute.
   grow({ job: "front", status: "200" }, () => 10);
   grow({ job: "inner", status: "200" }, () => 10);
   grow({ job: "deep", status: "200" }, () => 10);
@@ -76,7 +102,7 @@ function series(now: number): OpenMetrics {
     all.gauge("probe_success", { job: "blackbox", ...labels }, span, (time) => fails(time) ? 0 : 1);
   probe({ service: "front", instance: "https://front.example/", place: "here" }, since(600));
   probe({ service: "front", instance: "https://front.example/", place: "there" }, () => false);
-  probe({ instance: "http://inner.shop.svc:8080/healthz" }, (time) => since(180)(time) && !since(60)(time));
+  probe({ instance: "http://inner.shop.svc:8080/healthz" }, since(90));
   probe({ instance: "http://inner-other.shop.svc/" }, () => true);
   probe({ instance: "https://inner.vendor.com/" }, () => true);
   probe({ instance: "deep:8080" }, () => true);
@@ -124,6 +150,17 @@ Deno.test({
         );
       });
 
+      await t.step("one of which most requests fail, and no other", async () => {
+        assert.match(
+          await report("partly"),
+          /^1\. 70% of the requests of route=\/most fail \(0\.7 of 1\/s\), 10% a day before, though only /m,
+        );
+      });
+
+      await t.step("errors that were fewer begin where they became more", async () => {
+        assert.match(await report("worse"), /^1\. 10% of requests fail .*; since about \d\d:\d\dZ \(/m);
+      });
+
       await t.step("one that fails since a few minutes of a long window", async () => {
         assert.match(
           await report("late", { window: "6h" }),
@@ -149,9 +186,12 @@ Deno.test({
           await check("sluggish"),
           /^- p95 latency of route=\/search is 4\.\d+ s, a day before 95 ms$/m,
         );
+        for (const job of ["slower", "quick", "seldom"]) {
+          assert.match(await report(job), new RegExp(`^${job}: HEALTHY`));
+        }
       });
 
-      await t.step("a probe from outside that fails, and one that failed once", async () => {
+      await t.step("a probe from outside that fails, and one that has not for long", async () => {
         const text = await report("front");
         assert.match(text, /^front: DEGRADED/);
         assert.match(text, /^1\. 1 of 2 probes from outside has failed for 5m: https:\/\/front\.example\/$/m);

@@ -67,6 +67,9 @@ Deno.test({
     }
     series.gauge("up", { job: "prometheus", instance: "localhost:9090" }, span, 1)
       .gauge("up", { job: "twins", namespace: "elsewhere", pod: "twin-0", instance: "twin-0:80" }, span, 1);
+    for (const  of of[namespace, "elsewhere"]) {
+      series.gauge("up", { job: "pairs", namespace: of, pod: "pair-0", instance: `${of}:80` }, span, 1);
+    }
     await using server = await startPrometheus({ backfill: series.lines });
     const api = openApi(server.url);
     const sources = { clusters, prometheus: api, database: undefined, log: createLogger("off") };
@@ -125,9 +128,10 @@ Deno.test({
 
       await t.step("a pod of the same name in another namespace is another", async () => {
         const { signal } = new AbortController();
-        const jobOf = (namespace: string) => jobOfPods(api, [{ namespace, name: "twin-0" }], signal);
-        assert.equal(await jobOf("elsewhere"), "job=twins");
-        assert.equal(await jobOf(namespace), undefined);
+        const jobOf = (namespace: string, name: string) => jobOfPods(api, [{ namespace, name }], signal);
+        assert.equal(await jobOf("elsewhere", "twin-0"), "job=twins");
+        assert.equal(await jobOf(namespace, "twin-0"), undefined);
+        assert.equal(await jobOf(namespace, "pair-0"), undefined);
       });
 
       await t.step("a canary that its Service leads to as well", async () => {

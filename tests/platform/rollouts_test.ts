@@ -1,6 +1,7 @@
 /** Rollouts that go on as they should, and pods that do not become ready: which is told first, and whether it alarms. */
 import assert from "@std/assert";
 import { createLogger } from "../../src/common/log.ts";
+import { deploymentRolling, setRolling } from "../../src/platform/rolling.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
 import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
 import { callTool } from "../support/tools.ts";
@@ -27,6 +28,27 @@ const crashing = {
   state: { waiting: { reason: "CrashLoopBackOff", message: "back-off 2m40s restarting failed container" } },
   lastState: { terminated: { exitCode: 1, reason: "Error", startedAt: ago(2), finishedAt: ago(1) } },
 };
+
+Deno.test("how many pods a rollout may miss, and whether one goes on", () => {
+  const deployment = (strategy: Fields) => deploymentRolling({ spec: { replicas: 7, strategy } }).mayMiss;
+  assert.equal(deployment({}), 1);
+  assert.equal(deployment({ rollingUpdate: { maxUnavailable: "50%" } }), 3);
+  assert.equal(deployment({ rollingUpdate: { maxUnavailable: 2 } }), 2);
+  assert.equal(deployment({ type: "Recreate" }), 0);
+  const revisions = { currentRevision: "db-1", updateRevision: "db-2" };
+  const stateful = (updateStrategy: Fields, updatedReplicas: number) =>
+    setRolling({ spec: { replicas: 7, updateStrategy }, status: { ...revisions, updatedReplicas } });
+  assert.deepEqual(stateful({}, 2), { updated: 2, desired: 7, mayMiss: 1 });
+  assert.equal(stateful({ rollingUpdate: { maxUnavailable: "50%" } }, 2)?.mayMiss, 4);
+  assert.equal(stateful({ rollingUpdate: { partition: 5 } }, 1)?.updated, 1);
+  assert.equal(stateful({ rollingUpdate: { partition: 5 } }, 2), undefined);
+  assert.equal(stateful({ type: "OnDelete" }, 2), undefined);
+  const counts = { desiredNumberScheduled: 3, currentNumberScheduled: 3 };
+  const daemon = (updatedNumberScheduled: number) =>
+    setRolling({ status: { ...counts, updatedNumberScheduled } });
+  assert.deepEqual(daemon(1), { updated: 1, desired: 3, mayMiss: 1 });
+  assert.equal(daemon(3), undefined);
+});
 
 Deno.test({
   name: "rollouts, and pods that do not become ready",
