@@ -20,6 +20,8 @@ import { suggesting } from "./suggestions.ts";
 /** What the tool needs to know of the settings. */
 export interface ExplainQueryOptions {
   readonly allowFunctions: readonly string[];
+  /** A measured statement that takes fewer milliseconds, planning included, has nothing to gain; 1 unless given. */
+  readonly fastMs?: number;
 }
 
 const input = z.strictObject({
@@ -92,7 +94,8 @@ export function explainQuery(database: Database, options: ExplainQueryOptions): 
           );
           // Afterwards, since it changes the search path, which the plan would show.
           const facts = { ...await readFacts(transaction, plan.nodes), offset: offsetOf(sql, values) };
-          return { plan, findings: findingsOf({ plan, facts }) };
+          const fast = isFast(plan, options.fastMs ?? 1);
+          return { plan, fast, findings: fast ? [] : findingsOf({ plan, facts }) };
         }));
     },
     present,
@@ -102,6 +105,8 @@ export function explainQuery(database: Database, options: ExplainQueryOptions): 
 /** What the server said, and what the rules make of it. */
 interface Explanation {
   readonly plan: Plan;
+  /** Whether it took no time to speak of. */
+  readonly fast: boolean;
   readonly findings: readonly Finding[];
 }
 
@@ -208,7 +213,7 @@ function present(explanation: Explanation, budget: number): Presentation<Explain
 }
 
 function make(
-  { plan, findings }: Explanation,
+  { plan, fast, findings }: Explanation,
   most: number,
   lines: ReturnType<typeof nodeLines>,
 ): Presentation<Explained> {
@@ -237,7 +242,9 @@ function make(
   const text = [
     ...head(plan),
     "",
-    ...findingLines(plan, told, findings.length),
+    ...(fast
+      ? ["Nothing stands out: in less than a millisecond there is little to gain."]
+      : findingLines(plan, told, findings.length)),
     "",
     `Plan (${plan.measured ? "each node's own part of the time" : "each node's own part of the cost"}):`,
     ...tree(plan, lines),
@@ -246,7 +253,6 @@ function make(
 }
 
 function findingLines(plan: Plan, told: readonly Finding[], found: number): readonly string[] {
-  if (isFast(plan)) return ["Nothing stands out: in less than a millisecond there is little to gain."];
   if (found === 0) {
     const looked = rulesFor(plan.measured).map(({ looksAt }) => looksAt).join("; ");
     return [

@@ -51,8 +51,6 @@ export const rules: readonly Rule[] = [
 
 /** What explains less of the whole is left out. */
 const leastShare = 0.05;
-/** A statement that takes fewer milliseconds, planning included, has nothing to gain. */
-const fastMs = 1;
 const mostFindings = 5;
 
 /** The rules that apply to such a plan. */
@@ -60,15 +58,14 @@ export function rulesFor(measured: boolean): readonly Rule[] {
   return rules.filter(({ when }) => when === "always" || (when === "measured") === measured);
 }
 
-/** Whether it was measured and took no time to speak of. */
-export function isFast({ measured, executionMs, planningMs }: Plan): boolean {
+/** Whether it was measured and took fewer than `fastMs` milliseconds, planning included. */
+export function isFast({ measured, executionMs, planningMs }: Plan, fastMs: number): boolean {
   return measured && (executionMs ?? Infinity) + (planningMs ?? 0) < fastMs;
 }
 
 /** What stands out, what explains most first, at most five. */
 export function findingsOf(about: Case): readonly Finding[] {
   const { plan } = about;
-  if (isFast(plan)) return [];
   return rulesFor(plan.measured)
     .flatMap((rule) => merge(plan.nodes.flatMap((node) => rule.examine(node, about) ?? [])))
     .filter(({ share }) => share >= leastShare)

@@ -205,7 +205,10 @@ Deno.test({
       await test.execute(`alter database ${settings.database} reset all; ${set.join(" ")}`);
       await using database = new Database(settings, createLogger("off"));
       const sql = `select count(*) from docs where ${where}`;
-      return await callTool(explainQuery(database, { allowFunctions: [] }), { sql, analyze: true });
+      return await callTool(explainQuery(database, { allowFunctions: [], fastMs: 0 }), {
+        sql,
+        analyze: true,
+      });
     };
     for (const { name, where, advice, columns, settings } of cases) {
       await context.step(name, async () => {

@@ -34,7 +34,7 @@ Deno.test({
         .map(([name, value]) => `alter database ${settings.database} set ${name} = '${value}';`);
       await test.execute(`alter database ${settings.database} reset all; ${set.join(" ")}`);
       await using database = new Database(settings, createLogger("off"));
-      return await callTool(explainQuery(database, { allowFunctions: [] }), { sql, analyze });
+      return await callTool(explainQuery(database, { allowFunctions: [], fastMs: 0 }), { sql, analyze });
     };
     for (const expected of cases) {
       await context.step(expected.name, async () => {

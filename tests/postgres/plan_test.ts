@@ -2,7 +2,7 @@
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import { readPlan } from "../../src/postgres/plan.ts";
-import { findingsOf } from "../../src/postgres/plan_findings.ts";
+import { findingsOf, isFast } from "../../src/postgres/plan_findings.ts";
 import type { PlanFacts } from "../../src/postgres/plan_relations.ts";
 import { head, mostImportant, nodeLines, tree } from "../../src/postgres/plan_text.ts";
 
@@ -207,11 +207,12 @@ Deno.test("a join is without a condition only when the inner side is not looked 
   assert.equal(join("(t.kind = u.id)"), false);
 });
 
-Deno.test("what took less than a millisecond has nothing to gain", () => {
-  const plan = planOf(node("Gather", 0.8, { "Workers Planned": 2, "Workers Launched": 0 }), {
-    "Execution Time": 0.8,
-  });
-  assert.deepEqual(findingsOf({ plan, facts }), []);
+Deno.test("fast is what took less, planning included", () => {
+  const took = (times: Fields) => planOf(node("Result", 0.5), times);
+  const times = { "Execution Time": 0.5, "Planning Time": 0.5 };
+  assert.equal(isFast(took(times), 1.001), true);
+  assert.equal(isFast(took(times), 1), false);
+  assert.equal(isFast(readPlan('[{"Plan":{}}]'), 1), false);
 });
 
 Deno.test("an incremental sort that spills says so in its groups", () => {
