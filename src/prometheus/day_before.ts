@@ -4,9 +4,8 @@ import { lostPart } from "./request_verdict.ts";
 import { rateOf, readRequests, type RequestRates, type Requests } from "./requests.ts";
 import { selector } from "./promql.ts";
 import type { Service } from "./service.ts";
-import { formatDuration } from "./time.ts";
+import { day, formatDuration } from "./time.ts";
 
-const day = 86_400;
 /** Seconds of a rate, and between two of them. */
 const step = 300;
 

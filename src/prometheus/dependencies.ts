@@ -11,7 +11,7 @@ import { errorsSpeak } from "./request_verdict.ts";
 import { rate } from "./requests.ts";
 import type { Labels } from "./result.ts";
 import type { Service } from "./service.ts";
-import { formatDuration } from "./time.ts";
+import { day, formatDuration } from "./time.ts";
 
 /** A dependency that has become slow, or fails. */
 export interface Dependency {
@@ -28,7 +28,6 @@ export interface Dependencies {
   readonly failing: Dependency | undefined;
 }
 
-const day = 86_400;
 /** Calls in the window below which a ratio is chance. */
 const leastCalls = 20;
 

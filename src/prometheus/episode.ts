@@ -4,6 +4,7 @@ import { judgedOf, type LatencySymptoms, slowLatency } from "./latency_verdict.t
 import { quantileQuery } from "./latency.ts";
 import { failing, type RequestSymptoms } from "./request_verdict.ts";
 import { failedRatioQuery } from "./requests.ts";
+import { fitWindow } from "./scrapes.ts";
 import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";
 
@@ -42,14 +43,15 @@ const leastRequests = 20;
 const longestRate = 600;
 /** So many moments without the figure do not end an episode, nor begin one. */
 const shortPause = 2;
-const scrapesInRate = 4;
+/** Seconds between two scrapes, where that is not known. */
+const usualInterval = 60;
 
 /** Reads those of the errors and the latency that speak against the service; `interval` is that of its scrapes. */
 export async function readEpisodes(
   asking: Asking,
   service: Service,
   symptoms: RequestSymptoms & LatencySymptoms,
-  { window, interval = 15 }: { readonly window: number; readonly interval: number | undefined },
+  { window, interval = usualInterval }: { readonly window: number; readonly interval: number | undefined },
 ): Promise<Episodes> {
   const looked = Math.max(leastLookBack, windowsBack * window);
   const step = Math.ceil(looked / moments);
@@ -58,7 +60,7 @@ export async function readEpisodes(
     threshold: number,
     perSecond: number,
   ): Promise<Episode | undefined> => {
-    const over = Math.ceil(Math.max(step, scrapesInRate * interval, leastRequests / perSecond));
+    const over = Math.ceil(Math.max(fitWindow(step, interval).window, leastRequests / perSecond));
     if (!(over <= Math.max(longestRate, step))) return undefined;
     const { api, time, signal } = asking;
     const range = { start: time - moments * step, end: time, step };

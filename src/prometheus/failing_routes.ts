@@ -5,7 +5,7 @@ import { routeLabels } from "./error_places.ts";
 import { labelsText } from "./one_line.ts";
 import { type Matcher, quoteLabelName } from "./promql.ts";
 import { errorMatchers, rate, rateOf, type RequestRates } from "./requests.ts";
-import { formatDuration } from "./time.ts";
+import { day, formatDuration } from "./time.ts";
 
 /** One that fails, the one with the most errors of those that do. */
 export interface FailingRoute {
@@ -22,7 +22,6 @@ const badRatio = 0.5;
 /** Requests in the window below which a ratio is chance. */
 const leastRequests = 20;
 const mostRoutes = 3;
-const day = 86_400;
 /** A day before it failed no less than this part of what it does now. */
 const same = 0.5;
 

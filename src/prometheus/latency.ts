@@ -1,11 +1,11 @@
 /** How long the requests of a service take: quantiles from histograms, and what is left where there is none. */
 import { type DurationMetric, durationMetrics, unitOf } from "./instrumentation.ts";
-import { type Matcher, selector } from "./promql.ts";
+import { type Matcher, quoteLabelName, selector } from "./promql.ts";
 import { rate } from "./requests.ts";
 import type { PassedOver } from "./requests.ts";
 import type { Asking } from "./asking.ts";
 import type { Service } from "./service.ts";
-import { formatDuration } from "./time.ts";
+import { day, formatDuration } from "./time.ts";
 
 /** A quantile of the durations, in the metric's own unit. */
 export interface Quantile {
@@ -43,7 +43,6 @@ export interface LatencyReading {
   readonly passedOver: readonly PassedOver[];
 }
 
-const day = 86_400;
 /** More metrics than that in one service are not looked into. */
 const mostMetrics = 3;
 
@@ -133,12 +132,12 @@ async function readHistogram(
   native: boolean,
 ): Promise<Read> {
   const range = { matchers, window };
-  const series = (suffix: string) => rateOfPart(metric, suffix, range);
   const histogram = histogramQuery(metric, range);
+  const count = observationsQuery(metric, range);
   const quantileOf = (quantile: number, ago = 0) => quantileQuery(metric, quantile, { ...range, ago });
   const parts: Record<string, string> = native
-    ? { count: `histogram_count(${histogram})`, sum: `histogram_sum(${histogram})` }
-    : { count: `sum(${series("_count")})`, sum: `sum(${series("_sum")})` };
+    ? { count, sum: `histogram_sum(${histogram})` }
+    : { count, sum: `sum(${rateOfPart(metric, "_sum", range)})` };
   quantiles.forEach((quantile, index) => {
     parts[`now ${index}`] = quantileOf(quantile);
     parts[`before ${index}`] = quantileOf(quantile, day);
@@ -164,11 +163,12 @@ async function readHistogram(
   };
 }
 
-/** Of which series, over how many seconds, of how many seconds before. */
+/** Of which series, over how many seconds, of how many seconds before, and apart by which labels. */
 export interface RateRange {
   readonly matchers: readonly Matcher[];
   readonly window: number;
   readonly ago?: number;
+  readonly by?: readonly string[];
 }
 
 function rateOfPart({ metric }: DurationMetric, suffix: string, { matchers, window, ago = 0 }: RateRange) {
@@ -178,9 +178,28 @@ function rateOfPart({ metric }: DurationMetric, suffix: string, { matchers, wind
 }
 
 function histogramQuery(metric: DurationMetric, range: RateRange): string {
+  const { by = [] } = range;
   return metric.form === "native histogram"
-    ? `sum(${rateOfPart(metric, "", range)})`
-    : `sum by (le) (${rateOfPart(metric, "_bucket", range)})`;
+    ? sumBy(by, rateOfPart(metric, "", range))
+    : sumBy([...by, "le"], rateOfPart(metric, "_bucket", range));
+}
+
+function sumBy(labels: readonly string[], expression: string): string {
+  return labels.length === 0
+    ? `sum(${expression})`
+    : `sum by (${labels.map(quoteLabelName).join(", ")}) (${expression})`;
+}
+
+/** Observations of a histogram per second. */
+export function observationsQuery(metric: DurationMetric, range: RateRange): string {
+  return metric.form === "native histogram"
+    ? `histogram_count(${histogramQuery(metric, range)})`
+    : sumBy(range.by ?? [], rateOfPart(metric, "_count", range));
+}
+
+/** Whether quantiles of several instances together can be told. */
+export function isHistogram({ form }: DurationMetric): boolean {
+  return form === "native histogram" || form === "classic histogram";
 }
 
 /** A quantile of a histogram, in the metric's own unit. */

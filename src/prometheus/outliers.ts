@@ -1,14 +1,13 @@
 /** Whether one instance of several is to blame: errors or slowness that the others do not share. */
 import { percent, plural } from "../common/units.ts";
 import type { Asking } from "./asking.ts";
-import { durationText, type Latency } from "./latency.ts";
+import { durationText, isHistogram, type Latency, quantileQuery } from "./latency.ts";
 import { isSlower } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
-import { type Matcher, quoteLabelName, selector } from "./promql.ts";
+import { type Matcher, quoteLabelName } from "./promql.ts";
 import { errorMatchers, rateOf, type RequestRates } from "./requests.ts";
 import type { Labels } from "./result.ts";
 import type { Service } from "./service.ts";
-import { formatDuration } from "./time.ts";
 
 /** The one that differs. */
 export interface Outlier {
@@ -67,14 +66,11 @@ export async function readSlowOutlier(
   { metric, unit, window }: Latency,
   quantile: number,
 ): Promise<Outlier | undefined> {
-  const native = metric.form === "native histogram";
-  if (!native && metric.form !== "classic histogram") return undefined;
+  if (!isHistogram(metric)) return undefined;
   const matchers = [...service.matchers, ...(metric.instrumentation.matchers ?? [])];
-  const by = [...instanceLabels, ...(native ? [] : ["le"])].map(quoteLabelName).join(", ");
-  const series = selector(native ? metric.metric : `${metric.metric}_bucket`, matchers);
   const found = await values(
     asking,
-    `histogram_quantile(${quantile}, sum by (${by}) (rate(${series}[${formatDuration(window)}])))`,
+    quantileQuery(metric, quantile, { matchers, window, by: instanceLabels }),
   );
   const [slowest, next] = found.toSorted((a, b) => b.value - a.value);
   if (slowest === undefined || next === undefined) return undefined;

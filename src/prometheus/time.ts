@@ -4,11 +4,14 @@
  */
 import { CallError } from "../common/errors.ts";
 
+/** Seconds. */
+export const day = 86_400;
+
 /** Units as https://prometheus.io/docs/prometheus/latest/querying/basics/#time-durations has them, largest first. */
 const units: readonly (readonly [unit: string, seconds: number])[] = [
   ["y", 31_536_000],
   ["w", 604_800],
-  ["d", 86_400],
+  ["d", day],
   ["h", 3_600],
   ["m", 60],
   ["s", 1],
