@@ -117,7 +117,7 @@ export function describeServerError(
       : /^(57|53|58)/.test(sqlState)
       ? "unavailable"
       : "failed");
-  const other = /"datestyle" setting/.test(fields.get("H") ?? "")
+  const other = /"datestyle" setting/i.test(fields.get("H") ?? "")
     ? "write dates as 2026-01-31"
     : options.sql === undefined
     ? undefined
