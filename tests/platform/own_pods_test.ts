@@ -67,8 +67,8 @@ Deno.test({
     }
     series.gauge("up", { job: "prometheus", instance: "localhost:9090" }, span, 1)
       .gauge("up", { job: "twins", namespace: "elsewhere", pod: "twin-0", instance: "twin-0:80" }, span, 1);
-    for (const  of of[namespace, "elsewhere"]) {
-      series.gauge("up", { job: "pairs", namespace: of, pod: "pair-0", instance: `${of}:80` }, span, 1);
+    for (const space of [namespace, "elsewhere"]) {
+      series.gauge("up", { job: "pairs", namespace: space, pod: "pair-0", instance: `${space}:80` }, span, 1);
     }
     await using server = await startPrometheus({ backfill: series.lines });
     const api = openApi(server.url);
