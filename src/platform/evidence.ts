@@ -34,8 +34,8 @@ export interface Evidence {
   readonly metrics: Part<MetricsReport>;
   readonly activity: Part<Activity | NoActivity>;
   readonly database: Part<Examination>;
-  /** What its containers use of their limits; undefined where nothing tells it. */
-  readonly usage?: UsageReport | undefined;
+  /** What its containers use of their limits. */
+  readonly usage: Part<UsageReport>;
 }
 
 /** The value of a part that was seen. */

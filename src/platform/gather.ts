@@ -120,6 +120,7 @@ export async function gather(
     metrics,
     activity,
     database: { state: "not_needed" },
+    usage: { state: "not_needed" },
   };
   const findings = findingsOf(evidence);
   const wantsLogs = clusters !== undefined && wantsServingLogs(evidence, findings);
@@ -150,7 +151,7 @@ export async function gather(
       (database === undefined
         ? { state: "not_asked", why: "no database is configured" }
         : { state: "not_needed" }),
-    usage: usage && seen(usage),
+    usage: usage ?? evidence.usage,
   };
 }
 

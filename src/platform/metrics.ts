@@ -37,6 +37,7 @@ export async function readMetrics(
   return {
     ...symptoms,
     ...suspects,
+    leftOut: [...asking.leftOut],
     unseen: [
       ...symptoms.failures,
       ...vanishedDoubts(symptoms),
@@ -48,6 +49,8 @@ export async function readMetrics(
   };
 }
 
+const oneInstance = "whether one instance is to blame";
+
 /** Asked where something is wrong; what can't be asked is left out, as the findings stand without it. */
 async function readSuspects(
   asking: Asking,
@@ -58,11 +61,12 @@ async function readSuspects(
   const latency = slowLatency(symptoms);
   const minutes = latency?.window ?? worst?.rates.window;
   const [errors, slow, dependencies] = await Promise.all([
-    worst && beside(asking, (asking) => readErrorOutlier(asking, worst.rates)),
-    latency && beside(asking, (asking) => readSlowOutlier(asking, service, latency, judgedQuantile)),
+    worst && beside(asking, oneInstance, (asking) => readErrorOutlier(asking, worst.rates)),
+    latency &&
+    beside(asking, oneInstance, (asking) => readSlowOutlier(asking, service, latency, judgedQuantile)),
     minutes === undefined
       ? undefined
-      : beside(asking, (asking) => readDependencies(asking, service, minutes)),
+      : beside(asking, "what it calls", (asking) => readDependencies(asking, service, minutes)),
   ]);
   return { outliers: { errors, latency: slow }, dependencies };
 }

@@ -5,6 +5,7 @@ import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { visible } from "../common/visible.ts";
 import { checkNamespace } from "../kubernetes/paths.ts";
+import { leftOutTexts } from "../prometheus/asking.ts";
 import { formatDuration, parseDuration, utc } from "../prometheus/time.ts";
 import { type Evidence, type Part, type PartName, parts, seen } from "./evidence.ts";
 import { findingsOf } from "./findings.ts";
@@ -53,6 +54,8 @@ interface Found {
 const longestWindow = 86_400;
 /** Calls to make next. */
 const mostCalls = 4;
+/** What was not seen of one part. */
+const mostUnseen = 5;
 
 /** Reports on a service; `tools` are the names of the tools that a next call may name. */
 export function serviceHealthReport(sources: Sources, tools: ReadonlySet<string>): Tool {
@@ -119,7 +122,7 @@ function reportOf(
     finding_count: findings.length,
     notes: notesOf(evidence),
     evidence: [...evidenceLines(evidence, shown)],
-    not_seen: parts.flatMap((part) => notSeen(part, evidence[part])),
+    not_seen: parts.flatMap((part) => notSeen(evidence, part)),
     next: [...calls.values()].slice(0, mostCalls)
       .map(({ tool, arguments: args }) => ({ tool, arguments: JSON.stringify(args) })),
   };
@@ -159,12 +162,22 @@ function notesOf({ cluster, metrics }: Evidence): string[] {
   ];
 }
 
-function notSeen(part: PartName, value: Part<unknown>): Report["not_seen"] {
+/** What was not seen of parts that were. */
+function unseenOf({ cluster, metrics, usage }: Evidence, part: PartName): readonly string[] {
+  if (part === "cluster") return seen(cluster)?.unseen ?? [];
+  if (part !== "metrics") return [];
+  const { unseen = [], leftOut = [] } = seen(metrics) ?? {};
+  const unused = usage.state === "unseen" ? [`CPU and memory in use: ${usage.why}`] : [];
+  return [...unseen, ...leftOutTexts(leftOut), ...unused];
+}
+
+function notSeen(evidence: Evidence, part: PartName): Report["not_seen"] {
+  const value: Part<unknown> = evidence[part];
   if (value.state === "seen") {
-    const unseen = typeof value.value === "object" && value.value !== null && "unseen" in value.value
-      ? value.value.unseen
-      : [];
-    return Array.isArray(unseen) ? unseen.slice(0, 5).map((why) => ({ part, why: String(why) })) : [];
+    const all = unseenOf(evidence, part);
+    const more = all.length - mostUnseen;
+    return [...all.slice(0, mostUnseen), ...(more > 0 ? [`${more} more things`] : [])]
+      .map((why) => ({ part, why }));
   }
   if (value.state === "not_needed") {
     return [{ part, why: "nothing pointed at it, so its health was not looked at; database_health does" }];

@@ -17,7 +17,7 @@ export const usageRules: readonly Rule[] = [
     explains: 44,
     when: "containers wait for CPU as they have used up the quota that their limit gives them",
     find(evidence) {
-      const { containers = [], throttledQuery = "" } = evidence.usage ?? {};
+      const { containers = [], throttledQuery = "" } = seen(evidence.usage) ?? {};
       const metrics = seen(evidence.metrics);
       const isSlow = metrics !== undefined && slowLatency(metrics) !== undefined;
       const least = isSlow ? slowing : notable;
@@ -39,7 +39,7 @@ export const usageRules: readonly Rule[] = [
     explains: 26,
     when: "containers use nearly as much memory as their limit allows, above which they are killed",
     find(evidence) {
-      const { containers = [], memoryQuery = "" } = evidence.usage ?? {};
+      const { containers = [], memoryQuery = "" } = seen(evidence.usage) ?? {};
       const share = ({ memory = 0, memoryLimit = Infinity }: Usage) => memory / memoryLimit;
       const found = containers.filter((one) => share(one) >= nearLimit)
         .toSorted((a, b) => share(b) - share(a));

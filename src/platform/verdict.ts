@@ -1,5 +1,6 @@
 /** One word for a service. Nothing is called healthy for want of bad news: something has to say so. */
 import { percent } from "../common/units.ts";
+import { namesOf } from "../prometheus/asking.ts";
 import type { RequestRates } from "../prometheus/requests.ts";
 import { formatDuration } from "../prometheus/time.ts";
 import { vanishedSince } from "../prometheus/vanished.ts";
@@ -20,8 +21,17 @@ export interface Judgement {
   readonly because: string;
 }
 
-/** Judges by the findings, and where there is none by what was seen. */
+/** Judges by the findings, and where there is none by what was seen; healthy comes with what was not looked at. */
 export function judge(evidence: Evidence, findings: readonly Finding[]): Judgement {
+  const { verdict, because } = judgeSeen(evidence, findings);
+  // Where nothing speaks against the service, all that is looked at beside the rest is what could.
+  const { leftOut = [] } = seen(evidence.metrics) ?? {};
+  return verdict === "healthy" && leftOut.length > 0
+    ? { verdict, because: `${because}; not looked at: ${namesOf(leftOut)}` }
+    : { verdict, because };
+}
+
+function judgeSeen(evidence: Evidence, findings: readonly Finding[]): Judgement {
   const down = findings.filter(({ severity }) => severity === "down");
   const ready = isReady(evidence);
   // What Prometheus can't scrape may well serve: a ready pod is a better witness.

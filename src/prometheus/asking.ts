@@ -1,5 +1,6 @@
 /** How a tool about a service asks: at one time, and with an ear for all that Prometheus says beside its answers. */
 import { CallError } from "../common/errors.ts";
+import { duration } from "../common/units.ts";
 import type { PrometheusApi } from "./api.ts";
 import type { Told } from "./result.ts";
 
@@ -11,6 +12,16 @@ export interface Asking {
   readonly signal: AbortSignal;
   /** What Prometheus has said so far beside its answers, each message once. */
   readonly heard: () => Told;
+  /** What {@linkcode beside} could not ask so far. */
+  readonly leftOut: LeftOut[];
+}
+
+/** Something that an answer goes without. */
+export interface LeftOut {
+  /** A few words: `probes from outside`. */
+  readonly what: string;
+  /** A sentence without a full stop. */
+  readonly why: string;
 }
 
 /**
@@ -34,6 +45,7 @@ export async function beginAsking(
     time,
     signal,
     heard: () => ({ warnings: [...warnings.values()], infos: [...infos.values()] }),
+    leftOut: [],
   };
 }
 
@@ -42,10 +54,11 @@ const besideMs = 2_500;
 
 /**
  * Reads what an answer can do without: undefined where it can't be asked, or not within 2.5 s, as what the answer is for
- * must not be late for it. Throws the reason of the caller's signal.
+ * must not be late for it; `what` is left out then. Throws the reason of the caller's signal.
  */
 export async function beside<Value>(
   asking: Asking,
+  what: string,
   read: (asking: Asking) => Promise<Value | undefined>,
 ): Promise<Value | undefined> {
   const late = AbortSignal.timeout(besideMs);
@@ -53,8 +66,23 @@ export async function beside<Value>(
     return await read({ ...asking, signal: AbortSignal.any([asking.signal, late]) });
   } catch (error) {
     if (asking.signal.aborted || !(error instanceof CallError || late.aborted)) throw error;
+    const why = late.aborted || !(error instanceof CallError)
+      ? `no answer within ${duration(besideMs)}`
+      : error.message;
+    asking.leftOut.push({ what, why });
     return undefined;
   }
+}
+
+/** Each of them once: `probes from outside and slow routes`. */
+export function namesOf(leftOut: readonly LeftOut[]): string {
+  const names = [...new Set(leftOut.map(({ what }) => what))];
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+/** One for each reason: `probes from outside and slow routes: no answer within 2.5 s`. */
+export function leftOutTexts(leftOut: readonly LeftOut[]): readonly string[] {
+  return [...Map.groupBy(leftOut, ({ why }) => why)].map(([why, of]) => `${namesOf(of)}: ${why}`);
 }
 
 /** What we asked to be cut is no news. */

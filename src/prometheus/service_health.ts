@@ -13,7 +13,7 @@ import { requestDoubts, requestReasons, type RequestSymptoms, trafficIsLost } fr
 import { readDayBefore, readIdle } from "./day_before.ts";
 import { readRequests, type RequestRates } from "./requests.ts";
 import { fitWindow } from "./scrapes.ts";
-import { type Asking, beside } from "./asking.ts";
+import { type Asking, beside, type LeftOut, leftOutTexts } from "./asking.ts";
 import type { Service } from "./service.ts";
 import { readServiceAlerts, type ServiceAlerts } from "./service_alerts.ts";
 import { utc } from "./time.ts";
@@ -42,6 +42,8 @@ export interface Symptoms extends RequestSymptoms, LatencySymptoms {
   readonly episodes: Episodes;
   /** Sentences without a full stop. */
   readonly failures: readonly string[];
+  /** What was to be looked at beside these. */
+  readonly leftOut: readonly LeftOut[];
   /** What Prometheus warned of: then something may be missing. */
   readonly warnings: readonly string[];
   /** What else it said. */
@@ -105,7 +107,7 @@ export async function readSymptoms(
   const readRoute = (rates: RequestRates | undefined, isLate: boolean) =>
     rates === undefined || rates.errorsPerSecond === 0
       ? undefined
-      : beside(asking, (asking) => readFailingRoute(asking, rates, { isLate }));
+      : beside(asking, "failing routes", (asking) => readFailingRoute(asking, rates, { isLate }));
   const [counted, recent, dayBefore, latency, recentLatency, vanished, alerts, probes] = await Promise.all([
     readCounted(),
     lately >= window ? undefined : attempt("requests lately", () => readRequests(asking, service, lately)),
@@ -119,7 +121,7 @@ export async function readSymptoms(
       () => readVanished(asking, service, { window, interval: instances?.interval }),
     ),
     alertsRead,
-    beside(asking, (asking) => readFailingProbes(asking, service)),
+    beside(asking, "probes from outside", (asking) => readFailingProbes(asking, service)),
   ]);
   const spoken = {
     ...counted,
@@ -136,9 +138,13 @@ export async function readSymptoms(
   const measured = window <= longestByRoute ? latency?.latency : recentLatency?.latency;
   const [failingRoute, slowRoute, episodes, idle] = await Promise.all([
     counted.failingRoute ?? readRoute(recent?.rates, true),
-    measured && beside(asking, (asking) => readSlowRoute(asking, service, measured)),
-    beside(asking, (asking) => readEpisodes(asking, service, spoken, { window, interval })),
-    isLost ? beside(asking, (asking) => readIdle(asking, usual)) : undefined,
+    measured && beside(asking, "slow routes", (asking) => readSlowRoute(asking, service, measured)),
+    beside(
+      asking,
+      "since when it is so",
+      (asking) => readEpisodes(asking, service, spoken, { window, interval }),
+    ),
+    isLost ? beside(asking, "how often it has no traffic", (asking) => readIdle(asking, usual)) : undefined,
   ]);
   return {
     service,
@@ -154,6 +160,7 @@ export async function readSymptoms(
     probes,
     episodes: episodes ?? { errors: undefined, latency: undefined },
     failures,
+    leftOut: [...asking.leftOut],
     ...asking.heard(),
   };
 }
@@ -163,15 +170,23 @@ export async function readSymptoms(
  * which many services do not have, are told as not judged; so are the alerts of a server that tells of none, ever.
  */
 export function judge(symptoms: Symptoms): Judgement {
-  const { service, instances, alerts } = symptoms;
+  const { service, instances, alerts, leftOut } = symptoms;
   const essential = findMissing(symptoms);
   const unjudged = findUnjudged(symptoms);
-  const missing = [...essential, ...unjudged.map(({ topic, why }) => `${topic}: ${why}`)];
-  const notJudged = [...new Set(unjudged.map(({ topic }) => topic))];
-  const { failures } = symptoms;
+  const missing = [
+    ...essential,
+    ...unjudged.map(({ topic, why }) => `${topic}: ${why}`),
+    ...leftOutTexts(leftOut),
+  ];
+  // Where nothing speaks against the service, all that is looked at beside the rest is what could.
+  const notJudged = [
+    ...new Set([...unjudged.map(({ topic }) => topic), ...leftOut.map(({ what }) => what)]),
+  ];
+  // What is down needs no more to be known; what could not be asked is told anyhow.
+  const unasked = [...symptoms.failures, ...leftOutTexts(leftOut)];
   if (service.goneSince !== undefined) {
     const reason = `it has no samples any more: the last was at ${utc(Math.floor(service.goneSince))}`;
-    return { verdict: "down", reasons: [reason], missing: failures, notJudged: [] };
+    return { verdict: "down", reasons: [reason], missing: unasked, notJudged: [] };
   }
   const all = instances?.all ?? [];
   const up = all.filter(({ state }) => state === "UP");
@@ -184,9 +199,8 @@ export function judge(symptoms: Symptoms): Judgement {
     ...requestReasons(symptoms, episodeClause(symptoms.episodes.errors, symptoms.time)),
     ...latencyReasons(symptoms, episodeClause(symptoms.episodes.latency, symptoms.time)),
   ];
-  // What is down needs no more to be known; what could not be asked is told anyhow.
   if (all.length > 0 && up.length === 0) {
-    return { verdict: "down", reasons, missing: failures, notJudged: [] };
+    return { verdict: "down", reasons, missing: unasked, notJudged: [] };
   }
   if (reasons.length > 0) return { verdict: "degraded", reasons, missing, notJudged };
   return { verdict: essential.length === 0 ? "healthy" : "unknown", reasons, missing, notJudged };

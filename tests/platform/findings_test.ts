@@ -119,6 +119,7 @@ function metrics(more: Partial<MetricsReport>): MetricsReport {
     vanished: [],
     alerts: { firing: [], unevaluated: [], notes: [] },
     failures: [],
+    leftOut: [],
     warnings: [],
     infos: [],
     unseen: [],
@@ -145,6 +146,7 @@ function evidence(more: Partial<Evidence>): Evidence {
     metrics: notAsked,
     activity: notAsked,
     database: notAsked,
+    usage: notAsked,
     ...more,
   };
 }

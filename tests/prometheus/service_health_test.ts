@@ -44,6 +44,7 @@ const well: Symptoms = {
   alerts: { firing: [], unevaluated: [], notes: [] },
   episodes: { errors: undefined, latency: undefined },
   failures: [],
+  leftOut: [],
   warnings: [],
   infos: [],
 };
