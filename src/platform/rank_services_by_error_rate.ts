@@ -11,7 +11,9 @@ import { ratioText } from "../prometheus/get_error_rate.ts";
 import { rate } from "../prometheus/requests.ts";
 import { formatDuration, parseDuration, utc } from "../prometheus/time.ts";
 import { type Sources, within } from "./gather.ts";
-import { type RankedServices, readServiceErrors, type ServiceErrors } from "./service_errors.ts";
+import type { GoneCounter } from "./gone_counters.ts";
+import { keyOf, type NamedService } from "./named_service.ts";
+import { type RankedServices, readServiceErrors } from "./service_errors.ts";
 import { readWorkload, type WorkloadReport } from "./workload.ts";
 
 const input = z.strictObject({
@@ -33,13 +35,23 @@ const output = z.object({
     metric: z.string(),
   })),
   total: z.number(),
+  gone: z.array(z.object({
+    service: z.string(),
+    namespace: z.string(),
+    metric: z.string(),
+    requests_per_second: z.number(),
+    when: z.string().describe("When it counted so many"),
+  })).describe("Counters that have no samples any more"),
+  gone_count: z.number(),
   pods: z.array(z.object({ service: z.string(), text: z.string() })),
   metrics: z.array(z.string()),
   notes: z.array(z.string()),
 });
 
-/** Services whose pods are looked at. */
+/** Services whose pods are looked at, of those that fail and of those that are gone. */
 const mostExamined = 3;
+/** Counters that are gone, and that are named. */
+const shownGone = 5;
 /** Characters of a service's name. */
 const longestName = 100;
 /** Milliseconds that looking at their pods may take. */
@@ -74,8 +86,14 @@ export function rankServicesByErrorRate(sources: Sources): Tool {
       const window = parseDuration(text, "window");
       const ranked = await readServiceErrors(prometheus, namespace, window, signal);
       progress(`${plural(ranked.services.length, "service")} read, looking at pods`);
-      const worst = ranked.services.filter(({ errors }) => errors > 0).slice(0, mostExamined);
-      const pods = await Promise.all(worst.map((service) => podsOf(sources, service, namespace, signal)));
+      const worst = [
+        ...ranked.services.filter(({ errors }) => errors > 0).slice(0, mostExamined),
+        ...ranked.gone.slice(0, mostExamined),
+      ];
+      const examined = new Map(worst.map((service) => [keyOf(service), service])).values();
+      const pods = await Promise.all(
+        [...examined].map((service) => podsOf(sources, service, namespace, signal)),
+      );
       return { ...ranked, namespace, window, now: Date.now(), limit, pods: pods.flat() };
     },
     present(found, budget) {
@@ -89,7 +107,7 @@ export function rankServicesByErrorRate(sources: Sources): Tool {
 }
 
 function answerOf(found: Found, shown: number): z.output<typeof output> {
-  const { services, window, now, namespace, pods, metrics, notes } = found;
+  const { services, gone, window, now, namespace, pods, metrics, notes } = found;
   return {
     window: formatDuration(window),
     until: utc(Math.floor(now / 1000)),
@@ -103,6 +121,14 @@ function answerOf(found: Found, shown: number): z.output<typeof output> {
       metric,
     })),
     total: services.length,
+    gone: gone.slice(0, shownGone).map(({ service, namespace, metric, perSecond, when }) => ({
+      service: name(service),
+      namespace,
+      metric,
+      requests_per_second: perSecond,
+      when,
+    })),
+    gone_count: gone.length,
     pods: pods.map((one) => ({ ...one })),
     metrics: [...metrics],
     notes: [...notes],
@@ -110,7 +136,7 @@ function answerOf(found: Found, shown: number): z.output<typeof output> {
 }
 
 function render(found: Found, shown: number): string {
-  const { services, pods, metrics, notes } = found;
+  const { services, gone, pods, metrics, notes } = found;
   const lines = [heading(found)];
   if (shown > 0) {
     const columns = ["service", "namespace", "errors", "errors/s", "requests/s"]
@@ -134,11 +160,29 @@ function render(found: Found, shown: number): string {
   }
   lines.push(
     "",
+    ...goneLines(gone),
     ...pods.map(({ service, text }) => `at the same time, ${name(service)}: ${visible(text)}`),
     ...(metrics.length === 0 ? [] : [`counted by ${metrics.map((name) => visible(name)).join(", ")}`]),
     ...notes.map((note) => `note: ${visible(note)}`),
   );
   return lines.join("\n");
+}
+
+function goneLines(gone: readonly GoneCounter[]): readonly string[] {
+  const more = gone.length - shownGone;
+  return [
+    ...gone.slice(0, shownGone).map(({ service, metric, perSecond, when }) =>
+      `gone, ${name(service)}: ${visible(metric)} counted ${
+        rate(perSecond)
+      }/s ${when}, and has no samples now`
+    ),
+    ...(more > 0 ? [`[Cut: ${more} more are gone. Name a namespace.]`] : []),
+    ...(gone.length > 0
+      ? [
+        "What is gone is down, was removed, or is counted by another name: service_health_report says which.",
+      ]
+      : []),
+  ];
 }
 
 /** Anybody may have given a service its name. */
@@ -148,7 +192,7 @@ function name(service: string): string {
 
 async function podsOf(
   { clusters }: Sources,
-  { service, namespace: labelled }: ServiceErrors,
+  { service, namespace: labelled }: NamedService,
   asked: string | undefined,
   signal: AbortSignal,
 ): Promise<Found["pods"]> {
@@ -184,15 +228,18 @@ function podsText({ pods, workloads }: WorkloadReport): string {
   }`;
 }
 
-function heading({ services, window, now, namespace }: Found): string {
+function heading({ services, gone, window, now, namespace }: Found): string {
   const scope = namespace === undefined ? "" : ` of namespace ${namespace}`;
   const [worst] = services;
   const span = `(the last ${formatDuration(window)} until ${utc(Math.floor(now / 1000))})`;
+  const lost = gone.length === 0
+    ? ""
+    : `; ${plural(gone.length, "counter")} of requests ${gone.length === 1 ? "is" : "are"} gone`;
   if (worst === undefined) {
-    return `No service${scope} has a counter of requests that is known ${span}. That is no data, not 0 errors.`;
+    return `No service${scope} has a counter of requests that is known${lost} ${span}. That is no data, not 0 errors.`;
   }
   const lead = worst.errors > 0
     ? `${name(worst.service)} has the highest error rate: ${ratioText(worst.ratio)}`
     : "No request fails where errors can be told";
-  return `${lead} ${span}`;
+  return `${lead}${lost} ${span}`;
 }

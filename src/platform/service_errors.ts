@@ -1,5 +1,6 @@
 /** Which services there are, and how many of their requests fail: one query per way of counting, for all at once. */
 import type { PrometheusApi } from "../prometheus/api.ts";
+import { beginAsking, beside, leftOutTexts } from "../prometheus/asking.ts";
 import {
   knownMetricsRegex,
   type RequestCounter,
@@ -10,15 +11,12 @@ import { type Matcher, quoteLabelName, selector } from "../prometheus/promql.ts"
 import { mayHideErrors } from "../prometheus/request_verdict.ts";
 import { rateOf } from "../prometheus/requests.ts";
 import type { Labels } from "../prometheus/result.ts";
-import { serviceLabels } from "../prometheus/service_labels.ts";
+import { formatDuration } from "../prometheus/time.ts";
+import { type GoneCounter, readGoneCounters } from "./gone_counters.ts";
+import { keyOf, type NamedService, namingLabels, serviceOf } from "./named_service.ts";
 
 /** One service as one counter sees it. Rates are per second. */
-export interface ServiceErrors {
-  readonly service: string;
-  /** The label that the name comes from. */
-  readonly label: string;
-  /** Empty without a namespace label. */
-  readonly namespace: string;
+export interface ServiceErrors extends NamedService {
   readonly requests: number;
   readonly errors: number;
   /** NaN without traffic. */
@@ -33,6 +31,8 @@ export interface ServiceErrors {
 /** All services, the worst first. */
 export interface RankedServices {
   readonly services: readonly ServiceErrors[];
+  /** Counters of services that count no more. */
+  readonly gone: readonly GoneCounter[];
   /** Counters that were read. */
   readonly metrics: readonly string[];
   /** The queries, as evidence. */
@@ -54,12 +54,12 @@ export async function readServiceErrors(
 ): Promise<RankedServices> {
   const within: Matcher[] = namespace === undefined ? [] : [["namespace", "=", namespace]];
   const names: Matcher = ["__name__", "=~", knownMetricsRegex];
-  const present = await api.query(
+  const asking = await beginAsking(api, signal);
+  const { time } = asking;
+  const present = await asking.api.query(
     `count by (__name__) (${selector(undefined, [names, ...within])})`,
-    undefined,
-    {
-      signal,
-    },
+    time,
+    { signal },
   );
   const found = requestCounters(
     new Map(present.series.map(({ metric, value }) => [metric.__name__ ?? "", Number(value?.[1] ?? 0)])),
@@ -67,11 +67,11 @@ export async function readServiceErrors(
   const counters = found.slice(0, mostCounters);
   const answers = await Promise.all(counters.map(async (counter) => {
     const { codes, matchers = [] } = counter.instrumentation;
-    const by = [...serviceLabels, "namespace", ...codes].map(quoteLabelName).join(", ");
+    const by = [...namingLabels, ...codes].map(quoteLabelName).join(", ");
     const query = `sum by (${by}) (${rateOf(counter, [...matchers, ...within], window)})`;
-    const { series, truncated, warnings } = await api.query(query, undefined, { signal, limit: mostSeries });
+    const { series, truncated } = await asking.api.query(query, time, { signal, limit: mostSeries });
     const rows = series.map(({ metric, value }) => ({ labels: metric, perSecond: Number(value?.[1]) }));
-    return { counter, query, rows, truncated, warnings };
+    return { counter, query, rows, truncated };
   }));
   const ranked = new Map<string, ServiceErrors>();
   for (const { counter, rows } of answers) {
@@ -86,8 +86,17 @@ export async function readServiceErrors(
     }
   }
   const services = [...ranked.values()].sort(worstFirst);
+  const counted = services.filter(({ requests }) => requests > 0).map((one) => (
+    { ...one, perSecond: one.requests, when: `in ${formatDuration(window)}` }
+  ));
+  const gone = await beside(
+    asking,
+    "services that are gone",
+    (asking) => readGoneCounters(asking, within, counted),
+  );
   return {
     services,
+    gone: gone ?? [],
     metrics: counters.map(({ metric }) => metric),
     queries: answers.map(({ query }) => query),
     notes: [
@@ -98,7 +107,8 @@ export async function readServiceErrors(
       ...(found.length > counters.length
         ? [`${found.length - counters.length} more counters were not read`]
         : []),
-      ...new Set([present, ...answers].flatMap(({ warnings }) => warnings)),
+      ...leftOutTexts(asking.leftOut).map((text) => `not looked at, ${text}`),
+      ...asking.heard().warnings,
     ],
   };
 }
@@ -121,15 +131,11 @@ interface Row {
 
 function servicesOf(counter: RequestCounter, rows: readonly Row[]): readonly ServiceErrors[] {
   const { codes, errors: own } = counter.instrumentation;
-  const groups = Map.groupBy(rows, ({ labels }) => {
-    const label = serviceLabels.find((name) => (labels[name] ?? "") !== "") ?? "";
-    return JSON.stringify([labels.namespace ?? "", label, labels[label] ?? ""]);
-  });
-  return [...groups].flatMap(([key, all]) => {
+  const groups = Map.groupBy(rows, ({ labels }) => keyOf(serviceOf(labels)));
+  return [...groups.values()].flatMap((all) => {
     const members = all.filter(({ perSecond }) => Number.isFinite(perSecond));
-    if (members.length === 0) return [];
-    const [namespace = "", label = "", service = ""]: readonly string[] = JSON.parse(key);
-    if (label === "") return [];
+    const named = serviceOf(members[0]?.labels ?? {});
+    if (named === undefined) return [];
     // Each service may have a code label of its own.
     const [found] = [own, wordErrors].flatMap((errors) =>
       codes.filter((code) => members.some(({ labels }) => errors.isCode(labels[code] ?? "")))
@@ -144,9 +150,7 @@ function servicesOf(counter: RequestCounter, rows: readonly Row[]): readonly Ser
       ? 0
       : sum(members.filter(({ labels }) => !found.errors.isCode(labels[found.codeLabel] ?? "")));
     return [{
-      service,
-      label,
-      namespace,
+      ...named,
       requests,
       errors,
       ratio: found === undefined ? NaN : errors / requests,

@@ -1,7 +1,9 @@
 /** What can't be asked beside the rest is named, and nobody is called healthy as if it had been looked at. */
 import assert from "@std/assert";
 import { createLogger } from "../../src/common/log.ts";
+import type { Tool } from "../../src/common/tool.ts";
 import type { Sources } from "../../src/platform/gather.ts";
+import { rankServicesByErrorRate } from "../../src/platform/rank_services_by_error_rate.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
 import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
 import { FakeApiserver } from "../kubernetes/fake_apiserver.ts";
@@ -13,13 +15,13 @@ import { apiOf } from "../support/prometheus_api.ts";
 import { servicePrometheus } from "../support/service_prometheus.ts";
 import { callTool } from "../support/tools.ts";
 
-/** What both tools say where `play` answers the queries that `pattern` matches, and the real server all others. */
+/** What the tools say where `play` answers the queries that `pattern` matches, and the real server all others. */
 async function told(
   service: string,
   pattern: RegExp,
   play: Play,
   more: Partial<Sources> = {},
-): Promise<{ readonly report: string; readonly check: string }> {
+): Promise<{ readonly report: string; readonly check: string; readonly ranking: string }> {
   const { url } = await servicePrometheus();
   await using front = new FakePrometheus({
     async play(request) {
@@ -33,12 +35,13 @@ async function told(
   using prometheus = apiOf(front.url);
   const log = createLogger("off");
   const sources = { clusters: undefined, prometheus: prometheus.api, database: undefined, log, ...more };
-  const [report, check] = await Promise.all(
-    [serviceHealthReport(sources, new Set()), checkServiceHealth(prometheus.api)].map(async (tool) =>
-      (await callTool(tool, { service })).text.replace(/\n {3,}/g, " ")
-    ),
-  );
-  return { report: report ?? "", check: check ?? "" };
+  const text = async (tool: Tool, args = {}) => (await callTool(tool, args)).text.replace(/\n {3,}/g, " ");
+  const [report, check, ranking] = await Promise.all([
+    text(serviceHealthReport(sources, new Set()), { service }),
+    text(checkServiceHealth(prometheus.api), { service }),
+    text(rankServicesByErrorRate(sources)),
+  ]);
+  return { report, check, ranking };
 }
 
 Deno.test({
@@ -100,8 +103,14 @@ Deno.test({
       assert.match(report, /^not seen, metrics: CPU and memory in use: Cannot run this query/m);
     });
 
+    await t.step("services that are gone from a ranking", async () => {
+      const { ranking } = await told("steady", /sum by .*\) > 0$/, faults.tooManySamples);
+      assert.match(ranking, /^note: not looked at, services that are gone: Cannot run this query/m);
+    });
+
     await t.step("nothing is said where all was looked at", async () => {
-      const { report, check } = await told("steady", /^$/, faults.slow);
+      const { report, check, ranking } = await told("steady", /^$/, faults.slow);
+      assert.doesNotMatch(ranking, /not looked at/);
       assert.match(report, /^steady: HEALTHY, 99\.9% of its requests succeed \(/);
       assert.doesNotMatch(report, /not seen, metrics/);
       assert.match(check, /^steady: HEALTHY, latency not judged\n- not known: latency: .*\ninstances/);

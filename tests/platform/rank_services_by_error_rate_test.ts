@@ -90,6 +90,64 @@ Deno.test({
   },
 });
 
+/** All but the first have stopped to count by a counter that they had, a minute or more ago. */
+function goneSeries(): OpenMetrics {
+  const now = alignedSeconds(Date.now(), 15);
+  const span = { from: now - 7_200, to: now + 1_200, step: 15 };
+  const metrics = new OpenMetrics();
+  const requests = "http_requests_total";
+  const until = (minutes: number) => ({ ...span, to: now - 60 * minutes });
+  metrics.counter(requests, { job: "here", namespace: "shop", status: "200" }, span, 5);
+  metrics.counter(requests, { job: "lost", namespace: "shop", status: "200" }, until(8), 10);
+  // Of a counter that nobody has any more; of one that another has taken the place of.
+  metrics.counter("grpc_server_handled_total", { job: "rpc", grpc_code: "OK" }, until(30), 4);
+  metrics.counter(requests, { job: "renamed", status: "200" }, until(25), 3);
+  metrics.counter("http_server_requests_seconds_count", { job: "renamed", status: "200" }, span, 2);
+  metrics.counter(requests, { job: "older", status: "200" }, until(90), 7);
+  // Not missed: what counted nothing, and what goes on under other labels.
+  metrics.gauge(requests, { job: "idle", status: "200" }, until(8), 42);
+  metrics.counter(requests, { job: "moved", app: "one", status: "200" }, until(8), 6);
+  return metrics.counter(requests, { job: "moved", app: "two", status: "200" }, span, 6);
+}
+
+Deno.test({
+  name: "rank_services_by_error_rate: a service that counts its requests no more is not ranked away",
+  ignore: !prometheusAvailable,
+  async fn(t) {
+    await using server = await startPrometheus({ backfill: goneSeries().lines });
+    using prometheus = apiOf(server.url);
+    const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
+    await t.step("it is said in the first line, and which they are", async () => {
+      const { text, structured } = await callTool(tool, {});
+      assert.match(text, /^No request fails where errors can be told; 3 counters of requests are gone \(/);
+      assert.match(text, /^gone, lost: http_requests_total counted 10\/s 15m ago, and has no samples now$/m);
+      assert.match(
+        text,
+        /^gone, rpc: grpc_server_handled_total counted 4\/s 1h ago, and has no samples now$/m,
+      );
+      assert.match(text, /^gone, renamed: http_requests_total counted 3\/s 1h ago, and has no samples now$/m);
+      assert.match(text, /^What is gone is down, .*: service_health_report says which\.$/m);
+      assert.deepEqual(
+        structured.gone.map(({ service }: { service: string }) => service),
+        ["lost", "rpc", "renamed"],
+      );
+    });
+    await t.step("of a long window what it still holds is told as gone, too", async () => {
+      const { text } = await callTool(tool, { window: "2h" });
+      assert.match(
+        text,
+        /^gone, older: http_requests_total counted [\d.]+\/s in 2h, and has no samples now$/m,
+      );
+    });
+    await t.step("of one namespace", async () => {
+      const { structured } = await callTool(tool, { namespace: "shop" });
+      assert.deepEqual(structured.gone.map(({ service }: { service: string }) => service), ["lost"]);
+      const { text } = await callTool(tool, { namespace: "nowhere" });
+      assert.match(text, /^No service of namespace nowhere has a counter .* no data, not 0 errors\.$/m);
+    });
+  },
+});
+
 const refused: readonly (readonly [string, RegExp])[] = [
   ["yesterday", /window/],
   ["0s", /window/],

@@ -1,0 +1,75 @@
+/** Counters by which services counted requests within the last hour, and that have no samples any more: no ratio tells of those. */
+import type { Asking } from "../prometheus/asking.ts";
+import { knownMetricsRegex, type RequestCounter, requestCounters } from "../prometheus/instrumentation.ts";
+import { type Matcher, quoteLabelName, selector } from "../prometheus/promql.ts";
+import { rateOf } from "../prometheus/requests.ts";
+import { formatDuration } from "../prometheus/time.ts";
+import { keyOf, type NamedService, namingLabels, serviceOf } from "./named_service.ts";
+
+/** A counter of one service that has gone. */
+export interface GoneCounter extends NamedService {
+  readonly metric: string;
+  readonly perSecond: number;
+  /** When it counted so: `15m ago`. */
+  readonly when: string;
+}
+
+/** Seconds before now at which they are looked for, the later first; and over which they are to have counted. */
+const moments = [900, 3_600];
+const span = 300;
+/** Counters, and series of one query, that are read. */
+const mostCounters = 8;
+const mostSeries = 10_000;
+
+/** Finds them, by their rate; `within` picks the namespace, and `counted` is what a longer time than `moments` knows of. */
+export async function readGoneCounters(
+  asking: Asking,
+  within: readonly Matcher[],
+  counted: readonly GoneCounter[],
+): Promise<readonly GoneCounter[]> {
+  const { api, time, signal } = asking;
+  const known = selector(undefined, [["__name__", "=~", knownMetricsRegex], ...within]);
+  const names = await Promise.all(
+    [0, ...moments].map((ago) => api.query(`count by (__name__) (${known})`, time - ago, { signal })),
+  );
+  const metrics = names.flatMap(({ series }) =>
+    series.map(({ metric }) => [metric.__name__ ?? "", 1] as const)
+  );
+  const counters = requestCounters(new Map(metrics)).slice(0, mostCounters);
+  const gone = await Promise.all(counters.map((counter) => readCounter(asking, counter, within, counted)));
+  return gone.flat().sort((a, b) => b.perSecond - a.perSecond || (a.service < b.service ? -1 : 1));
+}
+
+async function readCounter(
+  { api, time, signal }: Asking,
+  counter: RequestCounter,
+  within: readonly Matcher[],
+  counted: readonly GoneCounter[],
+): Promise<readonly GoneCounter[]> {
+  const { metric, instrumentation: { matchers = [] } } = counter;
+  const own = [...matchers, ...within];
+  const by = namingLabels.map(quoteLabelName).join(", ");
+  const ask = (query: string, ago: number) =>
+    api.query(`sum by (${by}) (${query}) > 0`, time - ago, { signal, limit: mostSeries });
+  const [now, ...before] = await Promise.all([
+    ask(`count by (${by}) (${selector(metric, own)})`, 0),
+    ...moments.map((ago) => ask(rateOf(counter, own, span), ago)),
+  ]);
+  // Of a part of what there is, nothing is known to be missing.
+  if (now.truncated) return [];
+  const here = new Set(now.series.map(({ metric }) => keyOf(serviceOf(metric))));
+  const found = new Map<string, GoneCounter>();
+  for (const [index, { series }] of before.entries()) {
+    const groups = Map.groupBy(series, ({ metric }) => keyOf(serviceOf(metric)));
+    for (const [key, members] of groups) {
+      const named = serviceOf(members[0]?.metric ?? {});
+      if (named === undefined || found.has(key)) continue;
+      const perSecond = members.reduce((sum, { value }) => sum + Number(value?.[1]), 0);
+      found.set(key, { ...named, metric, perSecond, when: `${formatDuration(moments[index] ?? 0)} ago` });
+    }
+  }
+  for (const one of counted) {
+    if (one.metric === metric && !found.has(keyOf(one))) found.set(keyOf(one), one);
+  }
+  return [...found].flatMap(([key, one]) => here.has(key) ? [] : [one]);
+}
