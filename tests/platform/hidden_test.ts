@@ -32,6 +32,11 @@ function series(now: number): OpenMetrics {
     "front",
     "inner",
     "deep",
+    "once",
+    "rarely",
+    "removed",
+    "fresh",
+    "blip",
     "sluggish",
     "slower",
     "quick",
@@ -98,14 +103,21 @@ function series(now: number): OpenMetrics {
   grow({ job: "front", status: "200" }, () => 10);
   grow({ job: "inner", status: "200" }, () => 10);
   grow({ job: "deep", status: "200" }, () => 10);
-  const probe = (labels: SeriesLabels, fails: (time: number) => boolean) =>
-    all.gauge("probe_success", { job: "blackbox", ...labels }, span, (time) => fails(time) ? 0 : 1);
+  const probe = (labels: SeriesLabels, fails: (time: number) => boolean, within = span) =>
+    all.gauge("probe_success", { job: "blackbox", ...labels }, within, (time) => fails(time) ? 0 : 1);
   probe({ service: "front", instance: "https://front.example/", place: "here" }, since(600));
   probe({ service: "front", instance: "https://front.example/", place: "there" }, () => false);
   probe({ instance: "http://inner.shop.svc:8080/healthz" }, since(90));
   probe({ instance: "http://inner-other.shop.svc/" }, () => true);
   probe({ instance: "https://inner.vendor.com/" }, () => true);
   probe({ instance: "deep:8080" }, () => true);
+  // One of a single scrape; one that has begun minutes ago; one of every ten minutes, of which the last failed, or three; one whose target is gone.
+  for (const job of ["once", "rarely", "removed", "fresh", "blip"]) grow({ job, status: "200" }, () => 10);
+  probe({ instance: "once:8080" }, () => true, { ...span, from: now - 30, to: now - 30 });
+  probe({ instance: "fresh:8080" }, () => true, { ...span, from: now - 150 });
+  probe({ instance: "blip:8080" }, since(600), { from: now - 7_260, to: now, step: 600 });
+  probe({ instance: "rarely:8080" }, since(1_700), { from: now - 7_260, to: now, step: 600 });
+  probe({ instance: "removed:8080" }, () => true, { ...span, to: now - 480 });
   return all;
 }
 
@@ -194,15 +206,26 @@ Deno.test({
       await t.step("a probe from outside that fails, and one that has not for long", async () => {
         const text = await report("front");
         assert.match(text, /^front: DEGRADED/);
-        assert.match(text, /^1\. 1 of 2 probes from outside has failed for 5m: https:\/\/front\.example\/$/m);
+        const fails = "1 of 2 probes from outside fails: https:\/\/front\.example\/";
+        const since = `${fails}; since about \\d\\d:\\d\\dZ \\((9|10|11)m ago\\)$`;
+        assert.match(text, new RegExp(`^1\\. ${since}`, "m"));
         assert.match(
           text,
           /^ {2}query_metrics_range \{"query":"probe_success\{job=\\"blackbox\\",instance=/m,
         );
-        assert.match(await check("front"), /^- 1 of 2 probes from outside has failed for 5m/m);
-        assert.match(await check("status=200,job=front"), /^- 1 of 2 probes from outside has failed for 5m/m);
-        assert.match(await report("inner"), /^inner: HEALTHY/);
-        assert.match(await report("deep"), /^1\. Its probe from outside has failed for 5m: deep:8080$/m);
+        assert.match(await check("front"), new RegExp(`^- ${since}`, "m"));
+        assert.match(await check("status=200,job=front"), new RegExp(`^- ${since}`, "m"));
+        assert.match(
+          await report("deep"),
+          /^1\. Its probe from outside fails: deep:8080; for all of the last (59m|1h)$/m,
+        );
+        assert.match(
+          await report("rarely"),
+          /^1\. Its probe from outside fails: rarely:8080; since about \d\d:\d\dZ \(2\dm ago\)$/m,
+        );
+        for (const job of ["inner", "once", "removed", "fresh", "blip"]) {
+          assert.match(await report(job), new RegExp(`^${job}: HEALTHY`));
+        }
       });
 
       await t.step("an alert that is to fire soon", async () => {
