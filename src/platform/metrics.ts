@@ -5,6 +5,7 @@ import { type Asking, beginAsking, beside } from "../prometheus/asking.ts";
 import { type Dependencies, readDependencies } from "../prometheus/dependencies.ts";
 import { judgedQuantile, slowLatency } from "../prometheus/latency_verdict.ts";
 import { type Matcher, selector } from "../prometheus/promql.ts";
+import { namespaceLabels } from "../prometheus/service_labels.ts";
 import { findService, type Service } from "../prometheus/service.ts";
 import { type Outlier, readErrorOutlier, readSlowOutlier } from "../prometheus/outliers.ts";
 import { failing, requestDoubts } from "../prometheus/request_verdict.ts";
@@ -81,9 +82,6 @@ async function findNamed(asking: Asking, name: string): Promise<Service> {
     throw new CallError("not_found", why, { hint: error.hint });
   }
 }
-
-/** Labels that say in which namespace a series is. */
-const namespaceLabels = ["namespace", "k8s_namespace_name", "kubernetes_namespace"];
 
 /**
  * The service's series of one namespace; all of them where none says of which it is. Throws {@linkcode CallError}

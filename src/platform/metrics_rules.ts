@@ -14,6 +14,7 @@ import {
   trafficIsLost,
 } from "../prometheus/request_verdict.ts";
 import { slowerLately, slowerQuantile, slowLatency } from "../prometheus/latency_verdict.ts";
+import { alertText, type FiringAlert } from "../prometheus/service_alerts.ts";
 import { flaps } from "../prometheus/service_health.ts";
 import { formatDuration, utc } from "../prometheus/time.ts";
 import { type Evidence, seen } from "./evidence.ts";
@@ -247,13 +248,25 @@ export const metricsRules: readonly Rule[] = [
     find(evidence) {
       const firing = (seen(evidence.metrics)?.alerts?.firing ?? []).filter(({ matters }) => matters);
       if (firing.length === 0) return undefined;
-      const names = firing.slice(0, 3)
-        .map(({ name, severity }) => severity === "" ? name : `${name} (${severity})`);
       return {
         severity: "degraded",
-        text: `${plural(firing.length, "alert fires", "alerts fire")}: ${names.join(", ")}${
-          firing.length > 3 ? ", …" : ""
-        }`,
+        text: `${plural(firing.length, "alert fires", "alerts fire")}: ${alertNames(firing)}`,
+        next: [{ tool: "list_alerts", arguments: { service: nameOf(evidence) } }],
+      };
+    },
+  },
+  {
+    name: "vague_alerts",
+    explains: 25,
+    when: "alerts fire that name no namespace, and other namespaces have a service of that name",
+    find(evidence) {
+      const vague = (seen(evidence.metrics)?.alerts?.firing ?? []).filter(({ isVague }) => isVague);
+      if (vague.length === 0) return undefined;
+      return {
+        severity: "coincidence",
+        text: `Of note, ${
+          plural(vague.length, "alert fires", "alerts fire")
+        } that may be about another namespace: ${alertNames(vague)}`,
         next: [{ tool: "list_alerts", arguments: { service: nameOf(evidence) } }],
       };
     },
@@ -293,6 +306,10 @@ export const metricsRules: readonly Rule[] = [
     },
   },
 ];
+
+function alertNames(alerts: readonly FiringAlert[]): string {
+  return alerts.slice(0, 3).map(alertText).join(", ") + (alerts.length > 3 ? ", …" : "");
+}
 
 /** The name that Prometheus has for it. */
 function nameOf({ service, metrics }: Evidence): string {

@@ -64,6 +64,9 @@ function judgeSeen(evidence: Evidence, findings: readonly Finding[]): Judgement 
       }, but there is no data on its requests since ${gone.since}`,
     };
   }
+  if (metrics?.alerts?.firing.some(({ isVague }) => isVague)) {
+    return { verdict: "unknown", because: "nothing bad was seen, but an alert fires that may be about it" };
+  }
   const unseen = [...seen(evidence.cluster)?.unseen ?? [], ...seen(evidence.metrics)?.unseen ?? []];
   if (unseen.length > 0) {
     return { verdict: "unknown", because: "nothing bad was seen, but not all could be read" };

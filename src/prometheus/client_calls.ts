@@ -2,7 +2,7 @@
 import { grpcErrors } from "./instrumentation.ts";
 import type { Matcher } from "./promql.ts";
 import type { Service } from "./service.ts";
-import { namedBy } from "./service_alerts.ts";
+import { namedBy } from "./service_name.ts";
 
 /** One way to measure calls. */
 export interface ClientCalls {

@@ -6,7 +6,7 @@ import { oneLine } from "./one_line.ts";
 import { escapeRegex, type Matcher, selector } from "./promql.ts";
 import type { Labels } from "./result.ts";
 import type { Service } from "./service.ts";
-import { namedBy } from "./service_alerts.ts";
+import { namedBy } from "./service_name.ts";
 import { formatDuration } from "./time.ts";
 
 /** What is told of probes that fail. */

@@ -2,11 +2,12 @@
 import { CallError } from "../common/errors.ts";
 import { type AlertingRule, ofService, readAlerting, severityRank } from "./alerting.ts";
 import { oneLine } from "./one_line.ts";
-import { type Matcher, selector } from "./promql.ts";
+import { isElsewhere, namingMatchers, type Scope, scopeOf } from "./alert_scope.ts";
+import { selector } from "./promql.ts";
 import type { Labels } from "./result.ts";
 import type { Asking } from "./asking.ts";
 import type { Service } from "./service.ts";
-import { serviceLabels } from "./service_labels.ts";
+import { namedBy } from "./service_name.ts";
 
 /** An alert that fires. */
 export interface FiringAlert {
@@ -19,6 +20,8 @@ export interface FiringAlert {
   readonly labels: Labels;
   /** It speaks against the service: an information does not, nor does one that always fires. */
   readonly matters: boolean;
+  /** It would, but names no namespace, and may be about a service of that name in another one. */
+  readonly isVague?: true;
 }
 
 /** What is known of alerts. */
@@ -50,23 +53,22 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
   let pending: readonly string[] = [];
   try {
     const { rules, complete, unsure: why } = await readAlerting(asking.api, { signal: asking.signal });
-    const { name, others } = namedBy(service);
-    const own = ofService(rules, name);
+    const own = ofService(rules, namedBy(service).name);
     unevaluated = own.filter(isUnevaluated).map(({ name, error }) =>
       `${oneLine(name, 100)} can't be evaluated: ${oneLine(error, 200)}`
     );
-    firing = own.flatMap((rule) =>
-      rule.alerts.filter(({ state, labels }) => state === "firing" && meets(labels, others)).map(
-        ({ labels, annotations, activeAt }) => {
+    const inState = (wanted: string) =>
+      own.flatMap((rule) =>
+        rule.alerts.filter(({ state }) => state === wanted).map(({ labels, annotations, activeAt }) => {
           const severity = labels.severity ?? rule.severity;
           const summary = annotations.summary ?? annotations.description ?? "";
-          return judged({ name: rule.name, severity, since: activeAt, summary, labels });
-        },
-      )
-    );
-    pending = own.filter((rule) =>
-      rule.alerts.some(({ state, labels }) => state === "pending" && meets(labels, others))
-    ).map(({ name }) => oneLine(name, 100));
+          const alert = judged({ name: rule.name, severity, since: activeAt, summary, labels });
+          return { alert, scope: scopeOf(service, labels, rule.expression) };
+        })
+      );
+    firing = await placed(asking, service, inState("firing"));
+    pending = inState("pending").filter(({ scope }) => scope !== "other")
+      .map(({ alert }) => oneLine(alert.name, 100));
     unsure = why;
     ruleless = complete && rules.length === 0;
     if (!complete && (why === undefined || firing.length > 0)) {
@@ -97,39 +99,36 @@ function isUnevaluated({ error, alerts }: AlertingRule): boolean {
   return error !== "" && alerts.length === 0 && !/out of order|out of bounds|duplicate sample/.test(error);
 }
 
-/** The name that alerts, probes and a mesh's calls are looked up by, and what else is asked of the alerts that are found. */
-export function namedBy(
-  { matchers, name }: Service,
-): { readonly name: string; readonly others: readonly Matcher[] } {
-  const naming = matchers.find(([label]) => serviceLabels.some((one) => one === label)) ?? matchers[0];
-  return {
-    name: naming?.[1] === "=" ? naming[2] : name,
-    others: matchers.filter((matcher) => matcher !== naming),
-  };
-}
-
-/** An alert that lost a label in an aggregation may be about any value of it. */
-function meets(labels: Labels, matchers: readonly Matcher[]): boolean {
-  return matchers.every(([label, operator, value]) =>
-    operator !== "=" || labels[label] === undefined || labels[label] === value
-  );
-}
-
-async function readAlertSeries(
-  { api, time, signal }: Asking,
-  service: Service,
-): Promise<readonly FiringAlert[]> {
-  const query = selector("ALERTS", [["alertstate", "=", "firing"], ...service.matchers]);
+async function readAlertSeries(asking: Asking, service: Service): Promise<readonly FiringAlert[]> {
+  const { api, time, signal } = asking;
+  const query = selector("ALERTS", [["alertstate", "=", "firing"], ...namingMatchers(service)]);
   const { series } = await api.query(query, time, { signal, limit: 200 });
-  return series.map(({ metric }) =>
-    judged({
-      name: metric.alertname ?? "",
-      severity: metric.severity ?? "",
-      since: "",
-      summary: "",
-      labels: metric,
-    })
+  const found = series.map(({ metric: labels }) => {
+    const { alertname: name = "", severity = "" } = labels;
+    return {
+      alert: judged({ name, severity, since: "", summary: "", labels }),
+      scope: scopeOf(service, labels, ""),
+    };
+  });
+  return await placed(asking, service, found);
+}
+
+/** Those that may be about the service; what names no namespace is vague where others have a service of that name, too. */
+async function placed(
+  asking: Asking,
+  service: Service,
+  found: readonly { readonly alert: FiringAlert; readonly scope: Scope }[],
+): Promise<readonly FiringAlert[]> {
+  const isUnplaced = ({ alert, scope }: typeof found[number]) => scope === "unknown" && alert.matters;
+  const isShared = found.some(isUnplaced) && await isElsewhere(asking, service);
+  return found.filter(({ scope }) => scope !== "other").map((one) =>
+    isShared && isUnplaced(one) ? { ...one.alert, matters: false, isVague: true } : one.alert
   );
+}
+
+/** `HighErrorRate (critical)`. */
+export function alertText({ name, severity }: Pick<FiringAlert, "name" | "severity">): string {
+  return `${oneLine(name, 100)}${severity === "" ? "" : ` (${oneLine(severity, 40)})`}`;
 }
 
 /** Whether the backend keeps those series at all: without any, nothing follows from there being none of the service. */

@@ -15,7 +15,7 @@ import { readRequests, type RequestRates } from "./requests.ts";
 import { fitWindow } from "./scrapes.ts";
 import { type Asking, beside, type LeftOut, leftOutTexts } from "./asking.ts";
 import type { Service } from "./service.ts";
-import { readServiceAlerts, type ServiceAlerts } from "./service_alerts.ts";
+import { alertText, readServiceAlerts, type ServiceAlerts } from "./service_alerts.ts";
 import { utc } from "./time.ts";
 import { readSlowRoute } from "./slow_route.ts";
 import { readVanished, type VanishedCounter, vanishedSince } from "./vanished.ts";
@@ -253,7 +253,7 @@ function findMissing(symptoms: Symptoms): readonly string[] {
   for (const { text } of service.down ?? []) {
     missing.push(`instances: all of ${text} are down, which may be the service itself`);
   }
-  missing.push(...requestDoubts(symptoms), ...alertDoubts(alerts));
+  missing.push(...requestDoubts(symptoms), ...alertDoubts(alerts), ...vagueAlerts(alerts));
   if ((instances?.unread ?? 0) > 0) missing.push(`instances: ${instances?.unread} were not read`);
   if (warnings.length > 0) missing.push(`parts of answers: Prometheus warns: ${warnings.join("; ")}`);
   return missing;
@@ -270,6 +270,12 @@ export function vanishedDoubts({ vanished, time }: Pick<Symptoms, "vanished" | "
 /** Rules about it that never fire, whatever happens. */
 export function alertDoubts(alerts: ServiceAlerts | undefined): readonly string[] {
   return (alerts?.unevaluated ?? []).slice(0, 3).map((text) => `alerts: ${text}`);
+}
+
+function vagueAlerts(alerts: ServiceAlerts | undefined): readonly string[] {
+  return (alerts?.firing ?? []).filter(({ isVague }) => isVague).slice(0, 3).map((alert) =>
+    `alerts: ${alertText(alert)} fires, and may be about another namespace`
+  );
 }
 
 interface Unjudged {

@@ -18,7 +18,10 @@ export const serviceLabels = [
   "destination_workload",
 ] as const;
 
-/** The values of those labels, each once, in that order. */
+/** Labels that say in which namespace a series is. */
+export const namespaceLabels = ["namespace", "k8s_namespace_name", "kubernetes_namespace"] as const;
+
+/** The values of {@linkcode serviceLabels}, each once, in that order. */
 export function servicesOf(labels: Labels): readonly string[] {
   return [...new Set(serviceLabels.flatMap((name) => labels[name] ?? []))];
 }

@@ -8,7 +8,7 @@ import { serviceHealthReport } from "../../src/platform/service_health_report.ts
 import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
 import { FakeApiserver } from "../kubernetes/fake_apiserver.ts";
 import { container, running } from "../kubernetes/pod_states.ts";
-import { FakePrometheus, faults, type Play } from "../support/fake_prometheus.ts";
+import { beforeServer, FakePrometheus, faults, type Play } from "../support/fake_prometheus.ts";
 import { permitted } from "../support/permitted.ts";
 import { prometheusAvailable } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
@@ -23,15 +23,7 @@ async function told(
   more: Partial<Sources> = {},
 ): Promise<{ readonly report: string; readonly check: string; readonly ranking: string }> {
   const { url } = await servicePrometheus();
-  await using front = new FakePrometheus({
-    async play(request) {
-      const { method, path, parameters } = request;
-      if (pattern.test(`${path} ${parameters.get("query")}`)) return await play(request);
-      return method === "GET"
-        ? await fetch(`${url}${path}?${parameters}`)
-        : await fetch(`${url}${path}`, { method, body: parameters });
-    },
-  });
+  await using front = new FakePrometheus({ play: beforeServer(url, pattern, play) });
   using prometheus = apiOf(front.url);
   const log = createLogger("off");
   const sources = { clusters: undefined, prometheus: prometheus.api, database: undefined, log, ...more };

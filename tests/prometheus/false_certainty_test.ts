@@ -5,6 +5,7 @@ import { rankServicesByErrorRate } from "../../src/platform/rank_services_by_err
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
 import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
 import { getErrorRate } from "../../src/prometheus/get_error_rate.ts";
+import { beforeServer, FakePrometheus, faults, type Play, success } from "../support/fake_prometheus.ts";
 import { alignedSeconds, OpenMetrics, type SeriesLabels, type Span } from "../support/openmetrics.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { openApi } from "../support/service_tools.ts";
@@ -45,6 +46,11 @@ function misleading(now: number): OpenMetrics {
 
   // In one namespace of two; some say it in OpenTelemetry's word, and some do not say it.
   counter("placed", { namespace: "prod", status: "200" }, 5);
+  // In two: an alert of all of them, one of what is in lab alone, and one of a service that is in one namespace.
+  for (const namespace of ["prod", "lab"]) {
+    for (const job of ["twin", "twice"]) counter(job, { namespace, status: "200" }, 5);
+  }
+  counter("alone", { namespace: "prod", status: "200" }, 5);
   counter("otel", { k8s_namespace_name: "prod", status: "200" }, 5);
   counter("unplaced", { status: "200" }, 5);
 
@@ -67,6 +73,16 @@ const neverEvaluated = {
   labels: { severity: "critical" },
 };
 
+/** Alerts that name no namespace, as they are of sums. */
+const aggregated = [
+  [
+    "TwinBurns",
+    'sum by (job) (up{job="twin"}) or sum by (job) (rate(http_requests_total{job="twin"}[5m])) > 0',
+  ],
+  ["LabBurns", 'sum by (job) (rate(http_requests_total{job="twice",namespace="lab"}[5m])) > 0'],
+  ["AloneBurns", 'sum by (job) (rate(http_requests_total{job="alone"}[5m])) > 0'],
+].map(([alert, expr]) => ({ alert, expr, labels: { severity: "critical" } }));
+
 /** The first line, and one below it. */
 const checks: readonly (readonly [service: string, headline: RegExp, line: RegExp])[] = [
   [
@@ -83,6 +99,12 @@ const checks: readonly (readonly [service: string, headline: RegExp, line: RegEx
   ["refusing", /UNKNOWN/, /^- not known: errors: 100% of requests are refused \(404 10\/s\), which/m],
   ["moved", /DEGRADED/, /^- 90% of requests are refused \(404 90\/s\), a day before 0%$/m],
   ["used", /HEALTHY/, /^errors: 0%/m],
+  [
+    "job=twin,namespace=prod",
+    /UNKNOWN/,
+    /^- not known: alerts: TwinBurns \(critical\) fires, and may be about another namespace$/m,
+  ],
+  ["job=alone,namespace=prod", /DEGRADED/, /^- alert AloneBurns fires \(critical\)$/m],
 ];
 
 /** What the report says of one, in a namespace or without. */
@@ -109,6 +131,13 @@ const reports:
     ["silent", undefined, [/^silent: UNKNOWN, .*no request arrived in the last 5m/]],
     ["placed", "prod", [/^placed: HEALTHY/]],
     ["otel", "prod", [/^otel: HEALTHY/]],
+    ["twin", "prod", [
+      /^twin: UNKNOWN, nothing bad was seen, but an alert fires that may be about it/,
+      /^1\. Of note, 1 alert fires that may be about another namespace: TwinBurns \(critical\)$/m,
+    ]],
+    ["twice", "prod", [/^twice: HEALTHY/, /^ {2}no alert about it fires$/m]],
+    ["twice", "lab", [/^twice: DEGRADED/, /^1\. 1 alert fires: LabBurns \(critical\)$/m]],
+    ["alone", "prod", [/^alone: DEGRADED/, /^1\. 1 alert fires: AloneBurns \(critical\)$/m]],
     ["unplaced", "staging", [
       /^unplaced: HEALTHY/,
       /^ {2}no series of it has a namespace: the figures are of all$/m,
@@ -122,7 +151,7 @@ Deno.test({
     const now = alignedSeconds(Date.now(), 60);
     await using server = await startPrometheus({
       backfill: misleading(now).lines,
-      rules: [{ name: "services", rules: [neverEvaluated] }],
+      rules: [{ name: "services", rules: [neverEvaluated, ...aggregated] }],
       config: { global: { evaluation_interval: "1s" } },
     });
     const api = openApi(server.url);
@@ -143,6 +172,22 @@ Deno.test({
           for (const expected of says) assert.match(text, expected);
         });
       }
+      await t.step("service_health_report: an alert of which the series alone are known", async () => {
+        // Beside samples that lie ahead, as they do here, Prometheus stores none of its own alerts.
+        const alert = { __name__: "ALERTS", alertname: "TwinBurns", severity: "critical", job: "twin" };
+        const play: Play = ({ path, parameters }) => {
+          if (path.endsWith("/rules")) return faults.unavailable();
+          const isOfNamespace = parameters.get("query")?.includes("namespace") === true;
+          const result = isOfNamespace ? [] : [{ metric: alert, value: [now, "1"] }];
+          return success({ resultType: "vector", result });
+        };
+        await using front = new FakePrometheus({ play: beforeServer(server.url, /\/rules|ALERTS/, play) });
+        const prometheus = openApi(front.url);
+        const tool = serviceHealthReport({ ...sources, prometheus }, new Set());
+        const { text } = await callTool(tool, { service: "twin", namespace: "prod" });
+        prometheus.close();
+        assert.match(text, /^twin: UNKNOWN, nothing bad was seen, but an alert fires/);
+      });
       for (const service of ["placed", "otel"]) {
         await t.step(`figures of another namespace are none of this one: ${service}`, async () => {
           await assert.rejects(

@@ -68,6 +68,17 @@ export function redirectTo(url: string, status = 302): Play {
   return ({ path }) => new Response(null, { status, headers: { location: new URL(path, url).href } });
 }
 
+/** Plays where `pattern` matches a request's path and query, as `/api/v1/query up`; else the server at `url` answers. */
+export function beforeServer(url: string, pattern: RegExp, play: Play): Play {
+  return async (request) => {
+    const { method, path, parameters } = request;
+    if (pattern.test(`${path} ${parameters.get("query") ?? ""}`)) return await play(request);
+    return method === "GET"
+      ? await fetch(`${url}${path}?${parameters}`)
+      : await fetch(`${url}${path}`, { method, body: parameters });
+  };
+}
+
 /** A server that does what it is told, and remembers what it was asked. */
 export class FakePrometheus implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
