@@ -236,7 +236,9 @@ export const metricsRules: readonly Rule[] = [
       return {
         severity: "degraded",
         text:
-          `The 95th percentile of latency of ${metrics.slowRoute.text}, though that of all requests has not grown so`,
+          `The 95th percentile of latency of ${metrics.slowRoute.text}, though that of all requests has not grown so${
+            episodeClause(metrics.episodes.latency, metrics.time)
+          }`,
         next: [{ tool: "get_latency", arguments: { service: nameOf(evidence) } }],
       };
     },

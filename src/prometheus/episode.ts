@@ -6,6 +6,7 @@ import { failing, type RequestSymptoms } from "./request_verdict.ts";
 import { failedRatioQuery } from "./requests.ts";
 import { fitWindow } from "./scrapes.ts";
 import type { Service } from "./service.ts";
+import type { SlowRoute } from "./slow_route.ts";
 import { formatDuration } from "./time.ts";
 
 /** The last stretch of time in which a figure was as bad as it is told. */
@@ -79,8 +80,7 @@ export async function readEpisodes(
   const [worst] = failing(symptoms);
   const { failingRoute } = symptoms;
   const failed = worst?.rates ?? (failingRoute?.isNew === true ? failingRoute.rates : undefined);
-  const slow = slowLatency(symptoms);
-  const quantile = judgedOf(slow);
+  const slow = slowOf(service, symptoms);
   const usual = worst?.of === "window" ? symptoms.dayBefore?.rates?.ratio : undefined;
   const [errors, latency] = await Promise.all([
     failed && read(
@@ -88,17 +88,26 @@ export async function readEpisodes(
       halfway(failed.ratio, usual),
       failed.requestsPerSecond,
     ),
-    slow && quantile && read(
-      (window) =>
-        quantileQuery(slow.metric, quantile.quantile, {
-          matchers: [...service.matchers, ...(slow.metric.instrumentation.matchers ?? [])],
-          window,
-        }),
-      halfway(quantile.value, quantile.dayBefore),
+    slow && read(
+      (window) => quantileQuery(slow.metric, slow.quantile.quantile, { matchers: slow.matchers, window }),
+      halfway(slow.quantile.value, slow.quantile.dayBefore),
       slow.observationsPerSecond,
     ),
   ]);
   return { errors, latency };
+}
+
+/** What is slow: the service as a whole, or else one route of it. */
+function slowOf(
+  service: Service,
+  symptoms: LatencySymptoms,
+): Omit<SlowRoute, "text"> | undefined {
+  const latency = slowLatency(symptoms);
+  const quantile = judgedOf(latency);
+  if (latency === undefined || quantile === undefined) return symptoms.slowRoute;
+  const { metric, observationsPerSecond } = latency;
+  const matchers = [...service.matchers, ...(metric.instrumentation.matchers ?? [])];
+  return { metric, matchers, quantile, observationsPerSecond };
 }
 
 /** Between what is and what usually was; that is taken for nothing where it is not known. */

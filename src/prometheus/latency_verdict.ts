@@ -86,7 +86,7 @@ export function latencyReasons(
   const lately = slowerLately({ latency, recentLatency });
   const slower = lately?.quantile ?? slowerQuantile(latency);
   if (latency === undefined || slower === undefined) {
-    return slowRoute === undefined ? [] : [`p95 latency of ${slowRoute.text}`];
+    return slowRoute === undefined ? [] : [`p95 latency of ${slowRoute.text}${since}`];
   }
   const value = `${isInLastBucket(slower) ? "above " : ""}${durationText(slower.value, latency.unit)}`;
   const text = lately === undefined

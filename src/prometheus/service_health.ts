@@ -135,17 +135,26 @@ export async function readSymptoms(
   const isLost = usual !== undefined &&
     trafficIsLost(counted.requests?.rates?.requestsPerSecond ?? 0, usual.requestsPerSecond);
   // Of a long window it would cost too much.
-  const measured = window <= longestByRoute ? latency?.latency : recentLatency?.latency;
-  const [failingRoute, slowRoute, episodes, idle] = await Promise.all([
-    counted.failingRoute ?? readRoute(recent?.rates, true),
-    measured && beside(asking, "slow routes", (asking) => readSlowRoute(asking, service, measured)),
+  const isLate = window > longestByRoute;
+  const measured = isLate ? recentLatency?.latency : latency?.latency;
+  const sinceWhen = (of: typeof spoken & Pick<Symptoms, "slowRoute">, looked = window) =>
     beside(
       asking,
       "since when it is so",
-      (asking) => readEpisodes(asking, service, spoken, { window, interval }),
-    ),
+      (asking) => readEpisodes(asking, service, of, { window: looked, interval }),
+    );
+  const [lateRoute, slowRoute, episodes, idle] = await Promise.all([
+    counted.failingRoute === undefined ? readRoute(recent?.rates, true) : undefined,
+    measured &&
+    beside(asking, "slow routes", (asking) => readSlowRoute(asking, service, measured, { isLate })),
+    sinceWhen(spoken),
     isLost ? beside(asking, "how often it has no traffic", (asking) => readIdle(asking, usual)) : undefined,
   ]);
+  const failingRoute = counted.failingRoute ?? lateRoute;
+  // Asked for once there is such a route.
+  const ofRoutes = lateRoute === undefined && slowRoute === undefined
+    ? undefined
+    : await sinceWhen({ ...spoken, failingRoute, slowRoute }, Math.min(window, longestByRoute));
   return {
     service,
     time: asking.time,
@@ -158,7 +167,10 @@ export async function readSymptoms(
     vanished,
     alerts,
     probes,
-    episodes: episodes ?? { errors: undefined, latency: undefined },
+    episodes: {
+      errors: episodes?.errors ?? ofRoutes?.errors,
+      latency: episodes?.latency ?? ofRoutes?.latency,
+    },
     failures,
     leftOut: [...asking.leftOut],
     ...asking.heard(),

@@ -1,12 +1,19 @@
 /** A route that has become slow, which the quantile of a whole service may hide. */
 import type { Asking } from "./asking.ts";
 import { routeLabels } from "./error_places.ts";
-import { durationText, isHistogram, type Latency, observationsQuery, quantileQuery } from "./latency.ts";
+import {
+  durationText,
+  isHistogram,
+  type Latency,
+  observationsQuery,
+  type Quantile,
+  quantileQuery,
+} from "./latency.ts";
 import { judgedQuantile } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
 import type { Matcher } from "./promql.ts";
 import type { Service } from "./service.ts";
-import { day } from "./time.ts";
+import { day, formatDuration } from "./time.ts";
 
 /** Of many routes one is always somewhat slower than a day before: it takes more than for a whole service, both days. */
 const slowerFactor = 4;
@@ -17,13 +24,20 @@ const leastObserved = 50;
 export interface SlowRoute {
   /** `route=/search is 4.75 s, a day before 95 ms`. */
   readonly text: string;
+  /** Its quantile, and that of a day before. */
+  readonly quantile: Pick<Quantile, "quantile" | "value" | "dayBefore">;
+  /** Of its observations alone, per second. */
+  readonly observationsPerSecond: number;
+  readonly metric: Latency["metric"];
+  readonly matchers: readonly Matcher[];
 }
 
-/** Reads it, of a histogram; undefined where none has become slow, or no label tells routes apart. */
+/** Reads it, of a histogram, of the last minutes alone or of the whole window; undefined where none has become slow, or no label tells routes apart. */
 export async function readSlowRoute(
   { api, time, signal }: Asking,
   service: Service,
   { metric, unit, window }: Latency,
+  { isLate }: { readonly isLate: boolean },
 ): Promise<SlowRoute | undefined> {
   if (!isHistogram(metric)) return undefined;
   const matchers = [...service.matchers, ...(metric.instrumentation.matchers ?? [])];
@@ -40,9 +54,20 @@ export async function readSlowRoute(
   const name = labelsText(first?.metric ?? {});
   if (first === undefined || name === "") return undefined;
   const own = routeLabels.map((label): Matcher => [label, "=", first.metric[label] ?? ""]);
-  const usually = quantileQuery(metric, judgedQuantile, { ...range(day), matchers: [...matchers, ...own] });
-  const { series: [usual] } = await api.query(usually, time, { signal });
-  const [now, then] = [Number(first.value?.[1] ?? NaN), Number(usual?.value?.[1] ?? NaN)];
+  const ofRoute = [...matchers, ...own];
+  const [then = NaN, observationsPerSecond = NaN] = await Promise.all([
+    quantileQuery(metric, judgedQuantile, { ...range(day), matchers: ofRoute }),
+    observationsQuery(metric, { ...range(0), matchers: ofRoute }),
+  ].map(async (query) => Number((await api.query(query, time, { signal })).series[0]?.value?.[1] ?? NaN)));
+  const now = Number(first.value?.[1] ?? NaN);
   if (!((now - then) * (unit === "s" ? 1000 : 1) >= noticeableMs)) return undefined;
-  return { text: `${name} is ${durationText(now, unit)}, a day before ${durationText(then, unit)}` };
+  return {
+    text: `${name} is ${durationText(now, unit)}${
+      isLate ? ` in the last ${formatDuration(window)}` : ""
+    }, a day before ${durationText(then, unit)}`,
+    quantile: { quantile: judgedQuantile, value: now, dayBefore: then },
+    observationsPerSecond,
+    metric,
+    matchers: ofRoute,
+  };
 }
