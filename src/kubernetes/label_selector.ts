@@ -1,5 +1,5 @@
 /** Label selectors as the apiserver's `labelSelector` parameter takes them. */
-import { listField, textEntries, textField } from "./fields.ts";
+import { field, listField, textEntries, textField } from "./fields.ts";
 
 /** A service's selector, or the `matchLabels` of a controller: `app=web,tier=front`. */
 export function equalitySelector(labels: readonly (readonly [key: string, value: string])[]): string {
@@ -34,4 +34,26 @@ export function selectorText(selector: unknown): string | undefined {
     }
   }
   return parts.length === 0 ? undefined : parts.join(",");
+}
+
+/** Whether a LabelSelector (meta/v1) selects what has these labels: an empty one does, one that is not there or not understood does not. */
+export function selects(selector: unknown, labels: unknown): boolean {
+  if (typeof selector !== "object" || selector === null) return false;
+  return textEntries(selector, "matchLabels").every(([key, value]) => field(labels, key) === value) &&
+    listField(selector, "matchExpressions").every((expression) => {
+      const value = field(labels, textField(expression, "key") ?? "");
+      const isListed = listField(expression, "values").includes(value);
+      switch (textField(expression, "operator")) {
+        case "In":
+          return isListed;
+        case "NotIn":
+          return !isListed;
+        case "Exists":
+          return value !== undefined;
+        case "DoesNotExist":
+          return value === undefined;
+        default:
+          return false;
+      }
+    });
 }

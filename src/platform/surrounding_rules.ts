@@ -74,6 +74,32 @@ export const surroundingRules: readonly Rule[] = [
     },
   },
   {
+    name: "disruption_budget",
+    explains: 23,
+    when: "a node that pods are on is cordoned, and their PodDisruptionBudget lets none of them be evicted",
+    find(evidence) {
+      const held = seen(evidence.cluster)?.held ?? [];
+      const [first] = held;
+      const [budget, other] = first?.budgets ?? [];
+      if (first === undefined || budget === undefined) return undefined;
+      const { namespace, name, healthy, wanted } = budget;
+      return {
+        severity: "coincidence",
+        text: `Of note, a drain of node ${first.node} can't evict ${
+          plural(held.length, "pod")
+        } (${first.pod}${held.length === 1 ? "" : ", …"}): ${
+          other === undefined
+            ? `PodDisruptionBudget ${namespace}/${name} allows none to go: ${healthy} healthy, ${wanted} wanted at least`
+            : `PodDisruptionBudgets ${name} and ${other.name} are both about it, which no eviction passes`
+        }`,
+        next: [{
+          tool: "describe_resource",
+          arguments: { kind: "poddisruptionbudget", name, namespace },
+        }],
+      };
+    },
+  },
+  {
     name: "node_of_note",
     explains: 22,
     when: "a node that pods are on is cordoned or lacks something, and its pods are well",

@@ -8,6 +8,7 @@ import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
 import { parseQuantity, whole } from "../kubernetes/quantity.ts";
 import type { Rollout } from "../kubernetes/rollout.ts";
 import { type Hosts, readHosts } from "./hosts.ts";
+import { type HeldPod, readHeldPods } from "./own_budgets.ts";
 import { readOwnAutoscalers } from "./own_autoscalers.ts";
 import { findPods } from "./own_pods.ts";
 import { findServices, type OwnService, tellServices } from "./own_services.ts";
@@ -71,6 +72,8 @@ export interface WorkloadReport {
   /** Those that scale its workloads. */
   readonly autoscalers: readonly Autoscaler[];
   readonly hosts: Hosts;
+  /** Those that a drain of their node can't evict. */
+  readonly held: readonly HeldPod[];
   readonly errors: readonly PodErrors[];
   /** What could not be read, a sentence each. */
   readonly unseen: readonly string[];
@@ -151,6 +154,7 @@ async function readWithin(
     readHosts(cluster, read, signal),
     withWarnings(cluster, read, signal),
   ]);
+  const kept = await readHeldPods(cluster, { objects: pods, pods: seen }, hosts, signal);
   return {
     context: cluster.context,
     namespace,
@@ -160,6 +164,7 @@ async function readWithin(
     services: services.found,
     autoscalers: autoscalers.found,
     hosts,
+    held: kept.held,
     errors,
     unseen,
     notes: [
@@ -170,6 +175,7 @@ async function readWithin(
         ...services.notes,
         ...autoscalers.notes,
         ...hosts.notes,
+        ...kept.notes,
         ...notes,
       ]),
     ],

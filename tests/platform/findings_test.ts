@@ -74,6 +74,7 @@ function workload(pods: readonly Pod[], more: Partial<WorkloadReport> = {}): Wor
     services: [],
     autoscalers: [],
     hosts: { found: [], total: 0, notes: [] },
+    held: [],
     errors: [],
     unseen: [],
     notes: [],

@@ -275,6 +275,41 @@ Deno.test({
       );
     });
 
+    await t.step("a drain that waits for a PodDisruptionBudget", async () => {
+      await serve(kubernetes, "held", ["cordoned", "good"]);
+      assert.doesNotMatch(await report(clusters, "held"), /drain/);
+      const budget = (name: string, selector: Fields) => ({
+        apiVersion: "policy/v1",
+        kind: "PodDisruptionBudget",
+        metadata: { name, namespace },
+        spec: { minAvailable: 2, selector },
+      });
+      const counts = { currentHealthy: 2, desiredHealthy: 2, expectedPods: 2, observedGeneration: 1 };
+      await kubernetes.apply([
+        budget("held", { matchExpressions: [{ key: "app", operator: "In", values: ["held", "x"] }] }),
+        budget("others", { matchLabels: { app: "calm" } }),
+      ]);
+      await setStatus(kubernetes, "pdb", "held", { ...counts, disruptionsAllowed: 0 });
+      await setStatus(kubernetes, "pdb", "others", { ...counts, disruptionsAllowed: 0 });
+      const text = await report(clusters, "held");
+      assert.match(
+        text,
+        /^1\. Of note, a drain of node cordoned can't evict 1 pod \(held-0\): PodDisruptionBudget shop\/held allows none to go: 2 healthy, 2 wanted at least$/m,
+      );
+      assert.match(
+        text,
+        /^ {2}describe_resource \{"kind":"poddisruptionbudget","name":"held","namespace":"shop"\}$/m,
+      );
+      await setStatus(kubernetes, "pdb", "held", { ...counts, disruptionsAllowed: 1 });
+      assert.doesNotMatch(await report(clusters, "held"), /drain/);
+      await kubernetes.apply([budget("all", {})]);
+      await setStatus(kubernetes, "pdb", "all", { ...counts, disruptionsAllowed: 1 });
+      assert.match(
+        await report(clusters, "held"),
+        /: PodDisruptionBudgets all and held are both about it, which no eviction passes$/m,
+      );
+    });
+
     await t.step("an autoscaler that may have no more pods", async () => {
       await serve(kubernetes, "busy", ["good", "good"]);
       await kubernetes.apply([autoscaler("busy", cpu("target", 70))]);
