@@ -147,7 +147,21 @@ export const metricsRules: readonly Rule[] = [
     name: "failing_dependency",
     explains: 53,
     when: "calls that it makes fail, while its own requests are slow or fail",
-    find: (evidence) => dependencyFinding(seen(evidence.metrics)?.dependencies?.failing),
+    find(evidence) {
+      const dependency = seen(evidence.metrics)?.dependencies?.failing;
+      return dependency?.isNew === true ? dependencyFinding(dependency) : undefined;
+    },
+  },
+  {
+    name: "always_failing_dependency",
+    explains: 29,
+    when: "calls that it makes fail as a day before, while its own requests are slow or fail",
+    find(evidence) {
+      const dependency = seen(evidence.metrics)?.dependencies?.failing;
+      const found = dependencyFinding(dependency);
+      if (found === undefined || dependency?.isNew !== false) return undefined;
+      return { ...found, severity: "coincidence", text: `Of note, as a day before: ${found.text}` };
+    },
   },
   {
     name: "slow_dependency",

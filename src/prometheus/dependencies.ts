@@ -20,6 +20,8 @@ export interface Dependency {
   readonly isDatabase: boolean;
   /** A sentence without a full stop. */
   readonly text: string;
+  /** Not a day before, as far as that is known. */
+  readonly isNew: boolean;
 }
 
 /** What speaks against what is called, the one of each kind that costs most. */
@@ -28,6 +30,8 @@ export interface Dependencies {
   readonly failing: Dependency | undefined;
 }
 
+/** A day before no less than this part of what fails now did. */
+const same = 0.5;
 /** Calls in the window below which a ratio is chance. */
 const leastCalls = 20;
 
@@ -39,7 +43,8 @@ export async function readDependencies(
 ): Promise<Dependencies> {
   const found = await presentCalls(asking, service);
   const all = await Promise.all(found.map((calls) => readCalls(asking, service, calls, window)));
-  const worst = (list: readonly Weighed[]) => list.toSorted((a, b) => b.weight - a.weight)[0];
+  const worst = (list: readonly Weighed[]) =>
+    list.toSorted((a, b) => Number(b.isNew) - Number(a.isNew) || b.weight - a.weight)[0];
   return {
     slow: worst(all.flatMap(({ slow }) => slow)),
     failing: worst(all.flatMap(({ failing }) => failing)),
@@ -114,6 +119,7 @@ async function readCalls(
           text: `Its calls to ${text} take ${durationText(now, unit)} on average, ${
             rate(now / before)
           } times that of a day before (${durationText(before, unit)})`,
+          isNew: true,
           weight: (now - before) * (unit === "s" ? 1000 : 1) * perSecond,
         }]
         : [],
@@ -126,6 +132,7 @@ async function readCalls(
           }/s), ${
             usual === undefined ? "no figure from a day before" : `${percent(ratioBefore)} a day before`
           }`,
+          isNew: !(ratioBefore >= same * ratio),
           weight: ratio * perSecond,
         }]
         : [],

@@ -68,6 +68,14 @@ Deno.test({
     const payment = { ...checkout, server_address: "payment.shop.svc" };
     fail(`${http}_count`, payment, [status("200"), { ...status("500"), error_type: "500" }], 0.5);
     grow(`${http}_count`, { ...payment, error_type: "timeout" }, 0, 2);
+    // As many failed a day before: of one no call ever succeeds, of another more fail now.
+    for (const job of ["legacy", "both"]) {
+      grow(`${http}_count`, { ...serve(job, true), server_address: "old", ...status("503") }, 10, 10);
+    }
+    fail(`${http}_count`, { job: "both", instance: "both:80", server_address: "users" }, [
+      status("200"),
+      status("500"),
+    ], 0.2);
     const billing = { ...serve("billing", true), server_address: "rates" };
     fail(`${http}_count`, billing, [status("200"), status("503")], 0.02);
     const mesh = {
@@ -117,6 +125,18 @@ Deno.test({
       );
       assert.match(text, /^next:\n {2}service_health_report \{"service":"payment"\}/m);
     });
+    await t.step(
+      "one that always fails is of note, and one that fails since then comes before it",
+      async () => {
+        const text = await report("legacy");
+        assert.match(text, /^1\. The 95th percentile of latency/m);
+        assert.match(
+          text,
+          /^2\. Of note, as a day before: 100% of its calls to server_address=old fail \(10 of 10\/s\), 100% a day before$/m,
+        );
+        assert.match(await report("both"), /^1\. 20% of its calls to server_address=users fail/m);
+      },
+    );
     await t.step("one of which few calls fail, and more than a day before", async () => {
       assert.match(
         await report("billing"),
