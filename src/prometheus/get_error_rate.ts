@@ -10,15 +10,15 @@ import { type BurnRate, readBurnRate } from "./burn_rate.ts";
 import { type ErrorPlaces, readErrorPlaces, readMissedErrors } from "./error_places.ts";
 import { requestCounters } from "./instrumentation.ts";
 import { oneLine } from "./one_line.ts";
-import { rate, readRequests, type Requests } from "./requests.ts";
+import { rate, readRequests, type RequestRates, type Requests } from "./requests.ts";
 import type { Told } from "./result.ts";
 import { fitWindow, readInterval } from "./scrapes.ts";
-import { beginAsking } from "./asking.ts";
+import { beginAsking, leftOutTexts } from "./asking.ts";
 import { findService, type Service } from "./service.ts";
 import { statusDoubts } from "./request_verdict.ts";
 import { serviceArgument, serviceFields, serviceLines, serviceOutput } from "./service_words.ts";
 import { formatDuration, parseDuration, utc } from "./time.ts";
-import { readVanished, vanishedSince } from "./vanished.ts";
+import { readVanished, vanishedText } from "./vanished.ts";
 import { saidNotes } from "./told.ts";
 
 const input = z.strictObject({
@@ -97,14 +97,13 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
       const service = await findService(asking, name);
       const [counter] = requestCounters(service.metrics);
       /** What counts its requests no more tells nothing of those that failed since then. */
-      const readGone = async (window: number, interval: number | undefined) => {
-        const gone = vanishedSince(await readVanished(asking, service, { window, interval }), asking.time);
-        return gone === undefined
-          ? []
-          : [`no data since ${gone.since}: ${gone.metrics} had its last sample then`];
+      const readGone = async (window: number, interval?: number, rates?: RequestRates) => {
+        const vanished = await readVanished(asking, service, { window, interval });
+        const text = vanishedText(vanished, rates, asking.time);
+        return text === undefined ? [] : [text, ...leftOutTexts(asking.leftOut)];
       };
       if (counter === undefined) {
-        const gone = service.goneSince === undefined ? await readGone(asked, undefined) : [];
+        const gone = service.goneSince === undefined ? await readGone(asked) : [];
         const requests = { rates: undefined, beside: [], passedOver: [] };
         return {
           service,
@@ -122,7 +121,7 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
       const { window, notes } = fitWindow(asked, interval);
       const requests = await readRequests(asking, service, window);
       const { rates } = requests;
-      const gone = await readGone(window, interval);
+      const gone = await readGone(window, interval, rates);
       const [places, missed, burn] = rates === undefined ? [] : await Promise.all([
         rates.errorsPerSecond > 0 ? readErrorPlaces(asking, rates) : undefined,
         readMissedErrors(asking, rates),

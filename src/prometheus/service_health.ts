@@ -18,7 +18,7 @@ import type { Service } from "./service.ts";
 import { alertText, readServiceAlerts, type ServiceAlerts } from "./service_alerts.ts";
 import { utc } from "./time.ts";
 import { readSlowRoute } from "./slow_route.ts";
-import { readVanished, type VanishedCounter, vanishedSince } from "./vanished.ts";
+import { readVanished, type VanishedCounter, vanishedText } from "./vanished.ts";
 
 /** `unknown`: nothing bad was seen, but too little was seen. */
 export const healthVerdicts = ["healthy", "degraded", "down", "unknown"] as const;
@@ -272,11 +272,11 @@ function findMissing(symptoms: Symptoms): readonly string[] {
 }
 
 /** What counted its requests until some minutes ago says nothing of now. */
-export function vanishedDoubts({ vanished, time }: Pick<Symptoms, "vanished" | "time">): readonly string[] {
-  const gone = vanishedSince(vanished, time);
-  return gone === undefined
-    ? []
-    : [`errors: no data since ${gone.since}: ${gone.metrics} had its last sample then`];
+export function vanishedDoubts(
+  { vanished, requests, time }: Pick<Symptoms, "vanished" | "requests" | "time">,
+): readonly string[] {
+  const text = vanishedText(vanished, requests?.rates, time);
+  return text === undefined ? [] : [`errors: ${text}`];
 }
 
 /** Rules about it that never fire, whatever happens. */

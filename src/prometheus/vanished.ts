@@ -1,9 +1,9 @@
 /** Counters of requests that have no samples any more: what they said before speaks for nothing now. */
-import type { Asking } from "./asking.ts";
+import { type Asking, beside } from "./asking.ts";
 import { staleAfter } from "./instances.ts";
 import { knownMetricsRegex, type RequestCounter, requestCounters } from "./instrumentation.ts";
 import { selector } from "./promql.ts";
-import { rateOf } from "./requests.ts";
+import { rate, rateOf, type RequestRates } from "./requests.ts";
 import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";
 
@@ -12,6 +12,8 @@ export interface VanishedCounter {
   readonly metric: string;
   /** Epoch seconds of its last sample. */
   readonly last: number;
+  /** What may have its place: a counter of a similar name that was not there before. */
+  readonly successor?: string | undefined;
 }
 
 /** Seconds that are looked back: however short the window, and however long. */
@@ -41,9 +43,37 @@ export async function readVanished(
     counters.map((counter) => readLast(asking, service, counter, lookBack)),
   );
   // What is not answered with any more has been marked as stale; of the rest its own silence tells.
-  return read.filter((one) => one !== undefined).filter(({ metric, last }) =>
+  const vanished = read.filter((one) => one !== undefined).filter(({ metric, last }) =>
     !service.metrics.has(metric) || time - last > staleAfter(interval)
   );
+  return await Promise.all(vanished.map(async (one) => {
+    const what = "what counts its requests now";
+    const successor = await beside(asking, what, (asking) => readSuccessor(asking, service, one));
+    return { ...one, successor };
+  }));
+}
+
+/** Words of a counter's name that say nothing of what it counts. */
+const commonWords = new Set(["total", "count", "seconds", "milliseconds", "ms"]);
+/** Seconds before its last sample at which its successor was not there yet: a few scrapes. */
+const overlap = 120;
+
+/** The counter that has most words of its name and was not there before. */
+async function readSuccessor(
+  { api, time, signal }: Asking,
+  service: Service,
+  { metric, last }: VanishedCounter,
+): Promise<string | undefined> {
+  const counters = selector(undefined, [...service.matchers, ["__name__", "=~", ".+_(?:total|count)"]]);
+  const [now = [], before = []] = await Promise.all([time, last - overlap].map(async (at) => {
+    const { series } = await api.query(`count by (__name__) (${counters})`, at, { signal });
+    return series.flatMap(({ metric }) => metric.__name__ ?? []);
+  }));
+  const wordsOf = (name: string) => name.split(/[_.:]/).filter((word) => !commonWords.has(word));
+  const words = new Set(wordsOf(metric));
+  const shared = (name: string) => wordsOf(name).filter((word) => words.has(word)).length;
+  return now.filter((name) => !before.includes(name) && shared(name) > 0)
+    .toSorted((a, b) => shared(b) - shared(a) || a.length - b.length)[0];
 }
 
 /** When a counter had its last sample; undefined where it counted nothing before. */
@@ -77,4 +107,27 @@ export function vanishedSince(
     since: formatDuration(age < 90 ? Math.max(1, Math.round(age)) : 60 * Math.round(age / 60)),
     metrics: vanished.map(({ metric }) => metric).join(", "),
   };
+}
+
+/**
+ * A sentence without a full stop: `no data since 8m: http_requests_total had its last sample then`; with what counts
+ * `requests` now, or may do so. Undefined where there is nothing to tell.
+ */
+export function vanishedText(
+  vanished: readonly VanishedCounter[] | undefined,
+  requests: RequestRates | undefined,
+  time: number,
+): string | undefined {
+  const gone = vanishedSince(vanished, time);
+  if (gone === undefined) return undefined;
+  const counter = requests?.source.counter.metric;
+  const isOther = requests !== undefined && requests.requestsPerSecond > 0 &&
+    vanished?.every(({ metric }) => metric !== counter) === true;
+  const successor = vanished?.find(({ successor }) => successor !== undefined)?.successor;
+  const now = isOther
+    ? `; ${counter} counts ${rate(requests.requestsPerSecond)}/s now`
+    : successor === undefined
+    ? ""
+    : `; ${successor} is there since then`;
+  return `no data since ${gone.since}: ${gone.metrics} had its last sample then${now}`;
 }

@@ -21,7 +21,18 @@ function series(now: number): OpenMetrics {
   const daily: Span = { ...span, from: now - 26 * hour, step: 30 };
   const requests = "http_requests_total";
   const buckets = "http_request_duration_seconds_bucket";
-  const jobs = ["well", "vanished", "late", "renamed", "idle", "slower", "daily", "newborn", "rare"];
+  const jobs = [
+    "well",
+    "vanished",
+    "late",
+    "renamed",
+    "idle",
+    "slower",
+    "daily",
+    "newborn",
+    "rare",
+    "relabelled",
+  ];
   for (const job of jobs) all.gauge("up", { job }, span, 1);
 
   for (const job of ["well", "slower", "daily", "newborn", "rare"]) {
@@ -32,6 +43,13 @@ function series(now: number): OpenMetrics {
     all.counter(requests, { job, status: "200" }, { ...span, to: now - minutes * minute }, 10);
   }
   all.counter("http_server_requests_seconds_count", { job: "renamed", status: "200" }, span, 10);
+  // By a name of its own since then, beside what counts something else.
+  const sinceThen = { ...span, from: now - 10 * minute };
+  all.counter(requests, { job: "relabelled", status: "200" }, { ...span, to: sinceThen.from }, 10);
+  for (const name of ["app_requests_total", "queue_jobs_total", "app_http_requests_total"]) {
+    all.counter(name, { job: "relabelled", status: "200" }, sinceThen, 10);
+  }
+  all.counter("http_requests_in_all_total", { job: "relabelled" }, span, 10);
   all.gauge(requests, { job: "idle", status: "200" }, { ...span, to: now - 8 * minute }, 42);
 
   /** All take less than 0.1 s, but those of the times that `isSlow` is true of take up to 0.4 s. */
@@ -157,7 +175,17 @@ Deno.test({
       await t.step("one whose requests another may count now", async () => {
         const text = await report("renamed");
         assert.match(text, /^renamed: UNKNOWN/);
-        assert.match(text, /no data since 2\dm: http_requests_total had its last sample then/);
+        const gone = /no data since 2\dm: http_requests_total had its last sample then; /;
+        assert.match(text, new RegExp(gone.source + "http_server_requests_seconds_count counts 10/s now"));
+      });
+
+      await t.step("one that has another name since then", async () => {
+        const renamed =
+          /no data since 1[0-2]m: http_requests_total had its last sample then; app_http_requests_total is there since then$/m;
+        assert.match(await report("relabelled"), renamed);
+        assert.match(await check("relabelled"), renamed);
+        assert.match((await callTool(getErrorRate(api), { service: "relabelled" })).text, renamed);
+        assert.doesNotMatch(await report("vanished"), /is there since|counts/);
       });
 
       await t.step("one that counted nothing before is not missed", async () => {
