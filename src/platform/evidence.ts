@@ -42,3 +42,8 @@ export interface Evidence {
 export function seen<Value>(part: Part<Value>): Value | undefined {
   return part.state === "seen" ? part.value : undefined;
 }
+
+/** The name that Prometheus has for the service. */
+export function metricsNameOf({ service, metrics }: Evidence): string {
+  return seen(metrics)?.service.name ?? service;
+}

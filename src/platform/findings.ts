@@ -4,10 +4,13 @@
  */
 import { clusterRules } from "./cluster_rules.ts";
 import { databaseRules } from "./database_rules.ts";
+import { dependencyRules } from "./dependency_rules.ts";
 import type { Evidence } from "./evidence.ts";
+import { instanceRules } from "./instance_rules.ts";
+import { latencyRules } from "./latency_rules.ts";
 import { logRules } from "./log_rules.ts";
-import { metricsRules } from "./metrics_rules.ts";
 import { podRules } from "./pod_rules.ts";
+import { requestRules } from "./request_rules.ts";
 import { rolloutRules } from "./rollout_rules.ts";
 import type { Finding, Rule } from "./rule.ts";
 import { surroundingRules } from "./surrounding_rules.ts";
@@ -21,7 +24,10 @@ export const rules: readonly Rule[] = [
   ...rolloutRules,
   ...logRules,
   ...surroundingRules,
-  ...metricsRules,
+  ...instanceRules,
+  ...requestRules,
+  ...latencyRules,
+  ...dependencyRules,
   ...usageRules,
 ]
   .sort((a, b) => b.explains - a.explains);

@@ -9,7 +9,8 @@ import { namespaceLabels } from "../prometheus/service_labels.ts";
 import { findService, type Service } from "../prometheus/service.ts";
 import { type Outlier, readErrorOutlier, readSlowOutlier } from "../prometheus/outliers.ts";
 import { failing, requestDoubts } from "../prometheus/request_verdict.ts";
-import { alertDoubts, readSymptoms, type Symptoms, vanishedDoubts } from "../prometheus/service_health.ts";
+import { alertDoubts, vanishedDoubts } from "../prometheus/service_health.ts";
+import { readSymptoms, type Symptoms } from "../prometheus/symptoms.ts";
 import type { Question } from "./gather.ts";
 
 /** What Prometheus knows of a service. */

@@ -17,6 +17,11 @@ export interface Outlier {
   readonly text: string;
 }
 
+/** The one instance of several, or the one route, as a clause more. */
+export function clauseOf(one: Pick<Outlier, "text"> | undefined): string {
+  return one === undefined ? "" : `; ${one.text}`;
+}
+
 /** Labels that tell the instances of a service apart. */
 const instanceLabels = ["instance", "pod"];
 /** From this share of all errors on, at this many times the ratio of the others, one instance is to blame. */

@@ -2,7 +2,8 @@
 import assert from "@std/assert";
 import type { Latency, Quantile } from "../../src/prometheus/latency.ts";
 import type { RequestRates } from "../../src/prometheus/requests.ts";
-import { judge, type Symptoms } from "../../src/prometheus/service_health.ts";
+import { judge } from "../../src/prometheus/service_health.ts";
+import type { Symptoms } from "../../src/prometheus/symptoms.ts";
 
 /** The fields that no rule reads are left out. */
 const rates = (requestsPerSecond: number, ratio = 0) =>

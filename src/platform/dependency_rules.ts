@@ -1,0 +1,46 @@
+/** The rules that look at what a service calls, by what it measures of its calls. */
+import type { Dependency } from "../prometheus/dependencies.ts";
+import { seen } from "./evidence.ts";
+import type { Finding, Rule } from "./rule.ts";
+
+export const dependencyRules: readonly Rule[] = [
+  {
+    name: "failing_dependency",
+    explains: 53,
+    when: "calls that it makes fail, while its own requests are slow or fail",
+    find(evidence) {
+      const dependency = seen(evidence.metrics)?.dependencies?.failing;
+      return dependency?.isNew === true ? dependencyFinding(dependency) : undefined;
+    },
+  },
+  {
+    name: "slow_dependency",
+    explains: 51,
+    when: "what it calls takes longer than a day before, while its own requests are slow or fail",
+    find: (evidence) => dependencyFinding(seen(evidence.metrics)?.dependencies?.slow),
+  },
+  {
+    name: "always_failing_dependency",
+    explains: 29,
+    when: "calls that it makes fail as a day before, while its own requests are slow or fail",
+    find(evidence) {
+      const dependency = seen(evidence.metrics)?.dependencies?.failing;
+      const found = dependencyFinding(dependency);
+      if (found === undefined || dependency?.isNew !== false) return undefined;
+      return { ...found, severity: "coincidence", text: `Of note, as a day before: ${found.text}` };
+    },
+  },
+];
+
+function dependencyFinding(dependency: Dependency | undefined): Omit<Finding, "rule"> | undefined {
+  if (dependency === undefined) return undefined;
+  const { name, text, isDatabase } = dependency;
+  // Of a name such as pricing.shop.svc the first part is the service.
+  const [service = ""] = name.split(/[.:/]/);
+  const calls = isDatabase
+    ? [{ tool: "database_health", arguments: {} }, { tool: "top_queries", arguments: {} }]
+    : /^[a-z][a-z0-9-]*$/.test(service)
+    ? [{ tool: "service_health_report", arguments: { service } }]
+    : [];
+  return { severity: "degraded", text, next: calls };
+}
