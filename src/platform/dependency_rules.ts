@@ -3,6 +3,9 @@ import type { Dependency } from "../prometheus/dependencies.ts";
 import { seen } from "./evidence.ts";
 import type { Finding, Rule } from "./rule.ts";
 
+/** The service of a name such as `pricing.shop.svc:8080`; a host of another domain is none of ours. */
+const inCluster = /^([a-z][a-z0-9-]*)(?:\.[a-z0-9-]+(?:\.svc(?:\.[a-z0-9.-]+)?)?)?(?::\d+)?$/;
+
 export const dependencyRules: readonly Rule[] = [
   {
     name: "failing_dependency",
@@ -35,11 +38,10 @@ export const dependencyRules: readonly Rule[] = [
 function dependencyFinding(dependency: Dependency | undefined): Omit<Finding, "rule"> | undefined {
   if (dependency === undefined) return undefined;
   const { name, text, isDatabase } = dependency;
-  // Of a name such as pricing.shop.svc the first part is the service.
-  const [service = ""] = name.split(/[.:/]/);
+  const [, service] = inCluster.exec(name) ?? [];
   const calls = isDatabase
     ? [{ tool: "database_health", arguments: {} }, { tool: "top_queries", arguments: {} }]
-    : /^[a-z][a-z0-9-]*$/.test(service)
+    : service !== undefined
     ? [{ tool: "service_health_report", arguments: { service } }]
     : [];
   return { severity: "degraded", text, next: calls };

@@ -102,7 +102,11 @@ function metricsLines({ metrics }: Evidence): string[] {
         before === undefined || before.requestsPerSecond === 0
           ? "; no figures from a day before"
           : `; a day before ${rate(before.requestsPerSecond)}/s, ${percent(before.ratio)}`
-      } (over ${formatDuration(window)})`,
+      } (over ${formatDuration(window)})${
+        report.recent !== undefined && !((report.recent.requests.rates?.requestsPerSecond ?? 0) > 0)
+          ? `; none in the last ${formatDuration(report.recent.window)}`
+          : ""
+      }`,
     );
   }
   if (failed("latency")) lines.push("latency: not seen");

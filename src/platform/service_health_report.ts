@@ -140,12 +140,14 @@ function eachNamespace({ service, cluster }: Evidence): readonly NextCall[] {
 }
 
 /** The log to search where something is wrong and nothing of it was found in the end of any log. */
-function logs({ cluster, window }: Evidence, findings: readonly Finding[]): readonly NextCall[] {
+function logs({ cluster, metrics, window }: Evidence, findings: readonly Finding[]): readonly NextCall[] {
   const { pods = [], errors = [] } = seen(cluster) ?? {};
+  const { outliers } = seen(metrics) ?? {};
   const isNamed = findings.some(({ next }) => next.some(({ tool }) => tool === "get_pod_logs"));
   if (isNamed || errors.length > 0 || findings.every(({ severity }) => severity === "coincidence")) return [];
   const read = pods.filter(({ container }) => container !== undefined);
-  const pod = read.find(({ status }) => !status.healthy) ?? read[0];
+  const pod = read.find(({ status }) => !status.healthy) ??
+    read.find(({ name }) => name === outliers?.errors?.pod || name === outliers?.latency?.pod) ?? read[0];
   return pod === undefined ? [] : [logCall(pod, window)];
 }
 

@@ -1,5 +1,6 @@
 /** One word for a service. Nothing is called healthy for want of bad news: something has to say so. */
 import { percent } from "../common/units.ts";
+import { age } from "./age.ts";
 import { namesOf } from "../prometheus/asking.ts";
 import type { RequestRates } from "../prometheus/requests.ts";
 import { formatDuration } from "../prometheus/time.ts";
@@ -132,9 +133,24 @@ function degradedBecause(evidence: Evidence, against: readonly Finding[], ready:
     return `${ready ? "its pods are ready, but " : ""}Prometheus can't scrape it as it should`;
   }
   if (against.every(({ rule }) => rule === "no_traffic")) return "nearly all of its traffic is gone";
+  if (against.every(({ rule }) => rule === "alerts")) {
+    return "an alert about it fires, and nothing else speaks against it";
+  }
+  const ended = lastEnded(evidence, against);
+  if (ended !== undefined) return `it did not serve well until ${age(evidence.now - 1000 * ended)} ago`;
   const { ratio = NaN } = seen(evidence.metrics)?.requests?.rates ?? {};
   const serves = ratio < 1 || seen(evidence.cluster)?.pods.some(isServing) === true;
   return serves ? "it serves, but not well" : "something speaks against it";
+}
+
+/** When the last of what speaks against it was over, epoch seconds; undefined where something goes on. */
+function lastEnded({ metrics }: Evidence, against: readonly Finding[]): number | undefined {
+  const { errors, latency } = seen(metrics)?.episodes ?? {};
+  const ends = against.map(({ rule }) =>
+    (rule === "errors" ? errors : rule === "latency" ? latency : undefined)?.ended ?? Infinity
+  );
+  const last = Math.max(...ends);
+  return Number.isFinite(last) ? last : undefined;
 }
 
 /** Whether the cluster knows the service, and all of its pods are as they should be. */

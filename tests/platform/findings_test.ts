@@ -725,6 +725,37 @@ Deno.test("verdict: of two things of one name, ready pods vouch for the one that
   });
 });
 
+const episode = { began: now / 1000 - 1500, ended: now / 1000 - 600, times: 1, looked: 3600 };
+const alert = { name: "Expires", severity: "warning", since: "", summary: "", labels: {}, matters: true };
+const failed = { requests: requests(10, 0.1), dayBefore: requests(10, 0) };
+/** Degraded, and what is said of it at the top. */
+const degraded: readonly (readonly [what: string, metrics: Partial<MetricsReport>, because: RegExp])[] = [
+  [
+    "an alert alone does not say that it serves badly",
+    { requests: requests(10, 0), alerts: { firing: [alert], unevaluated: [], notes: [] } },
+    /^an alert about it fires, and nothing else speaks against it$/,
+  ],
+  [
+    "what is over is told as that",
+    { ...failed, episodes: { errors: episode, latency: undefined } },
+    /^it did not serve well until 10m ago$/,
+  ],
+  ["what goes on is not", failed, /^it serves, but not well$/],
+  [
+    "nor where something else goes on",
+    { ...failed, latency: slow, episodes: { errors: episode, latency: undefined } },
+    /^it serves, but not well$/,
+  ],
+];
+for (const [what, more, because] of degraded) {
+  Deno.test(`verdict: ${what}`, () => {
+    const of = evidence({ metrics: seen(metrics(more)) });
+    const judged = judge(of, findingsOf(of));
+    assert.equal(judged.verdict, "degraded");
+    assert.match(judged.because, because);
+  });
+}
+
 Deno.test("findings: every rule has a name of its own and says when it applies", () => {
   assert.equal(new Set(rules.map(({ name }) => name)).size, rules.length);
   for (const { when, explains } of rules) assert.ok(when.length > 10 && explains > 0 && explains <= 100);

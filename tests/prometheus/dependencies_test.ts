@@ -65,6 +65,8 @@ Deno.test({
     const checkout = serve("checkout", true);
     fail(`${http}_count`, { ...checkout, server_address: "users" }, [status("200"), status("404")], 0.6);
     fail(`${http}_count`, { ...checkout, server_address: "rates" }, [status("200"), status("503")], 0.02);
+    const partner = { ...serve("partner", true), server_address: "payments.partner.com" };
+    fail(`${http}_count`, partner, [status("200"), status("503")], 0.9);
     const payment = { ...checkout, server_address: "payment.shop.svc" };
     fail(`${http}_count`, payment, [status("200"), { ...status("500"), error_type: "500" }], 0.5);
     grow(`${http}_count`, { ...payment, error_type: "timeout" }, 0, 2);
@@ -137,6 +139,11 @@ Deno.test({
         assert.match(await report("both"), /^1\. 20% of its calls to server_address=users fail/m);
       },
     );
+    await t.step("a host of another domain is no service to look at next", async () => {
+      const text = await report("partner");
+      assert.match(text, /^1\. 90% of its calls to server_address=payments\.partner\.com fail/m);
+      assert.doesNotMatch(text, /service_health_report/);
+    });
     await t.step("one of which few calls fail, and more than a day before", async () => {
       assert.match(
         await report("billing"),

@@ -128,7 +128,10 @@ const reports:
       /^late: DEGRADED/,
       /^1\. [\d.]+% of requests of the last 5m fail .*, [\d.]+% in 15m/m,
     ]],
-    ["silent", undefined, [/^silent: UNKNOWN, .*no request arrived in the last 5m/]],
+    ["silent", undefined, [
+      /^silent: UNKNOWN, .*no request arrived in the last 5m/,
+      /^ {2}[\d.]+ requests\/s, 0% fail.* \(over 15m\); none in the last 5m$/m,
+    ]],
     ["placed", "prod", [/^placed: HEALTHY/]],
     ["otel", "prod", [/^otel: HEALTHY/]],
     ["twin", "prod", [
