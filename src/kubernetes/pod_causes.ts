@@ -22,6 +22,10 @@ const pullFailure = /^Failed to pull image ("[^"]{1,300}"): (?:.*: )?(.+)$/s;
 /** What a condition says of every pod that is not ready, whatever the reason. */
 const general = /^containers with (?:unready|incomplete) status\b|^Back-off pulling image "[^"]*"$/;
 
+/** The end of a container that was killed, by SIGKILL or SIGTERM; and what the kubelet kills one for. */
+const killed: ReadonlySet<number> = new Set([137, 143]);
+const killing = /^(?:Liveness|Startup) probe (?:failed|errored)/;
+
 /** Characters of an event's message. */
 const maxMessage = 250;
 
@@ -59,7 +63,8 @@ export async function withCauses(
       pods: pods.map((pod) => {
         if (!needsCause(pod)) return pod;
         const cause = causeOf(causes, pod, now);
-        return { ...pod, message: cause?.text ?? crashText(pod) ?? pod.message };
+        const own = saysWhy(pod) ? undefined : crashText(pod);
+        return { ...pod, message: cause?.text ?? own ?? pod.message };
       }),
       note: more === 0
         ? undefined
@@ -88,14 +93,17 @@ export async function readCauses(
  */
 export function causeOf(
   causes: Causes,
-  pod: Pick<PodSummary, "namespace" | "name" | "created" | "phase">,
+  pod: Pick<PodSummary, "namespace" | "name" | "created" | "phase" | "message" | "lastEnding">,
   now: number,
 ): Cause | undefined {
   // One before its creation was about another pod of that name.
   const own = (causes.get(key(pod)) ?? []).filter(({ last }) => (last ?? now) >= (pod.created ?? 0));
   // What runs has its volumes.
   const others = pod.phase === "Running" ? own.filter(({ reason }) => !volumeFailure.test(reason)) : own;
-  const current = currentEvents(others.length > 0 ? others : own);
+  const kills = wasKilled(pod) ? own.filter(({ message }) => killing.test(message)) : [];
+  // Of one that says why, a probe that killed it says more, and nothing else does.
+  if (kills.length === 0 && saysWhy(pod)) return undefined;
+  const current = currentEvents(kills.length > 0 ? kills : others.length > 0 ? others : own);
   const misses = ({ message }: ClusterEvent) => missingObjects(message);
   const [best] = current.toSorted((a, b) =>
     Number(misses(b).length > 0) - Number(misses(a).length > 0) || (b.last ?? 0) - (a.last ?? 0)
@@ -111,9 +119,19 @@ export function causeOf(
   };
 }
 
-/** Whether a pod is not well and does not say why. */
-export function needsCause({ healthy, message }: Pick<PodSummary, "healthy" | "message">): boolean {
-  return !healthy && (message === undefined || general.test(message));
+/** Whether a pod is not well and does not say why, or not who has killed it. */
+export function needsCause(pod: Pick<PodSummary, "healthy" | "message" | "lastEnding">): boolean {
+  return !pod.healthy && (!saysWhy(pod) || wasKilled(pod));
+}
+
+function saysWhy({ message }: Pick<PodSummary, "message">): boolean {
+  return message !== undefined && !general.test(message);
+}
+
+/** Killed from outside, and not for want of memory. */
+function wasKilled({ lastEnding }: Pick<PodSummary, "lastEnding">): boolean {
+  return lastEnding !== undefined && killed.has(lastEnding.exitCode) &&
+    lastEnding.reason !== "OOMKilled";
 }
 
 function tells({ reason, message }: ClusterEvent): boolean {

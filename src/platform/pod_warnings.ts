@@ -21,7 +21,7 @@ export async function withWarnings(
     const now = Date.now();
     const explained = pods.map((pod) => {
       if (!needsCause(pod.status)) return pod;
-      const cause = read.map(({ causes }) => causeOf(causes, { ...pod, phase: pod.status.phase }, now)).find((
+      const cause = read.map(({ causes }) => causeOf(causes, { ...pod, ...pod.status }, now)).find((
         one,
       ) => one !== undefined);
       return cause === undefined ? pod : { ...pod, status: { ...pod.status, message: cause.text }, cause };

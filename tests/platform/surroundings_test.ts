@@ -213,6 +213,40 @@ Deno.test({
       );
     });
 
+    await t.step("a probe that kills containers again and again", async () => {
+      const crash = async (name: string, exitCode: number) => {
+        await addPod(kubernetes, "probed", name, "good");
+        await setStatus(kubernetes, "pod", name, {
+          containerStatuses: [{
+            name: "app",
+            image: "app:1",
+            imageID: "",
+            restartCount: 6,
+            ready: false,
+            started: false,
+            state: { waiting: { reason: "CrashLoopBackOff", message: "back-off 5m0s restarting container" } },
+            lastState: { terminated: { exitCode, reason: "Error", startedAt: ago(2), finishedAt: ago(1) } },
+          }],
+        });
+        await warn(kubernetes, name, "Unhealthy", [
+          [18, "Liveness probe failed: HTTP probe failed with statuscode: 500"],
+          [19, 'Readiness probe failed: Get "http://10.0.0.1/ready": connection refused'],
+        ]);
+      };
+      await crash("probed-0", 137);
+      const told = /last ended with exit code 137 \(Error\), Liveness probe failed: .*: 500 \(x18, /;
+      assert.match(await report(clusters, "probed"), told);
+      const list = async () => (await callTool(getPods(clusters), { namespace, status: "unhealthy" })).text;
+      assert.match(await list(), /probed-0.*Liveness probe failed: HTTP probe failed with statuscode: 500/);
+      // What ended by itself, no probe has killed.
+      await kubernetes.kubectl("delete", "pod", "probed-0", `--namespace=${namespace}`, "--force");
+      await crash("probed-1", 1);
+      const text = await report(clusters, "probed");
+      assert.match(text, /last ended with exit code 1 \(Error\), back-off 5m0s/);
+      assert.doesNotMatch(text + await list(), /probe failed: HTTP/);
+      await kubernetes.kubectl("delete", "pod", "probed-1", `--namespace=${namespace}`, "--force");
+    });
+
     await t.step("a volume that another node holds", async () => {
       await addPod(kubernetes, "disk", "disk-0", "good", "ContainerCreating");
       await warn(kubernetes, "disk-0", "FailedAttachVolume", [[1, 'Multi-Attach error for volume "pvc-1"']]);
