@@ -10,10 +10,13 @@ import type { NextCall, Rule } from "./rule.ts";
 const exhausted =
   /remaining connection slots|too many clients|too many connections|connection pool|pool (is )?exhausted|acquir\w+ (a )?connection|QueuePool limit/i;
 const lockTrouble = /deadlock|lock timeout|could not obtain lock|canceling statement due to lock/i;
+/** A password, a role, a database or an address that it does not take: PostgreSQL's words, and MySQL's. */
+const loginTrouble =
+  /password authentication failed for user|no pg_hba\.conf entry|FATAL:? {1,3}(?:role|database) "[^"]{1,63}" does not exist|Access denied for user '/;
 
 /** Whether a line of a log tells of what a rule about the database looks for. */
 export function isOfDatabase(line: string): boolean {
-  return exhausted.test(line) || lockTrouble.test(line);
+  return exhausted.test(line) || lockTrouble.test(line) || loginTrouble.test(line);
 }
 
 /** Events in a window below which none in the next one is chance. */
@@ -54,6 +57,16 @@ export const databaseRules: readonly Rule[] = [
         }`,
         next,
       };
+    },
+  },
+  {
+    name: "database_login",
+    explains: 93,
+    when: "the service's log says that the database refuses its password, role, database or address",
+    find(evidence) {
+      const text = logged(evidence, loginTrouble);
+      if (text === undefined) return undefined;
+      return { severity: "degraded", text: `The database refuses a login: ${text}`, next: [] };
     },
   },
   {

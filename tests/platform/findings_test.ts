@@ -268,6 +268,24 @@ const cases: readonly {
     verdict: "degraded",
   },
   {
+    name: "a login that the database refuses stands before the crash that it makes",
+    evidence: {
+      cluster: seen(workload([crashing], {
+        errors: [said('FATAL: password authentication failed for user "api"')],
+      })),
+    },
+    found: ["database_login", "crash_loop", "not_ready"],
+    verdict: "down",
+  },
+  {
+    name: "a table that does not exist is no login",
+    evidence: {
+      cluster: seen(workload([crashing], { errors: [said('ERROR: relation "users" does not exist')] })),
+    },
+    found: ["crash_loop", "last_words", "not_ready"],
+    verdict: "down",
+  },
+  {
     name: "all pods crashing is down",
     evidence: { cluster: seen(workload([crashing])) },
     found: ["crash_loop", "not_ready"],
