@@ -26,7 +26,7 @@ export const clusterRules: readonly Rule[] = [
   },
   {
     name: "scaled_to_zero",
-    explains: 58,
+    explains: 63,
     when: "the workload is to have no pods at all",
     find(evidence) {
       const workloads = seen(evidence.cluster)?.workloads ?? [];

@@ -120,6 +120,9 @@ function success({ ratio, refusedPerSecond, requestsPerSecond }: RequestRates, w
 /** Rules that tell of Prometheus's scraping, not of the service. */
 const unscraped: readonly string[] = ["instances_down", "instances_flap", "gone"];
 
+/** Rules that tell what others say of the service. */
+const told = [["alerts", "an alert about it fires"], ["probes", "a probe from outside fails"]] as const;
+
 function reasonOf({ rule }: Finding): string {
   if (unscraped.includes(rule)) return "Prometheus can scrape none of its instances";
   if (rule === "errors") return "nearly all of its requests fail";
@@ -133,8 +136,8 @@ function degradedBecause(evidence: Evidence, against: readonly Finding[], ready:
     return `${ready ? "its pods are ready, but " : ""}Prometheus can't scrape it as it should`;
   }
   if (against.every(({ rule }) => rule === "no_traffic")) return "nearly all of its traffic is gone";
-  if (against.every(({ rule }) => rule === "alerts")) {
-    return "an alert about it fires, and nothing else speaks against it";
+  for (const [rule, what] of told) {
+    if (against.every((one) => one.rule === rule)) return `${what}, and nothing else speaks against it`;
   }
   const ended = lastEnded(evidence, against);
   if (ended !== undefined) return `it did not serve well until ${age(evidence.now - 1000 * ended)} ago`;

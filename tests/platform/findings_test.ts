@@ -268,6 +268,18 @@ const cases: readonly {
     verdict: "degraded",
   },
   {
+    name: "what is to have no pods comes before what Prometheus has of it no more",
+    evidence: {
+      cluster: seen(workload([])),
+      metrics: seen(metrics({
+        service: { text: 'job="api"', name: "api", goneSince: now / 1000 - 900 } as MetricsReport["service"],
+        instances: instances("STALE"),
+      })),
+    },
+    found: ["scaled_to_zero", "gone", "instances_down"],
+    verdict: "down",
+  },
+  {
     name: "a login that the database refuses stands before the crash that it makes",
     evidence: {
       cluster: seen(workload([crashing], {
@@ -757,6 +769,11 @@ const degraded: readonly (readonly [what: string, metrics: Partial<MetricsReport
     "what is over is told as that",
     { ...failed, episodes: { errors: episode, latency: undefined } },
     /^it did not serve well until 10m ago$/,
+  ],
+  [
+    "nor does a probe",
+    { requests: requests(10, 0), probes: { text: "Its probe from outside fails: api:80", query: "up" } },
+    /^a probe from outside fails, and nothing else speaks against it$/,
   ],
   ["what goes on is not", failed, /^it serves, but not well$/],
   [
