@@ -33,6 +33,14 @@ export function isAllowed(allowed: Allowed, schema: string, name: string, argume
   );
 }
 
+/** What allows one function, or a foreign table, alone. */
+export function allowHint(schema: string, name: string, argumentTypes?: string): string {
+  const types = argumentTypes === undefined ? "" : `(${argumentTypes})`;
+  return `A person who knows that it only reads can allow it: DB_ALLOW_FUNCTIONS=${quoted(schema)}.${
+    quoted(name)
+  }${types}`;
+}
+
 /** Throws {@linkcode StartError} for an entry that is no name, or names what no setting allows. */
 export function requireAllowable(names: readonly string[]): void {
   for (const [at, text] of names.entries()) {
@@ -81,6 +89,10 @@ export function fold(text: string): string {
 
 function identifier(part: string): string {
   return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part;
+}
+
+function quoted(name: string): string {
+  return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
 function argumentCount(types: string | undefined): number | undefined {

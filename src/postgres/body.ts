@@ -3,6 +3,7 @@
  * policy or of a domain's check. Each passes the same allow-list as a caller's statement.
  */
 import { CallError } from "../common/errors.ts";
+import { allowHint } from "./allowed_functions.ts";
 import type { FoundFunction } from "./catalogue.ts";
 import { callsRowtype, defaultsOf } from "./declarations.ts";
 import { parsePlpgsql, parseStatements, tokens } from "./parser.ts";
@@ -54,7 +55,7 @@ export function readBody(found: FoundFunction): References {
 }
 
 function readFunction(found: FoundFunction): References {
-  if (found.language === "plpgsql") return readPlpgsql(found.definition ?? "", found.body ?? "");
+  if (found.language === "plpgsql") return readPlpgsql(found);
   if (found.definition !== null) return readStandardBody(found.definition);
   return mergeReferences(rawStatements(parseStatements(found.body ?? "")).map(readSelect));
 }
@@ -144,16 +145,18 @@ const DYNAMIC = new Set(["dynquery"]);
 /** RawParseMode (parser.h) of the text in a PLpgSQL_expr. */
 const MODE = { statement: 0, expression: 2, assignments: new Set([3, 4, 5]) };
 
-function readPlpgsql(definition: string, body: string): References {
+function readPlpgsql(read: FoundFunction): References {
+  const definition = read.definition ?? "";
+  const body = read.body ?? "";
   const found: References[] = [];
   const visit = (value: unknown, depth: number): void => {
     if (depth > 500) throw new CallError("refused", "Cannot run the body as it nests too deeply");
     if (Array.isArray(value)) return value.forEach((item) => visit(item, depth + 1));
     if (!isRecord(value)) return;
     for (const [name, field] of Object.entries(value)) {
-      if (DYNAMIC.has(name)) throw dynamic();
+      if (DYNAMIC.has(name)) throw dynamic(read);
       if (name.startsWith("PLpgSQL_")) {
-        if (name === "PLpgSQL_stmt_dynexecute" || name === "PLpgSQL_stmt_dynfors") throw dynamic();
+        if (name === "PLpgSQL_stmt_dynexecute" || name === "PLpgSQL_stmt_dynfors") throw dynamic(read);
         if (!PLPGSQL_NODES.has(name)) {
           throw new CallError(
             "refused",
@@ -248,9 +251,10 @@ function readType(type: string): References {
   return readExpression(`NULL::${type}`);
 }
 
-function dynamic(): CallError {
+function dynamic({ schema, name, arguments: types }: FoundFunction): CallError {
   return new CallError(
     "refused",
     "Cannot run the body as it runs SQL from a string (EXECUTE), which can't be checked",
+    { hint: allowHint(schema, name, types) },
   );
 }

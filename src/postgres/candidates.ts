@@ -51,6 +51,20 @@ export function candidates(
   ).map(({ each }) => each);
 }
 
+/**
+ * Of candidates, those that a call with arguments of just these types can mean: a function that takes them as they are
+ * goes before all that take as many others (func_get_detail in parse_func.c).
+ */
+export function withTypes(
+  found: readonly FoundFunction[],
+  types: readonly (string | undefined)[],
+): readonly FoundFunction[] {
+  const takesAsMany = (each: FoundFunction) => !each.variadic && each.inputs === types.length;
+  const signature = types.join(" ");
+  const isExact = (each: FoundFunction) => takesAsMany(each) && each.signature === signature;
+  return found.some(isExact) ? found.filter((each) => !takesAsMany(each) || isExact(each)) : found;
+}
+
 /** An operator on two types that the statement can't reach is not meant, if another one has that name. */
 export function isReachable(operator: FoundOperator, reached: ReadonlySet<string>): boolean {
   return !operator.alsoBuiltin || operator.builtinOperands > 0 ||

@@ -6,8 +6,8 @@
  * PostgreSQL's own (FirstNormalObjectId in transam.h).
  */
 import type { SessionPath } from "./catalogue_session.ts";
-import type { Bound, References } from "./references.ts";
-import { RESOLVE } from "./resolve_sql.ts";
+import type { ArgumentType, Bound, References } from "./references.ts";
+import { RESOLVE, RESOLVE_TYPES } from "./resolve_sql.ts";
 import type { State, Verdicts } from "./verdicts.ts";
 
 /** Our own fixed queries of the server's catalogue, in the transaction that will run the statement. */
@@ -204,4 +204,15 @@ export async function resolve(
     classes: list<FoundClass>("classes"),
     evaluated: list<FoundExpression>("evaluated"),
   };
+}
+
+/** The oids of types along a search path; undefined for one that is not there. Asked as {@linkcode resolve} is. */
+export async function resolveTypes(
+  catalogue: Catalogue,
+  types: readonly ArgumentType[],
+  path: readonly string[],
+): Promise<readonly (string | undefined)[]> {
+  const request = { path, types: types.map(({ schema, name, array }) => ({ s: schema, n: name, a: array })) };
+  const rows = await catalogue.query(RESOLVE_TYPES, [JSON.stringify(request)]);
+  return rows.map(({ oid }) => oid ?? undefined);
 }

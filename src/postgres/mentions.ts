@@ -1,5 +1,6 @@
 /** Reads a statement's parse tree for what it mentions. */
 import type {
+  ArgumentType,
   ColumnReference,
   FunctionReference,
   Name,
@@ -246,7 +247,10 @@ class Collector {
     const count = args.length + asList(node.fields["agg_order"] ?? []).length *
         (node.fields["agg_within_group"] === true ? 1 : 0);
     const argumentNames = args.some((each) => parseNode(each)?.type === "NamedArgExpr");
-    this.#function({ ...name, count, how: "call", argumentNames });
+    const plain = node.fields["agg_within_group"] !== true && node.fields["func_variadic"] !== true;
+    const types = plain ? args.map(argumentType) : [];
+    const argumentTypes = count > 0 && types.every((type) => type !== undefined) ? types : undefined;
+    this.#function({ ...name, count, how: "call", argumentNames, argumentTypes });
     // f(x) is also a cast where f is a type.
     if (count === 1) this.#types.set(JSON.stringify(name), name);
     if (name.name === "current_setting") {
@@ -279,8 +283,9 @@ class Collector {
   }
 
   #function(reference: FunctionReference): void {
-    const { schema, name, count, how, argumentNames, qualifier } = reference;
-    this.#functions.set(JSON.stringify([schema, name, count, how, argumentNames, qualifier]), reference);
+    const { schema, name, count, how, argumentNames, argumentTypes, qualifier } = reference;
+    const key = JSON.stringify([schema, name, count, how, argumentNames, argumentTypes, qualifier]);
+    this.#functions.set(key, reference);
   }
 
   #operator(name: Name): void {
@@ -293,6 +298,23 @@ function inScope(scope: Scope | undefined, name: string): boolean {
     if ((each.ctes.get(name) ?? Infinity) < each.visible) return true;
   }
   return false;
+}
+
+/** Of an expression whose type the text alone shows, whatever the server's catalogue holds. */
+function argumentType(value: unknown): ArgumentType | undefined {
+  const node = parseNode(value);
+  if (node?.type === "TypeCast") {
+    const type = node.fields["typeName"];
+    if (!isRecord(type) || type["pct_type"] === true || type["setof"] === true) return undefined;
+    return { ...qualified(type["names"]), array: type["arrayBounds"] !== undefined };
+  }
+  if (node?.type !== "A_Const") return undefined;
+  const name = node.fields["ival"] !== undefined
+    ? "int4"
+    : node.fields["boolval"] !== undefined
+    ? "bool"
+    : "";
+  return name === "" ? undefined : { schema: "pg_catalog", name, array: false };
 }
 
 /** `schema.name` or `name` from a list of strings; a leading database is left out. */

@@ -9,6 +9,10 @@ export interface Name {
   readonly name: string;
 }
 
+export interface ArgumentType extends Name {
+  readonly array: boolean;
+}
+
 /** A call, or what may be one. */
 export interface FunctionReference extends Name {
   /** Arguments as written, those of WITHIN GROUP (ORDER BY …) included. */
@@ -20,6 +24,8 @@ export interface FunctionReference extends Name {
   readonly how: "call" | "notation" | "sample";
   /** Some arguments are given by name, `name => value`. */
   readonly argumentNames: boolean;
+  /** The types of the arguments, where every one shows its own: `'a'::text`, `1`, `true`. */
+  readonly argumentTypes?: readonly ArgumentType[] | undefined;
   /** The x of x.f, where it is a name. */
   readonly qualifier?: string | undefined;
 }

@@ -1,12 +1,10 @@
 import { boundBy, isExtensionFunction, isMember, isTrusted, resolveColumns } from "./resolve_columns_sql.ts";
 
 /**
- * The one query that resolves names: `$1` is a JSON text of `path` (names of schemas),
- * `functions`, `operators` and `types` (`s` schema or null, `n` name) and `relations` (also `d`,
- * whether children are read), and `bound` (`kind`, `oid`). Its row is what `catalogue.ts` gives as `Found`.
+ * The schemas of the `path` in `$1` as PostgreSQL looks a name up in them, functions (`path`) and, with the session's
+ * temporary schema, types and relations (`temporary`).
  */
-export const RESOLVE = `
-with recursive request as (select ($1::text)::jsonb as r),
+const searchPath = `request as (select ($1::text)::jsonb as r),
 path as (
   select n.oid, min(s.position) as position
   from request,
@@ -25,7 +23,15 @@ temporary as (
   select oid, position from path
   union all
   select pg_my_temp_schema(), -1 where pg_my_temp_schema() <> 0 and pg_my_temp_schema() not in (select oid from path)
-),
+)`;
+
+/**
+ * The one query that resolves names: `$1` is a JSON text of `path` (names of schemas),
+ * `functions`, `operators` and `types` (`s` schema or null, `n` name) and `relations` (also `d`,
+ * whether children are read), and `bound` (`kind`, `oid`). Its row is what `catalogue.ts` gives as `Found`.
+ */
+export const RESOLVE = `
+with recursive ${searchPath},
 wanted as (
   select k.kind, x.item->>'s' as schema, x.item->>'n' as name, (x.item->>'d')::boolean as descend, x.position as index, n.oid as namespace
   from request, unnest(array['functions','operators','types','relations']) as k(kind),
@@ -269,3 +275,19 @@ direct as (
 func as (select oid, min(position) as position, bool_or(named) as named from direct group by oid)
 ${resolveColumns}
 `;
+
+/** The oids of the `types` in `$1` (`s`, `n`, and `a` for an array of it), in their order; a type that is not there has none. */
+export const RESOLVE_TYPES = `
+with ${searchPath}
+select (
+  select case when (x.item->>'a')::boolean then t.typarray else t.oid end::text
+  from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+    left join temporary on temporary.oid = n.oid
+  where t.typname = (x.item->>'n')::name and case
+    when x.item->>'s' is null then temporary.oid is not null
+    when x.item->>'s' = 'pg_temp' then n.oid = pg_my_temp_schema()
+    else n.nspname = x.item->>'s' end
+  order by temporary.position limit 1
+) as oid
+from request, lateral jsonb_array_elements(r->'types') with ordinality as x(item, position)
+order by x.position`;

@@ -3,14 +3,14 @@
  * operators, casts and types behind it mention in turn.
  */
 import { CallError } from "../common/errors.ts";
-import { type Allowed, isAllowed } from "./allowed_functions.ts";
+import { type Allowed, allowHint, isAllowed } from "./allowed_functions.ts";
 import { readBody, readExpression, readQuery } from "./body.ts";
-import { candidates, isColumn, isReachable } from "./candidates.ts";
-import { type Catalogue, type Found, type FoundFunction, resolve } from "./catalogue.ts";
+import { candidates, isColumn, isReachable, withTypes } from "./candidates.ts";
+import { type Catalogue, type Found, type FoundFunction, resolve, resolveTypes } from "./catalogue.ts";
 import type { Reached } from "./fingerprint.ts";
 import { Reach } from "./reach.ts";
 import { MAX_EXPRESSIONS } from "./resolve_columns_sql.ts";
-import { type Bound, mergeReferences, type References } from "./references.ts";
+import { type Bound, type FunctionReference, mergeReferences, type References } from "./references.ts";
 import { checkSession, refuseNames } from "./same_text.ts";
 import { refuseSecrets } from "./secrets.ts";
 import { judge, ownPath } from "./verdict.ts";
@@ -120,9 +120,7 @@ export class Review {
         this.#bound(text.references.bound, found, calls, functions);
         for (const reference of text.references.functions) {
           if (isColumn(reference, text.references, relations)) continue;
-          for (const candidate of candidates(reference, found.functions)) {
-            this.#call(candidate, calls, functions, reference.count);
-          }
+          await this.#named(reference, found, { names, calls }, functions);
         }
       } catch (error) {
         throw error instanceof CallError ? reachedBy(error, text.via) : error;
@@ -130,6 +128,30 @@ export class Review {
     }
     this.#unwritten(found, calls, functions);
     this.#evaluated(found, calls);
+  }
+
+  /** What a call can mean: by its arguments' types, where an operator has allowed some of the functions and not all. */
+  async #named(reference: FunctionReference, found: Found, { names, calls }: Paths, functions: Functions) {
+    const all = candidates(reference, found.functions);
+    const allowed = all.filter((each) => isAllowed(this.#allowed, each.schema, each.name, each.arguments));
+    const isMixed = allowed.length > 0 && allowed.length < all.length;
+    const types = isMixed ? reference.argumentTypes : undefined;
+    const meant = types === undefined
+      ? all
+      : withTypes(all, await resolveTypes(this.#catalogue, types, names ?? this.#schemas));
+    for (const each of meant) {
+      try {
+        this.#call(each, calls, functions, reference.count);
+      } catch (error) {
+        if (!isMixed || !(error instanceof CallError)) throw error;
+        const { schema, name, arguments: listed } = allowed[0] ?? each;
+        const hint = `Cast the arguments to call ${schema}.${name}(${listed}), which is allowed`;
+        throw new CallError(error.kind, error.message, {
+          hint: error.hint === undefined ? hint : `${hint}. ${error.hint}`,
+          cause: error.cause,
+        });
+      }
+    }
   }
 
   /** What a user could have put in the place of what an extension's function means by its names. */
@@ -255,7 +277,12 @@ export class Review {
     if (judge(found, this.#allowed, count) === "read") {
       this.bodies.add(found.oid);
       const read = () => ({ ...readBody(found), bound: found.bound ?? [] });
-      this.#text(`function:${found.oid}`, read, `the function ${name}`, pathsOf(found, path));
+      this.#text(
+        `function:${found.oid}`,
+        read,
+        `the function ${name}(${found.arguments})`,
+        pathsOf(found, path),
+      );
     } else if (!isAllowed(this.#allowed, found.schema, found.name, found.arguments)) {
       this.#extension(found, path);
     }
@@ -274,9 +301,7 @@ export class Review {
         throw new CallError(
           "refused",
           `Cannot read the foreign table ${schema}.${name}${parent} as another server can be written to through it`,
-          {
-            hint: `A person who knows that it only reads can allow it: DB_ALLOW_FUNCTIONS=${schema}.${name}`,
-          },
+          { hint: allowHint(schema, name) },
         );
       }
       if (definition !== null) {

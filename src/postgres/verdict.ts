@@ -3,7 +3,7 @@
  * passes the guard.
  */
 import { CallError } from "../common/errors.ts";
-import { type Allowed, isAllowed } from "./allowed_functions.ts";
+import { type Allowed, allowHint, isAllowed } from "./allowed_functions.ts";
 import type { FoundFunction } from "./catalogue.ts";
 import { isHarmless, refusedReason } from "./functions.ts";
 
@@ -34,29 +34,28 @@ export function judge(found: FoundFunction, allowed: Allowed, count: number | un
       "Cannot call current_setting with a computed name as the setting could hold a secret",
     );
   }
-  const byName =
-    `A person who knows that it only reads can allow it: DB_ALLOW_FUNCTIONS=${found.schema}.${found.name}`;
+  const allow = allowHint(found.schema, found.name, found.arguments);
   if (isReviewed) {
     if (reason !== undefined) {
       throw new CallError("refused", `Cannot call ${found.name} as ${reason.because}`, {
-        hint: reason.instead ?? byName,
+        hint: reason.instead ?? allow,
       });
     }
     if (found.volatility === "v" && !isHarmless(found.name)) {
       throw new CallError("refused", `Cannot call ${called} as it is volatile and not known to only read`, {
-        hint: byName,
+        hint: allow,
       });
     }
     return "accept";
   }
   if (found.definer) {
-    throw new CallError("refused", `Cannot call ${called} as it is SECURITY DEFINER`, { hint: byName });
+    throw new CallError("refused", `Cannot call ${called} as it is SECURITY DEFINER`, { hint: allow });
   }
   for (const setting of found.settings ?? []) {
     const name = setting.slice(0, setting.indexOf("=")).toLowerCase();
     if (!OWN_SETTINGS.test(name)) {
       throw new CallError("refused", `Cannot call ${called} as it sets ${name} while it runs`, {
-        hint: byName,
+        hint: allow,
       });
     }
   }
@@ -66,7 +65,7 @@ export function judge(found: FoundFunction, allowed: Allowed, count: number | un
     throw new CallError(
       "refused",
       `Cannot call ${called} as it is written in ${found.language}, which can't be checked`,
-      { hint: byName },
+      { hint: allow },
     );
   }
   return "read";
