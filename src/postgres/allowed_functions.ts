@@ -25,10 +25,16 @@ export function allowedNames(names: readonly string[]): Allowed {
 }
 
 /** Whether an object is allowed by name: its names as they are, not folded. */
-export function isAllowed(allowed: Allowed, schema: string, name: string, argumentTypes?: string): boolean {
+export function isAllowed(
+  allowed: Allowed,
+  schema: string,
+  name: string,
+  argumentTypes?: string,
+  { needsSchema = false } = {},
+): boolean {
   if (allowed.size === 0) return false;
   const types = argumentTypes === undefined ? [] : [fold(argumentTypes)];
-  return [undefined, schema].some((each) =>
+  return (needsSchema ? [schema] : [undefined, schema]).some((each) =>
     [undefined, ...types].some((type) => allowed.has(key(each, name, type)))
   );
 }

@@ -62,6 +62,13 @@ onServer("functions and foreign tables are allowed by name", async (t, server) =
       true,
     ],
     ["an operator's function", "select 1 operator(trap.===) 'x'", ["trap.equals"], true],
+    ["one of PostgreSQL's that is not known", "select dsnowball_init(null)", ["dsnowball_init"], false],
+    [
+      "one of PostgreSQL's that is not known, with its schema",
+      "select dsnowball_init(null)",
+      ["pg_catalog.dsnowball_init"],
+      true,
+    ],
     ["part of a name", "select trap.definer()", ["trap.def", "finer", "%", "*"], false],
   ];
   for (const [name, text, allow, allowed] of cases) {

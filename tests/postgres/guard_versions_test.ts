@@ -1,6 +1,7 @@
 /** What newer servers alone know, and could run code of a user's own that the statement does not name. */
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
+import { isHarmless, refusedReason } from "../../src/postgres/functions.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
 import { postgresAvailable, sharedPostgres } from "../support/postgres.ts";
 import { createDatabase, type TestDatabase } from "../support/test_database.ts";
@@ -97,3 +98,30 @@ for (const [name, since, table] of stored) {
     },
   });
 }
+
+Deno.test({
+  name: "each volatile function that the server brings is known to act, or to only read",
+  ignore: !postgresAvailable,
+  async fn() {
+    await using test = await createDatabase("");
+    // With an argument of type internal, or as a trigger, SQL can't call it.
+    const rows = await test.database.read(
+      { signal: AbortSignal.timeout(30_000) },
+      (transaction) =>
+        transaction.query(
+          `select p.proname as name, p.pronargs::text as inputs, p.oid::regprocedure::text as shown
+        from pg_catalog.pg_proc p
+        where p.provolatile = 'v' and p.pronamespace = 'pg_catalog'::regnamespace
+          and not 'internal'::regtype = any (p.proargtypes::oid[])
+          and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)`,
+        ),
+    );
+    assert.ok(rows.length > 100);
+    const isKnown = (name: string, inputs: number) =>
+      isHarmless(name) !== (refusedReason(name, inputs) !== undefined);
+    assert.deepEqual(
+      rows.filter(({ name, inputs }) => !isKnown(name ?? "", Number(inputs))).map(({ shown }) => shown),
+      [],
+    );
+  },
+});
