@@ -18,6 +18,8 @@ export interface Checked {
   readonly http: HttpFront | undefined;
   /** Tokens in the file that is named though nothing is served over HTTP. */
   readonly tokens: number | undefined;
+  /** An issuer is named, though nothing is served over HTTP. */
+  readonly issuerIsIdle: boolean;
   readonly audit: AuditLog;
   /** What was read of the environment while it could be. */
   readonly known: KnownSettings;
@@ -46,12 +48,13 @@ export function knownSettings(program: Program, environment: Environment): Known
 
 /** Says what was found; what the program could not work with makes it `down`. */
 export async function check(checked: Checked, say: (line: string) => void): Promise<CheckResult> {
-  const { backend, http, tokens, audit, known } = checked;
+  const { backend, http, tokens, issuerIsIdle, audit, known } = checked;
   const results: CheckResult[] = [await backend.check(say)];
   if (http !== undefined) results.push(await http.check(say));
   if (tokens !== undefined) {
     say(`The token file accepts ${plural(tokens, "token")}; only --http asks for one.`);
   }
+  if (issuerIsIdle) say("MCP_OAUTH_ISSUER was not asked: --http before --check asks it.");
   if (audit.problem !== undefined) {
     say(ended(`Each call would be refused: ${audit.problem.message}`));
     const hint = checkHint(audit.problem);

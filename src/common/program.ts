@@ -206,6 +206,7 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   const tokens = checking === undefined || command.http !== undefined
     ? undefined
     : await countTokens(httpSettings.tokensFile, log);
+  const issuerIsIdle = command.http === undefined && httpSettings.oauth !== undefined;
   const { usesUnixSocket = false, startsPlugins = false } = backend;
   const http = command.http === undefined ? undefined : await openHttp({
     program: program.name,
@@ -220,7 +221,7 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   const givenUp = giveUpPermissions({ files, socket: usesUnixSocket, plugins: startsPlugins }, log);
   if (checking !== undefined && known !== undefined) {
     const say = (line: string) => writeLine(Deno.stdout, visible(line));
-    const result = await checking.check({ backend, http, tokens, audit, known }, say);
+    const result = await checking.check({ backend, http, tokens, issuerIsIdle, audit, known }, say);
     await backend.close();
     return result === "down" ? 1 : 0;
   }

@@ -62,6 +62,13 @@ export async function checkDatabase(
       }:`,
     );
     saySql(readerRoleSql(reader, report));
+    if (report.role !== reader.name) {
+      say(
+        `Then connect as ${reader.name}: DB_USER, and DB_PASSWORD_FILE. ${
+          visible(report.role)
+        } keeps its rights, which others may need.`,
+      );
+    }
     return "wanting";
   } catch (error) {
     if (!(error instanceof CallError)) throw error;

@@ -1,6 +1,7 @@
 /** The SQL for a role that only reads: a new one, what the one of that name has too much, or what a role lacks. */
 import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Transaction } from "./database.ts";
+import { pastedSql } from "./pasted_sql.ts";
 import { dangerousRoles, type RoleReport } from "./role.ts";
 
 /** What stands between a role and one that only reads. */
@@ -9,6 +10,8 @@ export interface ReaderRole {
   /** The database, as SQL writes it. */
   readonly database: string;
   readonly exists: boolean;
+  /** Rights to a table beyond reading that the server knows, as REVOKE writes them. */
+  readonly writing: string;
   /** What ALTER ROLE has to take from it, such as `NOSUPERUSER`, and `LOGIN`. */
   readonly attributes: readonly string[];
   /** Roles that it is a member of and that can do more than read, as REVOKE writes them, up to `FROM`. */
@@ -17,24 +20,26 @@ export interface ReaderRole {
   readonly everybody: readonly string[];
 }
 
+const writing = `('INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER' ||
+  case when current_setting('server_version_num')::int >= 170000 then ', MAINTAIN' else '' end)`;
+
 /** An owner can do anything to what it owns, and whatever owned it next would lend its rights to its views. */
 const candidatesSql = `
 select n.name, r.oid, r.rolcanlogin, r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolreplication, r.rolbypassrls,
   exists (select from pg_catalog.pg_shdepend d where d.refclassid = 'pg_catalog.pg_authid'::regclass
     and d.refobjid = r.oid and d.deptype = 'o' and d.classid <> 'pg_catalog.pg_default_acl'::regclass
     and d.dbid in (0, (select b.oid from pg_catalog.pg_database b where b.datname = current_database()))) as owns,
-  quote_ident(current_database()) as database
+  quote_ident(current_database()) as database, ${writing} as writing
 from unnest(array['mcp_reader', 'mcp_reader_2', 'mcp_reader_3', 'mcp_reader_4']) with ordinality n(name, at)
 left join pg_catalog.pg_roles r on r.rolname = n.name order by n.at`;
 
 const userSchema = `n.nspname <> 'information_schema' and n.nspname !~ '^pg_'`;
 const relation = "c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')";
-const writing = "INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER";
 const moving = "USAGE, UPDATE";
 // The planner may ask about what is no sequence first, which is an error: CASE keeps the order.
 const writable = (role: string) =>
   `(case when c.relkind = 'S' then has_sequence_privilege(${role}, c.oid, '${moving}')
-    else has_table_privilege(${role}, c.oid, '${writing}') or has_any_column_privilege(${role}, c.oid, 'INSERT, UPDATE, REFERENCES') end)`;
+    else has_table_privilege(${role}, c.oid, ${writing}) or has_any_column_privilege(${role}, c.oid, 'INSERT, UPDATE, REFERENCES') end)`;
 
 /** Since 16 there is one membership for each grantor, and REVOKE has to name it unless it is the first superuser. */
 const groupsSql = `
@@ -62,7 +67,7 @@ union all
 (select 'CREATE ON SCHEMA ' || quote_ident(n.nspname) from pg_catalog.pg_namespace n
   where ${userSchema} and has_schema_privilege('public', n.oid, 'CREATE') order by n.nspname)
 union all
-(select case when c.relkind = 'S' then '${moving} ON SEQUENCE ' else '${writing} ON ' end
+(select case when c.relkind = 'S' then '${moving} ON SEQUENCE ' else ${writing} || ' ON ' end
     || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where ${relation} and ${userSchema} and ${writable("'public'")}
@@ -88,6 +93,7 @@ export async function readReaderRole(transaction: Transaction): Promise<ReaderRo
     name: chosen.name ?? "mcp_reader",
     database: chosen.database ?? "",
     exists,
+    writing: chosen.writing ?? "",
     attributes: [...(chosen.rolcanlogin === "f" ? ["LOGIN PASSWORD 'choose a long one'"] : []), ...taken],
     groups: groups.map(({ name, grantor }) => ({ name: name ?? "", grantor: grantor ?? undefined })),
     everybody: (await transaction.query(everybodySql)).map(({ what }) => what ?? ""),
@@ -101,7 +107,7 @@ export function readerRoleSql(
 ): string {
   const { name, database } = reader;
   const schemas = report.schemas.length === 0 ? [{ name: "public", owners: [] }] : report.schemas;
-  return [
+  return pastedSql([
     ...(reader.exists
       ? takingSql(reader, schemas)
       : [`CREATE ROLE ${name} LOGIN PASSWORD 'choose a long one';`]),
@@ -119,7 +125,7 @@ export function readerRoleSql(
         `-- REVOKE TEMPORARY ON DATABASE ${database} FROM PUBLIC;`,
       ]
       : []),
-  ].join("\n");
+  ]);
 }
 
 /** SQL that lets the report's own role read what it may not read now; undefined when there is nothing. */
@@ -131,10 +137,10 @@ export function missingGrantsSql(report: RoleReport): string | undefined {
   if (lacking.size === 0) return undefined;
   const schemas = report.schemas.filter(({ name }) => lacking.has(name));
   const role = `"${report.role.replaceAll('"', '""')}"`;
-  return [
+  return pastedSql([
     ...schemas.flatMap((schema) => readingSql(schema.name, role)),
     ...schemas.flatMap((schema) => futureSql(schema, role)),
-  ].join("\n");
+  ]);
 }
 
 /** Lets a role read what is in a schema. */
@@ -161,7 +167,7 @@ function futureSql(
 
 /** What a role that is there has too much. */
 function takingSql(
-  { name, database, attributes, groups }: ReaderRole,
+  { name, database, writing, attributes, groups }: ReaderRole,
   schemas: readonly { readonly name: string }[],
 ): readonly string[] {
   return [

@@ -61,7 +61,9 @@ with relation as (
       else has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') or has_any_column_privilege(c.oid, 'INSERT, UPDATE')
       end as writable,
     case when c.relkind <> 'S' then has_table_privilege(c.oid, 'REFERENCES, TRIGGER') or has_any_column_privilege(c.oid, 'REFERENCES')
-      end as attachable
+      end as attachable,
+    case when c.relkind <> 'S' and current_setting('server_version_num')::int >= 170000
+      then has_table_privilege(c.oid, 'MAINTAIN') end as maintained
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
 )
@@ -69,7 +71,8 @@ select count(*) filter (where not is_sequence) as relations, count(*) filter (wh
   ${listed("owned", "owned")},
   ${listed("writable", "writable and not is_sequence and not mine")},
   ${listed("advanced", "writable and is_sequence and not mine")},
-  ${listed("attachable", "attachable and not writable and not mine")}
+  ${listed("attachable", "attachable and not writable and not mine")},
+  ${listed("maintained", "maintained and not mine")}
 from relation`;
 
 /** How many relations meet a condition, and the names of the first. */
@@ -136,6 +139,7 @@ export async function readRole(transaction: Transaction): Promise<RoleReport> {
       ...to("writable", "it may write to", "table or view", "tables or views"),
       ...to("advanced", "it may move", "sequence"),
       ...to("attachable", "it may put triggers on, or refer to,", "table or view", "tables or views"),
+      ...to("maintained", "it may vacuum, reindex or lock", "table or view", "tables or views"),
       ...may(session.create_schema === "t", "it may create schemas"),
       ...excessTo("it may create objects in", creatable.length, creatable.slice(0, shownNames), "schema"),
       ...may(

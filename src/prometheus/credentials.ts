@@ -85,7 +85,8 @@ export function readCredentials(environment: Environment): Credentials {
     secrets: () => knownSecrets(token(), username, password(), json()),
     variables: [
       ...(token() === undefined ? [] : ["PROMETHEUS_TOKEN"]),
-      ...(username === undefined ? [] : ["PROMETHEUS_USERNAME", "PROMETHEUS_PASSWORD"]),
+      ...(username === undefined ? [] : ["PROMETHEUS_USERNAME"]),
+      ...(password() === undefined ? [] : ["PROMETHEUS_PASSWORD"]),
       ...(json() === undefined ? [] : ["PROMETHEUS_HEADERS"]),
       ...(tenant === undefined ? [] : ["PROMETHEUS_ORG_ID"]),
     ],

@@ -151,6 +151,7 @@ export function backendRefusal(answered: Answered, body: string): CallError {
 function unauthorized(answered: Answered, body: string): CallError {
   const { host, status, credentials } = answered;
   const used = credentials.variables;
+  const passwordless = used.includes("PROMETHEUS_USERNAME") && !used.includes("PROMETHEUS_PASSWORD");
   const tenantless = /org.?id|tenant/i.test(body) && !used.includes("PROMETHEUS_ORG_ID");
   const message = used.length === 0
     ? `Cannot ask Prometheus at ${host} as it wants credentials (${status})`
@@ -159,7 +160,7 @@ function unauthorized(answered: Answered, body: string): CallError {
     ? "an operator must name the tenant in PROMETHEUS_ORG_ID"
     : used.length === 0
     ? "an operator must set PROMETHEUS_TOKEN, or PROMETHEUS_USERNAME and PROMETHEUS_PASSWORD"
-    : `an operator must check ${used.join(", ")}`;
+    : `an operator must check ${used.join(", ")}${passwordless ? "; PROMETHEUS_PASSWORD is not set" : ""}`;
   return new CallError("unavailable", message + quoted(answered, body), { hint });
 }
 

@@ -91,6 +91,15 @@ Deno.test({
       stdio.stdout,
       /^The token file accepts 1 token; only --http asks for one\.\nAll is well\.$/m,
     );
+    const issued = {
+      MCP_OAUTH_ISSUER: "https://login.example.com",
+      MCP_PUBLIC_URL: "https://mcp.example.com/mcp",
+    };
+    const unasked = await check([], { ...variables, ...issued });
+    assert.match(
+      unasked.stdout,
+      /^MCP_OAUTH_ISSUER was not asked: --http before --check asks it\.\nAll is well\.$/m,
+    );
     const open = await check(["--http", "0.0.0.0:0"], { PROMETHEUS_URL: server.url });
     assert.equal(open.code, 2);
     assert.match(open.stderr, /needs to know who may call/);

@@ -30,6 +30,7 @@ Deno.test({
       assert.equal(code, 0);
       assert.match(stdout, /superuser/);
       assert.match(stdout, /CREATE ROLE mcp_reader LOGIN/);
+      assert.match(stdout, /\n\nThen connect as mcp_reader: DB_USER, .* postgres keeps its rights/);
       assert.match(stdout, /GRANT SELECT ON ALL TABLES IN SCHEMA public TO mcp_reader;/);
     });
     await t.step("a role that may write to one table", async () => {
@@ -159,7 +160,9 @@ const checkAs = async (variables: Readonly<Record<string, string>>) =>
 
 /** The SQL that `--check` prints, a statement each. */
 function printedSql(stdout: string): string {
-  const found = /one more lock on the door.*:\n\n([^]*?;.*)\n\nSettings: /.exec(stdout)?.[1];
+  const found = /one more lock on the door.*:\n\n([^]*?;.*)\n\n(?:Then connect as [^\n]*\n)?Settings: /.exec(
+    stdout,
+  )?.[1];
   if (found === undefined) throw new assert.AssertionError({ message: stdout });
   return found;
 }
@@ -201,6 +204,41 @@ Deno.test({
 });
 
 Deno.test({
+  name: "names with line breaks, quotes and backslashes stay names in the SQL that --check prints",
+  ignore: !postgresAvailable,
+  async fn(t) {
+    await using server = await startPostgres();
+    await using database = await createProgramDatabase(server);
+    const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
+    const breaking = "x\ncreate table public.broken_out (); --";
+    const [schema, role] = [`${breaking} \\0041`, `Odd "r" ${breaking}\x1b[31m`].map(quoted);
+    await database.execute(`create role ${role} login password 'a password'; create schema ${schema};
+      create table ${schema}.t (x int); alter table ${schema}.t owner to ${role}; create table secret (x int);
+      grant insert on secret to ${role}`);
+    const pasted = async (sql: string) => {
+      assert.doesNotMatch(sql, /^create table|\p{Cc}\[31m/mu);
+      await database.execute(sql);
+    };
+    await t.step("a new role", async () => {
+      await pasted(printedSql(await checkAs(database.superuserVariables)));
+      const variables = { ...database.variables, DB_USER: "mcp_reader", DB_PASSWORD: "choose a long one" };
+      assert.match(await checkAs(variables), /All is well/);
+    });
+    await t.step("what a role lacks", async () => {
+      const variables = {
+        ...database.variables,
+        DB_USER: `Odd "r" ${breaking}\x1b[31m`,
+        DB_PASSWORD: "a password",
+      };
+      const [, sql = ""] =
+        /To let it, as a superuser:\n\n([^]*?;.*)\n\nThe role/.exec(await checkAs(variables)) ?? [];
+      await pasted(sql);
+      assert.doesNotMatch(await checkAs(variables), /may not read/);
+    });
+  },
+});
+
+Deno.test({
   name: "of a role that is there already, the SQL that --check prints takes what it has too much",
   ignore: !postgresAvailable,
   async fn(t) {
@@ -233,6 +271,17 @@ Deno.test({
         `revoke temporary on database ${database.name} from public; grant temporary on database ${database.name} to mcp_reader`,
         /may create temporary tables/,
       ],
+      ...(server.version < 170_000 ? [] : [
+        [
+          "grant maintain on todos to mcp_reader",
+          /may vacuum, reindex or lock 1 table or view: public\.todos/,
+        ],
+        [
+          "grant maintain on todos to writers; grant writers to mcp_reader",
+          /may vacuum, reindex or lock 1 table/,
+        ],
+        ["grant maintain on todos to public", /may vacuum, reindex or lock 1 table/],
+      ] as const),
     ];
     for (const [sql, found] of excess) {
       await t.step(sql, async () => {

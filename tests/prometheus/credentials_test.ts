@@ -36,6 +36,10 @@ Deno.test({
     assert.equal(await one(server.url, { ...named, PROMETHEUS_PASSWORD: "test" }), "1");
     assert.match(await refusal(one(server.url, { ...named, PROMETHEUS_PASSWORD: "tset" })), /\(401\)/);
     assert.match(await refusal(one(server.url, {})), /\(401\)/);
+    const hint = "an operator must check PROMETHEUS_USERNAME";
+    await assert.rejects(one(server.url, named), { hint: `${hint}; PROMETHEUS_PASSWORD is not set` });
+    const wrong = { ...named, PROMETHEUS_PASSWORD: "tset" };
+    await assert.rejects(one(server.url, wrong), { hint: `${hint}, PROMETHEUS_PASSWORD` });
   },
 });
 
