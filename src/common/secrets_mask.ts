@@ -26,6 +26,11 @@ export function maskSecrets(text: string): string {
 const SHAPES: readonly (readonly [pattern: RegExp, left: string])[] = [
   [/(SCRAM-SHA-(?:1|256|512)\$)[\w+/=:$]+/g, `$1${MASK}`],
   [/(?<![0-9A-Za-z])(md5)[0-9a-f]{32}(?![0-9A-Za-z])/gi, `$1${MASK}`],
+  // A line of .pgpass, told from other lists with colons by PostgreSQL's usual ports: host:port:database:user:password.
+  [
+    /(?<![\w.:*/@\\\]-])((?:\\.|[\w.*/@-]){1,255}:(?:\d?[1-9]43\d|25060|26257|\*):(?:\\.|[^:\s"'`\\]){1,64}:(?:\\.|[^:\s"'`\\]){1,64}:)(?!\*{3})[^\s"'`]{1,4096}/g,
+    `$1${MASK}`,
+  ],
   [/(?<![\w-])eyJ[\w-]{5,65536}\.[\w-]{1,65536}(?:\.[\w-]{0,65536}){0,3}/g, MASK],
   [/(?<![0-9A-Za-z])(AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])/g, `$1${MASK}`],
   [/(?<![0-9A-Za-z])(AIza)[\w-]{35}/g, `$1${MASK}`],

@@ -179,7 +179,9 @@ class PrintedSecrets {
       return undefined;
     }
     const [, before, value = ""] = DATUM.exec(text) ?? [];
-    if (before === undefined) return this.#below.plain || this.#isSecret ? maskAll(text) : undefined;
+    if (before === undefined) {
+      return this.#below.plain || this.#isSecret || isLongText(text.trim()) ? maskAll(text) : undefined;
+    }
     const isSecret = this.#below.plain || this.#isSecret || isText(value);
     return isSecret && !isHarmlessValue(value) ? before + MASK : undefined;
   }
@@ -192,6 +194,11 @@ function maskAll(text: string): string {
 /** Whether it is a text in base64, which a word of a ConfigMap is not. */
 function isText(value: string): boolean {
   return BASE64.test(value) && /^[\t\n\r\x20-\x7e]+$/.test(atob(value));
+}
+
+/** In a block scalar, where a ConfigMap may have a word on a line. */
+function isLongText(line: string): boolean {
+  return (line.length >= 16 || line.endsWith("=")) && isText(line);
 }
 
 function indentOf(text: string): number {

@@ -16,7 +16,7 @@ export const MASK = "***";
 
 /** Nothing that is masked lacks all of these; most texts of a cluster do, and cost one pass. */
 const SUSPECT =
-  /pass|pwd|secret|token|credential|api[ _.-]?key|access[ _.-]?key|[a-z][ _]?key|authorization|bearer|cookie|signature|[?&]sig=|masterauth|login|mysql|mariadb|mongo|redis|[_.-]pw|\bbasic\b|SAMLResponse|bindpw|rootpw|curl|wget|:\/\/|\/\/[\w.~%-]{1,128}:|@(?:tcp|unix)\(|-----BEGIN|-key|eyJ|AKIA|ASIA|AIza|\bgh[opusr]_|github_pat|glpat-|npm_|hv[sb]\.|sk-|_live_|xox|xapp-|dop_v1_|SG\.|ya29\.|dckr_pat_|whsec_|hooks\.slack|webhooks\/|shp[acps]|\$2[aby]\$|\$apr1\$|\$argon2|\$[56]\$|SCRAM-SHA|md5|"?auth"?[ \t]*[:=]|[\w+/-]{20}/i;
+  /pass|pwd|secret|token|credential|api[ _.-]?key|access[ _.-]?key|[a-z][ _]?key|authorization|bearer|cookie|signature|[?&]sig=|masterauth|login|mysql|mariadb|mongo|redis|[_.-]pw|\bbasic\b|SAMLResponse|bindpw|rootpw|curl|wget|:\/\/|\/\/[\w.~%-]{1,128}:|@(?:tcp|unix)\(|-----BEGIN|-key|eyJ|AKIA|ASIA|AIza|\bgh[opusr]_|github_pat|glpat-|npm_|hv[sb]\.|sk-|_live_|xox|xapp-|dop_v1_|SG\.|ya29\.|dckr_pat_|whsec_|hooks\.slack|webhooks\/|shp[acps]|\$2[aby]\$|\$apr1\$|\$argon2|\$[56]\$|SCRAM-SHA|md5|"?auth"?[ \t]*[:=]|:(?:\d?\d43\d|25060|26257|\*):|[\w+/-]{20}/i;
 
 /**
  * Colours, as loggers put them around names, links and other sequences of a terminal (ECMA-48), the same where a log in

@@ -40,6 +40,11 @@ const masked: readonly (readonly [text: string, expected: string])[] = [
   [`<adminPassword>${secret}</adminPassword>`, "<adminPassword>***</adminPassword>"],
   [`{"auth":"${btoa(`user:${secret}`)}"}`, '{"auth":"***"}'],
   [`hooks.slack.com/services/T0/B0/${secret}`, "hooks.slack.com/services/***"],
+  [`db.example.com:5432:shop:app:${secret}`, "db.example.com:5432:shop:app:***"],
+  [`*:*:*:replicator:${secret}\\:x`, "*:*:*:replicator:***"],
+  [`wrote "/var/run/postgresql:6432:*:app:${secret}"`, 'wrote "/var/run/postgresql:6432:*:app:***"'],
+  [`"app" "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk=:c2VydmVy"`, '"app" "SCRAM-SHA-256$***"'],
+  [`"app" "md5${"0123456789abcdef".repeat(2)}"`, '"app" "md5***"'],
   [`clone with ${github}`, "clone with ghp_***"],
   [`admin:$2y$10$${"abcdefghij".repeat(5)}`, "admin:***"],
   [`got ${btoa(`password=${secret}`)} now`, "got *** now"],
@@ -161,6 +166,9 @@ const kept: readonly string[] = [
   "0/3 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }, 2 Insufficient memory.",
   "/var/run/secrets/kubernetes.io/serviceaccount/token",
   "docker-pullable://registry.example.com/team/app@sha256:0123456789abcdef",
+  "#hostname:port:database:username:password",
+  "10.0.0.1:5432 10.0.0.1:5432:5432 10.0.0.1:8080:80:tcp:up",
+  "2026-11-28 12:53:30:123:ERROR:main *:*:00 tenant:10043:orders:2024:total a.go:5432:12:warn: x",
   "TOKEN_TTL=30m password_file=/run/secrets/db secretName=db max_tokens=4096",
   "listening on //0.0.0.0:8080/path and 10.0.0.1:3306",
   "2024-01-01T00:00:00Z INFO request_id=4bf92f3577b34da6a3ce929d0e0e4736 trace=00f067aa0ba902b7 status=200",
@@ -362,6 +370,8 @@ const encoded = btoa(secret);
 const printed: readonly (readonly string[])[] = [
   ["apiVersion: v1", "data:", `  any: ${encoded}`, "kind: Secret"],
   ["kind: Secret", "data:", '  any: "AAECAwQFBgc="', "metadata:"],
+  ["data:", `  any: ${encoded}`, "  more: |-", `    ${encoded}`, "kind: Secret"],
+  ["data:", `  any: ${encoded}`, "  more: >", `    ${btoa(`one line ${secret} or another`)}`, "kind: Secret"],
   ["stringData:", `  any: ${secret}`, `  more: "x ${secret}"`, "kind: Secret"],
 ];
 for (const lines of printed) {
@@ -401,6 +411,10 @@ Deno.test("a ConfigMap that a log prints keeps its words", () => {
     "  mode: fast",
     "  size: database",
     "  zone: cluster-local",
+    "  words: |",
+    "    fast",
+    "    metrics12",
+    "    max_connections = 12",
     "next: 1",
   ];
   assert.deepEqual(lines.map((line) => redactor.line(line)), lines);
