@@ -215,12 +215,23 @@ export class Cluster {
       (limit) => this.#door.object(path, listQuery(options, limit), options),
     );
     const { object, bytes } = value;
+    const reached = extent(object);
+    if (reached.continue !== undefined && reached.continue === options.continue) {
+      throw new CallError(
+        "failed",
+        `Cannot list ${type.plural} of context ${this.context} as the apiserver answers with the same page again`,
+        {
+          hint:
+            "an operator should look at what stands before the apiserver, or at the API service that serves them",
+        },
+      );
+    }
     const resourceVersion = text(fields(object.metadata).resourceVersion);
     return {
       // The door has redacted each of them.
       answer: {
         items: entries(object.items) as readonly KubeObject[],
-        ...extent(object),
+        ...reached,
         ...(resourceVersion === "" ? {} : { resourceVersion }),
       },
       bytes,

@@ -21,7 +21,13 @@ export function heading(
   shown: number,
   all: Read,
   noun: readonly [one: string, many: string],
-  where: { readonly namespace: string | undefined; readonly context: string; readonly namespaced?: boolean },
+  where: {
+    readonly namespace: string | undefined;
+    readonly context: string;
+    readonly namespaced?: boolean;
+    /** What is said of an empty list: that its namespace may not be there. */
+    readonly note?: string | undefined;
+  },
 ): string {
   const total = totalOf(all);
   const place = `${
@@ -29,11 +35,18 @@ export function heading(
   }, context ${where.context}`;
   if (total === undefined) return `${count(shown)} of more than ${plural(all.read, ...noun)}${place}`;
   if (total === 0) {
-    const elsewhere = where.namespace === undefined ? "" : ". all_namespaces: true looks everywhere.";
-    return `No ${noun[1]}${place}${elsewhere}`;
+    const elsewhere = elsewhereText(where);
+    return `No ${noun[1]}${place}${elsewhere === "" ? "" : `. ${elsewhere}`}`;
   }
   if (total === shown) return `${plural(total, ...noun)}${place}`;
   return `${count(shown)} of ${plural(total, ...noun)}${place}`;
+}
+
+/** Advice under an empty list; none for who may not even see whether the namespace exists, and could hardly follow it. */
+export function elsewhereText(
+  { namespace, note }: { readonly namespace: string | undefined; readonly note?: string | undefined },
+): string {
+  return namespace === undefined || note !== undefined ? "" : "all_namespaces: true looks everywhere.";
 }
 
 /** The line under a list that is not whole; undefined for one that is. `how` is a sentence with its full stop. */

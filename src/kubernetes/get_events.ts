@@ -11,6 +11,7 @@ import { type EventGroup, foldEvents } from "./events.ts";
 import { refuseMissing } from "./find_pods.ts";
 import type { ResourceType } from "./paths.ts";
 import { readEvents } from "./read_events.ts";
+import { elsewhereText } from "./extent.ts";
 import { resolveScope, scopeInput, scopeText } from "./scope.ts";
 
 const input = z.strictObject({
@@ -122,9 +123,9 @@ function render(found: Found, shown: number): string {
   const of = about === undefined ? "" : ` of ${visible(about)}`;
   const place = `${of} in ${scopeText(namespace)}, context ${found.context}`;
   if (groups.length === 0) {
-    return `No events${place}. The apiserver forgets events after a while, by default an hour.${
-      namespace === undefined ? "" : " all_namespaces: true looks everywhere."
-    }${found.note === undefined ? "" : `\n${visible(found.note)}`}`;
+    const forgets = "The apiserver forgets events after a while, by default an hour.";
+    const notes = found.note === undefined ? [] : [visible(found.note)];
+    return [`No events${place}. ${forgets} ${elsewhereText(found)}`.trimEnd(), ...notes].join("\n");
   }
   const warnings = groups.filter(({ type }) => type !== "Normal").length;
   const folded = read === groups.length ? "" : `, folded from ${count(read)}`;

@@ -17,6 +17,7 @@ import {
   type PodSummary,
   readPod,
 } from "./pod_summary.ts";
+import { elsewhereText } from "./extent.ts";
 import { resolveScope, scopeInput, scopeText, selectorInput } from "./scope.ts";
 import { podType } from "./well_known.ts";
 
@@ -174,9 +175,7 @@ function render(found: Found, { shown, total }: z.output<typeof output>): string
   const selected = found.narrowed ? " selected" : "";
   if (found.read === 0) {
     const none = found.started === undefined
-      ? `No pods${selected} ${place}. ${
-        found.namespace === undefined ? "" : "all_namespaces: true looks everywhere."
-      }`.trim()
+      ? `No pods${selected} ${place}. ${elsewhereText(found)}`.trim()
       : `No more pods ${place}.`;
     return found.note === undefined ? none : `${none}\n${visible(found.note)}`;
   }

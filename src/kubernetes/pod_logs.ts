@@ -179,7 +179,12 @@ async function follow(
         timeoutMs: wanted.followSeconds * 1000 + 5_000,
         maxBytes: windowBytes,
       });
+      let begun = performance.now();
       for await (const text of lines) {
+        if (performance.now() - begun >= turnMs) {
+          await turn(wanted.signal);
+          begun = performance.now();
+        }
         // What is already here does not end with the request.
         if (end.signal.aborted) break;
         const line = readLogLine(text);

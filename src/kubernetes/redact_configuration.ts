@@ -37,13 +37,13 @@ function maskLines(lines: readonly string[]): string[] {
   let owner: { readonly name: string; readonly indent: number } | undefined;
   let credentialPair = false;
   return lines.map((line) => {
+    if (line.trim() === "") return line;
     const indent = indentOf(line);
-    if (owner !== undefined && line.trim() !== "") {
+    if (owner !== undefined) {
       const isItem = indent === owner.indent && /^[ \t]*- /.test(line);
       if (indent <= owner.indent && !isItem) owner = undefined;
     }
     if (within >= 0) {
-      if (line.trim() === "") return line;
       if (indent > within) return `${line.slice(0, indent)}${MASK}`;
       within = -1;
     }

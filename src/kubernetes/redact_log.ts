@@ -24,6 +24,8 @@ export function createLogRedactor(): LogRedactor {
   const secrets = new PrintedSecrets();
   return {
     line(line) {
+      // A field can hold a million line breaks.
+      if (line.trim() === "") return names.masked("") ?? line;
       const stamp = TIMESTAMP.exec(line.slice(0, 48))?.[0] ?? "";
       const text = line.slice(stamp.length);
       // Without its colours, which would hide both.

@@ -75,6 +75,8 @@ Deno.test({
         const { text, structured } = await callTool(tool, { ...args, namespace });
         assert.equal(text.split(`\nC${says}.`).length, 2, text);
         assert.ok(JSON.stringify(structured).includes(says));
+        // Who may not see the namespaces may well not look into all of them.
+        assert.doesNotMatch(text, /looks everywhere/);
         const everywhere = "selector" in args ? {} : await callTool(tool, { ...args, all_namespaces: true });
         assert.ok(!JSON.stringify(everywhere).includes(says.slice(0, 20)));
       });

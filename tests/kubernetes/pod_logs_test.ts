@@ -1,6 +1,7 @@
 /** Logs that are followed, over connections that a test holds in its hand. */
 import assert from "@std/assert";
 import { getPodLogs } from "../../src/kubernetes/get_pod_logs.ts";
+import { readLogs } from "../../src/kubernetes/pod_logs.ts";
 import { until } from "../support/kubernetes.ts";
 import { permitted } from "../support/permitted.ts";
 import type { Structured } from "../support/tools.ts";
@@ -119,3 +120,45 @@ Deno.test("a cancelled call follows no longer", { ignore: !permitted }, async ()
   await assert.rejects(answer, /no longer wanted/);
   await until("the end of the request", () => log.cancelled);
 });
+
+Deno.test(
+  "other work goes on between the lines of one large chunk of a followed log",
+  { ignore: !permitted },
+  async () => {
+    const log = new LiveLog("whole");
+    await using api = FakeApiserver.start({ [`${path}/web-1/log`]: log.answer });
+    let turns = 0;
+    let turnsAtLast = 0;
+    const timer = setInterval(() => turns++, 0);
+    const test = Object.assign((text: string) => {
+      // As long as a pattern may take.
+      for (const begun = performance.now(); performance.now() - begun < 1;);
+      if (text === "first") turns = 0;
+      if (text === "last") turnsAtLast = turns;
+      return false;
+    }, { longest: 100 });
+    try {
+      const source = { pod: "web-1", container: "app", state: "Running", message: undefined, restarts: 0 };
+      const answer = readLogs(api.clusters.cluster(undefined), "default", [{
+        ...source,
+        previous: undefined,
+      }], {
+        tail: 10,
+        test,
+        previous: false,
+        sinceSeconds: undefined,
+        sinceTime: undefined,
+        followSeconds: 30,
+        signal: never,
+        progress: () => {},
+      });
+      const lines = ["first", ...Array.from({ length: 100 }, () => "between"), "last"];
+      await log.write(2, lines.join(`\n${at(2)} `));
+      await log.end();
+      await answer;
+    } finally {
+      clearInterval(timer);
+    }
+    assert.ok(turnsAtLast > 0);
+  },
+);
