@@ -254,7 +254,7 @@ function make(
 
 function findingLines(plan: Plan, told: readonly Finding[], found: number): readonly string[] {
   if (found === 0) {
-    const looked = rulesFor(plan.measured).map(({ looksAt }) => looksAt).join("; ");
+    const looked = rulesFor(plan.measured).map(({ looksAt }) => looksAt).join(", ");
     return [
       `Nothing stands out in the ${plan.measured ? "measurements" : "estimates"}. Looked for: ${looked}.`,
     ];

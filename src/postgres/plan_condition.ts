@@ -1,6 +1,6 @@
 /**
  * Which columns a condition of a plan compares, as far as an index could answer it. PostgreSQL prints conditions as SQL,
- * which its own parser reads; what only a plan can hold (`hashed SubPlan 1`) is none, and is not understood.
+ * which its own parser reads; what only a plan can hold (`hashed SubPlan 1`) is written as SQL before.
  */
 import { CallError } from "../common/errors.ts";
 import { parseStatements } from "./parser.ts";
@@ -64,7 +64,7 @@ const givesText = new Set(["lower", "upper", "btrim", "md5"]);
 export function readCondition(text: string): Condition {
   let top: ParseNode | undefined;
   try {
-    const [statement] = rawStatements(parseStatements(`select ${text}`));
+    const [statement] = rawStatements(parseStatements(`select ${asSql(text)}`));
     const target = parseNode(asList(statement?.fields["targetList"] ?? [])[0]);
     top = target === undefined ? undefined : parseNode(target.fields["val"]);
   } catch (error) {
@@ -79,6 +79,13 @@ export function readCondition(text: string): Condition {
     sides: sidesOf(parts.find(isOr)),
     columns: [...new Set([...columnsIn(top)].map(({ column }) => column))],
   };
+}
+
+/** From 17 on what an init plan gives is named, which was `$0` before: a value. A subplan is asked for each row. */
+function asSql(text: string): string {
+  return text.replace(/\(InitPlan (\d+)\)\.col(\d+)/g, "$$$1$2")
+    .replace(/(?:alternatives: )?(?:hashed )?SubPlan \d+(?: or (?:hashed )?SubPlan \d+)*(?=\))/g, "select")
+    .replace(/(^|\()(?:ANY|ALL) (?=\()/g, "$1");
 }
 
 function conjuncts(node: ParseNode): ParseNode[] {
@@ -131,6 +138,12 @@ function comparisonsOf(node: ParseNode): Comparison[] {
     if (!isPrefix && !plainPart.test(pattern)) return [];
     return [compared(left, isPrefix ? "prefix" : "part") ?? []].flat();
   }
+  if (ranges.has(operator) && left.type === "RowExpr" && right.type === "RowExpr") {
+    const [first] = nodesOf(left.fields["args"]);
+    const [other] = nodesOf(right.fields["args"]);
+    if (first === undefined || other === undefined) return [];
+    return [...apart(compared(first, "range"), other), ...apart(compared(other, "range"), first)];
+  }
   const how = operator === "=" ? "equal" : ranges.has(operator) ? "range" : undefined;
   if (how === undefined) return [];
   const own = (side: ParseNode, other: ParseNode) =>
@@ -166,8 +179,13 @@ function wordsOf(words: Words): Comparison | undefined {
 
 /** Two columns of one row compared with each other: no index helps. */
 function apart(found: Comparison | undefined, other: ParseNode): Comparison[] {
-  const isApart = [...columnsIn(other)].every(({ alias }) => alias !== found?.alias);
+  const isApart = [...columnsIn(other)].every(({ alias }) => alias !== found?.alias) &&
+    !holdsSubplan(other);
   return found !== undefined && isApart ? [found] : [];
+}
+
+function holdsSubplan(node: ParseNode): boolean {
+  return node.type === "SubLink" || [...children(node)].some((child) => holdsSubplan(child.node));
 }
 
 /** The column that a side of a comparison consists of. */

@@ -35,7 +35,7 @@ const blocking = new Set(["Sort", "Aggregate", "Hash", "Materialize", "SetOp"]);
 
 /** Where the planner's estimate first goes wrong. */
 export const misestimate: Rule = {
-  looksAt: "estimates that are off ten times or more",
+  looksAt: "estimates off ten times",
   when: "measured",
   examine(node, about) {
     const factor = off(node);

@@ -22,7 +22,7 @@ const manyRows = 100_000;
 const notIn = /NOT \((SubPlan|ANY) /;
 
 const repeated: Rule = {
-  looksAt: "nested loops and subqueries that run many times",
+  looksAt: "loops and subqueries run often",
   when: "always",
   examine(node, about) {
     const { parent } = node;
@@ -71,7 +71,7 @@ const repeated: Rule = {
 };
 
 const joinFilter: Rule = {
-  looksAt: "joins that drop most of what they compare",
+  looksAt: "joins that drop most",
   when: "measured",
   examine(node, about) {
     const filter = node.text("Join Filter") ?? (isJoin(node) ? node.text("Filter") : undefined);
@@ -112,7 +112,7 @@ function isJoin(node: PlanNode): boolean {
 const passing = new Set(["Hash", "Sort", "Materialize", "Gather", "Gather Merge"]);
 
 const readWhole: Rule = {
-  looksAt: "tables that are read whole for a join that keeps few rows",
+  looksAt: "tables read whole for a join",
   when: "always",
   examine(node, about) {
     const relation = about.facts.relation(node);
@@ -183,7 +183,7 @@ function joinedColumns(
 }
 
 const cte: Rule = {
-  looksAt: "CTEs that are computed whole for few of their rows",
+  looksAt: "CTEs used in part",
   when: "always",
   examine(node, about) {
     const name = node.text("CTE Name");

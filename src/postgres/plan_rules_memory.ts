@@ -25,7 +25,7 @@ interface Spill {
 }
 
 const spill: Rule = {
-  looksAt: "sorts, hashes and stored results that spill to disk",
+  looksAt: "spills to disk",
   when: "measured",
   examine(node, about) {
     const found = sortSpill(node) ?? hashSpill(node) ?? aggregateSpill(node) ??
@@ -125,7 +125,7 @@ function tempWritten(node: PlanNode): number {
 }
 
 const expectedSpill: Rule = {
-  looksAt: "sorts larger than work_mem",
+  looksAt: "sorts above work_mem",
   when: "estimated",
   examine(node, about) {
     if (node.type !== "Sort") return undefined;

@@ -10,7 +10,7 @@ import { ofWhole } from "./plan_rules_scans.ts";
 const manyRows = 10_000;
 
 const offset: Rule = {
-  looksAt: "rows computed for OFFSET alone",
+  looksAt: "OFFSET",
   when: "always",
   examine(node, about) {
     const { outer } = node;

@@ -46,7 +46,7 @@ const sequential: Rule = {
 };
 
 const indexFilter: Rule = {
-  looksAt: "indexes that find rows which a filter then drops",
+  looksAt: "filters behind an index",
   when: "measured",
   examine(node, about) {
     const filter = node.text("Filter");
@@ -72,7 +72,7 @@ const indexFilter: Rule = {
 };
 
 const recheck: Rule = {
-  looksAt: "index results that had to be checked again",
+  looksAt: "rechecks",
   when: "measured",
   examine(node, about) {
     const removed = node.total("Rows Removed by Index Recheck");
@@ -107,7 +107,7 @@ const recheck: Rule = {
 };
 
 const heapFetches: Rule = {
-  looksAt: "index-only scans that read the table after all",
+  looksAt: "index-only scans that read the table",
   when: "measured",
   examine(node, about): Finding | undefined {
     if (node.type !== "Index Only Scan") return undefined;
@@ -130,7 +130,7 @@ const heapFetches: Rule = {
 };
 
 const sortedForFew: Rule = {
-  looksAt: "tables that are sorted for their first rows",
+  looksAt: "sorts for the first rows",
   when: "always",
   examine(node, about): Finding | undefined {
     const found = firstRows(node, about.facts);

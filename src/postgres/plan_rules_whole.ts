@@ -8,7 +8,7 @@ import { ofWhole } from "./plan_rules_scans.ts";
 const longMs = 20;
 
 const jit: Rule = {
-  looksAt: "time spent on compiling",
+  looksAt: "time of compiling",
   when: "measured",
   examine(node, about) {
     const { jit, executionMs } = about.plan;
@@ -26,7 +26,7 @@ const jit: Rule = {
 };
 
 const planning: Rule = {
-  looksAt: "time spent on planning",
+  looksAt: "time of planning",
   when: "measured",
   examine(node, { plan }) {
     const { planningMs = 0, executionMs = 0 } = plan;
@@ -44,7 +44,7 @@ const planning: Rule = {
 };
 
 const workers: Rule = {
-  looksAt: "parallel workers that were not there",
+  looksAt: "absent parallel workers",
   when: "measured",
   examine(node, about) {
     const planned = node.number("Workers Planned") ?? 0;

@@ -12,6 +12,7 @@ import { nullNote } from "./null_comparison.ts";
 import { bindable, checkValues, parameters } from "./parameters.ts";
 import { HINTED_LENGTH } from "./parser.ts";
 import { suggesting } from "./suggestions.ts";
+import { absoluteNote } from "./absolute_value.ts";
 import { userNote } from "./user_column.ts";
 
 /** What the tool needs to know of the settings. */
@@ -71,7 +72,8 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
             if (inspected.kind !== "select" || args.sql.length > HINTED_LENGTH) {
               return { ...fetched, note: undefined };
             }
-            const note = await nullNote(args.sql, transaction) ?? await userNote(args.sql, transaction);
+            const note = await nullNote(args.sql, transaction) ?? await userNote(args.sql, transaction) ??
+              absoluteNote(args.sql);
             return { ...fetched, note };
           }),
       );

@@ -49,7 +49,7 @@ const differences: Readonly<Record<string, string>> = {
 export function columnHint(name: string, before: string): string | undefined {
   if (Object.hasOwn(variables, name)) return variables[name];
   if (name === "version" && before.endsWith("@@")) return "PostgreSQL has version()";
-  if (/(?:^|[^-+*/<>=~!@#%^&|`?])@$/.test(before)) return parameters;
+  if (/(?:^|[^-+*/<>=~!@#%^&|`?]|[\s\w"')](?:[<>!]?=|<>|>))@$/.test(before)) return parameters;
   if (/\bdatediff\s*\(\s*$/i.test(before) && Object.hasOwn(differences, name)) {
     return `PostgreSQL has ${differences[name]}`;
   }

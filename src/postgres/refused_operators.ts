@@ -8,7 +8,11 @@ const dates = /^(?:date|timestamp with(?:out)? time zone)$/;
 /** For `operator does not exist: text + unknown`. `rest`: the statement from the operator on. */
 export function operatorHint(message: string, sql: string, rest: string): string | undefined {
   // PostgreSQL's absolute value, written as nobody writes it.
-  if (message.startsWith("operator does not exist: @ ") && /^@[a-z_]/i.test(rest)) return parameters;
+  if (
+    /^operator does not exist: (?:\S.* )?(?:[<>!]?=|<>|>)?@ /.test(message) && /^[<>!=]*@[a-z_]/i.test(rest)
+  ) {
+    return parameters;
+  }
   const [, left = "", operator = "", right = ""] =
     /^operator does not exist: (.+?) ([-+*/<>=~!@#%^&|`?]+) (.+)$/.exec(message) ?? [];
   if (operator === "+" && textTypes.has(left) && textTypes.has(right)) return "text is joined with ||";

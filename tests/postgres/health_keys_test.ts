@@ -100,5 +100,16 @@ Deno.test({
         /, 1 foreign key without an index \(to a table in which no deletes were counted\) and 2 tables without a key$/,
       );
     });
+    await t.step("of more than are named, how to see the others", async () => {
+      for (const name of ["log_a", "log_b"]) {
+        await test.execute(`create table ${name} as select n from generate_series(1, 20000) n`);
+        await test.execute(`analyze ${name}`);
+      }
+      const { keys } = await ask();
+      assert.match(
+        keys.findings.at(-1).text,
+        /^4 tables .*; and 1 other: describe_table shows a table's keys and indexes$/,
+      );
+    });
   },
 });

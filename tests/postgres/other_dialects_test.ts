@@ -229,6 +229,10 @@ const mistaken: readonly (readonly [string, string | undefined])[] = [
     "select tags not like '%a%' from products",
     `No operator matches the given name and argument types. ${casts}`,
   ],
+  ["select id from users where id=@id", bound],
+  ["select id from users where id>=@id and name=@name", bound],
+  ["select id from users where id=@p1", bound],
+  ["select id from users where id<>@p1", bound],
   ["select id from users where id = ? and meta ? 'a'", undefined],
   ["select current_setting('tables')", undefined],
 ];

@@ -154,6 +154,20 @@ Deno.test({
       );
     }
 
+    const absolute = (name: string) =>
+      `@${name} is the absolute value of ${name}; a parameter is written $1, its value goes into parameters.`;
+    const prefixed: readonly (readonly [string, string | undefined])[] = [
+      ["select id from users where id = @id", absolute("id")],
+      ["select id from users where id = @ id and name <> '@id'", undefined],
+      ["select id from users -- @id", undefined],
+      ["select id from users where name like 'a@b'", undefined],
+    ];
+    for (const [sql, note] of prefixed) {
+      await context.step(`says of @id that it is an absolute value: ${sql}`, async () => {
+        assert.equal((await query(sql)).structured.note, note);
+      });
+    }
+
     const reserved: readonly (readonly [string, string | undefined])[] = [
       ["select * from order", "order"],
       ["select 'é😀' from users u join Order o on o.id = u.id where o.id > 0 order by 1", "order"],

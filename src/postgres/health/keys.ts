@@ -83,5 +83,7 @@ function keylessTables(rows: readonly Row[]): Finding {
 }
 
 function others(rows: readonly Row[]): string {
-  return rows.length > named ? `; and ${plural(rows.length - named, "other")}` : "";
+  return rows.length > named
+    ? `; and ${plural(rows.length - named, "other")}: describe_table shows a table's keys and indexes`
+    : "";
 }
