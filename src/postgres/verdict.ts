@@ -9,7 +9,7 @@ import { isHarmless, refusedReason } from "./functions.ts";
 
 /** Settings that a function may set for itself while it runs: they change how values look and how queries are planned. */
 const OWN_SETTINGS =
-  /^(search_path|timezone|datestyle|intervalstyle|extra_float_digits|bytea_output|work_mem|hash_mem_multiplier|jit.*|enable_.*|.*_cost|.*_cost_limit|cursor_tuple_fraction|plan_cache_mode|row_security|default_text_search_config|lc_(monetary|numeric|time|messages)|client_min_messages|check_function_bodies|plpgsql\.(variable_conflict|extra_errors|extra_warnings|check_asserts)|pg_trgm\..*|from_collapse_limit|join_collapse_limit|geqo.*|max_parallel_workers_per_gather|parallel_.*|constraint_exclusion|temp_file_limit|xmloption|xmlbinary|array_nulls|quote_all_identifiers|synchronize_seqscans)$/;
+  /^(search_path|timezone|datestyle|intervalstyle|extra_float_digits|bytea_output|work_mem|hash_mem_multiplier|jit(_above_cost|_expressions|_(inline|optimize)_above_cost|_tuple_deforming)?|enable_.*|.*_cost|.*_cost_limit|cursor_tuple_fraction|plan_cache_mode|row_security|default_text_search_config|lc_(monetary|numeric|time|messages)|client_min_messages|check_function_bodies|plpgsql\.(variable_conflict|extra_errors|extra_warnings|check_asserts)|pg_trgm\..*|from_collapse_limit|join_collapse_limit|geqo.*|max_parallel_workers_per_gather|parallel_.*|constraint_exclusion|xmloption|xmlbinary|array_nulls|quote_all_identifiers|synchronize_seqscans)$/;
 
 /** `read`: its body must pass the guard. `accept`: nothing more is to be known. */
 export type Verdict = "accept" | "read";

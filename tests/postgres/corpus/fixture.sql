@@ -162,6 +162,9 @@ create function trap.hash(who name) returns text language sql stable as $$ selec
 create function trap.whole_roles() returns setof pg_authid language sql stable as $$ select * from pg_authid $$;
 create function trap.internal_read(text) returns text language internal as 'pg_read_file_all';
 create function pg_temp.nothing() returns int language sql as $$ select 1 $$;
+-- Files in the server's folder, of the code that is compiled, and temporary ones without an end.
+create function trap.dumps() returns int language sql set jit_dump_bitcode = on as $$ select 1 $$;
+create function trap.fills() returns int language sql set temp_file_limit = -1 as $$ select 1 $$;
 alter role reader_role set work_mem = '8MB';
 grant usage on schema public, trap, shadow to reader_role;
 grant select on all tables in schema public, trap to reader_role;

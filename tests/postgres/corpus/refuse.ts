@@ -290,6 +290,8 @@ export const REFUSED_BY_CATALOGUE: readonly string[] = [
   "select trap.plpgsql_commit()",
   "select trap.definer()",
   "select trap.sets()",
+  "select trap.dumps()",
+  "select trap.fills()",
   "select trap.defaulted()",
   "select lower_path()",
   "select trap.total(id::int) from users",
