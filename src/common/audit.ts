@@ -158,7 +158,7 @@ function auditedArguments(value: unknown): unknown {
   const text = JSON.stringify(masked) ?? "null";
   return text.length <= argumentLimit
     ? masked
-    : { cut: text.slice(0, argumentLimit), characters: text.length };
+    : { cut: text.slice(0, argumentLimit), characters: JSON.stringify(value).length };
 }
 
 /** Arguments of these names hold a secret whatever it looks like. */
