@@ -26,7 +26,7 @@ export class RateLimiter {
     while (calls[0] !== undefined && calls[0] <= now - windowMs) calls.shift();
     const oldest = calls[0];
     if (oldest !== undefined && calls.length >= this.#perMinute) {
-      const seconds = Math.max(1, Math.ceil((oldest + windowMs - now) / 1000));
+      const seconds = Math.ceil((oldest + windowMs - now) / 1000);
       throw new CallError(
         "limited",
         `Cannot call ${tool} more than ${plural(this.#perMinute, "time")} a minute`,
