@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import * as z from "zod";
-import { type Answer, fitAnswer, visibleStrings } from "../../src/common/answer.ts";
+import { addNotice, type Answer, fitAnswer, visibleStrings } from "../../src/common/answer.ts";
 import type { AuditLog, AuditRecord } from "../../src/common/audit.ts";
 import { askingClient } from "../../src/common/asking_client.ts";
 import { CallError } from "../../src/common/errors.ts";
@@ -8,7 +8,8 @@ import { largestThatFits } from "../../src/common/largest_that_fits.ts";
 import { createLogger } from "../../src/common/log.ts";
 import { type Caller, Pipeline, type PipelineOptions, UnknownToolError } from "../../src/common/pipeline.ts";
 import { RateLimiter } from "../../src/common/rate_limit.ts";
-import { defineTool, type ToolContext } from "../../src/common/tool.ts";
+import { defineTool, type Presentation, type ToolContext } from "../../src/common/tool.ts";
+import { visible } from "../../src/common/visible.ts";
 
 type Run = (args: { text: string }, context: ToolContext) => Promise<string>;
 
@@ -118,6 +119,13 @@ Deno.test("a refusal says what to do next", async () => {
     kind: "refused",
   });
   assert.equal(records[0]?.outcome, "refused");
+});
+
+Deno.test("a refusal is one line, whatever the backend's words in it are", async () => {
+  const { call } = bench(() => {
+    throw new CallError("failed", "Cannot ask as it says: no\n\n[Cut: none]\u202e");
+  });
+  assert.equal((await call({ text: "" })).text, "Cannot ask as it says: no\\n\\n[Cut: none]\\u{202e}.");
 });
 
 Deno.test("a hint that begins with a tool's name leaves it as it is called", async () => {
@@ -236,12 +244,19 @@ Deno.test("a structured form over the budget has its longest strings cut, names 
   assert.deepEqual(named.structured, { [`${"n".repeat(1_000)}…`]: "v", short: "w" });
 });
 
-Deno.test("what is hidden counts as it is spelt out where a list is fitted into the budget", () => {
-  const items = Array.from({ length: 100 }, () => "\u202e".repeat(30));
-  const make = (shown: number) => ({ text: "", structured: { items: items.slice(0, shown) }, rows: shown });
-  const { structured, rows } = largestThatFits(items.length, make, 4_096);
-  assert.ok(rows > 0 && JSON.stringify(visibleStrings(structured)).length <= 4_096);
-});
+for (const hidden of ["\u202e", "\b"]) {
+  Deno.test(`what is hidden counts as it is spelt out where a list is fitted into the budget: ${visible(hidden)}`, () => {
+    const items = Array.from({ length: 100 }, () => hidden.repeat(30));
+    const fitted = (make: (shown: number) => Presentation<Record<string, unknown>>) => {
+      const { text, structured, rows } = largestThatFits(items.length, make, 4_096);
+      assert.ok(rows > 0 && rows < items.length);
+      assert.ok(visible(text).length <= 4_096);
+      assert.ok(JSON.stringify(visibleStrings(structured)).length <= 4_096);
+    };
+    fitted((shown) => ({ text: "", structured: { items: items.slice(0, shown) }, rows: shown }));
+    fitted((shown) => ({ text: items.slice(0, shown).join(""), structured: {}, rows: shown }));
+  });
+}
 
 Deno.test("hidden characters of the backend are visible in the text, whatever the tool does", async () => {
   const { call } = bench(() => Promise.resolve("a\u202eb\x1b[2J\nc"));
@@ -277,6 +292,14 @@ Deno.test("the notice comes once, with the first answer that succeeds, and in bo
   assert.equal(first.text, "a\n\nmind the role");
   assert.deepEqual(first.structured, { text: "a", notices: ["mind the role"] });
   assert.equal((await call({ text: "a" })).text, "a");
+});
+
+Deno.test("a notice joins those that are there", () => {
+  const answer = addNotice(addNotice({ text: "a", structured: { notices: ["first"] } }, "second"), "third");
+  assert.deepEqual(answer, {
+    text: "a\n\nsecond\n\nthird",
+    structured: { notices: ["first", "second", "third"] },
+  });
 });
 
 Deno.test("a call over a second tells how far it is", async () => {

@@ -58,3 +58,9 @@ Deno.test("one that gives up leaves its turn to the next", async () => {
   assert.equal(await third, "third");
   assert.deepEqual([turnstile.taken, turnstile.waiting], [0, 0]);
 });
+
+Deno.test("one that has given up before takes no place", async () => {
+  const turnstile = new Turnstile(1);
+  await assert.rejects(turnstile.enter(AbortSignal.abort(new Error("enough"))), /enough/);
+  assert.equal(turnstile.taken, 0);
+});
