@@ -45,6 +45,11 @@ const cases: readonly (readonly [string, boolean, readonly string[]])[] = [
   ["an origin with a user", false, ["Host: localhost", "Origin: http://localhost@evil.example.com"]],
   ["the origin of nobody", false, ["Host: localhost", "Origin: null"]],
   ["an empty origin", false, ["Host: localhost", "Origin: "]],
+  ["two origins, ours behind the other", false, [
+    "Host: localhost",
+    "Origin: https://evil.example.com",
+    "Origin: http://localhost",
+  ]],
   ["two origins", false, ["Host: localhost", "Origin: http://localhost", "Origin: https://evil.example.com"]],
 ];
 
@@ -65,6 +70,11 @@ Deno.test({
     await t.step("a request line that names another host than its header is refused", async () => {
       assert.equal(await status(program, "http://evil.example.com/healthz", ["Host: localhost"]), 400);
       assert.equal(await status(program, "http://localhost/healthz", ["Host: localhost"]), 200);
+    });
+    await t.step("HTTP/1.0, which needs no name, is answered under one alone", async () => {
+      const answer = (lines: string) => sendRaw(program.port, `GET /healthz HTTP/1.0\r\n${lines}\r\n`);
+      assert.match(await answer(""), /^HTTP\/1\.[01] 400 /);
+      assert.match(await answer("Host: localhost\r\n"), /^HTTP\/1\.[01] 200 /);
     });
     await t.step("the refusals are counted", async () => {
       assert.ok(await program.metric('mcp_http_refusals_total{reason="host"}') > 0);
@@ -95,6 +105,7 @@ Deno.test({
     assert.equal(await of("Host: localhost"), 403);
     assert.equal(await of("Host: mcp.example.com", "Origin: https://app.example.com"), 200);
     assert.equal(await of("Host: mcp.example.com", "Origin: http://app.example.com"), 403);
+    assert.equal(await of("Host: mcp.example.com", "Origin: http://app.example.com:443"), 403);
     assert.equal(await of("Host: mcp.example.com", "Origin: https://app.example.com:444"), 403);
     assert.equal(await of("Host: mcp.example.com", "Origin: http://localhost"), 403);
   },

@@ -36,6 +36,30 @@ Deno.test({
 });
 
 Deno.test({
+  name: "SIGTERM: calls that come too late are refused, while the one in flight is still answered",
+  ignore,
+  async fn() {
+    await using program = await HttpProgram.start({ command: patientProgramWith({ newcomersMs: 0 }) });
+    const response = await program.send(...waiting(3), { era: "2026-07-28" });
+    await eventually("it is in flight", async () => await program.metric("mcp_http_exchanges") === 1);
+    program.kill("SIGTERM");
+    let refused: Response | undefined;
+    await eventually("no more are taken", async () => {
+      const late = await program.send("tools/call", { name: "echo", arguments: { value: "too late?" } });
+      if (late.status === 503) refused = late;
+      else await late.body?.cancel();
+      return refused !== undefined;
+    });
+    assert.equal(refused?.headers.get("retry-after"), "1");
+    assert.match(await refused?.text() ?? "", /This server is stopping/);
+    assert.ok(await program.metric('mcp_http_refusals_total{reason="draining"}') > 0);
+    const [answer] = await messagesOf(response);
+    assert.match(JSON.stringify(answer?.result), /waited 3 s/);
+    assert.equal((await program.ended()).code, 0);
+  },
+});
+
+Deno.test({
   name:
     "SIGTERM between two calls: who keeps a connection is told by the next answer, and new ones are taken",
   ignore,

@@ -42,6 +42,8 @@ export interface HttpLimits extends Partial<ServerLimits> {
   readonly keepAliveMs?: number;
   /** For calls in flight after SIGTERM. */
   readonly drainMs?: number;
+  /** Of that, for calls that come after SIGTERM. */
+  readonly newcomersMs?: number;
   /** For proxies and clients to notice after SIGTERM that they should call elsewhere. */
   readonly noticeMs?: number;
 }
@@ -60,7 +62,7 @@ const maxExchanges = 128;
 const maxMessageBytes = 24 * 1024 * 1024;
 /** Milliseconds that calls in flight get after SIGTERM, and for how long of that new ones are still taken. */
 const usualDrainMs = 30_000;
-const newcomersMs = 10_000;
+const usualNewcomersMs = 10_000;
 /**
  * Milliseconds after SIGTERM in which everybody is served as before, but for the word that this connection is at its end:
  * closed between two calls, it would meet a call on its way. A person's Ctrl+C does not wait for it.
@@ -149,7 +151,8 @@ export class HttpFront {
    */
   async serve(serving: HttpServing): Promise<boolean> {
     const { address, settings, backend, log, program, isSilent, limits = {} } = this.#options;
-    const { drainMs = usualDrainMs, noticeMs = usualNoticeMs, keepAliveMs, bodyMs } = limits;
+    const { drainMs = usualDrainMs, newcomersMs = usualNewcomersMs, noticeMs = usualNoticeMs } = limits;
+    const { keepAliveMs, bodyMs } = limits;
     const exchanges = this.#exchanges;
     const drain = { isDraining: false, refusesCalls: false };
     const longestMs = backend.deadlineMs + fetchMs;
