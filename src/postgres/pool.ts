@@ -5,8 +5,7 @@ import { Shares, type Waiting } from "../common/shares.ts";
 import { seconds } from "./database_errors.ts";
 import type { Session } from "./session.ts";
 
-/** How long a connection may wait for its next call: a restarted server or a new password needs no restart of ours. */
-const idleMs = 60_000;
+const usualIdleMs = 60_000;
 /** How long one that is on its way back is waited for where there is room for another: its server may have gone silent. */
 const returnMs = 250;
 
@@ -26,6 +25,11 @@ export interface PoolOptions {
   readonly size: number;
   /** Opens a connection and logs in. */
   readonly open: (signal: AbortSignal) => Promise<Session>;
+  /**
+   * Milliseconds that a connection may wait for its next call: a restarted server or a new password needs no restart of
+   * ours. 60,000 unless given.
+   */
+  readonly idleMs?: number;
 }
 
 /** A session for one call. */
@@ -74,7 +78,7 @@ export class Pool {
     for (;;) {
       const idle = this.#idle.pop();
       if (idle === undefined) break;
-      if (idle.session.failure === undefined && restMs(idle) > 0) {
+      if (idle.session.failure === undefined && this.#restMs(idle) > 0) {
         return { session: idle.session, used: true };
       }
       this.#end(idle.session);
@@ -110,12 +114,12 @@ export class Pool {
     this.#sweep = setTimeout(() => {
       this.#sweep = undefined;
       for (const idle of [...this.#idle]) {
-        if (restMs(idle) > 0) continue;
+        if (this.#restMs(idle) > 0) continue;
         this.#idle.splice(this.#idle.indexOf(idle), 1);
         this.#end(idle.session);
       }
       this.#sweepLater();
-    }, restMs(oldest));
+    }, this.#restMs(oldest));
     // Waiting for its end must not keep a program alive.
     Deno.unrefTimer(Number(this.#sweep));
   }
@@ -208,10 +212,11 @@ export class Pool {
     this.#shares.add(waiter.client);
     waiter.take();
   }
-}
 
-/** Milliseconds that it may still be idle; none where the clock was set back. */
-function restMs({ since }: Idle): number {
-  const idleFor = Date.now() - since;
-  return idleFor < 0 ? 0 : Math.max(0, idleMs - idleFor);
+  /** Milliseconds that it may still be idle; none where the clock was set back. */
+  #restMs({ since }: Idle): number {
+    const { idleMs = usualIdleMs } = this.#options;
+    const idleFor = Date.now() - since;
+    return idleFor < 0 ? 0 : Math.max(0, idleMs - idleFor);
+  }
 }
