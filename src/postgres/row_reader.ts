@@ -51,6 +51,7 @@ export class RowReader {
   /** Bytes of all cells that arrived, kept or not. */
   received = 0;
   readonly #limits: FetchLimits;
+  /** Bytes of all cells that were kept, those of rows included that were dropped for them. */
   #kept = 0;
   #row: Cell[] | undefined;
   /** What is kept of the cell; a view of what came, where that was all of it. */
@@ -68,7 +69,7 @@ export class RowReader {
     if (this.rows.length + this.dropped >= this.#limits.maxRows) {
       this.more = true;
       this.#row = undefined;
-    } else if (this.dropped > 0 || this.#kept >= this.#limits.answerBytes) {
+    } else if (this.#kept >= this.#limits.answerBytes) {
       this.dropped++;
       this.#row = undefined;
     } else {

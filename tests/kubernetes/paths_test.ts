@@ -9,6 +9,8 @@ import {
   ReadPath,
   type ResourceType,
 } from "../../src/kubernetes/paths.ts";
+import type { Connection } from "../../src/kubernetes/connection.ts";
+import { Door } from "../../src/kubernetes/door.ts";
 import { refuseSubresource } from "../../src/kubernetes/kinds.ts";
 import { deploymentType, namespaceType, nodeType, podType } from "../../src/kubernetes/well_known.ts";
 
@@ -28,6 +30,7 @@ const cases: readonly [name: string, path: () => ReadPath, text: string][] = [
     "/api/v1/nodes/system%3Anode",
   ],
   ["a log", () => podLogPath("shop", "web-1"), "/api/v1/namespaces/shop/pods/web-1/log"],
+  ["a log of a name with a colon", () => podLogPath("shop", "a:b"), "/api/v1/namespaces/shop/pods/a%3Ab/log"],
   ["discovery", () => discoveryPath({ group: "apps", version: "v1" }), "/apis/apps/v1"],
 ];
 for (const [name, path, text] of cases) {
@@ -40,6 +43,8 @@ const refused: readonly [name: string, path: () => unknown][] = [
   ["an encoded slash in a name", () => objectPath(podType, "shop", "web%2fexec")],
   ["two dots as a name", () => objectPath(podType, "shop", "..")],
   ["a dot as a name", () => objectPath(podType, "shop", ".")],
+  ["a name of 254 characters", () => objectPath(podType, "shop", "x".repeat(254))],
+  ["a group of 254 characters", () => collectionPath(pods({ group: "x".repeat(254) }), "shop")],
   ["an empty name", () => objectPath(podType, "shop", "")],
   ["a question mark in a name", () => objectPath(podType, "shop", "web?watch=1")],
   ["a fragment in a name", () => objectPath(podType, "shop", "web#x")],
@@ -99,4 +104,16 @@ Deno.test("a path can't be forged", () => {
   assert.equal(ReadPath.isGenuine({ text: "/api/v1/pods", what: {} }), false);
   assert.equal(ReadPath.isGenuine(Object.create(ReadPath.prototype)), false);
   assert.equal(ReadPath.isGenuine(podLogPath("a", "b")), true);
+});
+
+Deno.test("the door asks for no path that only looks like one", async () => {
+  const connection = { route: () => assert.fail("it was asked"), close() {} } as unknown as Connection;
+  const door = new Door("test", connection, 1_000);
+  const { text, what } = collectionPath(podType, "shop");
+  const forged = Object.assign(Object.create(ReadPath.prototype), { text, what });
+  const options = { signal: new AbortController().signal };
+  const isRefused = (error: unknown) => error instanceof CallError && error.kind === "refused";
+  await assert.rejects(door.object(forged, {}, options), isRefused);
+  await assert.rejects(door.table(forged, {}, options), isRefused);
+  await assert.rejects(door.log(forged, {}, { ...options, maxBytes: 1 }).next(), isRefused);
 });

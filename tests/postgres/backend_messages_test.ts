@@ -103,6 +103,69 @@ Deno.test("an error's fields, long ones cut, which is said", () => {
   }
 });
 
+Deno.test("of an error's fields no more are kept than there are kinds of them", () => {
+  const letters = Array.from({ length: 60 }, (_, at) => String.fromCharCode(33 + at));
+  const { errors } = read(
+    message("E", Buffer.from(`${letters.map((letter) => `${letter}x\0`).join("")}\0`)),
+    [7],
+  );
+  assert.deepEqual(Object.keys(errors[0] ?? {}).toSorted(), letters.slice(0, 32).toSorted());
+});
+
+/** The head of a message of so many bytes, none of which come. */
+function head(type: string, length: number): Buffer {
+  const bytes = message(type);
+  bytes.writeUInt32BE(length, 1);
+  return bytes;
+}
+
+const impossible: readonly (readonly [string, Uint8Array, RegExp])[] = [
+  ["a message without room for its length", head("Z", 3), /a message of 3 bytes/],
+  ["a message of more than PostgreSQL sends", head("N", 0x40000004), /a message of 1073741828 bytes/],
+  ["a message that is to be read whole, and is too large", head("S", (1 << 20) + 5), /"S" of 1048581 bytes/],
+  ["a message of an unknown kind", message("x"), /unknown kind/],
+  ["a row without a number of cells", message("D", Buffer.of(0)), /a row that is too short/],
+  ["a row with fewer cells than it says", message("D", int(2, 2), int(-1, 4)), /a row that is too short/],
+  [
+    "a row with more than its cells",
+    message("D", int(1, 2), int(-1, 4), Buffer.of(1)),
+    /a row that is too long/,
+  ],
+  ["a cell of less than nothing", message("D", int(1, 2), int(-2, 4)), /a cell of -2 bytes/],
+  ["a cell beyond its row", message("D", int(1, 2), int(5, 4), Buffer.from("four")), /a cell of 5 bytes/],
+];
+
+for (const [what, bytes, complaint] of impossible) {
+  Deno.test(`${what} is refused as soon as it shows`, () => {
+    for (const size of [1, 1_000]) {
+      assert.throws(
+        () => read(bytes, [size]),
+        (error: unknown) => error instanceof ProtocolError && complaint.test(error.message),
+      );
+    }
+  });
+}
+
+Deno.test("of the rows no more are kept than there may be, and of their bytes none after the first that is too much", () => {
+  const limits = { maxRows: 4, cellBytes: 100, answerBytes: 10 };
+  const kept = (...cells: readonly string[]) => {
+    const { reader } = read(Buffer.concat(cells.map((cell) => row([cell]))), [3], limits);
+    return { rows: reader.rows.map(([cell]) => cell), dropped: reader.dropped, more: reader.more };
+  };
+  assert.deepEqual(kept("a", "b", "c", "d"), { rows: ["a", "b", "c", "d"], dropped: 0, more: false });
+  assert.deepEqual(kept("a", "b", "c", "d", "e", "f"), {
+    rows: ["a", "b", "c", "d"],
+    dropped: 0,
+    more: true,
+  });
+  assert.deepEqual(kept("12345", "67890", "x"), { rows: ["12345", "67890"], dropped: 1, more: false });
+  assert.deepEqual(kept("1234567890", "", ""), { rows: ["1234567890"], dropped: 2, more: false });
+  // What fits behind a row that does not would look like the next one.
+  assert.deepEqual(kept("a", "1234567890", "b"), { rows: ["a"], dropped: 2, more: false });
+  assert.deepEqual(kept("12345678901", "b"), { rows: ["12345678901"], dropped: 1, more: false });
+  assert.deepEqual(kept("a", "1234567890", "b", "c", "d"), { rows: ["a"], dropped: 3, more: true });
+});
+
 Deno.test("garbage is read to its end, or refused", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), sizes, (bytes, sizes) => {
