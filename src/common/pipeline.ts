@@ -217,10 +217,7 @@ export class Pipeline {
     };
     try {
       const { prepare } = this.#options;
-      if (prepare !== undefined) {
-        await abortable(prepare(), signal);
-        signal.throwIfAborted();
-      }
+      if (prepare !== undefined) await abortable(prepare(), signal);
       const running = asClient(caller.client, () => tool.run(parsed.data, context));
       const value = await abortable(running, signal);
       const { text, structured, rows } = tool.present(value, context.budget);

@@ -342,3 +342,51 @@ Deno.test("each client hears the notice once, and again where it could not be ma
   assert.deepEqual([await hears("alice"), await hears("alice"), await hears("alice")], [false, true, false]);
   assert.deepEqual([await hears("bob"), await hears("bob"), await hears("alice")], [true, false, false]);
 });
+
+Deno.test("no answer leaves before its record is out, be it a tool's or a refusal", async () => {
+  const out: string[] = [];
+  const audit = {
+    write: ({ tool }: AuditRecord) => void out.push(`written ${tool}`),
+    settled: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      out.push("settled");
+    },
+    close() {},
+  };
+  const { call } = bench(echo, { audit });
+  const answered = (answer: Promise<unknown>) => answer.catch(() => {}).then(() => out.push("answered"));
+  await answered(call({ text: "a" }));
+  await answered(call({}, {}, "nothing"));
+  const each = (tool: string) => [`written ${tool}`, "settled", "answered"];
+  assert.deepEqual(out, [...each("echo"), ...each("nothing")]);
+});
+
+Deno.test("of an unknown tool's name the record keeps a beginning", async () => {
+  const { call, records } = bench(echo);
+  await assert.rejects(call({}, {}, "x".repeat(100_000)), UnknownToolError);
+  assert.deepEqual(records.map(({ tool }) => tool), ["x".repeat(128)]);
+});
+
+Deno.test("an answer that fills a tool's budget has room for the notices below it", async () => {
+  const { call } = bench((_, { budget }) => Promise.resolve("x".repeat(budget)), {
+    notice: () => Promise.resolve("mind the role ".repeat(20)),
+  });
+  assert.match((await call({ text: "" })).text, /^x+\n\n(mind the role )+$/);
+});
+
+Deno.test("the answers that are kept do not grow without an end: the oldest goes", async () => {
+  const runs: string[] = [];
+  const { call } = bench(({ text }) => {
+    runs.push(text);
+    return Promise.resolve(text.repeat(3_000_000));
+  }, { answerCacheSeconds: 60 });
+  for (const text of ["a", "a", "b", "b", "a"]) await call({ text });
+  assert.deepEqual(runs, ["a", "b", "a"]);
+});
+
+Deno.test("of those who have heard the notice a thousand are remembered", async () => {
+  const { call } = bench(echo, { notice: () => Promise.resolve("Beware.") });
+  const hears = async (client: string) => (await call({ text: "x" }, { client })).text.includes("Beware.");
+  for (let number = 0; number <= 1_000; number++) assert.equal(await hears(`client ${number}`), true);
+  assert.deepEqual([await hears("client 1000"), await hears("client 0")], [false, true]);
+});
