@@ -121,10 +121,11 @@ Deno.test({
   name: "a head that comes byte by byte must be whole in time, the first and the second",
   ignore: !permitted,
   async fn() {
-    await using subject = serve({ headMs: 300 });
+    await using subject = serve({ headMs: 300, idleMs: 600_000 });
     for (const first of ["", get]) {
       const connection = await subject.connect(first);
       if (first !== "") await some(connection);
+      await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: "));
       let isOver = false;
       const trickle = (async () => {
         while (!isOver) {
@@ -132,9 +133,16 @@ Deno.test({
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       })();
+      let isLate = false;
+      const late = setTimeout(() => {
+        isLate = true;
+        subject.server.close();
+      }, 20_000);
       await rest(connection);
+      clearTimeout(late);
       isOver = true;
       await trickle;
+      assert.ok(!isLate);
     }
   },
 });

@@ -122,10 +122,44 @@ Deno.test({
   async fn() {
     const held = Promise.withResolvers<void>();
     await using server = serve(() => held.promise.then(() => new Response("here")));
-    assert.equal(await sendRaw(server.port, get().repeat(500)), "");
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await connection.write(new TextEncoder().encode(get().repeat(500)));
+    // Nothing is answered until then, so that what is read before is the end.
+    const late = setTimeout(held.resolve, 20_000);
+    const isCut = await connection.read(new Uint8Array(1)).then((size) => size === null, () => true);
+    clearTimeout(late);
+    assert.ok(isCut);
     assert.equal(server.seen.requests, 1);
     held.resolve();
     assert.match(await sendRaw(server.port, get("Connection: close\r\n")), /here$/);
+  },
+});
+
+Deno.test({
+  name: "a connection with requests that wait is read no further until they are answered",
+  ignore,
+  async fn() {
+    const held = Promise.withResolvers<void>();
+    await using server = serve(async ({ url }) => {
+      if (new URL(url).pathname === "/") await held.promise;
+      return new Response("here");
+    });
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    const send = (text: string) => connection.write(new TextEncoder().encode(text));
+    await send(get().repeat(10));
+    await eventually("the first is being answered", () => server.seen.requests === 1);
+    const others = async () => {
+      const answer = await sendRaw(server.port, get("Connection: close\r\n").replace("/", "/other"));
+      assert.match(answer, /here$/);
+    };
+    // Its next bytes are read already when the first wait.
+    await send(get().repeat(10));
+    await others();
+    await send(get().repeat(20) + get("Connection: close\r\n"));
+    // Others are answered meanwhile: whatever was to be read of this one would have been.
+    for (let turn = 0; turn < 5; turn++) await others();
+    held.resolve();
+    assert.equal((await new Response(connection.readable).text()).match(/here/g)?.length, 41);
   },
 });
 

@@ -41,6 +41,13 @@ Deno.test("a Secret keeps its keys and sizes", () => {
   assert.deepEqual(redactObject({ group: "", kind: "Secret" }, redacted).type, "Opaque");
 });
 
+Deno.test("what a kind of Secret of another group keeps encrypted is a size as well", () => {
+  const sealed = { encryptedData: { x: encoded, template: "{{ .name }}" } };
+  assert.deepEqual(redactObject({ group: "example.com", kind: "VaultSecret" }, sealed), {
+    encryptedData: { x: "*** (14 bytes)", template: "{{ .name }}" },
+  });
+});
+
 Deno.test("items of a list carry no kind: the kind that was asked for decides", () => {
   const list = { kind: "SecretList", items: [{ metadata: { name: "a" }, data: { x: encoded } }] };
   assertClean(redactObject({ group: "", kind: "Secret" }, list));
@@ -55,6 +62,24 @@ Deno.test("items of a list carry no kind: the kind that was asked for decides", 
 
 const hidden: readonly (readonly [what: string, object: Record<string, unknown>])[] = [
   ["environment values", { spec: { containers: [{ env: [{ name: "DB_PASSWORD", value: secret }] }] } }],
+  ["headers of a probe whose names are no credentials elsewhere", {
+    spec: {
+      containers: [{
+        livenessProbe: {
+          httpGet: {
+            httpHeaders: [
+              { name: "X-Session", value: secret },
+              { name: "X-CSRF", value: secret },
+              { name: "Proxy-Authenticate", value: secret },
+            ],
+          },
+        },
+      }],
+    },
+  }],
+  ["a password in an image's name", {
+    spec: { containers: [{ image: `https://u:${secret}@registry/web:1` }] },
+  }],
   ["an environment value by shape", {
     spec: { containers: [{ env: [{ name: "URL", value: `amqp://u:${secret}@q` }] }] },
   }],
