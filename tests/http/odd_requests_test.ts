@@ -20,6 +20,7 @@ const odd: readonly (readonly [string, string, readonly string[]])[] = [
   ],
   ["HTTP/2 in plain text", request("GET / HTTP/2.0"), ["505"]],
   ["a target of another kind", request("GET ftp://localhost/ HTTP/1.1"), ["400"]],
+  ["a target with a user", request("GET http://u:p@localhost/ HTTP/1.1"), ["400"]],
   ["a target of another kind, in capitals", request("GET WS://localhost/ HTTP/1.1"), ["400"]],
 ];
 

@@ -348,6 +348,17 @@ Deno.test("a printed cell is masked as the field is that it shows, whatever its 
   assert.deepEqual(table.rows[0]?.object, { metadata: { name: "a" } });
 });
 
+Deno.test("a cell is masked by its column's name alone, and a short text only where it stands in quotes", () => {
+  const table = redactTable({ group: "example.com", kind: "Database" }, {
+    columnDefinitions: ["Name", "API Key", "Auth Secret Name", "List"].map((name) => ({ name })),
+    rows: [{
+      cells: ["a", "plain", "db", '["q7!","aq7!b"]'],
+      object: { metadata: { name: "a" }, spec: { passwords: ["q7!"] } },
+    }],
+  });
+  assert.deepEqual(table.rows[0]?.cells, ["a", "***", "db", '["***","aq7!b"]']);
+});
+
 Deno.test("hostile objects: nested deeply, strange keys", () => {
   let deep: unknown = secret;
   for (let i = 0; i < 100_000; i++) deep = i % 2 === 0 ? [deep] : { a: deep };

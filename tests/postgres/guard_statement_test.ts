@@ -3,7 +3,8 @@ import assert from "@std/assert";
 import fc from "fast-check";
 import { CallError } from "../../src/common/errors.ts";
 import { readQuery } from "../../src/postgres/body.ts";
-import { authorize, GuardedStatement, inspect, loadParser } from "../../src/postgres/guard.ts";
+import { authorize, GuardedStatement, inspect, loadParser, passedBefore } from "../../src/postgres/guard.ts";
+import { Verdicts } from "../../src/postgres/verdicts.ts";
 import { readStatement } from "../../src/postgres/statement.ts";
 import { ALLOWED, ALLOWED_TO_SUPERUSER } from "./corpus/allow.ts";
 import { REFUSED_BY_CATALOGUE, REFUSED_BY_PARSE } from "./corpus/refuse.ts";
@@ -248,6 +249,7 @@ test("only what was inspected is authorized", async () => {
   const forged = { ...inspect("select 1"), sql: "delete from users" };
   const catalogue = { query: () => Promise.resolve([]) };
   await assert.rejects(authorize(forged, catalogue, { allowFunctions: [] }), TypeError);
+  assert.throws(() => passedBefore(forged, new Verdicts(), { allowFunctions: [] }), TypeError);
 });
 
 const SCOPES: readonly [string, string[]][] = [

@@ -75,6 +75,7 @@ const wrong: readonly (readonly [string, Record<string, string>])[] = [
   ["a mode that libpq has not", { DATABASE_URL: "postgres://u:hunter2@h/d?sslmode=hunter2" }],
   ["a parameter nobody knows", { DATABASE_URL: "postgres://u:hunter2@h/d?hunter2=1" }],
   ["channel binding", { DATABASE_URL: "postgres://u:hunter2@h/d?channel_binding=require" }],
+  ["a certificate's file in the URL", { DATABASE_URL: "postgres://u:hunter2@h/d?sslrootcert=/hunter2" }],
   ["NUL in the name", { DATABASE_URL: "postgres://u:hunter2@h/d%00" }],
   ["a URL and its parts", { DATABASE_URL: "postgres://u:hunter2@h/d", DB_HOST: "h" }],
   ["a port that is a word", { DB_PORT: "hunter2" }],

@@ -6,7 +6,7 @@ import { PrometheusApi } from "../../src/prometheus/api.ts";
 import { escapeLabelName, readings, readingUrl } from "../../src/prometheus/reading_paths.ts";
 import { readPrometheusSettings } from "../../src/prometheus/settings.ts";
 import { makeCertificates, opensslAvailable } from "../support/certificates.ts";
-import { failure, FakePrometheus, success } from "../support/fake_prometheus.ts";
+import { failure, FakePrometheus, faults, success } from "../support/fake_prometheus.ts";
 import { OpenMetrics } from "../support/openmetrics.ts";
 import { permitted } from "../support/permitted.ts";
 import {
@@ -244,6 +244,28 @@ for (const [what, answer] of shapes) {
     },
   });
 }
+
+Deno.test({
+  name: "an answer without an end is refused when it is 32 MB",
+  ignore: !permitted,
+  async fn() {
+    await using fake = new FakePrometheus({ play: faults.endless });
+    using api = openApi(fake.url, { PROMETHEUS_TIMEOUT_MS: "600000" });
+    const error = await callError(api.query("up", 1, never));
+    assert.match(error.message, /larger than 32 MB/);
+  },
+});
+
+Deno.test({
+  name: "no call has more time than PROMETHEUS_TIMEOUT_MS, whatever it asks for",
+  ignore: !permitted,
+  async fn() {
+    await using fake = new FakePrometheus({ play: faults.slow });
+    using api = openApi(fake.url, { PROMETHEUS_TIMEOUT_MS: "50" });
+    const error = await callError(api.query("up", 1, { ...never, timeoutMs: 5_000 }));
+    assert.match(error.message, /within 0\.05 s/);
+  },
+});
 
 Deno.test({
   name: "an answer of a million values is refused while it comes",
