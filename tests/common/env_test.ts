@@ -1,6 +1,7 @@
 import assert from "@std/assert";
-import { Environment } from "../../src/common/env.ts";
+import { Environment, processEnvironment } from "../../src/common/env.ts";
 import { StartError } from "../../src/common/errors.ts";
+import { permitted } from "../support/permitted.ts";
 
 function environment(variables: Record<string, string>, files: Record<string, string> = {}): Environment {
   return new Environment({
@@ -83,6 +84,36 @@ Deno.test("a byte order mark, which Windows' editors write, is no part of a secr
   assert.equal(secret(), "hunter2");
   files["/secret"] = "\u{feff}second";
   assert.equal(secret(), "second");
+});
+
+Deno.test("what can't be a value ends the start, and a file that is empty", () => {
+  assert.equal(
+    startError(() => environment({ DB_HOST: " \t" }).text("DB_HOST")),
+    "DB_HOST must not be blank",
+  );
+  const nul = () => environment({ DB_HOST: "a\0b" }).text("DB_HOST");
+  assert.equal(startError(nul), "DB_HOST must not contain a NUL character");
+  for (const text of ["", "\n", "\u{feff}"]) {
+    const empty = () => environment({ P_FILE: "/secret" }, { "/secret": text }).secret("P");
+    assert.equal(startError(empty), "P_FILE names a file that is empty");
+  }
+});
+
+Deno.test({
+  name: "a file of a megabyte is read, and none that is larger or is no file",
+  ignore: !permitted,
+  fn() {
+    const path = Deno.makeTempFileSync();
+    try {
+      Deno.truncateSync(path, 1024 * 1024);
+      assert.equal(processEnvironment.readFile(path).length, 1024 * 1024);
+      Deno.truncateSync(path, 1024 * 1024 + 1);
+      assert.throws(() => processEnvironment.readFile(path), /it is larger than 1 MB/);
+      assert.throws(() => processEnvironment.readFile(path.replace(/[^/]*$/, "")), /it is a folder/);
+    } finally {
+      Deno.removeSync(path);
+    }
+  },
 });
 
 Deno.test("a file in UTF-16 is told to be saved as UTF-8", () => {

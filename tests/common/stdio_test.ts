@@ -242,6 +242,31 @@ Deno.test("a ping and a cancellation do not wait behind 300 requests", async () 
   await transport.close();
 });
 
+Deno.test("no more begin while 16 MB of requests are worked on, however few they are", async () => {
+  const { write, received, transport } = await open();
+  for (const id of [1, 2, 3]) write(call(id, "x".repeat(9_000_000)));
+  write(call(4));
+  await turn();
+  assert.deepEqual(idsOf(received), [1, 2]);
+  await transport.send({ jsonrpc: "2.0", id: 1, result: {} });
+  await turn();
+  assert.deepEqual(idsOf(received), [1, 2, 3]);
+  await transport.close();
+});
+
+Deno.test("a notification gets no answer, not even where it is none", async () => {
+  const { write, end, sent, received, transport } = await open();
+  write('{"jsonrpc":"1.0","method":"notifications/cancelled"}\n');
+  write('{"jsonrpc":"2.0","method":"notifications/cancelled","params":5}\n');
+  write(`${ping(1)}\n`);
+  await turn();
+  await transport.send({ jsonrpc: "2.0", id: 1, result: {} });
+  end();
+  await transport.closed;
+  assert.deepEqual(idsOf(received), [1]);
+  assert.deepEqual(sent.map(({ id }) => id), [1]);
+});
+
 Deno.test("at the end of input what waits for its turn is still answered", async () => {
   const { write, end, sent, transport } = await open(60_000);
   transport.onmessage = (message) => {

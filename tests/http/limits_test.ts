@@ -156,6 +156,8 @@ const ping = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" });
 const call = (args: string) =>
   `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":${args}}}`;
 
+const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
+
 /** What is sent, and the status that it is answered with. */
 const bodies: readonly (readonly [string, number, Record<string, string>, string | Uint8Array])[] = [
   ["a ping", 200, {}, ping],
@@ -166,7 +168,7 @@ const bodies: readonly (readonly [string, number, Record<string, string>, string
   ["an answer of one kind alone", 406, { accept: "application/json" }, ping],
   ["nothing", 400, {}, ""],
   ["half a message", 400, {}, ping.slice(0, 20)],
-  ["bytes that are no UTF-8", 400, {}, new Uint8Array([0x22, 0xff, 0x22])],
+  ["bytes that are no UTF-8", 400, {}, latin1(ping.replace("}", ',"params":{"a":"\u00ff"}}'))],
   ["a number", 400, {}, "1"],
   ["a message of another kind", 400, {}, '{"hello":"world"}'],
   ["an id that is an object", 400, {}, '{"jsonrpc":"2.0","id":{},"method":"ping"}'],
