@@ -116,6 +116,20 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "what is no regular file is not read: it might never end",
+  ignore: !permitted || Deno.build.os === "windows",
+  fn() {
+    const folder = Deno.makeTempDirSync();
+    try {
+      using _listener = Deno.listen({ transport: "unix", path: `${folder}/socket` });
+      assert.throws(() => processEnvironment.readFile(`${folder}/socket`), /it is not a regular file/);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
 Deno.test("a file in UTF-16 is told to be saved as UTF-8", () => {
   const files = { "/secret": "\u{fffd}\u{fffd}h\0u\0" };
   assert.equal(

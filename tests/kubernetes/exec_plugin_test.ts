@@ -231,6 +231,16 @@ test("a plugin that takes too long is killed, with what it holds open", async ()
   }
 });
 
+Deno.test("an ExecCredential whose token no header can hold, or with half a certificate, is none", () => {
+  for (
+    const status of [{ token: "a\r\nx-evil: 1" }, { token: "" }, { token: "\u00fc" }, {
+      clientKeyData: "key",
+    }]
+  ) {
+    assert.equal(readExecCredential(credential(status), v1), undefined);
+  }
+});
+
 Deno.test("an ExecCredential with a certificate", () => {
   const credentials = readExecCredential(
     credential({

@@ -2,7 +2,10 @@ import assert from "@std/assert";
 import { Environment } from "../../src/common/env.ts";
 import { CallError, StartError } from "../../src/common/errors.ts";
 import { Clusters } from "../../src/kubernetes/api.ts";
-import { readKubernetesSettings } from "../../src/kubernetes/settings.ts";
+import { httpVariables } from "../../src/common/http/settings.ts";
+import { pluginVariables, readKubernetesSettings } from "../../src/kubernetes/settings.ts";
+import { postgresVariables } from "../../src/postgres/program.ts";
+import { prometheusVariables } from "../../src/prometheus/program.ts";
 
 const config = `
 current-context: staging
@@ -35,6 +38,12 @@ function environment(
 
 const files = { "/home/jane/.kube/config": config, "/k": config, "/empty": "", "/broken": "{ swordfish" };
 const home = { HOME: "/home/jane" };
+
+Deno.test("a credential plugin sees none of the secrets that our programs read", () => {
+  const ours = [...postgresVariables, ...prometheusVariables, ...httpVariables]
+    .flatMap(({ name }) => [name, `${name}_FILE`]);
+  assert.deepEqual(pluginVariables.filter((name) => ours.includes(name)), []);
+});
 
 Deno.test("unset, the current context alone may be used", () => {
   const settings = readKubernetesSettings(environment(home, files));
