@@ -57,6 +57,7 @@ Deno.test({
     await t.step("without a token the answer leads to the authorization server", async () => {
       const response = await list(program);
       assert.equal(response.status, 401);
+      assert.equal(response.headers.get("cache-control"), "no-store");
       const challenge = response.headers.get("www-authenticate") ?? "";
       assert.equal(
         challenge,
