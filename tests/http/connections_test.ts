@@ -152,18 +152,20 @@ Deno.test({
   ignore: !permitted,
   async fn(t) {
     const { promise: waited, resolve } = Promise.withResolvers<void>();
-    await using subject = serve({ headMs: 300, idleMs: 50, writeMs: 300 }, async (request) => {
+    const answer = async (request: HttpRequest) => {
       if (request.method === "GET") {
         await waited;
         return new Response("at last");
       }
       return new Response(await new Response(request.body).bytes());
-    });
+    };
+    await using subject = serve({}, answer);
     const url = `http://127.0.0.1:${subject.server.port}/`;
     await t.step("late", async () => {
-      const late = fetch(url);
-      // Six times as long as an idle connection would have.
-      await new Promise((done) => setTimeout(done, 400));
+      await using hasty = serve({ headMs: 1_000, idleMs: 50, writeMs: 50 }, answer);
+      const late = fetch(`http://127.0.0.1:${hasty.server.port}/`);
+      // Longer than any of them.
+      await new Promise((done) => setTimeout(done, 1_200));
       resolve();
       assert.equal(await (await late).text(), "at last");
     });

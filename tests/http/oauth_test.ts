@@ -50,7 +50,7 @@ Deno.test({
           headers: { authorization: `Bearer ${token}` },
         });
         assert.ok(answer.result !== undefined);
-        assert.equal(program.auditLines.at(-1)?.client, "oauth:agent");
+        await eventually("its line", () => program.auditLines.at(-1)?.client === "oauth:agent");
         assert.ok(!program.stderr.includes(token));
       },
     );

@@ -26,7 +26,7 @@ Deno.test({
     await call("query_metrics", { query: "1" });
     await t.step("the scrape is whole, with the types that OpenMetrics gives", async () => {
       await prometheus.untilAnswered('mcp_calls_total{tool="query_metrics",outcome="ok"} > 0');
-      assert.equal(await prometheus.value('up{job="prometheus-mcp"}'), 1);
+      await prometheus.untilAnswered('up{job="prometheus-mcp"} == 1');
       const metadata = await prometheus.ask("metadata");
       assert.equal(metadata.mcp_call_duration_seconds[0].type, "histogram");
       assert.equal(metadata.mcp_calls_running[0].type, "gauge");

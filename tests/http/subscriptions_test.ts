@@ -71,7 +71,7 @@ Deno.test("a subscription is kept alive, for longer than a call may take, and en
 Deno.test("a subscription ends when the token of its caller expires, and another's goes on", async () => {
   const endpoint = endpointOf(40);
   const lasting = await subscribe(endpoint, { revoked: undefined, expiresAt: Date.now() + 1e12 });
-  const reader = await subscribe(endpoint, { revoked: undefined, expiresAt: Date.now() + 300 });
+  const reader = await subscribe(endpoint, { revoked: undefined, expiresAt: Date.now() + 2_000 });
   await readUntil(reader, /toolsListChanged/);
   await assert.rejects(async () => await readUntil(reader, /never/), /given up/);
   await readUntil(lasting, /toolsListChanged/);

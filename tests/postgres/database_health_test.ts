@@ -13,7 +13,7 @@ import {
 } from "../../src/postgres/health/section.ts";
 import { type Thresholds, thresholds } from "../../src/postgres/health/thresholds.ts";
 import { postgresAvailable } from "../support/postgres.ts";
-import { type OwnServer, startOwnServer, until } from "../support/own_server.ts";
+import { type OwnServer, patient, startOwnServer, until } from "../support/own_server.ts";
 import { startStandby } from "../support/standby.ts";
 import { callTool, type Structured } from "../support/tools.ts";
 
@@ -32,7 +32,11 @@ async function health(
   options: ExaminationOptions = {},
   budget = 32_768,
 ): Promise<Answer> {
-  const { text, structured } = await callTool(databaseHealth(database, options), {}, budget);
+  const { text, structured } = await callTool(
+    databaseHealth(database, { ...patient, ...options }),
+    {},
+    budget,
+  );
   assert.deepEqual(structured.sections.map(({ name }: Structured) => name), sections.map(({ name }) => name));
   return {
     text,
@@ -96,6 +100,8 @@ Deno.test({
        grant all on todos to app;`,
     );
     const database = own.reader();
+    const isWithout = async (role: string) =>
+      (await own.execute(`select from pg_stat_activity where usename = '${role}'`)).length === 0;
 
     await t.step(
       "a quiet server is a screen of ok and no data, and claims nothing about the latter",
@@ -252,6 +258,7 @@ Deno.test({
     });
 
     await t.step("90 % of the connections: who holds them, doing what", async () => {
+      await until("those that were ended are gone", () => isWithout("app"));
       const [{ n }] = await own.execute(
         "select count(*)::int as n from pg_stat_activity where backend_type = 'client backend'",
       ) as [{ n: number }];
@@ -271,6 +278,7 @@ Deno.test({
     });
 
     await t.step("a role near its own limit", async () => {
+      await until("those that were ended are gone", () => isWithout("app"));
       await own.execute("alter role app connection limit 2");
       const one = await own.session("app", "x");
       const two = await own.session("app", "y");
@@ -285,7 +293,7 @@ Deno.test({
     await t.step("a section that fails leaves the others whole", async () => {
       const locker = await own.session("postgres", "locker");
       await locker.execute("begin; lock table pg_catalog.pg_sequence in access exclusive mode");
-      const { section, structured, text } = await health(database, { statementMs: 300 });
+      const { section, structured, text } = await health(database, { statementMs: 2_000 });
       assert.equal(section("sequences").verdict, "unknown");
       assert.match(text, /\nUNKNOWN sequences: Cannot /);
       assert.equal(section("replication").verdict, "ok");
@@ -486,7 +494,6 @@ Deno.test({
       await locker.execute("begin; lock table todos in access exclusive mode; reindex index never_read");
       const { section } = await health(database, {
         thresholds: { unusedIndexBytes: 0, unusedIndexAge: 0 },
-        statementMs: 500,
       });
       assert.ok(
         section("indexes").findings.some(({ text }: Structured) =>
@@ -636,9 +643,9 @@ Deno.test({
       const ours = found.find((item: Structured) => item.text.startsWith("database postgres "));
       assert.match(
         ours.text,
-        /is 210,\d{3} transactions old, where autovacuum freezes at 100,000; writes stop 2,1\d\d,\d{3},\d{3} later/,
+        /is 21\d,\d{3} transactions old, where autovacuum freezes at 100,000; writes stop 2,1\d\d,\d{3},\d{3} later/,
       );
-      assert.match(ours.text, new RegExp(`held by the transaction of pid ${holder.pid}, 210,`));
+      assert.match(ours.text, new RegExp(`held by the transaction of pid ${holder.pid}, 21\\d,`));
       assert.match(ours.statements[0], /^VACUUM \(FREEZE\) /);
       const closed = await health(database, { thresholds: { freezeAge: any } });
       const template = (name: string) =>
@@ -746,7 +753,7 @@ Deno.test({
       unusedIndexAge: 0,
       keyRows: 0,
     };
-    const { text, structured } = await health(database, { thresholds, statementMs: 1000 });
+    const { text, structured } = await health(database, { thresholds });
     const quiet = structured.sections.filter(({ findings }: Structured) => findings.length === 0);
     assert.deepEqual(quiet.map(({ name }: Structured) => name), []);
     assert.ok(text.split("\n").length <= 60, text);
@@ -806,7 +813,7 @@ Deno.test({
       assert.equal(seen.section("replication").verdict, "ok");
       assert.match(
         seen.section("replication").summary,
-        /^this is a standby, [\d,]+ bytes received and not replayed/,
+        /^this is a standby, [\d,]+ (bytes|kB) received and not replayed/,
       );
     });
 

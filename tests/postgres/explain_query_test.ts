@@ -6,7 +6,7 @@ import { explainQuery } from "../../src/postgres/explain_query.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createDatabase, createReader } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
-import { eventually } from "../support/unguarded.ts";
+import { eventually, rejection } from "../support/unguarded.ts";
 
 const schema = `
   create table users (id int primary key, name text);
@@ -66,16 +66,7 @@ Deno.test({
     await context.step("says where the time goes, why, and what to do", async () => {
       const sql =
         "select u.name, count(*) from users u join todos t on t.user_id = u.id where t.user_id = 7 group by 1 order by 1";
-      let { text, structured } = await explain(sql, { analyze: true });
-      // Whatever the server is at when it has to wait for a processor takes long.
-      await eventually(async () => {
-        if (structured.costliest === "Seq Scan on todos t") return true;
-        ({ text, structured } = await explain(sql, { analyze: true }));
-        return false;
-      });
-      assert.equal(
-        withoutTimes(text),
-        `Ran in T, after T of planning: 1 row. Expected: 1 row, cost 387.08.
+      const expected = `Ran in T, after T of planning: 1 row. Expected: 1 row, cost 387.08.
 Pages: B from shared buffers.
 Costliest by itself: Seq Scan on todos t, N% of the time (T).
 Settings that are not the default: jit = off, max_parallel_workers_per_gather = 0.
@@ -97,8 +88,13 @@ Plan (each node's own part of the time):
                   B from shared buffers
    N%        Seq Scan on todos t: 20 rows (20 expected), T
                   filter (t.user_id = 7)
-                  19,980 rows dropped by the filter; B from shared buffers`,
-      );
+                  19,980 rows dropped by the filter; B from shared buffers`;
+      let { text, structured } = await explain(sql, { analyze: true });
+      // Whatever the server is at when it has to wait for a processor takes long, planning included.
+      for (let n = 0; n < 100 && withoutTimes(text) !== expected; n++) {
+        ({ text, structured } = await explain(sql, { analyze: true }));
+      }
+      assert.equal(withoutTimes(text), expected);
       assert.equal(structured.measured, true);
       assert.equal(structured.rows, 1);
       assert.equal(structured.costliest, "Seq Scan on todos t");
@@ -274,11 +270,16 @@ Plan (each node's own part of the cost):
       await using database = new Database({ ...test.settings, statementTimeoutMs: 200 }, createLogger("off"));
       const slow = explainQuery(database, { allowFunctions: [] });
       const sql = "select count(*) from generate_series(1, 200000000)";
-      await assert.rejects(
-        callTool(slow, { sql, analyze: true }),
-        isError("unavailable", /within 200 ms/, /^call it again without analyze/),
+      // What is read of the catalogue has no more time than that: a server that was held up is asked again.
+      await eventually(async () => {
+        const { kind, message, hint } = await rejection(callTool(slow, { sql, analyze: true }));
+        assert.equal(kind, "unavailable");
+        assert.match(message, /within 200 ms/);
+        return /^call it again without analyze/.test(hint ?? "");
+      });
+      await eventually(() =>
+        callTool(slow, { sql }).then(({ structured }) => structured.measured === false, () => false)
       );
-      assert.equal((await callTool(slow, { sql })).structured.measured, false);
     });
 
     await context.step("a cancelled call ends at the server too", async () => {

@@ -1,6 +1,7 @@
 /** The guard's second layer where the corpus does not reach: permissions by name, secrets, sessions, each layer alone. */
 import assert from "@std/assert";
 import { authorize, inspect } from "../../src/postgres/guard.ts";
+import { until } from "../support/own_server.ts";
 import { catalogueOf, connect, guard, onServer, reading, refusal, ROLES, step } from "./corpus/server.ts";
 
 onServer("the server's read-only transaction refuses writes without the guard", async (t, server) => {
@@ -317,11 +318,10 @@ onServer("secrets that come and go", async (t, server) => {
   for (const text of [...settings, "show primary_conninfo"]) await secret("no secret set", text, false);
   await admin.unsafe("alter system set primary_conninfo = 'host=x password=hunter2'");
   await admin.unsafe("select pg_reload_conf()");
-  for (let i = 0; i < 100; i++) {
+  await until("the setting is read", async () => {
     const [row] = await admin.unsafe("select setting from pg_settings where name = 'primary_conninfo'");
-    if (row?.["setting"] !== "") break;
-    await admin.unsafe("select pg_sleep(0.02)");
-  }
+    return row?.["setting"] !== "";
+  });
   for (
     const text of [
       ...settings,

@@ -1,7 +1,7 @@
 /** Foreign keys that deletes pay for, and tables without a key: told, and nothing worse for it. */
 import assert from "@std/assert";
 import { databaseHealth } from "../../src/postgres/database_health.ts";
-import { startOwnServer, until } from "../support/own_server.ts";
+import { patient, startOwnServer, until } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { callTool, type Structured } from "../support/tools.ts";
 
@@ -36,7 +36,7 @@ Deno.test({
     const database = test.reader();
     const ask = async () => {
       const { text, structured } = await callTool(
-        databaseHealth(database, { thresholds: { changedRows: 1e9 } }),
+        databaseHealth(database, { ...patient, thresholds: { changedRows: 1e9 } }),
         {},
       );
       return {

@@ -1,7 +1,7 @@
 /** Keys of partitioned tables, and to them: what counts is where the rows are. */
 import assert from "@std/assert";
 import { databaseHealth } from "../../src/postgres/database_health.ts";
-import { startOwnServer, until } from "../support/own_server.ts";
+import { patient, startOwnServer, until } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { callTool, type Structured } from "../support/tools.ts";
 
@@ -44,7 +44,7 @@ Deno.test({
     await using test = await startOwnServer([], schema);
     const database = test.reader();
     const ask = async () => {
-      const { structured } = await callTool(databaseHealth(database), {});
+      const { structured } = await callTool(databaseHealth(database, patient), {});
       return structured.sections.find(({ name }: Structured) => name === "keys");
     };
     const texts = (keys: Structured): string[] => keys.findings.map(({ text }: Structured) => text);

@@ -2,7 +2,7 @@
 import assert from "@std/assert";
 import type { Database } from "../../src/postgres/database.ts";
 import { examine } from "../../src/postgres/health/examination.ts";
-import { startOwnServer, until } from "../support/own_server.ts";
+import { patient, startOwnServer, until } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 
 const whatever = { warning: 0, critical: Infinity };
@@ -10,6 +10,7 @@ const whatever = { warning: 0, critical: Infinity };
 /** The findings of a section by the setting or thing that they are about, with what is advised. */
 async function advised(database: Database, section: string): Promise<Record<string, unknown>> {
   const { sections } = await examine(database, {
+    ...patient,
     thresholds: { transactions: 0, deadlocks: whatever, temporaryFiles: whatever },
     signal: new AbortController().signal,
     progress: () => {},

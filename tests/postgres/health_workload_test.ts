@@ -1,7 +1,7 @@
 /** Rollbacks and temporary files: what their counters do not tell is not said. */
 import assert from "@std/assert";
 import { databaseHealth } from "../../src/postgres/database_health.ts";
-import { startOwnServer, until } from "../support/own_server.ts";
+import { patient, startOwnServer, until } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { callTool, type Structured } from "../support/tools.ts";
 
@@ -15,7 +15,7 @@ Deno.test({
     const database = own.reader();
     const ask = async (temporaryFiles = never) => {
       const { text, structured } = await callTool(
-        databaseHealth(database, { thresholds: { transactions: 20, temporaryFiles } }),
+        databaseHealth(database, { ...patient, thresholds: { transactions: 20, temporaryFiles } }),
         {},
       );
       return { text, workload: structured.sections.find(({ name }: Structured) => name === "workload") };

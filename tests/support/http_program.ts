@@ -125,7 +125,7 @@ export class HttpProgram implements AsyncDisposable {
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const watchdog = setTimeout(() => child.kill("SIGKILL"), launch.longestLifeMs ?? 90_000);
+    const watchdog = setTimeout(() => child.kill("SIGKILL"), launch.longestLifeMs ?? 300_000);
     const log = { text: "" };
     let hasEnded = false;
     const whole = (async () => {
@@ -231,7 +231,7 @@ export class HttpProgram implements AsyncDisposable {
 }
 
 /** Sends bytes as they are, and returns all that comes back until the server closes or `ms` have passed. */
-export async function sendRaw(port: number, bytes: string | Uint8Array, ms = 2_000): Promise<string> {
+export async function sendRaw(port: number, bytes: string | Uint8Array, ms = 30_000): Promise<string> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
   const timer = setTimeout(() => connection.close(), ms);
   let text = "";

@@ -103,9 +103,9 @@ export interface ToolAnswer {
 export type ErrorLine = Readonly<Record<string, unknown>>;
 
 /** The milliseconds after which a test gives up waiting. */
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 /** The milliseconds after which a process is killed. */
-const longestLifeMs = 60_000;
+const longestLifeMs = 300_000;
 
 /** A process, and the lines to and from it. Ended when disposed. */
 export class RawClient implements AsyncDisposable {
@@ -281,7 +281,7 @@ export class RawClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const backstop = setTimeout(() => {
       if (!this.#hasEnded) this.#child.kill("SIGKILL");
-    }, 8_000);
+    }, 30_000);
     try {
       await this.endInput();
       await this.ended;
@@ -357,7 +357,7 @@ export function toolAnswer(message: Message): ToolAnswer {
   };
 }
 
-/** Resolves when `condition` holds; throws after 20 s. */
+/** Resolves when `condition` holds; throws after a minute. */
 export async function eventually(
   what: string,
   condition: () => boolean | Promise<boolean>,

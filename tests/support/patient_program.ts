@@ -15,24 +15,44 @@ const echo = defineTool({
 });
 
 let cancelled = 0;
+/** Ends each wait that there is. */
+const waits = new Set<() => void>();
 
 const wait = defineTool({
   name: "wait",
   title: "Wait",
-  description: "Answers after a while.",
+  description: "Answers after a while, or when it is enough.",
   input: z.strictObject({ seconds: z.number() }),
   output: z.object({ waited: z.number() }),
   run: ({ seconds }, { signal }) => {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     const timer = setTimeout(() => resolve(seconds), seconds * 1000);
+    const enough = () => resolve(0);
+    waits.add(enough);
     signal.addEventListener("abort", () => {
       cancelled++;
-      clearTimeout(timer);
       reject(signal.reason);
     });
-    return promise;
+    return promise.finally(() => {
+      clearTimeout(timer);
+      waits.delete(enough);
+    });
   },
   present: (waited) => ({ text: `waited ${waited} s`, structured: { waited }, rows: 1 }),
+});
+
+const enough = defineTool({
+  name: "enough",
+  title: "Enough",
+  description: "Ends all waits.",
+  input: z.strictObject({}),
+  output: z.object({ ended: z.number() }),
+  run: () => {
+    const ended = waits.size;
+    for (const end of waits) end();
+    return Promise.resolve(ended);
+  },
+  present: (ended) => ({ text: `ended ${ended}`, structured: { ended }, rows: 1 }),
 });
 
 const fail = defineTool({
@@ -76,7 +96,7 @@ await runProgram(
     variables: [],
     open: () =>
       Promise.resolve({
-        tools: [echo, wait, fail, backend],
+        tools: [echo, wait, enough, fail, backend],
         deadlineMs: 60_000,
         check: () => Promise.resolve("well"),
         ready: () => answers ? Promise.resolve() : Promise.reject(new Error("gone")),

@@ -1,5 +1,6 @@
 /** A real PgBouncer in transaction mode in front of a test's server; `PGBOUNCER_BIN` names the program, else `PATH`. */
 import { permitted } from "./permitted.ts";
+import { freePort, listens, until } from "./real_program.ts";
 import type { TestPostgres } from "./postgres.ts";
 
 /** A running PgBouncer. */
@@ -38,9 +39,7 @@ export const pgbouncerAvailable: boolean = (() => {
 export async function startPgBouncer(server: TestPostgres, poolSize: number): Promise<PgBouncer> {
   const path = program();
   if (path === undefined) throw new Error("Cannot find pgbouncer: set PGBOUNCER_BIN to the program");
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = freePort();
   const folder = await Deno.makeTempDir({ dir: "/tmp", prefix: "pgbouncer-" });
   await Deno.writeTextFile(
     `${folder}/pgbouncer.ini`,
@@ -78,22 +77,10 @@ export async function startPgBouncer(server: TestPostgres, poolSize: number): Pr
     await Deno.remove(folder, { recursive: true });
   };
   try {
-    await answers(port);
+    await until("PgBouncer listens", () => listens(port));
   } catch (error) {
     await stop();
     throw error;
   }
   return { host: "127.0.0.1", port, [Symbol.asyncDispose]: stop };
-}
-
-async function answers(port: number): Promise<void> {
-  for (let attempt = 0;; attempt++) {
-    try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      return;
-    } catch (error) {
-      if (attempt === 250) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
 }

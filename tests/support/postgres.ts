@@ -6,6 +6,7 @@
  * root process starts it as the user `postgres`.
  */
 import { spawnSync } from "node:child_process";
+import { freePort } from "./real_program.ts";
 
 /** A running server. Every local connection is trusted; over TCP `scram-sha-256` asks for a password. */
 export interface TestPostgres {
@@ -97,11 +98,6 @@ function serverUser(): Identity | undefined {
   return { uid: Number(uid), gid: Number(gid) };
 }
 
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
 /** Starts a server of its own: about a second. */
 export async function startPostgres(options: TestPostgresOptions = {}): Promise<TestPostgres> {
   const bin = binaries();
@@ -141,6 +137,8 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
       "full_page_writes = off",
       "max_connections = 50",
       "shared_buffers = 32MB",
+      // On, as servers have it, but it never comes: what it does depends on when.
+      "autovacuum_naptime = 2147483",
       ...(options.settings ?? []),
       "",
     ].join("\n"),

@@ -55,7 +55,7 @@ export interface TestPrometheus extends AsyncDisposable {
   ask(path: string, parameters?: Readonly<Record<string, string>>): Promise<any>;
   /** The instant query's only value, as a number; throws when there is none, or more. */
   value(query: string, time?: number): Promise<number>;
-  /** Resolves when an instant query answers with at least one series; throws after 30 s. */
+  /** Resolves when an instant query answers with at least one series; throws after two minutes. */
   untilAnswered(query: string): Promise<void>;
   /** Takes other scrape jobs and rules, and waits for them as the start does. */
   reload(changes: Pick<TestPrometheusOptions, "scrape" | "rules">): Promise<void>;

@@ -1,5 +1,6 @@
 /** A hot standby of a test's own server, made of a copy of its files, which streams from it. */
 import type { OwnServer } from "./own_server.ts";
+import { freePort } from "./real_program.ts";
 
 /** A running standby; its socket is in the folder of the primary's. */
 export interface Standby extends AsyncDisposable {
@@ -27,10 +28,7 @@ export async function startStandby({ server, execute }: OwnServer): Promise<Stan
     }).output();
     if (code !== 0) throw new Error(`${program}: ${new TextDecoder().decode(stderr)}`);
   };
-  const port = (() => {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    return listener.addr.port;
-  })();
+  const port = freePort();
   await server.stop();
   await run("/bin/cp", "-a", server.dataDirectory, folder);
   await Deno.writeTextFile(`${folder}/standby.signal`, "");

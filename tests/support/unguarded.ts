@@ -77,9 +77,9 @@ export async function execute(
   }
 }
 
-/** Resolves when `condition` holds; throws after 10 s. */
+/** Resolves when `condition` holds; throws after a minute. */
 export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 60_000;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`never true: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

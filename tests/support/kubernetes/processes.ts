@@ -1,6 +1,7 @@
 /** The processes of a control plane: they belong to no test, and are stopped by their ids. */
 import { fileURLToPath } from "node:url";
 import { makeCertificate } from "./keys.ts";
+import { freePort } from "../real_program.ts";
 
 /** Loopback ports. */
 export interface Ports {
@@ -12,12 +13,11 @@ export interface Ports {
   readonly kubelet: number;
 }
 
-/** Free ones; all are taken at once, so that none comes twice. */
+/** Free ones, none of them twice. */
 export function freePorts(): Ports {
-  const listeners = Array.from({ length: 6 }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const [etcd = 0, peer = 0, api = 0, controllers = 0, scheduler = 0, kubelet = 0] = listeners
-    .map((listener) => listener.addr.port);
-  for (const listener of listeners) listener.close();
+  const ports = new Set<number>();
+  while (ports.size < 6) ports.add(freePort());
+  const [etcd = 0, peer = 0, api = 0, controllers = 0, scheduler = 0, kubelet = 0] = ports;
   return { etcd, peer, api, controllers, scheduler, kubelet };
 }
 
@@ -76,7 +76,7 @@ export class Processes {
     const pid = this.#pid(name);
     if (pid === undefined) return;
     kill(pid, signal);
-    const end = performance.now() + 10_000;
+    const end = performance.now() + 60_000;
     while (await isAlive(pid)) {
       if (performance.now() > end) kill(pid, "SIGKILL");
       await new Promise((resolve) => setTimeout(resolve, 20));
