@@ -220,7 +220,7 @@ test("a plugin that takes too long is killed, with what it holds open", async ()
   const { folder, plugin } = await script("trap '' TERM; echo $$ >pid; sleep 1000 & echo $! >child; wait");
   try {
     await assert.rejects(
-      runPlugin(plugin.command, [], { PATH: "/usr/bin:/bin" }, { timeoutMs: 500, maxBytes: 1000 }),
+      runPlugin(plugin.command, [], { PATH: "/usr/bin:/bin" }, { timeoutMs: 3_000, maxBytes: 1000 }),
       (error: unknown) => error instanceof PluginRunError && error.reason === "timeout",
     );
     const pid = Number(await Deno.readTextFile(`${folder}/pid`));

@@ -77,7 +77,7 @@ Deno.test({
       assert.match(text, /^3 events in namespace \S+, context test: 2 warnings first, folded from 4/);
       assert.match(
         text,
-        /\n3m\S* Warning BackOff Pod\/web-7d4b9c6f5d-k8dwq and 1 more \(x10 over 27m\): Back-off/,
+        /\n\dm\S* Warning BackOff Pod\/web-7d4b9c6f5d-k8dwq and 1 more \(x10 over 27m\): Back-off/,
       );
       assert.match(text, /TooSlow Job\/nightly \(x9 over 38m\): It takes too long/);
     });

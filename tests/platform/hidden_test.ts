@@ -5,6 +5,7 @@ import { metricsReporter } from "../support/metrics_report.ts";
 import { alignedSeconds, OpenMetrics, type SeriesLabels, type Span } from "../support/openmetrics.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { openApi } from "../support/service_tools.ts";
+import { standingClock } from "../support/standing_clock.ts";
 import { callTool } from "../support/tools.ts";
 
 const hour = 3_600;
@@ -138,7 +139,8 @@ Deno.test({
         }],
       }],
     });
-    const api = openApi(server.url);
+    await using standing = standingClock(server.url, now);
+    const api = openApi(standing.url);
     const report = metricsReporter(api, ["get_error_rate", "query_metrics_range"]);
     const check = async (service: string) => (await callTool(checkServiceHealth(api), { service })).text;
     try {

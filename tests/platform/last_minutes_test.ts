@@ -8,6 +8,7 @@ import { alignedSeconds, OpenMetrics, type Span } from "../support/openmetrics.t
 import { prometheusAvailable, startPrometheus, until } from "../support/prometheus.ts";
 import { SampleService } from "../support/sample_service.ts";
 import { openApi } from "../support/service_tools.ts";
+import { standingClock } from "../support/standing_clock.ts";
 import { callTool } from "../support/tools.ts";
 
 const { signal } = new AbortController();
@@ -115,7 +116,8 @@ Deno.test({
     const now = alignedSeconds(Date.now(), 60);
     // No rule at all.
     await using server = await startPrometheus({ backfill: series(now).lines });
-    const api = openApi(server.url);
+    await using standing = standingClock(server.url, now);
+    const api = openApi(standing.url);
     const ask = metricsReporter(api);
     const report = (service: string, window = "2h") => ask(service, { window });
     const check = async (service: string) => (await callTool(checkServiceHealth(api), { service })).text;

@@ -7,6 +7,7 @@ import { metricsReporter } from "../support/metrics_report.ts";
 import { alignedSeconds, OpenMetrics, type Span } from "../support/openmetrics.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { openApi } from "../support/service_tools.ts";
+import { standingClock } from "../support/standing_clock.ts";
 import { callTool } from "../support/tools.ts";
 
 const minute = 60;
@@ -78,7 +79,8 @@ Deno.test({
   async fn(t) {
     const now = alignedSeconds(Date.now(), 60);
     await using server = await startPrometheus({ backfill: series(now).lines });
-    const api = openApi(server.url);
+    await using standing = standingClock(server.url, now);
+    const api = openApi(standing.url);
     const report = metricsReporter(api);
     /** `12:41Z` of minutes before now, a minute more or less. */
     const about = (ago: number) =>
@@ -117,7 +119,7 @@ Deno.test({
         const play: Play = async (request) => {
           if (request.path.endsWith("query_range")) return await faults.slow();
           const body = new URLSearchParams(request.parameters);
-          return await fetch(`${server.url}${request.path}`, { method: "POST", body });
+          return await fetch(`${standing.url}${request.path}`, { method: "POST", body });
         };
         await using fake = new FakePrometheus({ play });
         const slow = openApi(fake.url);

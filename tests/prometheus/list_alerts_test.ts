@@ -83,7 +83,7 @@ Deno.test({
       );
       assert.match(
         text,
-        /- instance=127\.0\.0\.1:1 job=dead-a: value 0, since 20\d\d-\S+Z \((just now|\d+ s ago)\)/,
+        /- instance=127\.0\.0\.1:1 job=dead-a: value 0, since 20\d\d-\S+Z \((just now|\d+ \w+ ago)\)/,
       );
       assert.match(text, /PENDING warning QueueLong.*\n {2}expression: queue_length > 10 for 1h/);
       assert.match(text, /summary: mail has 20 entries/);
