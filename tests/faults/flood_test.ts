@@ -14,7 +14,7 @@ Deno.test({
       DB_HOST: "127.0.0.1",
       DB_PORT: String(silent.addr.port),
       DB_POOL_SIZE: "50",
-      STATEMENT_TIMEOUT_MS: "3000",
+      STATEMENT_TIMEOUT_MS: "9000",
       RATE_LIMIT_PER_MINUTE: "0",
     };
     await using client = await RawClient.connect({ variables });
