@@ -104,7 +104,7 @@ Deno.test({
 const wrongClaims: readonly (readonly [string, (now: number) => Record<string, unknown>])[] = [
   ["has expired", (now) => ({ exp: now - 60, scope: "mcp:read" })],
   ["does not say when it expires", () => ({ exp: undefined, scope: "mcp:read" })],
-  ["is not valid yet", (now) => ({ nbf: now + 60, scope: "mcp:read" })],
+  ["is not valid yet", (now) => ({ nbf: now + 3_600, scope: "mcp:read" })],
   ["is from another issuer", () => ({ iss: "https://evil.example.com", scope: "mcp:read" })],
   ["is for another audience", () => ({ aud: "https://mcp.example.com", scope: "mcp:read" })],
   ["is for nobody", () => ({ aud: undefined, scope: "mcp:read" })],

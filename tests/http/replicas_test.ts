@@ -86,8 +86,9 @@ Deno.test({
           assert.match(JSON.stringify(content), new RegExp(`number ${number}\\b`));
         }
         await client.close();
-        const after = replicas.programs.map(asked).map((count, at) => count - (before[at] ?? 0));
-        assert.deepEqual(after, [4, 4, 4]);
+        const since = () => replicas.programs.map(asked).map((count, at) => count - (before[at] ?? 0));
+        await eventually("a line of each", () => since().reduce((sum, count) => sum + count) === 12);
+        assert.deepEqual(since(), [4, 4, 4]);
       });
     }
   },

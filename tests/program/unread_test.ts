@@ -62,7 +62,7 @@ for (
     ignore: !permitted,
     async fn() {
       const program = launch();
-      const backstop = setTimeout(() => program.kill("SIGKILL"), 30_000);
+      const backstop = setTimeout(() => program.kill("SIGKILL"), 120_000);
       const input = program.stdin.getWriter();
       await input.write(initialize);
       for (let id = 1; id <= 400; id++) await input.write(line(id, "tools/list", {}));
