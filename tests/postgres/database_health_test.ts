@@ -99,7 +99,8 @@ Deno.test({
        create table todos (id int, done bool); insert into todos select n, false from generate_series(1, 9) n;
        grant all on todos to app;`,
     );
-    const database = own.reader();
+    // It counts connections, its own among them: how many it has must not depend on how soon it gives one back.
+    const database = own.reader("postgres", { poolSize: 1 });
     const isWithout = async (role: string) =>
       (await own.execute(`select from pg_stat_activity where usename = '${role}'`)).length === 0;
 
@@ -329,9 +330,8 @@ Deno.test({
       }
     });
 
-    await t.step("nothing of it needs more than one connection", async () => {
-      const single = own.reader("postgres", { poolSize: 1 });
-      assert.equal((await health(single)).structured.verdict, "ok");
+    await t.step("and after all that it is well", async () => {
+      assert.equal((await health(database)).structured.verdict, "ok");
     });
   },
 });

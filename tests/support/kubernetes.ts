@@ -238,7 +238,8 @@ function describe(
     const { success, stdout, stderr } = await new Deno.Command(`${bin}/kubectl`, {
       args,
       env: Object.assign(
-        { KUBECONFIG: kubeconfig, HOME: folder },
+        // It tells times in the local zone.
+        { KUBECONFIG: kubeconfig, HOME: folder, TZ: "UTC" },
         ...given.filter((argument) => typeof argument !== "string"),
       ),
       stdin: "null",
