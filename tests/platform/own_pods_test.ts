@@ -46,6 +46,13 @@ Deno.test({
         (await kubernetes.kubectl(
           ...["get", "deployment", name, "-n", namespace, "-o", "jsonpath={.status.readyReplicas}"],
         )) === String(ready));
+    /** The Service's endpoints are made by another controller than the pods' counts. */
+    const untilServed = (name: string, ready: number) =>
+      until(`${ready} endpoints of ${name}`, async () =>
+        (await kubernetes.kubectl(
+          ...["get", "endpointslices", "-n", namespace, "-l", `kubernetes.io/service-name=${name}`],
+          ...["-o", "jsonpath={.items[*].endpoints[?(@.conditions.ready==true)].targetRef.name}"],
+        )).split(" ").filter((pod) => pod !== "").length === ready);
     await kubernetes.apply([deployment("user-service", 2, { app: "user-service" })]);
     await untilReady("user-service", 2);
 
@@ -97,6 +104,7 @@ Deno.test({
 
       await t.step("a Service of another name than its deployment", async () => {
         await kubernetes.apply([service("user-svc", { app: "user-service" })]);
+        await untilServed("user-svc", 2);
         const text = await report("user-svc");
         assert.match(text, /^user-svc: DEGRADED/);
         assert.match(text, /^cluster: Deployment pods-\w+\/user-service .*: 2\/2 ready/m);
@@ -158,6 +166,7 @@ Deno.test({
             },
           }],
         });
+        await untilServed("cart", 2);
         const text = await report("cart");
         assert.match(text, /^cart: DEGRADED/);
         assert.match(text, /^1\. 1 of 3 pods is crashing: cart-canary-\S+: CrashLoopBackOff, 4 restarts/m);

@@ -258,7 +258,7 @@ Deno.test("a lock is not waited for without end", options, async () => {
   );
   await execute(
     server,
-    "select pg_terminate_backend(pid) from pg_locks where mode = 'AccessExclusiveLock' and relation = 'lock_test'::regclass",
+    "select pg_cancel_backend(pid) from pg_locks where mode = 'AccessExclusiveLock' and relation = 'lock_test'::regclass",
   );
   await writer;
 });
