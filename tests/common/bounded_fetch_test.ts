@@ -7,6 +7,7 @@ import {
 } from "../../src/common/bounded_fetch.ts";
 import { type Certificates, makeCertificates, opensslAvailable } from "../support/certificates.ts";
 import { permitted } from "../support/permitted.ts";
+import { freePort } from "../support/real_program.ts";
 
 const maxBytes = 1_000;
 
@@ -234,10 +235,7 @@ Deno.test({
   name: "nobody listens there",
   ignore: !permitted,
   async fn() {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr;
-    listener.close();
-    const url = `http://127.0.0.1:${port}/api/v1/alerts`;
+    const url = `http://127.0.0.1:${freePort()}/api/v1/alerts`;
     assertFault(await outcome(url), "refused", /connection was refused/, url);
   },
 });

@@ -8,6 +8,7 @@ import { podType } from "../../src/kubernetes/well_known.ts";
 import { kubernetesAvailable, startKubernetes, until } from "../support/kubernetes.ts";
 import { clustersAt, startFakeApiserver } from "../support/kubernetes/fake_apiserver.ts";
 import { permitted } from "../support/permitted.ts";
+import { freePort } from "../support/real_program.ts";
 import { callTool } from "../support/tools.ts";
 
 const options = { signal: new AbortController().signal };
@@ -409,10 +410,7 @@ test("more items than an answer can hold are no list", async () => {
 });
 
 test("where nobody listens", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  const clusters = clustersAt(`http://127.0.0.1:${port}`);
+  const clusters = clustersAt(`http://127.0.0.1:${freePort()}`);
   const error = await failure(clusters.cluster(undefined).list(podType, "default", options));
   clusters.close();
   assert.match(error.message, /^Cannot reach the apiserver of context "fake" as the connection was refused$/);

@@ -9,6 +9,7 @@ import {
   until,
 } from "../support/kubernetes.ts";
 import { RawClient, runProgramToEnd, type ToolAnswer } from "../support/mcp.ts";
+import { freePort } from "../support/real_program.ts";
 
 const program = "kubernetes";
 /** 2,000 tokens. */
@@ -249,7 +250,7 @@ Deno.test({
       assert.match(stdout, /v1\.\d+/);
     });
     await t.step("an unreachable cluster is no error at the start, and one at the first call", async () => {
-      const { port } = unusedPort();
+      const port = freePort();
       const away = await Deno.makeTempFile({ suffix: ".kubeconfig" });
       await Deno.writeTextFile(
         away,
@@ -339,9 +340,4 @@ async function createPods(kubernetes: TestKubernetes, namespace: string, pods: n
   for (let from = 0; from < pods; from += 50) {
     await Promise.all(Array.from({ length: 50 }, (_, at) => create(from + at)));
   }
-}
-
-function unusedPort(): Deno.NetAddr {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr;
 }
