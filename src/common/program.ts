@@ -5,6 +5,7 @@ import { Environment } from "./env.ts";
 import { StartError } from "./errors.ts";
 import { readHttpSettings } from "./http/settings.ts";
 import type { HttpFront, HttpLimits, HttpOptions } from "./http/serve.ts";
+import { surviveDefects } from "./defects.ts";
 import { createLogger, describeError, flushStderr, type Logger, logLevels, writeStderr } from "./log.ts";
 import { type Limit, limitsText, pluginsOf, withLimits } from "./limits_resource.ts";
 import { giveUpPermissions } from "./permissions.ts";
@@ -305,18 +306,6 @@ async function printNewToken(client: string): Promise<number> {
       "The second goes into the file that MCP_TOKENS_FILE names:",
   );
   return print(`${token}\n${line}`);
-}
-
-/** A defect in a callback is logged; the other calls go on. */
-function surviveDefects(log: Logger): void {
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    log.error("an unhandled rejection", { error: describeError(event.reason, true) });
-  });
-  globalThis.addEventListener("error", (event) => {
-    event.preventDefault();
-    log.error("an uncaught error", { error: describeError(event.error, true) });
-  });
 }
 
 function print(text: string): number {

@@ -215,7 +215,7 @@ export class Session {
       const late = this.#exchanges.find((exchange) => exchange.due <= now);
       if (late !== undefined) this.fail(silent(this.identity, late.timeoutMs));
       else for (const exchange of this.#exchanges) this.#setAlarm(exchange.due);
-    }, due - performance.now());
+    }, Math.max(0, due - performance.now()));
     // The socket keeps the program alive while there is something to wait for.
     Deno.unrefTimer(Number(this.#alarm));
   }

@@ -91,3 +91,23 @@ Deno.test({
     assert.equal(await program.end(), 0);
   },
 });
+
+Deno.test({
+  name: "errors that nobody caught, and the runtime's warnings, are lines of the log and end nothing",
+  ignore: !permitted,
+  async fn() {
+    const program = new LoggingProgram();
+    const text = new Response(program.process.stderr).text();
+    await program.does("reject", "throw", "warn", "line");
+    assert.equal(await program.end(), 0);
+    const lines = (await text).trimEnd().split("\n").filter((line) => line !== "00000");
+    const found = lines.map((line) => JSON.parse(line)).map(({ level, message, error, warning }) =>
+      [level, message, /^.*/.exec(error ?? warning)?.[0]].join(": ")
+    );
+    assert.deepEqual(found.toSorted(), [
+      "error: an uncaught error: SyntaxError: Expected property name or '}' in JSON at position 1 (line 1 column 2)",
+      "error: an unhandled rejection: Error: nobody waits for it",
+      "warn: the runtime warns: TimeoutNegativeWarning: -1 is a negative number.",
+    ]);
+  },
+});

@@ -1,5 +1,8 @@
 /** Writes its log, told by words on standard input, one a line; says on standard output what it has done. */
-import { flushStderr, writeStderr } from "../../src/common/log.ts";
+import { surviveDefects } from "../../src/common/defects.ts";
+import { createLogger, flushStderr, writeStderr } from "../../src/common/log.ts";
+
+surviveDefects(createLogger("warn"));
 
 let written = 0;
 const acts: Readonly<Record<string, () => unknown>> = {
@@ -12,6 +15,10 @@ const acts: Readonly<Record<string, () => unknown>> = {
   line: () => writeStderr(String(written++).padStart(5, "0")),
   flush: () => flushStderr(60_000),
   hurry: () => flushStderr(10),
+  reject: () => void Promise.reject(new Error("nobody waits for it")),
+  throw: () => void setTimeout(() => JSON.parse("{"), 0),
+  /** The runtime warns of a time below 0. */
+  warn: () => void setTimeout(() => {}, -1),
 };
 
 const input = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
