@@ -115,11 +115,12 @@ export class Environment {
     return number;
   }
 
-  /** Items separated by commas, those within parentheses excepted. */
+  /** Items separated by commas, those within parentheses or double quotes excepted. */
   list(name: string): readonly string[] {
     const value = this.text(name);
     if (value === undefined) return [];
-    return value.split(/,(?![^(]*\))/).map((item) => item.trim()).filter((item) => item !== "");
+    const items = value.match(/(?:"[^"]*"|\((?:"[^"]*"|[^")])*\)|[^,])+/g) ?? [];
+    return items.map((item) => item.trim()).filter((item) => item !== "");
   }
 
   /**

@@ -135,7 +135,9 @@ export class Review {
     const all = candidates(reference, found.functions);
     const allowed = all.filter((each) => isAllowed(this.#allowed, each.schema, each.name, each.arguments));
     const isMixed = allowed.length > 0 && allowed.length < all.length;
-    const types = isMixed ? reference.argumentTypes : undefined;
+    // Which of the schemas that candidates are of is the temporary one is not known here.
+    const isOfOneSchema = reference.schema !== "pg_temp";
+    const types = isMixed && isOfOneSchema ? reference.argumentTypes : undefined;
     const meant = types === undefined
       ? all
       : withTypes(all, await resolveTypes(this.#catalogue, types, names ?? this.#schemas));

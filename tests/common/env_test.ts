@@ -160,9 +160,12 @@ Deno.test("a file that the user may not read is told so, with who has to be let"
   );
 });
 
-Deno.test("a list is cut at commas, but not within parentheses", () => {
+Deno.test("a list is cut at commas, but not within parentheses or quotes", () => {
   const list = environment({ L: "a, public.f(int, text) ,,b" }).list("L");
   assert.deepEqual(list, ["a", "public.f(int, text)", "b"]);
+  // Anybody who may create a type or a function names it.
+  const quoted = ['s.f(s."x),s.g,y(", int)', 's."a, ""b"""()', "c"];
+  assert.deepEqual(environment({ L: quoted.join(",") }).list("L"), quoted);
 });
 
 Deno.test("a choice must be one of its words", () => {

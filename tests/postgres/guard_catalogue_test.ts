@@ -130,6 +130,16 @@ onServer("one of several functions of a name is allowed by its types", async (t,
         else assert.match(error?.message ?? "was allowed", message);
       });
     }
+    await step(t, "a temporary one is not hidden by one of that name elsewhere", async () => {
+      const before = `create function pg_temp.over(varchar) returns int ${body}`;
+      for (const text of ["pg_temp.over('a'::text)", "pg_temp.over('a'::text), trap.over('a'::text)"]) {
+        const temporary = connect(server, "postgres");
+        await temporary.unsafe(before);
+        const error = await refusal(() => guard(temporary, `select ${text}`, { allow: ["trap.over(text)"] }));
+        await temporary.end();
+        assert.match(error?.message ?? "was allowed", /^Cannot run the body .*EXECUTE/, text);
+      }
+    });
     await step(t, "where a cast would help, the refusal says so", async () => {
       const error = await refusal(() =>
         guard(sql, "select trap.over(name) from users", { allow: ["trap.over(text)"] })
