@@ -52,7 +52,7 @@ const output = z.object({
 const mostExamined = 3;
 /** Counters that are gone, and that are named. */
 const shownGone = 5;
-/** Characters of a service's name. */
+/** Characters of the name of a service, or of its namespace. */
 const longestName = 100;
 /** Milliseconds that looking at their pods may take. */
 const podsDeadlineMs = 8_000;
@@ -114,7 +114,7 @@ function answerOf(found: Found, shown: number): z.output<typeof output> {
     namespace: namespace ?? null,
     services: services.slice(0, shown).map(({ service, namespace, requests, errors, ratio, metric }) => ({
       service: name(service),
-      namespace,
+      namespace: name(namespace),
       requests_per_second: requests,
       errors_per_second: errors,
       error_ratio: Number.isNaN(ratio) ? null : ratio,
@@ -123,13 +123,13 @@ function answerOf(found: Found, shown: number): z.output<typeof output> {
     total: services.length,
     gone: gone.slice(0, shownGone).map(({ service, namespace, metric, perSecond, when }) => ({
       service: name(service),
-      namespace,
+      namespace: name(namespace),
       metric,
       requests_per_second: perSecond,
       when,
     })),
     gone_count: gone.length,
-    pods: pods.map((one) => ({ ...one })),
+    pods: pods.map(({ service, text }) => ({ service: name(service), text })),
     metrics: [...metrics],
     notes: [...notes],
   };
@@ -143,7 +143,7 @@ function render(found: Found, shown: number): string {
       .map((name, at) => ({ name, align: at < 2 ? "left" as const : "right" as const }));
     const rows = services.slice(0, shown).map((one) => [
       name(one.service),
-      visible(one.namespace),
+      name(one.namespace),
       one.blind ? "not told" : Number.isNaN(one.ratio) ? "no traffic" : ratioText(one.ratio),
       one.blind ? "-" : rate(one.errors),
       rate(one.requests),
@@ -185,9 +185,9 @@ function goneLines(gone: readonly GoneCounter[]): readonly string[] {
   ];
 }
 
-/** Anybody may have given a service its name. */
-function name(service: string): string {
-  return visible(service.slice(0, longestName));
+/** Anybody may have given a service its name, and its namespace's label a value. */
+function name(given: string): string {
+  return visible(given.slice(0, longestName));
 }
 
 async function podsOf(

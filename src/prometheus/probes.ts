@@ -32,6 +32,8 @@ const addressLabels = ["instance", "target"];
 /** What may follow its name in a host: `.shop`, `.shop.svc.cluster.local`. In another domain it may be anybody's. */
 const inCluster = "\\.[a-z0-9-]+([.]svc([.][a-z0-9.-]+)?)?";
 const mostNamed = 2;
+/** Characters of a label's value in the query that is advised. */
+const longestValue = 500;
 
 /** Reads them; undefined where none fails, or none is known. */
 export async function readFailingProbes(
@@ -48,11 +50,13 @@ export async function readFailingProbes(
   ];
   const last = own.map((matcher) => `last_over_time(${selector(metric, [matcher])}[${lately}])`);
   const { series } = await api.query(last.join(" or "), time, { signal });
-  const failed = series.filter(({ value }) => Number(value?.[1]) === 0).slice(0, mostRead);
-  const read = await Promise.all(failed.map(async ({ metric: labels }) => {
-    const episode = await readEpisode(asking, labels);
-    return episode === undefined ? [] : [{ labels, episode }];
-  }));
+  const failed = series.filter(({ value }) => Number(value?.[1]) === 0);
+  const read = await Promise.all(
+    failed.slice(0, mostRead).map(async ({ metric: labels }) => {
+      const episode = await readEpisode(asking, labels);
+      return episode === undefined ? [] : [{ labels, episode }];
+    }),
+  );
   const failing = read.flat().sort((a, b) => (a.episode.began ?? 0) - (b.episode.began ?? 0));
   const [first] = failing;
   if (first === undefined) return undefined;
@@ -61,10 +65,12 @@ export async function readFailingProbes(
   );
   const which = series.length === 1
     ? "Its probe from outside fails"
-    : `${failing.length} of ${series.length} probes from outside ${failing.length === 1 ? "fails" : "fail"}`;
+    : `${
+      failed.length > mostRead ? "At least " : ""
+    }${failing.length} of ${series.length} probes from outside ${failing.length === 1 ? "fails" : "fail"}`;
   const labels = ["job", ...addressLabels].flatMap((label): Matcher[] => {
     const value = first.labels[label];
-    return value === undefined ? [] : [[label, "=", value]];
+    return value === undefined || value.length > longestValue ? [] : [[label, "=", value]];
   });
   return {
     text: `${which}: ${addresses.join(", ")}${failing.length > mostNamed ? ", …" : ""}${

@@ -2,6 +2,7 @@
 import { type Asking, beside } from "./asking.ts";
 import { staleAfter } from "./instances.ts";
 import { knownMetricsRegex, type RequestCounter, requestCounters } from "./instrumentation.ts";
+import { oneLine } from "./one_line.ts";
 import { selector } from "./promql.ts";
 import { rate, rateOf, type RequestRates } from "./requests.ts";
 import type { Service } from "./service.ts";
@@ -128,6 +129,6 @@ export function vanishedText(
     ? `; ${counter} counts ${rate(requests.requestsPerSecond)}/s now`
     : successor === undefined
     ? ""
-    : `; ${successor} is there since then`;
+    : `; ${oneLine(successor, 200)} is there since then`;
   return `no data since ${gone.since}: ${gone.metrics} had its last sample then${now}`;
 }
