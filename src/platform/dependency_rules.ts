@@ -3,8 +3,9 @@ import type { Dependency } from "../prometheus/dependencies.ts";
 import { seen } from "./evidence.ts";
 import type { Finding, Rule } from "./rule.ts";
 
-/** The service of a name such as `pricing.shop.svc:8080`; a host of another domain is none of ours. */
-const inCluster = /^([a-z][a-z0-9-]*)(?:\.[a-z0-9-]+(?:\.svc(?:\.[a-z0-9.-]+)?)?)?(?::\d+)?$/;
+/** The service of a name such as `pricing.shop.svc:8080`; a host of another domain, `partner.com`, is none of ours. */
+const inCluster =
+  /^([a-z][a-z0-9-]{0,62})(?:\.(?!(?:com|net|org|edu|gov|int|info|biz|[a-z]{2})(?:$|:))[a-z0-9-]+(?:\.svc(?:\.[a-z0-9.-]+)?)?)?(?::\d+)?$/;
 
 export const dependencyRules: readonly Rule[] = [
   {

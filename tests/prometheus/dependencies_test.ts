@@ -67,6 +67,10 @@ Deno.test({
     fail(`${http}_count`, { ...checkout, server_address: "rates" }, [status("200"), status("503")], 0.02);
     const partner = { ...serve("partner", true), server_address: "payments.partner.com" };
     fail(`${http}_count`, partner, [status("200"), status("503")], 0.9);
+    for (const [job, address] of [["outer", "partner.com"], ["crossing", "rates.billing:8080"]] as const) {
+      const labels = { ...serve(job, true), server_address: address };
+      fail(`${http}_count`, labels, [status("200"), status("503")], 0.9);
+    }
     const payment = { ...checkout, server_address: "payment.shop.svc" };
     fail(`${http}_count`, payment, [status("200"), { ...status("500"), error_type: "500" }], 0.5);
     grow(`${http}_count`, { ...payment, error_type: "timeout" }, 0, 2);
@@ -143,6 +147,8 @@ Deno.test({
       const text = await report("partner");
       assert.match(text, /^1\. 90% of its calls to server_address=payments\.partner\.com fail/m);
       assert.doesNotMatch(text, /service_health_report/);
+      assert.doesNotMatch(await report("outer"), /service_health_report/);
+      assert.match(await report("crossing"), /^next:\n {2}service_health_report \{"service":"rates"\}/m);
     });
     await t.step("one of which few calls fail, and more than a day before", async () => {
       assert.match(
