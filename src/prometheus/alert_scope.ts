@@ -9,6 +9,9 @@ import { namedBy } from "./service_name.ts";
 /** `unknown`: the service is one of a namespace, and the alert names none. */
 export type Scope = "own" | "other" | "unknown";
 
+/** Operators by which what is of one namespace may say something of what is of another: `… unless on () maintenance{namespace="ops"}`. */
+const joining = /\b(?:and|or|unless|on|ignoring)\b/i;
+
 /** What an alert with these labels, of a rule with that expression, is about. */
 export function scopeOf(service: Service, labels: Labels, expression: string): Scope {
   const namespace = namespaceOf(service);
@@ -20,8 +23,10 @@ export function scopeOf(service: Service, labels: Labels, expression: string): S
   if (!meets) return "other";
   if (namespace === undefined) return "own";
   const labelled = namespaceLabels.flatMap((label) => labels[label] || []);
-  const named = labelled.length > 0 ? labelled : namespacesIn(expression);
-  return named.length === 0 ? "unknown" : named.includes(namespace[2]) ? "own" : "other";
+  if (labelled.length > 0) return labelled.includes(namespace[2]) ? "own" : "other";
+  const named = namespacesIn(expression);
+  if (named.includes(namespace[2])) return "own";
+  return named.length === 0 || joining.test(expression) ? "unknown" : "other";
 }
 
 /** Whether other namespaces have a service of that name; also where that can't be asked. */

@@ -50,7 +50,7 @@ function misleading(now: number): OpenMetrics {
   for (const namespace of ["prod", "lab"]) {
     for (const job of ["twin", "twice"]) counter(job, { namespace, status: "200" }, 5);
   }
-  counter("alone", { namespace: "prod", status: "200" }, 5);
+  for (const job of ["alone", "excused"]) counter(job, { namespace: "prod", status: "200" }, 5);
   counter("otel", { k8s_namespace_name: "prod", status: "200" }, 5);
   counter("unplaced", { status: "200" }, 5);
 
@@ -81,6 +81,10 @@ const aggregated = [
   ],
   ["LabBurns", 'sum by (job) (rate(http_requests_total{job="twice",namespace="lab"}[5m])) > 0'],
   ["AloneBurns", 'sum by (job) (rate(http_requests_total{job="alone"}[5m])) > 0'],
+  [
+    "ExcusedBurns",
+    'sum by (job) (rate(http_requests_total{job="excused"}[5m])) > 0 unless on () maintenance{namespace="ops"}',
+  ],
 ].map(([alert, expr]) => ({ alert, expr, labels: { severity: "critical" } }));
 
 /** The first line, and one below it. */
@@ -141,6 +145,7 @@ const reports:
     ["twice", "prod", [/^twice: HEALTHY/, /^ {2}no alert about it fires$/m]],
     ["twice", "lab", [/^twice: DEGRADED/, /^1\. 1 alert fires: LabBurns \(critical\)$/m]],
     ["alone", "prod", [/^alone: DEGRADED/, /^1\. 1 alert fires: AloneBurns \(critical\)$/m]],
+    ["excused", "prod", [/^excused: DEGRADED/, /^1\. 1 alert fires: ExcusedBurns \(critical\)$/m]],
     ["unplaced", "staging", [
       /^unplaced: HEALTHY/,
       /^ {2}no series of it has a namespace: the figures are of all$/m,
