@@ -70,6 +70,8 @@ export async function readSymptoms(
     }
   };
   const alertsRead = attempt("alerts", () => readServiceAlerts(asking, service));
+  // Where the call is given up before it is awaited, nobody else hears of it.
+  alertsRead.catch(() => {});
   const instances = service.metrics.has("up")
     ? await attempt("instances", () => readInstances(asking, service))
     : undefined;

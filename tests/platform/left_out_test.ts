@@ -9,6 +9,7 @@ import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts
 import { FakeApiserver } from "../kubernetes/fake_apiserver.ts";
 import { container, running } from "../kubernetes/pod_states.ts";
 import { beforeServer, FakePrometheus, faults, type Play } from "../support/fake_prometheus.ts";
+import { until } from "../support/own_server.ts";
 import { permitted } from "../support/permitted.ts";
 import { prometheusAvailable } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
@@ -46,6 +47,23 @@ Deno.test({
       assert.match(report, /^not seen, metrics: probes from outside: no answer within 2\.5 s$/m);
       assert.match(check, /^steady: HEALTHY, latency and probes from outside not judged$/m);
       assert.match(check, /^- not known: probes from outside: no answer within 2\.5 s$/m);
+    });
+
+    await t.step("a call that is given up leaves nothing that fails later", async () => {
+      const { url } = await servicePrometheus();
+      await using front = new FakePrometheus({
+        play: beforeServer(url, /^\/api\/v1\/(?:rules|query up\{.*\[1h\]$)/, faults.slow),
+      });
+      using prometheus = apiOf(front.url);
+      const tool = checkServiceHealth(prometheus.api);
+      const end = new AbortController();
+      const context = { signal: end.signal, budget: 32_768, progress: () => {} };
+      const call = tool.run(tool.input.parse({ service: "steady" }), context);
+      const isAsked = (part: RegExp) =>
+        front.requests.some(({ path, parameters }) => part.test(`${path} ${parameters.get("query") ?? ""}`));
+      await until("both", () => Promise.resolve(isAsked(/\/rules/) && isAsked(/\[1h\]$/)));
+      end.abort();
+      await assert.rejects(call, { name: "AbortError" });
     });
 
     await t.step("what is wrong is told without what would explain it", async () => {
