@@ -27,8 +27,9 @@ const SHAPES: readonly (readonly [pattern: RegExp, left: string])[] = [
   [/(SCRAM-SHA-(?:1|256|512)\$)[\w+/=:$]+/g, `$1${MASK}`],
   [/(?<![0-9A-Za-z])(md5)[0-9a-f]{32}(?![0-9A-Za-z])/gi, `$1${MASK}`],
   // A line of .pgpass, told from other lists with colons by PostgreSQL's usual ports: host:port:database:user:password.
+  // An address of IPv6 may look like one, and has eight groups, or two colons together.
   [
-    /(?<![\w.:*/@\\\]-])((?:\\.|[\w.*/@-]){1,255}:(?:\d?[1-9]43\d|25060|26257|\*):(?:\\.|[^:\s"'`\\]){1,64}:(?:\\.|[^:\s"'`\\]){1,64}:)(?!\*{3})[^\s"'`]{1,4096}/g,
+    /(?<![\w.:*/@\\\]-])(?!(?:(?:[\da-fA-F]{1,4}:){7}|[\da-fA-F:]{0,40}::)[\da-fA-F:]{1,40}(?![\w:]))((?:\\.|[\w.*/@-]){1,255}:(?:\d?[1-9]43\d|25060|26257|\*):(?:\\.|[^:\s"'`\\]){1,64}:(?:\\.|[^:\s"'`\\]){1,64}:)(?!\*{3})[^\s"'`]{1,4096}/g,
     `$1${MASK}`,
   ],
   [/(?<![\w-])eyJ[\w-]{5,65536}\.[\w-]{1,65536}(?:\.[\w-]{0,65536}){0,3}/g, MASK],
