@@ -42,14 +42,15 @@ export const requestRules: readonly Rule[] = [
       const { rates, of } = worst;
       const requests = rates.requestsPerSecond * (of === "window" ? metrics.window : rates.window);
       const few = requests < leastRequests;
+      const isOver = metrics.episodes.errors?.ended !== undefined;
       const which = of === "recent"
         ? " of the last " + formatDuration(rates.window)
         : of === "beside"
         ? " that " + rates.source.counter.metric + " counts"
         : "";
       return {
-        // What another counter counts may be a small part of all.
-        severity: rates.ratio >= downRatio && !few && of !== "beside" ? "down" : "degraded",
+        // What another counter counts may be a small part of all, and what is over is down no more.
+        severity: rates.ratio >= downRatio && !few && of !== "beside" && !isOver ? "down" : "degraded",
         text: `${percent(rates.ratio)} of requests${which} fail (${rate(rates.errorsPerSecond)} of ${
           rate(rates.requestsPerSecond)
         }/s${few ? `, about ${count(Math.round(requests))} requests in all: few to judge by` : ""})${

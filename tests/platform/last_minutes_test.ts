@@ -33,6 +33,7 @@ function series(now: number): OpenMetrics {
     "newborn",
     "rare",
     "relabelled",
+    "recovered",
   ];
   for (const job of jobs) all.gauge("up", { job }, span, 1);
 
@@ -52,6 +53,21 @@ function series(now: number): OpenMetrics {
   }
   all.counter("http_requests_in_all_total", { job: "relabelled" }, span, 10);
   all.gauge(requests, { job: "idle", status: "200" }, { ...span, to: now - 8 * minute }, 42);
+
+  // All failed, of more requests than there are since then.
+  const recovered = now - 20 * minute;
+  all.gauge(
+    requests,
+    { job: "recovered", status: "500" },
+    span,
+    (time) => 10 * (Math.min(time, recovered) - span.from),
+  );
+  all.gauge(
+    requests,
+    { job: "recovered", status: "200" },
+    span,
+    (time) => Math.max(0, time - recovered),
+  );
 
   /** All take less than 0.1 s, but those of the times that `isSlow` is true of take up to 0.4 s. */
   const durations = (job: string, within: Span, perSecond: number, isSlow: (time: number) => boolean) => {
@@ -132,6 +148,15 @@ Deno.test({
         assert.match(checked, /^alerts: no alerting rule is defined, so that none can fire$/m);
         const listed = await callTool(listAlerts(api), { service: "well" });
         assert.match(listed.text, /No alerting rule is loaded: nothing can fire\./);
+      });
+
+      await t.step("what failed nearly always, and does no more, is not down", async () => {
+        const text = await report("recovered");
+        assert.match(text, /^recovered: DEGRADED, it did not serve well until (19|20|21)m ago/);
+        assert.match(
+          text,
+          /^1\. 9\d[\d.]*% of requests fail .*; until about \d\d:\d\dZ \(\d+m ago\), not since/m,
+        );
       });
 
       await t.step("a counter that has gone: no data since then", async () => {
