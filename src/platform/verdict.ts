@@ -137,7 +137,9 @@ function degradedBecause(evidence: Evidence, against: readonly Finding[], ready:
   }
   if (against.every(({ rule }) => rule === "no_traffic")) return "nearly all of its traffic is gone";
   for (const [rule, what] of told) {
-    if (against.every((one) => one.rule === rule)) return `${what}, and nothing else speaks against it`;
+    if (against.every((one) => one.rule === rule)) {
+      return `${what}, and nothing else that was seen speaks against it`;
+    }
   }
   const ended = lastEnded(evidence, against);
   if (ended !== undefined) return `it did not serve well until ${age(evidence.now - 1000 * ended)} ago`;

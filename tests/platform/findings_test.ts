@@ -763,7 +763,7 @@ const degraded: readonly (readonly [what: string, metrics: Partial<MetricsReport
   [
     "an alert alone does not say that it serves badly",
     { requests: requests(10, 0), alerts: { firing: [alert], unevaluated: [], notes: [] } },
-    /^an alert about it fires, and nothing else speaks against it$/,
+    /^an alert about it fires, and nothing else that was seen speaks against it$/,
   ],
   [
     "what is over is told as that",
@@ -773,7 +773,7 @@ const degraded: readonly (readonly [what: string, metrics: Partial<MetricsReport
   [
     "nor does a probe",
     { requests: requests(10, 0), probes: { text: "Its probe from outside fails: api:80", query: "up" } },
-    /^a probe from outside fails, and nothing else speaks against it$/,
+    /^a probe from outside fails, and nothing else that was seen speaks against it$/,
   ],
   ["what goes on is not", failed, /^it serves, but not well$/],
   [
