@@ -25,8 +25,9 @@ export function scopeOf(service: Service, labels: Labels, expression: string): S
   const labelled = namespaceLabels.flatMap((label) => labels[label] || []);
   if (labelled.length > 0) return labelled.includes(namespace[2]) ? "own" : "other";
   const named = namespacesIn(expression);
-  if (named.includes(namespace[2])) return "own";
-  return named.length === 0 || joining.test(expression) ? "unknown" : "other";
+  const isOwn = (name: string) => name === namespace[2];
+  if (named.length === 0 || joining.test(expression) && !named.every(isOwn)) return "unknown";
+  return named.some(isOwn) ? "own" : "other";
 }
 
 /** Whether other namespaces have a service of that name; also where that can't be asked. */
