@@ -1,5 +1,6 @@
 /** What keeps a drain from evicting a service's pods: PodDisruptionBudgets that allow none to go. */
 import { CallError } from "../common/errors.ts";
+import { plural } from "../common/units.ts";
 import type { Cluster, KubeObject } from "../kubernetes/api.ts";
 import { type DisruptionBudget, readDisruptionBudget } from "../kubernetes/disruption_budgets.ts";
 import { field, textField } from "../kubernetes/fields.ts";
@@ -30,9 +31,11 @@ export async function readHeldPods(
 ): Promise<{ readonly held: readonly HeldPod[]; readonly notes: readonly string[] }> {
   const cordoned = new Set(found.filter(({ unschedulable }) => unschedulable).map(({ name }) => name));
   const leaving = pods.filter((pod) => isServing(pod) && cordoned.has(pod.node ?? ""));
+  const namespaces = namespacesOf(leaving);
+  const unread = namespaces.length - maxNamespaces;
   try {
     const lists = await Promise.all(
-      namespacesOf(leaving).slice(0, maxNamespaces).map((namespace) =>
+      namespaces.slice(0, maxNamespaces).map((namespace) =>
         cluster.listAll(podDisruptionBudgetType, namespace, { signal, maxItems: maxBudgets })
       ),
     );
@@ -46,7 +49,12 @@ export async function readHeldPods(
       );
       return own.length > 1 || own[0]?.allowed === 0 ? [{ pod: name, node, budgets: own }] : [];
     });
-    return { held, notes: [] };
+    return {
+      held,
+      notes: unread > 0
+        ? [`what keeps its pods on cordoned nodes was not looked at in ${plural(unread, "namespace")}`]
+        : [],
+    };
   } catch (error) {
     if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
     const why = unseenText(error, "list", "poddisruptionbudgets");
