@@ -6,6 +6,8 @@ import { selector } from "./promql.ts";
 import type { Service } from "./service.ts";
 import { day, formatDuration } from "./time.ts";
 
+/** What failed a day before no less than this part of what fails now is not new. */
+const same = 0.5;
 /** Seconds of a rate, and between two of them. */
 const step = 300;
 
@@ -18,6 +20,11 @@ export async function readDayBefore(asking: Asking, service: Service, window: nu
   const { counter, matchers } = requests.rates.source;
   const begin = await api.query(`count(${selector(counter.metric, matchers)})`, time - window, { signal });
   return begin.series.length > 0 ? requests : { ...requests, rates: undefined, beside: [] };
+}
+
+/** Whether a ratio of failures is new, as far as that of a day before is known. */
+export function isNew(ratio: number, dayBefore: number): boolean {
+  return !(dayBefore >= same * ratio);
 }
 
 /** The part of the last day in which as good as none arrived, `usual` being those of a day before. */

@@ -2,6 +2,7 @@
 import { percent } from "../common/units.ts";
 import type { Asking } from "./asking.ts";
 import { type ClientCalls, clientCalls } from "./client_calls.ts";
+import { isNew } from "./day_before.ts";
 import { unitOf } from "./instrumentation.ts";
 import { durationText } from "./latency.ts";
 import { isSlower } from "./latency_verdict.ts";
@@ -30,8 +31,6 @@ export interface Dependencies {
   readonly failing: Dependency | undefined;
 }
 
-/** A day before no less than this part of what fails now did. */
-const same = 0.5;
 /** Calls in the window below which a ratio is chance. */
 const leastCalls = 20;
 
@@ -132,7 +131,7 @@ async function readCalls(
           }/s), ${
             usual === undefined ? "no figure from a day before" : `${percent(ratioBefore)} a day before`
           }`,
-          isNew: !(ratioBefore >= same * ratio),
+          isNew: isNew(ratio, ratioBefore),
           weight: ratio * perSecond,
         }]
         : [],

@@ -1,6 +1,7 @@
 /** Routes of which most requests fail, which the average of a service may hide. */
 import { percent } from "../common/units.ts";
 import type { Asking } from "./asking.ts";
+import { isNew } from "./day_before.ts";
 import { routeLabels } from "./error_places.ts";
 import { labelsText } from "./one_line.ts";
 import { type Matcher, quoteLabelName } from "./promql.ts";
@@ -22,8 +23,6 @@ const badRatio = 0.5;
 /** Requests in the window below which a ratio is chance. */
 const leastRequests = 20;
 const mostRoutes = 3;
-/** A day before it failed no less than this part of what it does now. */
-const same = 0.5;
 
 /** Reads it, of the last minutes alone or of the whole window; undefined where no route fails, or no label of the counter tells routes apart. */
 export async function readFailingRoute(
@@ -66,7 +65,7 @@ export async function readFailingRoute(
     } (${rate(first.value)} of ${rate(first.value / share)}/s)${
       Number.isNaN(then) ? "" : `, ${percent(then)} a day before`
     }${others.length === 0 ? "" : `, as those of ${others.map(({ labels }) => labels).join(" and ")}`}`,
-    isNew: !(then >= same * share),
+    isNew: isNew(share, then),
     rates: {
       source: {
         ...source,
