@@ -1,18 +1,12 @@
 /** A caller's credentials end at the endpoint: what lies behind learns a name and nothing else. */
 import assert from "@std/assert";
 import { Server } from "@modelcontextprotocol/server";
-import { Exchanges } from "../../src/common/http/exchanges.ts";
-import { McpEndpoint } from "../../src/common/http/mcp_endpoint.ts";
-import type { Logger } from "../../src/common/log.ts";
-import { Pipeline } from "../../src/common/pipeline.ts";
-import { RateLimiter } from "../../src/common/rate_limit.ts";
+import { bareEndpoint } from "../support/bare_endpoint.ts";
 import { mcpRequest } from "../support/http_program.ts";
-
-const log: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 Deno.test("no header that holds a caller's credentials is seen behind the endpoint", async () => {
   const seen: string[] = [];
-  const endpoint = new McpEndpoint({
+  const endpoint = bareEndpoint({
     makeServer(client) {
       const server = new Server({ name: "curious", version: "1" }, { capabilities: { tools: {} } });
       server.setRequestHandler("tools/list", (_, context) => {
@@ -25,18 +19,7 @@ Deno.test("no header that holds a caller's credentials is seen behind the endpoi
       });
       return server;
     },
-    pipeline: new Pipeline({
-      tools: [],
-      audit: { write() {}, close() {} },
-      log,
-      rateLimiter: new RateLimiter(0),
-      answerCacheSeconds: 0,
-      maxOutputBytes: 32_768,
-      deadlineMs: 1_000,
-    }),
-    log,
     longestMs: 10_000,
-    exchanges: new Exchanges(4),
   });
   const headers = {
     authorization: "Bearer hunter2",

@@ -1,35 +1,19 @@
 import assert from "@std/assert";
 import { McpServer } from "@modelcontextprotocol/server";
 import type { Admitted } from "../../src/common/http/admission.ts";
-import { Exchanges } from "../../src/common/http/exchanges.ts";
-import { McpEndpoint } from "../../src/common/http/mcp_endpoint.ts";
-import type { Logger } from "../../src/common/log.ts";
-import { Pipeline } from "../../src/common/pipeline.ts";
-import { RateLimiter } from "../../src/common/rate_limit.ts";
+import type { McpEndpoint } from "../../src/common/http/mcp_endpoint.ts";
+import { bareEndpoint } from "../support/bare_endpoint.ts";
 import { mcpRequest } from "../support/http_program.ts";
-
-const log: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * The endpoint of a server whose list of tools may change. The programs' never does, so that a subscription to one of
  * them ends at once.
  */
 function endpointOf(keepAliveMs: number): McpEndpoint {
-  return new McpEndpoint({
+  return bareEndpoint({
     makeServer: () =>
       new McpServer({ name: "changing", version: "1" }, { capabilities: { tools: { listChanged: true } } }),
-    pipeline: new Pipeline({
-      tools: [],
-      audit: { write() {}, close() {} },
-      log,
-      rateLimiter: new RateLimiter(0),
-      answerCacheSeconds: 0,
-      maxOutputBytes: 32_768,
-      deadlineMs: 1_000,
-    }),
-    log,
     longestMs: 100,
-    exchanges: new Exchanges(1),
     keepAliveMs,
   });
 }
