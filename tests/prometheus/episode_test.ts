@@ -55,14 +55,19 @@ const failing: Readonly<Record<string, (ago: number) => boolean>> = {
   young: () => true,
   seldom: (ago) => ago <= 12,
   rare: (ago) => ago <= 12,
+  sparse: (ago) => ago <= 12,
+  upless: (ago) => ago <= 12,
 };
+/** Jobs that are scraped once a minute. */
+const byMinute = ["sparse", "upless"];
 
 function series(now: number): OpenMetrics {
   const all = new OpenMetrics();
   for (const [job, fails] of Object.entries(failing)) {
-    const span: Span = { from: now - (job === "young" ? 10 * minute : 2 * hour), to: now + 1_200, step: 15 };
+    const from = now - (job === "young" ? 10 * minute : 2 * hour);
+    const span: Span = { from, to: now + 1_200, step: byMinute.includes(job) ? minute : 15 };
     const perSecond = job === "rare" ? 0.005 : job === "seldom" ? 0.1 : 10;
-    all.gauge("up", { job }, span, 1);
+    if (job !== "upless") all.gauge("up", { job }, span, 1);
     all.counter("http_requests_total", { job, status: "200" }, span, perSecond);
     let errors = 0;
     all.gauge("http_requests_total", { job, status: "500" }, span, (time) => {
@@ -98,6 +103,12 @@ Deno.test({
         const { text } = await callTool(checkServiceHealth(api), { service: "broke" });
         assert.match(text, new RegExp(`^- .* fail .*; since about ${about(12)} ${ago(12)}$`, "m"));
       });
+      for (const job of byMinute) {
+        await t.step(
+          `of scrapes that come every minute: ${job}`,
+          () => matches(job, `since about ${about(12)} ${ago(12)}`),
+        );
+      }
       await t.step(
         "they are over",
         () => matches("mended", `from about ${about(12)} until about ${about(7)} ${ago(7)}, not since`),
