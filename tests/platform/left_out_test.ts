@@ -118,6 +118,13 @@ Deno.test({
       assert.match(ranking, /^note: not looked at, services that are gone: Cannot run this query/m);
     });
 
+    await t.step("five things, and how many more there are", async () => {
+      const { report } = await told("shop", /(?:rate|over_time)\(.*job="shop"/, faults.tooManySamples);
+      const lines = report.match(/^not seen, metrics: .*$/gm) ?? [];
+      assert.equal(lines.length, 6, report);
+      assert.match(lines.at(-1) ?? "", /^not seen, metrics: \d more things$/);
+    });
+
     await t.step("nothing is said where all was looked at", async () => {
       const { report, check, ranking } = await told("steady", /^$/, faults.slow);
       assert.doesNotMatch(ranking, /not looked at/);
