@@ -17,6 +17,8 @@ export interface GoneCounter extends NamedService {
 /** Seconds before now at which they are looked for, the later first; and over which they are to have counted. */
 const moments = [900, 3_600];
 const span = 300;
+/** What is left out where they can't be read. */
+export const goneServices = "services that are gone";
 /** Counters, and series of one query, that are read. */
 const mostCounters = 8;
 const mostSeries = 10_000;
@@ -41,11 +43,12 @@ export async function readGoneCounters(
 }
 
 async function readCounter(
-  { api, time, signal }: Asking,
+  asking: Asking,
   counter: RequestCounter,
   within: readonly Matcher[],
   counted: readonly GoneCounter[],
 ): Promise<readonly GoneCounter[]> {
+  const { api, time, signal } = asking;
   const { metric, instrumentation: { matchers = [] } } = counter;
   const own = [...matchers, ...within];
   const by = namingLabels.map(quoteLabelName).join(", ");
@@ -55,8 +58,11 @@ async function readCounter(
     ask(`count by (${by}) (${selector(metric, own)})`, 0),
     ...moments.map((ago) => ask(rateOf(counter, own, span), ago)),
   ]);
-  // Of a part of what there is, nothing is known to be missing.
-  if (now.truncated) return [];
+  if (now.truncated) {
+    // Of a part of what there is, nothing is known to be missing.
+    asking.leftOut.push({ what: goneServices, why: `${metric} has more series than are read` });
+    return [];
+  }
   const here = new Set(now.series.map(({ metric }) => keyOf(serviceOf(metric))));
   const found = new Map<string, GoneCounter>();
   for (const [index, { series }] of before.entries()) {

@@ -12,7 +12,7 @@ import { mayHideErrors } from "../prometheus/request_verdict.ts";
 import { rateOf } from "../prometheus/requests.ts";
 import type { Labels } from "../prometheus/result.ts";
 import { formatDuration } from "../prometheus/time.ts";
-import { type GoneCounter, readGoneCounters } from "./gone_counters.ts";
+import { type GoneCounter, goneServices, readGoneCounters } from "./gone_counters.ts";
 import { keyOf, type NamedService, namingLabels, serviceOf } from "./named_service.ts";
 
 /** One service as one counter sees it. Rates are per second. */
@@ -91,7 +91,7 @@ export async function readServiceErrors(
   ));
   const gone = await beside(
     asking,
-    "services that are gone",
+    goneServices,
     (asking) => readGoneCounters(asking, within, counted),
   );
   return {

@@ -8,7 +8,7 @@ import { serviceHealthReport } from "../../src/platform/service_health_report.ts
 import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
 import { FakeApiserver } from "../kubernetes/fake_apiserver.ts";
 import { container, running } from "../kubernetes/pod_states.ts";
-import { beforeServer, FakePrometheus, faults, type Play } from "../support/fake_prometheus.ts";
+import { beforeServer, FakePrometheus, faults, type Play, success } from "../support/fake_prometheus.ts";
 import { until } from "../support/own_server.ts";
 import { permitted } from "../support/permitted.ts";
 import { prometheusAvailable } from "../support/prometheus.ts";
@@ -116,6 +116,14 @@ Deno.test({
     await t.step("services that are gone from a ranking", async () => {
       const { ranking } = await told("steady", /sum by .*\) > 0$/, faults.tooManySamples);
       assert.match(ranking, /^note: not looked at, services that are gone: Cannot run this query/m);
+      // All of them would be.
+      const { ranking: cut } = await told(
+        "steady",
+        /sum by \(.*\) \(count by/,
+        () => success({ resultType: "vector", result: [] }, { warnings: ["results truncated due to limit"] }),
+      );
+      assert.match(cut, /^note: not looked at, services that are gone: \w+ has more series than are read/m);
+      assert.doesNotMatch(cut, /^gone, /m);
     });
 
     await t.step("five things, and how many more there are", async () => {

@@ -5,7 +5,7 @@ import type { Hosts } from "../../src/platform/hosts.ts";
 import { readHeldPods } from "../../src/platform/own_budgets.ts";
 import type { Pod } from "../../src/platform/workload.ts";
 
-const status = podStatus({ status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] } });
+const ready = podStatus({ status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] } });
 
 Deno.test("of pods on cordoned nodes in many namespaces it is said in how many nothing was looked at", async () => {
   const asked: (string | undefined)[] = [];
@@ -13,12 +13,14 @@ Deno.test("of pods on cordoned nodes in many namespaces it is said in how many n
     asked.push(namespace);
     return Promise.resolve({ items: [] } as never);
   };
-  const pods = ["a", "b", "c", "d", "e"].map((namespace): Pod => ({
+  const waiting = podStatus({ status: { phase: "Pending" } });
+  // What does not serve is missed by nobody.
+  const pods = ["a", "b", "c", "d", "e", "f"].map((namespace): Pod => ({
     namespace,
     name: "web",
     node: "old",
     created: undefined,
-    status,
+    status: namespace === "f" ? waiting : ready,
     container: undefined,
     cause: undefined,
   }));
