@@ -166,7 +166,7 @@ function tokenAims(tokens: TokenResults | undefined): readonly Aim[] {
       aim: "Questions of twenty to which ours is the shortest answer",
       limit: 15,
       atLeast: true,
-      values: { all: tokens.shortest },
+      values: { text: tokens.shortest, structured: tokens.shortestShown },
     },
   ];
 }

@@ -207,15 +207,22 @@ export function sizeSection(results: readonly Grown[]): string {
   ].join("\n");
 }
 
-export async function tokenSection({ lists, answers, shortest, compared }: TokenResults): Promise<string> {
+export async function tokenSection(
+  { lists, answers, shortest, shortestShown, compared }: TokenResults,
+): Promise<string> {
   const tables = [...new Set(answers.map(({ group }) => group))].map((group) => {
     const own = answers.filter((answered) => answered.group === group);
     const subjects = [...new Set(own.flatMap(({ answers }) => Object.keys(answers)))];
-    const rows = own.map(({ question, answers }) => [
-      question,
-      ...subjects.map((name) => answers[name]?.toLocaleString("en") ?? ""),
+    const structured = subjects.filter((name) => own.some((answered) => name in answered.structured));
+    const rows = own.map((answered) => [
+      answered.question,
+      ...subjects.flatMap((name) => [
+        answered.answers[name]?.toLocaleString("en") ?? "",
+        ...(structured.includes(name) ? [answered.structured[name]?.toLocaleString("en") ?? ""] : []),
+      ]),
     ]);
-    return `${table([group, ...subjects], rows)}\n`;
+    const columns = subjects.flatMap((name) => [name, ...(structured.includes(name) ? ["structured"] : [])]);
+    return `${table([group, ...columns], rows)}\n`;
   });
   const all = ["prometheus: everything there is", "postgres: all rows of a table of 100,000"];
   await write(
@@ -253,6 +260,9 @@ export async function tokenSection({ lists, answers, shortest, compared }: Token
     "",
     `Twenty questions; ours is the shortest answer to ${shortest} of the ${compared} that others answer as well. The`,
     "shortest is not always the best: an empty result that is not explained takes seven tokens.",
+    "",
+    "A client that is given structured content as well may show a model that in place of the text, as Claude Code 2.1.197",
+    `does: read so, ours is the shortest to ${shortestShown}. An error has no structured form.`,
     "",
     "![Tokens of an answer](charts/tokens.svg)",
     "",

@@ -13,6 +13,14 @@ interface Answer {
   readonly error?: { readonly message: string };
 }
 
+/** What a tool says. */
+interface ToolAnswer {
+  readonly text: string;
+  /** The structured content as JSON; undefined where there is none, as in an error. */
+  readonly structured: string | undefined;
+  readonly isError: boolean;
+}
+
 /** One process and its pending requests. */
 export class StdioClient {
   readonly #child: Deno.ChildProcess;
@@ -71,25 +79,30 @@ export class StdioClient {
 
   /** Calls a tool and returns its text. Throws when the answer is an error. */
   async call(name: string, args: Readonly<Record<string, unknown>>): Promise<string> {
-    const { text, isError } = await this.#call(name, args);
+    const { text, isError } = await this.answer(name, args);
     if (isError) throw new Error(`${name}: ${text.slice(0, 300)}`);
     return text;
   }
 
   /** Calls a tool and returns what it says, be it an answer or why there is none. */
   async told(name: string, args: Readonly<Record<string, unknown>>): Promise<string> {
-    return (await this.#call(name, args)).text;
+    return (await this.answer(name, args)).text;
   }
 
-  async #call(
-    name: string,
-    args: Readonly<Record<string, unknown>>,
-  ): Promise<{ readonly text: string; readonly isError: boolean }> {
-    const { content, isError } = await this.request("tools/call", { name, arguments: args });
+  /** Calls a tool and returns both forms of what it says, be it an answer or why there is none. */
+  async answer(name: string, args: Readonly<Record<string, unknown>>): Promise<ToolAnswer> {
+    const { content, structuredContent, isError } = await this.request("tools/call", {
+      name,
+      arguments: args,
+    });
     const text = Array.isArray(content)
       ? content.map((part: { text?: string }) => part.text ?? "").join("\n")
       : "";
-    return { text, isError: isError === true };
+    return {
+      text,
+      structured: structuredContent === undefined ? undefined : JSON.stringify(structuredContent),
+      isError: isError === true,
+    };
   }
 
   /** Kills it. */

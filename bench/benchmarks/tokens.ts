@@ -20,6 +20,8 @@ interface Answered {
   readonly group: string;
   /** By subject, ours first: tokens of the text, be it an answer or why there is none. */
   readonly answers: Readonly<Record<string, number>>;
+  /** By subject, where it has one: tokens of the structured content, which some clients show a model in place of the text. */
+  readonly structured: Readonly<Record<string, number>>;
 }
 
 /** What came of it. */
@@ -28,6 +30,8 @@ export interface TokenResults {
   readonly answers: readonly Answered[];
   /** Questions to which ours is the shortest answer, of those that somebody else answers as well. */
   readonly shortest: number;
+  /** The same where each answer is what Claude Code shows a model: the structured content, or the text where there is none. */
+  readonly shortestShown: number;
   readonly compared: number;
 }
 
@@ -45,17 +49,20 @@ export async function costs(bench: Bench): Promise<TokenResults> {
     if (!isThere(group, bench.parts)) continue;
     for (const { question, asked } of questions.filter((question) => question.group === group)) {
       const costs: Record<string, number> = {};
+      const structuredCosts: Record<string, number> = {};
       for (const { name, key, client } of sessions) {
         const [tool, args] = asked[key] ?? [];
         if (tool === undefined || args === undefined) continue;
         try {
-          costs[name] = tokens(await client.told(tool, args));
+          const { text, structured } = await client.answer(tool, args);
+          costs[name] = tokens(text);
+          if (structured !== undefined) structuredCosts[name] = tokens(structured);
         } catch (error) {
           // A JSON-RPC error is read by the model, too.
           costs[name] = tokens(messageOf(error));
         }
       }
-      answers.push({ group, question, answers: costs });
+      answers.push({ group, question, answers: costs, structured: structuredCosts });
     }
   }
   for (const { name, client } of platform) lists.push(await listCost(name, client));
@@ -67,15 +74,37 @@ export async function costs(bench: Bench): Promise<TokenResults> {
     }),
   );
 
-  let [shortest, compared] = [0, 0];
-  for (const { group, question, answers: costs } of answers) {
-    const [mine, ...others] = Object.values(costs);
-    if (mine === undefined || others.length === 0) continue;
-    compared++;
-    if (others.every((cost) => mine <= cost)) shortest++;
+  for (const { group, question, answers: costs, structured } of answers) {
     say(`\n${group}: ${question}`);
-    print(["subject", "tokens"], Object.entries(costs).map(([name, cost]) => [name, String(cost)]));
+    print(
+      ["subject", "tokens", "structured"],
+      Object.entries(costs).map(([name, cost]) => [name, String(cost), String(structured[name] ?? "")]),
+    );
   }
-  say(`\nOurs is the shortest answer to ${shortest} of ${compared} questions`);
-  return { lists, answers, shortest, compared };
+  const texts = answers.map(({ answers }) => answers).filter(isCompared);
+  const shown = answers.map(({ answers, structured }) => ({ ...answers, ...structured })).filter(isCompared);
+  const results = {
+    lists,
+    answers,
+    shortest: texts.filter(oursIsShortest).length,
+    shortestShown: shown.filter(oursIsShortest).length,
+    compared: texts.length,
+  };
+  say(
+    `\nOurs is the shortest answer to ${results.shortest} of ${results.compared} questions, ` +
+      `to ${results.shortestShown} where the structured form is read`,
+  );
+  return results;
+}
+
+/** Tokens by subject, ours first. */
+type Costs = Readonly<Record<string, number>>;
+
+function isCompared(costs: Costs): boolean {
+  return Object.keys(costs).length > 1;
+}
+
+function oursIsShortest(costs: Costs): boolean {
+  const [mine = Infinity, ...others] = Object.values(costs);
+  return others.every((cost) => mine <= cost);
 }
