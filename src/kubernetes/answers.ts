@@ -8,18 +8,14 @@ export interface ListAnswer {
   readonly more: number | "unknown";
   /** Asks for the next page; good for some minutes. */
   readonly continue?: string;
-  readonly resourceVersion?: string;
 }
 
 /** A list as the apiserver prints it, for kinds that this program knows nothing about. */
 export interface TableAnswer {
   readonly columns: readonly {
     readonly name: string;
-    readonly type: string;
-    readonly format: string;
     /** 0: kubectl shows it without `-o wide`. */
     readonly priority: number;
-    readonly description: string;
   }[];
   readonly rows: readonly {
     readonly cells: readonly unknown[];
@@ -27,7 +23,6 @@ export interface TableAnswer {
     readonly namespace?: string;
   }[];
   readonly more: number | "unknown";
-  readonly continue?: string;
 }
 
 /** What a list is narrowed by. */
@@ -62,7 +57,6 @@ export interface AccessAttributes {
   readonly resource: string;
   readonly subresource?: string | undefined;
   readonly namespace?: string | undefined;
-  readonly name?: string | undefined;
 }
 
 /** What the identity may do in one namespace, and in the cluster: RBAC rules. */

@@ -67,11 +67,6 @@ export class Cluster {
     );
   }
 
-  /** All kinds that can be read, in the cluster's order of preference. */
-  async types(options: AskOptions): Promise<readonly ResourceType[]> {
-    return (this.#kinds.get("kinds")?.value ?? await this.#discover(options)).types;
-  }
-
   /** One page; `namespace` undefined is all of them. */
   async list(type: ResourceType, namespace: string | undefined, options: ListOptions): Promise<ListAnswer> {
     return (await this.#page(type, namespace, options)).answer;
@@ -126,26 +121,21 @@ export class Cluster {
     return (await this.#door.object(objectPath(type, namespace, name), {}, options)).object;
   }
 
-  /** A page of a list, or one object, as the apiserver prints it. */
+  /** A page of a list as the apiserver prints it. */
   async table(
     type: ResourceType,
     namespace: string | undefined,
-    options: ListOptions & { readonly name?: string | undefined },
+    options: ListOptions,
   ): Promise<TableAnswer> {
-    const path = options.name === undefined
-      ? collectionPath(type, namespace)
-      : objectPath(type, namespace, options.name);
+    const path = collectionPath(type, namespace);
     const { value: answer } = await smallerPages(
       options,
-      (limit) => this.#door.table(path, options.name === undefined ? listQuery(options, limit) : {}, options),
+      (limit) => this.#door.table(path, listQuery(options, limit), options),
     );
     return {
       columns: entries(answer.columnDefinitions).map((column) => ({
         name: text(column.name),
-        type: text(column.type),
-        format: text(column.format),
         priority: typeof column.priority === "number" ? column.priority : 0,
-        description: text(column.description),
       })),
       rows: entries(answer.rows).map((row) => {
         const metadata = fields(fields(row.object).metadata);
@@ -156,7 +146,7 @@ export class Cluster {
           ...(within === "" ? {} : { namespace: within }),
         };
       }),
-      ...extent(answer),
+      more: extent(answer).more,
     };
   }
 
@@ -226,13 +216,11 @@ export class Cluster {
         },
       );
     }
-    const resourceVersion = text(fields(object.metadata).resourceVersion);
     return {
       // The door has redacted each of them.
       answer: {
         items: entries(object.items) as readonly KubeObject[],
         ...reached,
-        ...(resourceVersion === "" ? {} : { resourceVersion }),
       },
       bytes,
       limit,

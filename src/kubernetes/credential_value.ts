@@ -31,7 +31,7 @@ export function isHarmlessValue(value: string): boolean {
 }
 
 /** A digest in hexadecimal, as `checksum/secret` annotations have: of use to see that something changed. */
-export function isDigest(value: string): boolean {
+function isDigest(value: string): boolean {
   return /^(?:sha\d{1,3}[:-])?(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{128})$/i.test(
     value,
   );

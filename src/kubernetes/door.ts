@@ -35,7 +35,7 @@ export interface AskOptions {
 }
 
 /** Bytes of one JSON answer. A page that is larger is asked for again with fewer items. */
-export const maxAnswerBytes = 16 * 1024 * 1024;
+const maxAnswerBytes = 16 * 1024 * 1024;
 
 /** Items of one answer: that of an apiserver holds fewer in as many bytes. */
 const mostItems = 50_000;
@@ -115,7 +115,7 @@ export class Door {
     query: Query,
     options: AskOptions & { maxBytes: number },
   ): AsyncGenerator<string> {
-    const response = await this.#ask("GET", path, query, "*/*", options);
+    const response = await this.#ask(path, query, "*/*", options);
     const redactor = createLogRedactor();
     try {
       for await (const line of logLines(response.chunks())) yield redactor.line(line);
@@ -168,7 +168,7 @@ export class Door {
   ): Promise<Value> {
     const key = JSON.stringify([accept, path.text, queryText(query), options.timeoutMs]);
     return await this.#requests.ask(key, options.signal, async (signal, answered) => {
-      const response = await this.#ask("GET", path, query, accept, {
+      const response = await this.#ask(path, query, accept, {
         ...options,
         signal,
         maxBytes: maxAnswerBytes,
@@ -201,7 +201,6 @@ export class Door {
   }
 
   #ask(
-    method: "GET",
     path: ReadPath,
     query: Query,
     accept: string,
@@ -210,7 +209,7 @@ export class Door {
     if (!ReadPath.isGenuine(path) || !allowedPath.test(path.text)) {
       throw new CallError("refused", "Cannot read from a path that is none of the reading ones");
     }
-    return this.#send(method, path.text, path.what, query, accept, undefined, options);
+    return this.#send("GET", path.text, path.what, query, accept, undefined, options);
   }
 
   /** Asks, again where that helps: with fresh credentials, on a new connection, or when the apiserver is busy. */

@@ -31,8 +31,6 @@ export interface PluginWorld {
   readonly readFile: (path: string) => string;
   /** What the plugin may see of our environment. */
   readonly environment: Readonly<Record<string, string>>;
-  /** {@linkcode runPlugin} unless given. */
-  readonly run?: typeof runPlugin;
   /** Milliseconds since 1970; the clock unless given. */
   readonly now?: () => number;
 }
@@ -47,14 +45,14 @@ const earlyMs = 10_000;
 
 /** The credentials of one plugin: run once for all that ask at the same time, and again when they expire. */
 export function pluginFor(plugin: ExecPlugin, world: PluginWorld): PluginSource {
-  const { run = runPlugin, now = Date.now } = world;
+  const { now = Date.now } = world;
   let last: PluginCredentials | undefined;
   let running: Promise<PluginCredentials> | undefined;
   return async ({ refused, signal }) => {
     signal.throwIfAborted();
     // Of many calls that were refused together, the first has others made for all of them.
     if (last !== undefined && last !== refused && now() < (last.expiresAt ?? Infinity) - earlyMs) return last;
-    running ??= obtain(plugin, world, run)
+    running ??= obtain(plugin, world)
       .then((credentials) => {
         last = credentials;
         return credentials;
@@ -67,11 +65,7 @@ export function pluginFor(plugin: ExecPlugin, world: PluginWorld): PluginSource 
   };
 }
 
-async function obtain(
-  plugin: ExecPlugin,
-  world: PluginWorld,
-  run: typeof runPlugin,
-): Promise<PluginCredentials> {
+async function obtain(plugin: ExecPlugin, world: PluginWorld): Promise<PluginCredentials> {
   const name = JSON.stringify(basename(plugin.command).slice(0, 60));
   const problem = (kind: "unavailable" | "refused", reason: string, hint: string, cause?: unknown) =>
     new CallError(kind, `Cannot log in to context ${JSON.stringify(world.context)} as ${reason}`, {
@@ -104,7 +98,7 @@ async function obtain(
   if (state !== "granted") throw problem("refused", notAllowed(name), notAllowedHint(plugin));
   let output: PluginOutput;
   try {
-    output = await run(plugin.command, plugin.args, {
+    output = await runPlugin(plugin.command, plugin.args, {
       ...world.environment,
       ...plugin.env,
       KUBERNETES_EXEC_INFO: JSON.stringify(execInfo(plugin, world)),

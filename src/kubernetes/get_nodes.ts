@@ -111,7 +111,7 @@ async function withRequests(
     ? { requested: undefined, note: undefined }
     : await readRequested(cluster, name, signal);
   const nodes = items
-    .map((object) => readNode(object, undefined))
+    .map((object) => readNode(object))
     .map((node) => ({ ...node, requested: requested?.of(node.name) }))
     .sort((a, b) => Number(isSickNode(b)) - Number(isSickNode(a)) || (a.name < b.name ? -1 : 1));
   return { context: cluster.context, nodes, note, now: Date.now() };

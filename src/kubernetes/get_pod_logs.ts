@@ -98,7 +98,6 @@ export function getPodLogs(clusters: Clusters): Tool {
           : args.selector !== undefined
           ? `pods with ${args.selector}`
           : undefined,
-        tail: args.tail,
         previous: args.previous,
         timestamps: args.timestamps,
         filtered: test !== undefined,

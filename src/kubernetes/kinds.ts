@@ -15,10 +15,11 @@ const aggregated = [
   "application/json",
 ].join(",");
 
-/** A kind, and its name for one object. */
+/** A kind, and its other names. */
 interface Discovered {
   readonly type: ResourceType;
   readonly singular: string;
+  readonly shortNames: readonly string[];
 }
 
 /** What one discovery found, in the cluster's order of preference. */
@@ -27,11 +28,6 @@ export class Kinds {
 
   constructor(discovered: readonly Discovered[]) {
     this.#discovered = discovered;
-  }
-
-  /** All kinds that can be read, each in the version that the cluster prefers. */
-  get types(): readonly ResourceType[] {
-    return this.#discovered.map(({ type }) => type);
   }
 
   /** The kind that a name means, as kubectl takes it; undefined for none. */
@@ -46,16 +42,14 @@ export class Kinds {
       (type.group === "" && type.version === rest);
     const candidates = this.#discovered.filter(fits);
     const found = candidates.find(({ type }) => type.plural === bare) ??
-      candidates.find(({ type }) => type.shortNames.includes(bare)) ??
-      candidates.find(({ type, singular }) => singular === bare || type.kind.toLowerCase() === bare) ??
-      // A group's own dots: `widgets.example.com` has been tried; `example.com` alone is no kind.
-      undefined;
+      candidates.find(({ shortNames }) => shortNames.includes(bare)) ??
+      candidates.find(({ type, singular }) => singular === bare || type.kind.toLowerCase() === bare);
     return found?.type;
   }
 
   /** The names nearest to one that is none. */
   nearest(name: string): readonly string[] {
-    return nearest(name, this.#discovered.flatMap(({ type }) => [type.plural, ...type.shortNames]), 4);
+    return nearest(name, this.#discovered.flatMap(({ type, shortNames }) => [type.plural, ...shortNames]), 4);
   }
 }
 
@@ -93,21 +87,18 @@ function fromAggregated(answer: KubeObject): readonly Discovered[] {
     return entries(item.versions).flatMap((version) =>
       entries(version.resources).flatMap((resource): Discovered[] => {
         const plural = text(resource.resource);
-        const verbs = texts(resource.verbs);
         // The first version is the preferred one.
-        if (plural === "" || !isReadable(verbs) || seen.has(`${plural}.${group}`)) return [];
+        if (plural === "" || !isReadable(resource) || seen.has(`${plural}.${group}`)) return [];
         seen.add(`${plural}.${group}`);
         return [{
           singular: text(resource.singularResource).toLowerCase(),
+          shortNames: texts(resource.shortNames),
           type: {
             group,
             version: text(version.version),
             plural,
             kind: text(fields(resource.responseKind).kind),
             namespaced: resource.scope === "Namespaced",
-            shortNames: texts(resource.shortNames),
-            categories: texts(resource.categories),
-            verbs,
           },
         }];
       })
@@ -142,28 +133,26 @@ async function fromLegacy(
   return lists.flatMap(({ group, version, resources }) =>
     resources.flatMap((resource): Discovered[] => {
       const plural = text(resource.name);
-      const verbs = texts(resource.verbs);
       if (
-        plural === "" || plural.includes("/") || !isReadable(verbs) || seen.has(`${plural}.${group}`)
+        plural === "" || plural.includes("/") || !isReadable(resource) || seen.has(`${plural}.${group}`)
       ) return [];
       seen.add(`${plural}.${group}`);
       return [{
         singular: text(resource.singularName).toLowerCase(),
+        shortNames: texts(resource.shortNames),
         type: {
           group,
           version,
           plural,
           kind: text(resource.kind),
           namespaced: resource.namespaced === true,
-          shortNames: texts(resource.shortNames),
-          categories: texts(resource.categories),
-          verbs,
         },
       }];
     })
   );
 }
 
-function isReadable(verbs: readonly string[]): boolean {
+function isReadable(resource: Readonly<Record<string, unknown>>): boolean {
+  const verbs = texts(resource.verbs);
   return verbs.includes("get") || verbs.includes("list");
 }

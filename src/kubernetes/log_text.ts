@@ -20,7 +20,6 @@ export interface FoundLogs {
   readonly notes: readonly string[];
   /** What the pods have in common, when they were not named. */
   readonly about: string | undefined;
-  readonly tail: number;
   readonly previous: boolean;
   readonly timestamps: boolean;
   readonly filtered: boolean;
@@ -117,11 +116,9 @@ function headingText(found: FoundLogs): string {
     ? `pod ${first.pod}, container ${first.container} (${visible(first.state)})`
     : pods.size === 1
     ? `pod ${first.pod}, containers ${sources.map(({ container }) => container).join(", ")}`
-    : `${
-      found.about === undefined
-        ? plural(pods.size, "pod")
-        : `${visible(found.about)}, ${plural(pods.size, "pod")}`
-    }`;
+    : found.about === undefined
+    ? plural(pods.size, "pod")
+    : `${visible(found.about)}, ${plural(pods.size, "pod")}`;
   return `${extent(found, logs)} of ${what}, ${where}${run}.`;
 }
 

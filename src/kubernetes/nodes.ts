@@ -38,7 +38,7 @@ export interface Node {
 const rolePrefix = "node-role.kubernetes.io/";
 
 /** Reads one node (core/v1). */
-export function readNode(object: unknown, requested: Requested | undefined): Node {
+export function readNode(object: unknown): Node {
   const conditions = listField(object, "status", "conditions");
   const ready = conditions.find((condition) => textField(condition, "type") === "Ready");
   const status = textField(ready, "status");
@@ -73,7 +73,7 @@ export function readNode(object: unknown, requested: Requested | undefined): Nod
       ? [{ what: "no condition reported", since: undefined, message: "" }]
       : conditions.flatMap(troubleOf),
     allocatable: { cpu: amount("cpu"), memory: amount("memory"), pods: amount("pods") },
-    requested,
+    requested: undefined,
   };
 }
 

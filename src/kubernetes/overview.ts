@@ -55,7 +55,7 @@ export async function readOverview(cluster: Cluster, signal: AbortSignal): Promi
     part(cluster.version({ signal })),
     part(
       cluster.listAll(nodeType, undefined, { signal, maxItems: maxObjects }).then(({ items, more }) => ({
-        nodes: items.map((object) => readNode(object, undefined)),
+        nodes: items.map((object) => readNode(object)),
         more: more !== 0,
       })),
     ),

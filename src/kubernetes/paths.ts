@@ -15,9 +15,6 @@ export interface ResourceType {
   readonly plural: string;
   readonly kind: string;
   readonly namespaced: boolean;
-  readonly shortNames: readonly string[];
-  readonly categories: readonly string[];
-  readonly verbs: readonly string[];
 }
 
 /** What a path reads, as an RBAC rule would name it. */
@@ -165,7 +162,7 @@ export function checkNamespace(namespace: string): void {
  * Throws {@linkcode CallError} for what can't be an object's name. RBAC's objects have colons in theirs, so that only
  * the rule for path segments holds for all: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
  */
-export function checkObjectName(name: string): void {
+function checkObjectName(name: string): void {
   const bad = name === "" || name.length > 253 || name === "." || name === ".." ||
     !/^[A-Za-z0-9_.:@+~=,;$&!'()*-]+$/.test(name);
   if (bad) throw refusedName("name of an object", name);

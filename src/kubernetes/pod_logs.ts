@@ -52,7 +52,7 @@ export interface Logs {
 }
 
 /** Bytes that are read for one call, over all containers. */
-export const windowBytes = 4 * 1024 * 1024;
+const windowBytes = 4 * 1024 * 1024;
 /** Lines that are looked at where a pattern chooses, over all containers. */
 const windowLines = 20_000;
 /** New lines that one call takes. */

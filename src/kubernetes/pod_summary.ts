@@ -132,7 +132,7 @@ export const podColumns = ["NAME", "READY", "STATUS", "RESTARTS", "AGE", "IP", "
   .map((name) => ({ name, align: "left" as const }));
 
 /** An image whose digest is cut to what tells it apart: `app:v1@sha256:0123456789ab…`. */
-export function shortImage(image: string): string {
+function shortImage(image: string): string {
   const short = image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]{52}$/, "$1…");
   return short.length <= maxImage ? short : `${short.slice(0, maxImage)}…`;
 }

@@ -2,7 +2,7 @@
 import type { AccessAttributes, RulesAnswer } from "./api.ts";
 
 /** What the tools read, as the rules of a cluster role: those of `deploy/kubernetes/rbac.yaml`. No Secrets, no ConfigMaps. */
-export const readRules: readonly { readonly group: string; readonly resources: readonly string[] }[] = [
+const readRules: readonly { readonly group: string; readonly resources: readonly string[] }[] = [
   {
     group: "",
     resources: [

@@ -12,7 +12,7 @@ import type { Kubeconfig, KubeconfigUser } from "./kubeconfig.ts";
 export const serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** The name of its one context. */
-export const inClusterContext = "in-cluster";
+const inClusterContext = "in-cluster";
 
 /** A user entry without credentials. */
 export const anonymousUser: KubeconfigUser = {

@@ -1,14 +1,12 @@
 /** What the apiserver refuses or fails to do, in words the caller can act on. */
 import { CallError, type CallErrorKind } from "../common/errors.ts";
+import { fields } from "./fields.ts";
 import type { ReadPurpose } from "./paths.ts";
 import { redactText } from "./redact_text.ts";
 
 /** The part of meta/v1 Status that is read: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
 export interface Status {
   readonly message: string;
-  readonly reason: string;
-  /** A list can be gone on with by this token, at another resource version. */
-  readonly continue: string | undefined;
   readonly retryAfterSeconds: number | undefined;
 }
 
@@ -29,24 +27,13 @@ export class StatusError extends CallError {
 export function readStatus(body: string): Status {
   let value: Readonly<Record<string, unknown>> = {};
   try {
-    const parsed: unknown = JSON.parse(body);
-    // An object's fields are read as unknown.
-    if (typeof parsed === "object" && parsed !== null) value = parsed as Record<string, unknown>;
+    value = fields(JSON.parse(body));
   } catch { /* a proxy's page, or plain text: nothing of it is shown */ }
-  const details = object(value.details);
-  const retry = details.retryAfterSeconds;
-  const token = object(value.metadata).continue;
+  const retry = fields(value.details).retryAfterSeconds;
   return {
     message: typeof value.message === "string" ? redactText(value.message.slice(0, 1_000)) : "",
-    reason: typeof value.reason === "string" ? value.reason.slice(0, 100) : "",
-    continue: typeof token === "string" && token !== "" ? token : undefined,
     retryAfterSeconds: typeof retry === "number" ? retry : undefined,
   };
-}
-
-function object(value: unknown): Readonly<Record<string, unknown>> {
-  // An object's fields are read as unknown.
-  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
 }
 
 /** The error for an answer with a status of 400 or more, 401 excepted; `context` names the cluster. */

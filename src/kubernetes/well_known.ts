@@ -8,12 +8,11 @@ function known(
   kind: string,
   namespaced = true,
 ): ResourceType {
-  return { group, version, plural, kind, namespaced, shortNames: [], categories: [], verbs: ["get", "list"] };
+  return { group, version, plural, kind, namespaced };
 }
 
 export const podType: ResourceType = known("", "v1", "pods", "Pod");
 export const serviceType: ResourceType = known("", "v1", "services", "Service");
-export const configMapType: ResourceType = known("", "v1", "configmaps", "ConfigMap");
 /** Events of the core group: the ones that kubectl reads. */
 export const eventType: ResourceType = known("", "v1", "events", "Event");
 export const nodeType: ResourceType = known("", "v1", "nodes", "Node", false);
@@ -24,16 +23,6 @@ export const persistentVolumeClaimType: ResourceType = known(
   "persistentvolumeclaims",
   "PersistentVolumeClaim",
 );
-export const persistentVolumeType: ResourceType = known(
-  "",
-  "v1",
-  "persistentvolumes",
-  "PersistentVolume",
-  false,
-);
-export const endpointsType: ResourceType = known("", "v1", "endpoints", "Endpoints");
-export const resourceQuotaType: ResourceType = known("", "v1", "resourcequotas", "ResourceQuota");
-export const serviceAccountType: ResourceType = known("", "v1", "serviceaccounts", "ServiceAccount");
 export const deploymentType: ResourceType = known("apps", "v1", "deployments", "Deployment");
 export const replicaSetType: ResourceType = known("apps", "v1", "replicasets", "ReplicaSet");
 export const statefulSetType: ResourceType = known("apps", "v1", "statefulsets", "StatefulSet");
@@ -46,7 +35,6 @@ export const horizontalPodAutoscalerType: ResourceType = known(
   "horizontalpodautoscalers",
   "HorizontalPodAutoscaler",
 );
-export const ingressType: ResourceType = known("networking.k8s.io", "v1", "ingresses", "Ingress");
 export const endpointSliceType: ResourceType = known(
   "discovery.k8s.io",
   "v1",
@@ -60,10 +48,3 @@ export const podDisruptionBudgetType: ResourceType = known(
   "PodDisruptionBudget",
 );
 export const podMetricsType: ResourceType = known("metrics.k8s.io", "v1beta1", "pods", "PodMetrics");
-export const nodeMetricsType: ResourceType = known(
-  "metrics.k8s.io",
-  "v1beta1",
-  "nodes",
-  "NodeMetrics",
-  false,
-);

@@ -72,7 +72,7 @@ async function readHost(
 ): Promise<Host> {
   try {
     const object = await cluster.get(nodeType, undefined, counted.name, { signal });
-    const { ready, unschedulable, troubles } = readNode(object, undefined);
+    const { ready, unschedulable, troubles } = readNode(object);
     return { ...counted, exists: true, ready: ready === "True", unschedulable, troubles };
   } catch (error) {
     if (!(error instanceof CallError) || error.kind !== "not_found") throw error;

@@ -2,7 +2,7 @@
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import type { Cluster } from "../../src/kubernetes/api.ts";
-import { configMapType, podType } from "../../src/kubernetes/well_known.ts";
+import { podType } from "../../src/kubernetes/well_known.ts";
 import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
 
 const options = { signal: new AbortController().signal };
@@ -141,6 +141,7 @@ test("pages: a limit, the rest by its token, and all of them", async (cluster, k
       labels: { even: String(index % 2 === 0) },
     },
   })));
+  const configMapType = await cluster.type("configmaps", options);
   const page = await cluster.list(configMapType, namespace, { ...options, limit: 10 });
   assert.equal(page.items.length, 10);
   // kube-root-ca.crt is there as well.

@@ -21,8 +21,8 @@ const well = {
   containerStatuses: [container("app", running, { ready: true })],
 };
 
-function sick(minutesAgo = 3) {
-  const finishedAt = new Date(Date.now() - minutesAgo * 60_000).toISOString();
+function sick() {
+  const finishedAt = new Date(Date.now() - 3 * 60_000).toISOString();
   return {
     phase: "Running",
     containerStatuses: [

@@ -44,14 +44,14 @@ const troubles: readonly (readonly [conditions: Parameters<typeof node>[0], expe
   ];
 for (const [conditions, expected] of troubles) {
   Deno.test(`a node's troubles: ${conditions.map((one) => one.slice(0, 2).join("=")).join(", ") || "no condition"}`, () => {
-    const { troubles } = readNode(node(conditions), undefined);
+    const { troubles } = readNode(node(conditions));
     assert.deepEqual(troubles.map(({ what, message }) => `${what} ${message}`), expected);
     if (conditions.length > 0) { for (const one of troubles) assert.equal(one.since, Date.parse(since)); }
   });
 }
 
 Deno.test("a node's roles, taints, address and versions", () => {
-  const read = readNode(node([["Ready", "True"]]), undefined);
+  const read = readNode(node([["Ready", "True"]]));
   assert.deepEqual(read.roles, ["control-plane"]);
   assert.deepEqual(read.taints, ["gpu=yes:NoSchedule", "off:NoExecute"]);
   assert.equal(read.address, "10.0.0.7");
