@@ -28,7 +28,6 @@ export interface Activity {
 
 /** Why there is no activity to tell of: no such table, no right, no such column. */
 export interface NoActivity {
-  readonly table: string;
   readonly why: string;
 }
 
@@ -104,7 +103,7 @@ export async function readActivity(
     const kinds: readonly string[] = ["invalid", "not_found", "refused", "failed"];
     if (!(error instanceof CallError && kinds.includes(error.kind))) throw error;
     const asked = `${shown}(${serviceColumn}, ${timestamp})`;
-    return { table: shown, why: whyNot(error, { events, asked, relation, role: database.user }) };
+    return { why: whyNot(error, { events, asked, relation, role: database.user }) };
   }
 }
 

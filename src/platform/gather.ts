@@ -41,7 +41,7 @@ export interface Question {
 type Step = PartName | "logs" | "usage";
 
 /** Milliseconds that one of them may take. */
-export const partDeadlines: Readonly<Record<Step, number>> = {
+const partDeadlines: Readonly<Record<Step, number>> = {
   cluster: 12_000,
   logs: 6_000,
   usage: 5_000,
@@ -113,7 +113,6 @@ export async function gather(
   ]);
   const evidence: Evidence = {
     service,
-    namespace,
     window,
     now: Date.now(),
     cluster,

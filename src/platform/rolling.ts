@@ -6,7 +6,6 @@ import { field, numberField, textField } from "../kubernetes/fields.ts";
 export interface Rolling {
   /** Of the new revision. */
   readonly updated: number;
-  readonly desired: number;
   readonly mayMiss: number;
 }
 
@@ -19,7 +18,6 @@ export function deploymentRolling(object: KubeObject): Rolling {
     : field(strategy, "rollingUpdate", "maxUnavailable") ?? "25%";
   return {
     updated: numberField(object, "status", "updatedReplicas") ?? 0,
-    desired,
     mayMiss: podsOf(most, desired, Math.floor),
   };
 }
@@ -35,7 +33,7 @@ export function setRolling(object: KubeObject): Rolling | undefined {
   if (scheduled !== undefined) {
     const updated = status("updatedNumberScheduled") ?? 0;
     if (updated >= (status("currentNumberScheduled") ?? 0)) return undefined;
-    return { updated, desired: scheduled, mayMiss: mayMiss(scheduled) };
+    return { updated, mayMiss: mayMiss(scheduled) };
   }
   const desired = numberField(object, "spec", "replicas") ?? 1;
   const updated = status("updatedReplicas") ?? 0;
@@ -45,7 +43,7 @@ export function setRolling(object: KubeObject): Rolling | undefined {
   if (revision("currentRevision") === revision("updateRevision") || updated >= desired - kept) {
     return undefined;
   }
-  return { updated, desired, mayMiss: mayMiss(desired) };
+  return { updated, mayMiss: mayMiss(desired) };
 }
 
 /** A number, or a percentage of the pods. */

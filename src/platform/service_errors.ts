@@ -35,8 +35,6 @@ export interface RankedServices {
   readonly gone: readonly GoneCounter[];
   /** Counters that were read. */
   readonly metrics: readonly string[];
-  /** The queries, as evidence. */
-  readonly queries: readonly string[];
   readonly notes: readonly string[];
 }
 
@@ -98,7 +96,6 @@ export async function readServiceErrors(
     services,
     gone: gone ?? [],
     metrics: counters.map(({ metric }) => metric),
-    queries: answers.map(({ query }) => query),
     notes: [
       ...doubts(services),
       ...(answers.some(({ truncated }) => truncated)

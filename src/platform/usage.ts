@@ -9,7 +9,6 @@ const maxPods = 50;
 
 /** One container. */
 export interface Usage {
-  readonly namespace: string;
   readonly pod: string;
   readonly container: string;
   /** Share of the periods of its CPU quota, within the window, in which it had to wait. */
@@ -63,7 +62,6 @@ export async function readUsage(
     [...memoryLimits ?? []].map(([container, memoryLimit]): Usage => {
       const key = keyOf({ namespace, pod: name, container });
       return {
-        namespace,
         pod: name,
         container,
         memoryLimit,

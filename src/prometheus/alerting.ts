@@ -188,7 +188,7 @@ function picks(expression: string, service: string): boolean {
 }
 
 /** What a rule is whose alerts are these. */
-export function stateOf(alerts: readonly Alert[]): string {
+function stateOf(alerts: readonly Alert[]): string {
   if (alerts.length === 0) return "inactive";
   return alerts.some(({ state }) => state === "firing") ? "firing" : "pending";
 }

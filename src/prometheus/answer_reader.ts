@@ -96,11 +96,13 @@ function numberOf(value: unknown): number {
 }
 
 /** Labels: an object of texts. */
-export function asLabels(value: unknown, what = "a set of labels"): Labels {
+export function asLabels(value: unknown): Labels {
   if (value === null || value === undefined) return noLabels;
-  const object = asObject(value, what);
+  const object = asObject(value, "a set of labels");
   for (const key in object) {
-    if (typeof object[key] !== "string") throw new UnexpectedShape(`${what} holds something that is no text`);
+    if (typeof object[key] !== "string") {
+      throw new UnexpectedShape("a set of labels holds something that is no text");
+    }
   }
   // Every value has just been seen to be a text.
   return object as Labels;
@@ -189,23 +191,18 @@ export function asTarget(value: unknown): Target {
   const target = asObject(value, "a target");
   return {
     labels: asLabels(target.labels),
-    discoveredLabels: asLabels(target.discoveredLabels),
     scrapePool: textOf(target.scrapePool),
-    scrapeUrl: textOf(target.scrapeUrl),
-    globalUrl: textOf(target.globalUrl),
     health: textOf(target.health),
     lastError: textOf(target.lastError),
     lastScrape: textOf(target.lastScrape),
     lastScrapeSeconds: numberOf(target.lastScrapeDuration),
     scrapeInterval: textOf(target.scrapeInterval),
-    scrapeTimeout: textOf(target.scrapeTimeout),
   };
 }
 
 /** A dropped target. */
 export function asDroppedTarget(value: unknown): DroppedTarget {
-  const target = asObject(value, "a dropped target");
-  return { discoveredLabels: asLabels(target.discoveredLabels), scrapePool: textOf(target.scrapePool) };
+  return { scrapePool: textOf(asObject(value, "a dropped target").scrapePool) };
 }
 
 /** An object of numbers; what is none is left out. */
@@ -233,8 +230,6 @@ export function asRuleGroup(value: unknown): RuleGroup {
   const group = asObject(value, "a rule group");
   return {
     name: textOf(group.name),
-    file: textOf(group.file),
-    intervalSeconds: numberOf(group.interval),
     rules: asArray(group.rules, "a rule group's rules").map(asRule),
   };
 }
@@ -248,11 +243,8 @@ function asRule(value: unknown): Rule {
     labels: asLabels(rule.labels),
     health: textOf(rule.health),
     lastError: textOf(rule.lastError),
-    lastEvaluation: textOf(rule.lastEvaluation),
-    evaluationSeconds: numberOf(rule.evaluationTime),
     state: textOf(rule.state),
     forSeconds: numberOf(rule.duration),
-    annotations: asLabels(rule.annotations),
     alerts: asArray(rule.alerts, "a rule's alerts").map(asAlert),
   };
 }

@@ -24,8 +24,6 @@ const rules: readonly Rule[] = [
 
 /** What one window says. */
 export interface WindowBurn {
-  /** Seconds. */
-  readonly window: number;
   /** The error ratio over what the budget allows; NaN without traffic. */
   readonly burn: number;
   /** Whether there are samples from the window's beginning on. */
@@ -62,7 +60,7 @@ export async function readBurnRate(
       ),
     ),
   );
-  const none = { window: 0, burn: NaN, covered: false };
+  const none = { burn: NaN, covered: false };
   const judged = rules.map((rule): BurnRule => {
     const longBurn = burns.get(rule.long) ?? none;
     const shortBurn = burns.get(rule.short) ?? none;
@@ -98,5 +96,5 @@ async function readWindow(
   const all = value("all");
   const errors = value("errors");
   const ratio = (Number.isNaN(errors) ? 0 : errors) / all;
-  return { window, burn: all > 0 ? ratio / budget : NaN, covered: value("covered") > 0 };
+  return { burn: all > 0 ? ratio / budget : NaN, covered: value("covered") > 0 };
 }

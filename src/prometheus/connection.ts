@@ -28,7 +28,7 @@ export interface Question {
 }
 
 /** Bytes of one answer, decompressed. */
-export const maxAnswerBytes = 32 * 1024 * 1024;
+const maxAnswerBytes = 32 * 1024 * 1024;
 /** Objects and arrays of one answer: a small text can be many of them, and each takes a hundred bytes or two. */
 const maxContainers = 600_000;
 /** Above this an answer is read and parsed alone, so that several at once don't add up. */

@@ -266,7 +266,8 @@ async function explainAbsence(one: Shifted, time: number, probing: Probing): Pro
   ];
 }
 
-function listed(values: readonly string[], most = 12): string {
+function listed(values: readonly string[]): string {
+  const most = 12;
   const texts = values.slice(0, most).map((value) => value === "" ? '""' : value);
   return values.length > most
     ? `${texts.join(", ")} and ${count(values.length - most)} more`

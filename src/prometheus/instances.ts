@@ -14,8 +14,6 @@ export type InstanceState = (typeof instanceStates)[number];
 export interface Instance {
   readonly name: string;
   readonly state: InstanceState;
-  /** Epoch seconds of the last sample. */
-  readonly lastSeen: number;
   /** Epoch seconds since when it is in that state; undefined when that is longer than the window. */
   readonly since: number | undefined;
   /** How often it went from up to down within the window. */
@@ -86,14 +84,13 @@ function instanceOf(
     return before !== undefined && isUp(before) && !isUp(sample);
   }).length;
   if (time - last[0] > staleAfter(interval)) {
-    return { name, state: "STALE", lastSeen: last[0], since: last[0], failures };
+    return { name, state: "STALE", since: last[0], failures };
   }
   const state = isUp(last) ? "UP" : "DOWN";
   const change = values.findLastIndex((sample) => isUp(sample) !== isUp(last));
   return {
     name,
     state,
-    lastSeen: last[0],
     since: change < 0 ? undefined : values[change + 1]?.[0],
     failures,
   };

@@ -12,8 +12,6 @@ export interface ErrorCodes {
   readonly isCode: (code: string) => boolean;
   /** Whether the service answered that the caller is wrong. */
   readonly isRefusal: (code: string) => boolean;
-  /** For people: `5xx`. */
-  readonly name: string;
 }
 
 const serverErrors: ErrorCodes = {
@@ -21,21 +19,18 @@ const serverErrors: ErrorCodes = {
   matches: (code) => /^5..$/.test(code),
   isCode: (code) => /^[1-5](?:\d\d|xx)$/i.test(code),
   isRefusal: (code) => /^4..$/.test(code),
-  name: "5xx",
 };
 const errorClass: ErrorCodes = {
   regex: "5",
   matches: (code) => code === "5",
   isCode: (code) => /^[1-5]$/.test(code),
   isRefusal: (code) => code === "4",
-  name: "5xx",
 };
 const failureClass: ErrorCodes = {
   regex: "failure",
   matches: (code) => code === "failure",
   isCode: (code) => code === "success" || code === "failure",
   isRefusal: () => false,
-  name: "failure",
 };
 /** Where a status is a word. */
 export const wordErrors: ErrorCodes = {
@@ -45,7 +40,6 @@ export const wordErrors: ErrorCodes = {
     /^(?:ok|success|succeeded|error|errors|err|fail|failed|failure|(?:client|server)_?error|exception)$/i
       .test(code),
   isRefusal: () => false,
-  name: "error, failure",
 };
 const grpcRegex =
   "(?i:unknown|deadline_?exceeded|unimplemented|internal|unavailable|data_?loss)|2|4|12|13|14|15";
@@ -58,7 +52,6 @@ export const grpcErrors: ErrorCodes = {
     ),
   isCode: (code) => code !== "",
   isRefusal: () => false,
-  name: "Unknown, DeadlineExceeded, Unimplemented, Internal, Unavailable, DataLoss",
 };
 
 /** One way to instrument. */
@@ -89,7 +82,7 @@ const httpCodes = [
 const http = { codes: httpCodes, errors: serverErrors };
 
 /** See the module. */
-export const instrumentations: readonly Instrumentation[] = [
+const instrumentations: readonly Instrumentation[] = [
   {
     from: "HTTP client libraries",
     counter: "http_requests_total",

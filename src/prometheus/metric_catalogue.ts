@@ -4,7 +4,7 @@ import { CallError } from "../common/errors.ts";
 import type { AskOptions, MetricMetadata, PrometheusApi, Told } from "./api.ts";
 
 /** Names that one listing may hold: two megabytes or so. */
-export const mostNames = 200_000;
+const mostNames = 200_000;
 /** Seconds back from now in which a metric must have had a sample to be listed. */
 const recently = 3_600;
 

@@ -95,7 +95,7 @@ export function parsePromql(query: string): ParsedQuery {
 }
 
 /** A syntax error in words, with its place. */
-export function syntaxError(query: string, problem: SyntaxProblem): CallError {
+function syntaxError(query: string, problem: SyntaxProblem): CallError {
   return new CallError(
     "invalid",
     `Cannot read the query as PromQL, line ${problem.line}, column ${problem.column}: ${problem.reason}`,

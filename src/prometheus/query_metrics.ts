@@ -60,12 +60,8 @@ interface Result extends InstantResult {
   readonly explanation: readonly string[];
 }
 
-/** Runs one PromQL query at one moment; `now` gives epoch seconds, Prometheus unless given. */
-export function queryMetrics(
-  api: PrometheusApi,
-  catalogue: MetricCatalogue,
-  now?: () => number,
-): Tool {
+/** Runs one PromQL query at one moment. */
+export function queryMetrics(api: PrometheusApi, catalogue: MetricCatalogue): Tool {
   return defineTool({
     name: "query_metrics",
     title: "Query metrics",
@@ -76,7 +72,7 @@ export function queryMetrics(
     async run(args, { signal }): Promise<Result> {
       await loadPromql();
       const parsed = readPromql(args.query);
-      const clock = async () => Math.floor(now === undefined ? await api.time({ signal }) : now());
+      const clock = async () => Math.floor(await api.time({ signal }));
       const asked = args.time === "now" ? undefined : parseTime(args.time, await clock());
       const options = { signal, limit: mostFetched };
       const [result, { metadata }] = await Promise.all([

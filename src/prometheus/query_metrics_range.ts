@@ -97,12 +97,11 @@ interface Result extends RangeAnswered {
   readonly explanation: readonly string[];
 }
 
-/** Runs one PromQL query over a time range; `now` gives epoch seconds, Prometheus unless given. */
+/** Runs one PromQL query over a time range. */
 export function queryMetricsRange(
   api: PrometheusApi,
   catalogue: MetricCatalogue,
   { maxPoints }: { readonly maxPoints: number },
-  now?: () => number,
 ): Tool {
   return defineTool({
     name: "query_metrics_range",
@@ -114,7 +113,7 @@ export function queryMetricsRange(
     async run(args, { signal }): Promise<Result> {
       await loadPromql();
       const parsed = readPromql(args.query);
-      const current = Math.floor(now === undefined ? await api.time({ signal }) : now());
+      const current = Math.floor(await api.time({ signal }));
       const asked = timesOf(args, current);
       let range = chooseStep({ ...asked, maxPoints });
       if (asked.step === undefined && range.step < longStep) {

@@ -64,22 +64,17 @@ export interface MetricMetadata {
 /** A target that is scraped. Times are RFC 3339, durations Prometheus's own text. */
 export interface Target {
   readonly labels: Labels;
-  readonly discoveredLabels: Labels;
   readonly scrapePool: string;
-  readonly scrapeUrl: string;
-  readonly globalUrl: string;
   /** `up`, `down`, or `unknown` before the first scrape. */
   readonly health: string;
   readonly lastError: string;
   readonly lastScrape: string;
   readonly lastScrapeSeconds: number;
   readonly scrapeInterval: string;
-  readonly scrapeTimeout: string;
 }
 
 /** A target that relabelling dropped. */
 export interface DroppedTarget {
-  readonly discoveredLabels: Labels;
   readonly scrapePool: string;
 }
 
@@ -111,21 +106,16 @@ export interface Rule {
   readonly labels: Labels;
   readonly health: string;
   readonly lastError: string;
-  readonly lastEvaluation: string;
-  readonly evaluationSeconds: number;
   /** `inactive`, `pending`, `firing`, and `unknown` before the first evaluation; empty on recording rules. */
   readonly state: string;
   /** The `for` of an alert. */
   readonly forSeconds: number;
-  readonly annotations: Labels;
   readonly alerts: readonly Alert[];
 }
 
 /** A group of rules. */
 export interface RuleGroup {
   readonly name: string;
-  readonly file: string;
-  readonly intervalSeconds: number;
   readonly rules: readonly Rule[];
 }
 

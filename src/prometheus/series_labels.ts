@@ -29,12 +29,12 @@ export function differingLabels(series: readonly Labels[], common: Labels): read
 }
 
 /** Labels as a selector that people recognise, `up{job="api"}`: hidden characters spelt out, secrets masked. */
-export function seriesText(labels: Labels, valueLength = 120): string {
+export function seriesText(labels: Labels): string {
   const { __name__: metric = "", ...others } = labels;
   const names = Object.keys(others).toSorted();
   if (names.length === 0) return metric === "" ? "{}" : visible(metric);
   const matchers = names.map((name) =>
-    `${visible(quoteLabelName(name))}=${JSON.stringify(labelText(others[name] ?? "", valueLength))}`
+    `${visible(quoteLabelName(name))}=${JSON.stringify(labelText(others[name] ?? ""))}`
   );
   return `${visible(metric)}{${matchers.join(",")}}`;
 }

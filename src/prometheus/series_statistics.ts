@@ -37,8 +37,6 @@ export interface SeriesStatistics {
   readonly change: number;
   /** In percent of the first value; undefined from zero, and between values that are no numbers. */
   readonly changePercent: number | undefined;
-  /** Falls between two points: of a counter, restarts. */
-  readonly falls: number;
   /** All rises added up, falls taken for a start from zero: of a counter, how much it counted. */
   readonly counted: number;
   /** Between the first point and the last. */
@@ -59,7 +57,6 @@ export function seriesStatistics(samples: readonly Sample[], range: TimeRange): 
   let max: Sample | undefined;
   let mean = 0;
   let finite = 0;
-  let falls = 0;
   let counted = 0;
   let before: number | undefined;
   for (const sample of samples) {
@@ -69,10 +66,7 @@ export function seriesStatistics(samples: readonly Sample[], range: TimeRange): 
     mean += (value - mean) / finite;
     if (min === undefined || value < numberOf(min[1])) min = sample;
     if (max === undefined || value > numberOf(max[1])) max = sample;
-    if (before !== undefined) {
-      if (value < before) falls++;
-      counted += value < before ? value : value - before;
-    }
+    if (before !== undefined) counted += value < before ? value : value - before;
     before = value;
   }
   const first = numberOf(firstSample[1]);
@@ -88,7 +82,6 @@ export function seriesStatistics(samples: readonly Sample[], range: TimeRange): 
     trend: trendOf(samples, mean, finite),
     change,
     changePercent: Number.isFinite(percent) ? percent : undefined,
-    falls,
     counted,
     gaps: gapsOf(samples, range),
   };

@@ -48,16 +48,12 @@ async function readUp(api: PrometheusApi, signal: AbortSignal): Promise<ReadTarg
   const { series, warnings, infos } = await api.query("up", undefined, options);
   const active = series.map(({ metric: { __name__: _, ...labels }, value }) => ({
     labels,
-    discoveredLabels: {},
     scrapePool: labels.job ?? "",
-    scrapeUrl: "",
-    globalUrl: "",
     health: Number(value?.[1]) > 0 ? "up" : "down",
     lastError: "",
     lastScrape: "",
     lastScrapeSeconds: 0,
     scrapeInterval: "",
-    scrapeTimeout: "",
   }));
   return { active, notes: [...warnings, ...infos] };
 }

@@ -89,7 +89,7 @@ export function formatDuration(seconds: number): string {
 }
 
 /** The forms that {@linkcode parseTime} takes, for a hint. */
-export const timeForms =
+const timeForms =
   "use now, now-1h, now-1d12h, RFC 3339 such as 2026-11-22T00:05:00Z or 2026-11-22T01:05:00+01:00 (UTC without an " +
   "offset), 2026-11-22, or epoch seconds or milliseconds";
 

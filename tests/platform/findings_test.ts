@@ -131,7 +131,7 @@ function metrics(more: Partial<MetricsReport>): MetricsReport {
 
 /** One instance in that state. */
 function instances(state: "UP" | "DOWN" | "STALE", failures = 0): MetricsReport["instances"] {
-  const instance = { name: "10.0.0.1:80", state, lastSeen: 0, since: undefined, failures };
+  const instance = { name: "10.0.0.1:80", state, since: undefined, failures };
   return { all: [instance], interval: 15, window: 3600, query: "up", unread: 0 };
 }
 
@@ -140,7 +140,6 @@ const notAsked = { state: "not_asked", why: "not configured" } as const;
 function evidence(more: Partial<Evidence>): Evidence {
   return {
     service: "api",
-    namespace: undefined,
     window: 900,
     now,
     cluster: notAsked,

@@ -29,7 +29,7 @@ const well: Symptoms = {
   time: 0,
   window: 300,
   instances: {
-    all: [{ name: "a", state: "UP", lastSeen: 1, since: undefined, failures: 0 }],
+    all: [{ name: "a", state: "UP", since: undefined, failures: 0 }],
     interval: 15,
     window: 3600,
     query: "",
