@@ -38,12 +38,10 @@ export class OutdatedSession extends Error {}
 /** A statement that passed both layers; only {@linkcode authorize} makes one. */
 export class GuardedStatement {
   readonly sql: string;
-  readonly kind: StatementKind;
   /** @param key is private to the guard. */
-  constructor(key: typeof issued, sql: string, kind: StatementKind) {
+  constructor(key: typeof issued, sql: string) {
     if (key !== issued) throw new TypeError("Cannot make a guarded statement as only the guard can");
     this.sql = sql;
-    this.kind = kind;
   }
 }
 
@@ -96,7 +94,7 @@ export async function authorize(
     if (kept !== undefined && !review.probed) catalogue.verdicts?.keep(key(inspected, options), kept);
     for (const oid of review.bodies) catalogue.verdicts?.compiled.set(oid, kept);
   }
-  return new GuardedStatement(issued, inspected.sql, inspected.kind);
+  return new GuardedStatement(issued, inspected.sql);
 }
 
 function key(inspected: Inspected, options: GuardOptions): string {

@@ -196,7 +196,7 @@ function processesOf(node: PlanNode, parent: PlanNode): number {
   if (node.role === "InitPlan") return 1;
   if (parent.type !== "Gather" && parent.type !== "Gather Merge") return parent.processes;
   if (node.loops === undefined) return expectedProcesses(parent);
-  return Math.max(1, (node.loops ?? 1) / Math.max(1, parent.loops ?? 1));
+  return Math.max(1, node.loops / Math.max(1, parent.loops ?? 1));
 }
 
 /** By what the planner divides rows: the leader takes part the less, the more workers it waits for (get_parallel_divisor). */

@@ -39,7 +39,7 @@ export interface Rule {
 }
 
 /** All rules. */
-export const rules: readonly Rule[] = [
+const rules: readonly Rule[] = [
   ...scanRules,
   ...joinRules,
   ...productRules,

@@ -11,7 +11,7 @@ export const relationKinds = [
 export type RelationKind = (typeof relationKinds)[number];
 
 /** pg_class.relkind: https://www.postgresql.org/docs/current/catalog-pg-class.html */
-export const relationCodes = ["r", "p", "v", "m", "f"] as const;
+const relationCodes = ["r", "p", "v", "m", "f"] as const;
 
 /** The kind that a relkind stands for. */
 export function relationKind(code: string | null | undefined): RelationKind {

@@ -16,7 +16,7 @@ import type { References, RelationReference } from "./references.ts";
  * without back references: a literal given to a keyword or a column of such a name, also behind a comment, or to a
  * function of pgcrypto; a conninfo string; a URL with credentials; a header; what is a secret by its own shape.
  */
-export const SECRET_TEXT = String
+const SECRET_TEXT = String
   .raw`(passw(or)?d|passphrase|secret|token|api_?key|credential)\w*['"]?\s*(=|:=|=>|:|\sto\s|\s)\s*(E|U&)?(['"]+[^'"]|\$[^\d])` +
   String.raw`|(passw(or)?d|passphrase|passfile|secret|token|api_?key)=[^\s'"$(]` +
   String.raw`|passw(or)?d\s+(E|U&)?'|identified\s+by\s` +

@@ -20,9 +20,7 @@ export interface StatementStatistics {
   readonly sinceMs: Cell;
   /** How often statements had to be forgotten to make room for others. */
   readonly evictions: Cell;
-  /** The role, and whether it may read other roles' texts. */
   readonly role: string;
-  readonly seesTexts: boolean;
   readonly database: string;
 }
 
@@ -33,7 +31,6 @@ const isOwn = (relation: string) =>
 
 const extensionSql = `
 select current_database() as database, current_user as role, n.nspname, quote_ident(n.nspname) as schema, quote_ident(current_user) as role_sql,
-  pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') as sees_texts,
   current_setting('pg_stat_statements.max', true) is not null as loaded,
   e.oid is not null as created, v.oid as view, has_schema_privilege(n.oid, 'USAGE') as schema_usable,
   has_table_privilege(v.oid, 'SELECT') as view_readable,
@@ -75,7 +72,6 @@ export async function readStatementStatistics(
       sinceMs: info?.since_ms ?? null,
       evictions: info?.dealloc ?? null,
       role: extension.role ?? "",
-      seesTexts: extension.sees_texts === "t",
       database: extension.database ?? "",
     };
   } catch (error) {
@@ -141,7 +137,7 @@ with counted as (
   from counted group by queryid, top, hidden, own
 )
 select queryid, top, own, hidden is not null as hidden, left(query, 4000) as query, calls, total_ms, rows, hit, read, temp_bytes,
-  count(*) over () as statements, sum(calls) over () as all_calls,
+  count(*) over () as statements,
   sum(total_ms) filter (where top) over () as all_ms,
   count(*) filter (where hidden is not null) over () as hidden_statements,
   count(*) filter (where own) over () as own_statements, sum(total_ms) filter (where own) over () as own_ms

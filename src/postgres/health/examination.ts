@@ -67,7 +67,7 @@ export interface ExaminationOptions {
 
 const factsSql = `
 select current_setting('server_version') as version, current_database() as database, current_user as role,
-  pg_is_in_recovery() as in_recovery, pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') as sees_sessions,
+  pg_is_in_recovery() as in_recovery,
   current_setting('track_counts') as track_counts, current_setting('track_activities') as track_activities,
   (select ${
   millisecondsSince("stats_reset")
@@ -87,7 +87,6 @@ async function readFacts(transaction: Transaction): Promise<ServerFacts> {
     database: row.database ?? "",
     role: row.role ?? "",
     inRecovery: row.in_recovery === "t",
-    seesSessions: row.sees_sessions === "t",
     trackCounts: row.track_counts === "on",
     trackActivities: row.track_activities === "on",
     statisticsAge: numberOf(row.statistics_ms),

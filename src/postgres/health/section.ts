@@ -43,8 +43,6 @@ export interface ServerFacts {
   readonly database: string;
   readonly role: string;
   readonly inRecovery: boolean;
-  /** Whether the role sees other roles' sessions: a superuser, or a member of pg_read_all_stats. */
-  readonly seesSessions: boolean;
   readonly trackCounts: boolean;
   readonly trackActivities: boolean;
   /** Milliseconds since this database's statistics were reset; null when they never were. */
