@@ -37,14 +37,10 @@ const stderrMs = 250;
 const argumentLimit = 16_384;
 
 /** Opens the audit log that `AUDIT_LOG` names: `stderr`, or a file to append to; `program` is its short name. */
-export function openAuditLog(
-  destination: string,
-  program: string,
-  now: () => Date = () => new Date(),
-): AuditLog {
+export function openAuditLog(destination: string, program: string): AuditLog {
   if (destination === "stderr") {
     return {
-      write: (record) => writeStderr(auditLine(record, now())),
+      write: (record) => writeStderr(auditLine(record, new Date())),
       settled: () => flushStderr(stderrMs),
       close: () => {},
     };
@@ -57,7 +53,7 @@ export function openAuditLog(
     throw new StartError("AUDIT_LOG must be stderr or a file: the audit log can't be turned off");
   }
   let file: Deno.FsFile;
-  let endsInLine = true;
+  let endsInLine: boolean;
   try {
     endsInLine = endsWithNewline(destination);
     file = Deno.openSync(destination, { append: true, create: true, write: true, mode: 0o600 });
@@ -70,7 +66,7 @@ export function openAuditLog(
       cause: error,
     });
   }
-  return appendTo(file, now, !endsInLine);
+  return appendTo(file, () => new Date(), !endsInLine);
 }
 
 /** Whether the next record can begin at once; looks at what is there before it is opened, as a pipe would block. */
@@ -112,7 +108,7 @@ function unwritable(program: string, cause: Error): AuditLog {
 /** Appends records to an open file. A record that was written in part is ended before the next one begins. */
 export function appendTo(
   file: Pick<Deno.FsFile, "writeSync" | "close">,
-  now: () => Date = () => new Date(),
+  now: () => Date,
   partial = false,
 ): AuditLog {
   const encoder = new TextEncoder();

@@ -58,8 +58,7 @@ function permissionText(
   plugins: readonly string[],
 ): string {
   if (givenUp.includes(kind)) return "none";
-  // The union of descriptors does not distribute over a variable name.
-  const { state } = Deno.permissions.querySync({ name: kind } as Deno.PermissionDescriptor);
+  const { state } = Deno.permissions.querySync({ name: kind });
   if (state === "granted") return "all";
   if (kind !== "run") return "what its build or its start named, and nothing else";
   const named = plugins.filter((command) =>

@@ -25,8 +25,7 @@ export function giveUpPermissions(
   if (!needed.socket || isOpen("write")) names.unshift("write");
   if (!needed.files && (!needed.socket || isOpen("read"))) names.push("read");
   for (const name of names) {
-    // The union of descriptors does not distribute over a variable name.
-    const { state } = Deno.permissions.revokeSync({ name } as Deno.PermissionDescriptor);
+    const { state } = Deno.permissions.revokeSync({ name });
     if (state === "granted") log.error("a permission could not be given up", { permission: name });
   }
   return names;

@@ -52,11 +52,6 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Whether a caller has to show something. */
-  get isOpen(): boolean {
-    return this.#options.tokens === undefined && this.#options.accessTokens === undefined;
-  }
-
   /** The caller, or the answer that says what is missing. */
   async admit(request: HttpRequest): Promise<Admitted | Response> {
     const { tokens, accessTokens } = this.#options;

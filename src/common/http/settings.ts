@@ -60,7 +60,7 @@ export const httpVariables: readonly Variable[] = [
 ];
 
 /** Reads the variables. Throws {@linkcode StartError} for one that is wrong. */
-export function readHttpSettings(environment: Environment, address?: ListenAddress): HttpSettings {
+export function readHttpSettings(environment: Environment, address: ListenAddress | undefined): HttpSettings {
   const publicUrl = readPublicUrl(environment);
   const hosts = environment.list("MCP_ALLOWED_HOSTS");
   const hostNames = parseAllowedHosts(hosts);

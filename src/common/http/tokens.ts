@@ -110,7 +110,7 @@ export class TokenFile {
         cause: error,
       });
     }
-    file.#watch(pollMs);
+    file.#watch();
     return file;
   }
 
@@ -170,25 +170,25 @@ export class TokenFile {
     this.#warnedOfMode = others;
   }
 
-  #watch(ms: number): void {
+  #watch(): void {
     if (this.#isClosed) return;
-    this.#timer = setTimeout(() => void this.#look(), ms);
+    this.#timer = setTimeout(() => void this.#look(), pollMs);
   }
 
   async #look(isSecond = false): Promise<void> {
     try {
       const text = await this.#read();
       if (text !== this.#lastText || this.#complaint !== undefined) this.#accept(parseTokens(text), text);
-      this.#watch(pollMs);
+      this.#watch();
     } catch (error) {
       if (this.#isClosed) return;
-      if (this.#complaint === undefined && await this.#isOutOfReach(error)) return this.#watch(pollMs);
+      if (this.#complaint === undefined && await this.#isOutOfReach(error)) return this.#watch();
       if (!isSecond && this.#complaint === undefined) {
         this.#timer = setTimeout(() => void this.#look(true), secondLookMs);
         return;
       }
       this.#acceptNobody(explain(error, this.#path));
-      this.#watch(pollMs);
+      this.#watch();
     }
   }
 
