@@ -50,7 +50,7 @@ export function isThere(group: Group, { database, prometheus, kubernetes }: Part
 export const executable = (name: string): string => join(project, "dist", `${name}-mcp`);
 
 /** Our variables for a backend. Without limits: it is the work that is measured. */
-export function variables(
+function variables(
   group: Group | "platform",
   { database, prometheus, kubeconfig }: Backends,
 ): Record<string, string> {

@@ -27,7 +27,7 @@ export interface Backends {
   readonly kubeconfig: string;
 }
 
-export const peers: readonly Peer[] = [
+const peers: readonly Peer[] = [
   {
     name: "server-postgres",
     group: "postgres",

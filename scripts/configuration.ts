@@ -9,7 +9,7 @@ export type ProgramName = "postgres" | "prometheus" | "kubernetes" | "platform";
 /** The command and arguments that a client is configured with: from source, or the executable in `dist`. */
 export async function configuredCommand(
   compiled: boolean,
-  program: ProgramName = "postgres",
+  program: ProgramName,
 ): Promise<{ command: string; args: string[] }> {
   const { mcpServers } = JSON.parse(await printedConfiguration(compiled, "mcp-json", {}, program));
   const { command, args }: { command: string; args: string[] } = mcpServers[program];
@@ -55,7 +55,7 @@ const everybodys: ReadonlySet<string> = new Set(
 );
 
 /** This process's environment without the backends and limits that the program would read of it. */
-export function inheritedEnvironment(program: ProgramName = "postgres"): Record<string, string> {
+export function inheritedEnvironment(program: ProgramName): Record<string, string> {
   const { env } = permissionSet(program);
   const read = typeof env === "object" && "allow" in env ? env.allow : [];
   return Object.fromEntries(

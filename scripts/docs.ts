@@ -37,7 +37,7 @@ function describeTool(tool: Tool): string {
 }
 
 /** The whole page. */
-export async function toolsPage(): Promise<string> {
+async function toolsPage(): Promise<string> {
   const environment = new Environment({ get: () => undefined, readFile: () => "" });
   const sections = [];
   const described = new Set<string>();

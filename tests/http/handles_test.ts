@@ -8,11 +8,11 @@ const handles = 64;
 const strangers = 100;
 
 /** The program where no more handles are to be had, as under a small `LimitNOFILE`. */
-function startWithFewHandles(variables: Readonly<Record<string, string>> = {}): Promise<HttpProgram> {
+function startWithFewHandles(): Promise<HttpProgram> {
   const { command, args } = programCommand();
   return HttpProgram.start({
     command: { command: "sh", args: ["-c", `ulimit -n ${handles}; exec "$0" "$@"`, command, ...args] },
-    variables: { LOG_LEVEL: "error", ...variables },
+    variables: { LOG_LEVEL: "error" },
   });
 }
 

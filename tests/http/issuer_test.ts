@@ -33,8 +33,8 @@ function publish(keys: string, status = 200, metadata?: (origin: string) => stri
 }
 
 /** A token that nobody of the authorization server's has signed. */
-function strangersToken(header: Readonly<Record<string, unknown>>, claims = {}): string {
-  const [, payload] = new UnsecuredJWT(claims).encode().split(".");
+function strangersToken(header: Readonly<Record<string, unknown>>): string {
+  const [, payload] = new UnsecuredJWT({}).encode().split(".");
   const text = btoa(JSON.stringify(header)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
   return `${text}.${payload}.AAAA`;
 }

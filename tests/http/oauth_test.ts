@@ -119,10 +119,10 @@ Deno.test({
     await using program = await start(server);
     const now = Math.floor(Date.now() / 1000);
     const claims = { iss: server.issuer, aud: resource, sub: "mallory", exp: now + 300, scope: "mcp:read" };
-    const refused = async (token: string, error = /error="invalid_token"/) => {
+    const refused = async (token: string) => {
       const response = await list(program, token);
       assert.equal(response.status, 401);
-      assert.match(response.headers.get("www-authenticate") ?? "", error);
+      assert.match(response.headers.get("www-authenticate") ?? "", /error="invalid_token"/);
     };
     await t.step("a good one, signed by the test with the server's key, is accepted", async () => {
       assert.equal((await list(program, await server.forge({ scope: "mcp:read" }))).status, 200);

@@ -10,7 +10,7 @@ import { tokenFile } from "../support/token_file.ts";
 const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
 
 /** The status of a list of tools. */
-async function listStatus(program: HttpProgram, headers: Record<string, string> = {}): Promise<number> {
+async function listStatus(program: HttpProgram, headers: Record<string, string>): Promise<number> {
   const response = await program.send("tools/list", {}, { headers });
   await response.body?.cancel();
   return response.status;

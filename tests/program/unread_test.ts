@@ -3,12 +3,12 @@ import assert from "@std/assert";
 import { permitted } from "../support/permitted.ts";
 import { programCommand, programEnvironment, project } from "../support/mcp.ts";
 
-function launch(variables: Readonly<Record<string, string>> = {}): Deno.ChildProcess {
+function launch(): Deno.ChildProcess {
   const { command, args } = programCommand();
   return new Deno.Command(command, {
     args: [...args],
     cwd: project,
-    env: programEnvironment({ DB_HOST: "127.0.0.1", DB_PORT: "1", RATE_LIMIT_PER_MINUTE: "0", ...variables }),
+    env: programEnvironment({ DB_HOST: "127.0.0.1", DB_PORT: "1", RATE_LIMIT_PER_MINUTE: "0" }),
     clearEnv: true,
     stdin: "piped",
     stdout: "piped",

@@ -74,7 +74,7 @@ class Parts implements AsyncDisposable {
 }
 
 /** A single node that holds the shop and scrapes itself and a target that is down. It evaluates no rules. */
-export async function startVictoriaMetrics(flags: readonly string[] = []): Promise<CompatibleServer> {
+export async function startVictoriaMetrics(): Promise<CompatibleServer> {
   const parts = new Parts();
   const address = `127.0.0.1:${freePort()}`;
   const url = `http://${address}`;
@@ -89,7 +89,6 @@ export async function startVictoriaMetrics(flags: readonly string[] = []): Promi
       "-storageDataPath=data",
       `-httpListenAddr=${address}`,
       "-promscrape.config=scrape.yml",
-      ...flags,
     ], `${url}/health`);
     const series = shopSeries(alignedSeconds(Date.now(), 60)).lines.filter((line) => !line.startsWith("#"));
     await post(`${url}/api/v1/import/prometheus`, series.join(""));

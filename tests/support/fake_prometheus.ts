@@ -64,8 +64,8 @@ export const faults = {
 } satisfies Readonly<Record<string, Play>>;
 
 /** Sends everybody elsewhere. */
-export function redirectTo(url: string, status = 302): Play {
-  return ({ path }) => new Response(null, { status, headers: { location: new URL(path, url).href } });
+export function redirectTo(url: string): Play {
+  return ({ path }) => new Response(null, { status: 302, headers: { location: new URL(path, url).href } });
 }
 
 /** Plays where `pattern` matches a request's path and query, as `/api/v1/query up`; else the server at `url` answers. */

@@ -18,7 +18,7 @@ export interface FaultyBackend {
 }
 
 /** What was seen. */
-export interface Suffered {
+interface Suffered {
   readonly during: ToolAnswer;
   /** The same call on a network that works again. */
   readonly next: ToolAnswer;

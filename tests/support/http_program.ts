@@ -37,7 +37,7 @@ export function patientProgramWith(limits: HttpLimits): CommandLine {
 export type Era = "2025-11-25" | "2026-07-28";
 
 /** What has to go with each request of the newer era. */
-export function envelope(): Record<string, unknown> {
+function envelope(): Record<string, unknown> {
   return {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": { name: "raw", version: "1" },

@@ -21,7 +21,7 @@ export function alignedSeconds(epochMs: number, step: number): number {
 }
 
 /** The times of a span. */
-export function timesOf({ from, to, step, gaps = [] }: Span): readonly number[] {
+function timesOf({ from, to, step, gaps = [] }: Span): readonly number[] {
   const times: number[] = [];
   for (let time = from; time <= to; time += step) {
     if (!gaps.some(([start, end]) => time >= start && time <= end)) times.push(time);
@@ -30,7 +30,7 @@ export function timesOf({ from, to, step, gaps = [] }: Span): readonly number[] 
 }
 
 /** A label's value in quotes, as the text format escapes it. */
-export function quoted(value: string): string {
+function quoted(value: string): string {
   return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }
 
@@ -65,9 +65,9 @@ export class OpenMetrics {
     return this;
   }
 
-  /** A counter that grows by `perSecond` from `start` on: what its rate is, in every window, is known. */
-  counter(name: string, labels: SeriesLabels, span: Span, perSecond: number, start = 0): this {
-    return this.gauge(name, labels, span, (_, since) => start + perSecond * since);
+  /** A counter that grows by `perSecond` from 0 on: what its rate is, in every window, is known. */
+  counter(name: string, labels: SeriesLabels, span: Span, perSecond: number): this {
+    return this.gauge(name, labels, span, (_, since) => perSecond * since);
   }
 
   /**

@@ -4,7 +4,7 @@ import { PrometheusApi } from "../../src/prometheus/api.ts";
 import { type PrometheusSettings, readPrometheusSettings } from "../../src/prometheus/settings.ts";
 
 /** The settings that these variables make; files are read for `*_FILE`. */
-export function settingsOf(variables: Readonly<Record<string, string>>): PrometheusSettings {
+function settingsOf(variables: Readonly<Record<string, string>>): PrometheusSettings {
   const { readFile } = processEnvironment;
   return readPrometheusSettings(new Environment({ get: (name) => variables[name], readFile }));
 }

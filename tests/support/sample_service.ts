@@ -18,12 +18,9 @@ export class SampleService implements AsyncDisposable {
   status = 200;
   /** What it answers in place of its metrics. */
   body: string | undefined;
-  /** How often it was scraped. */
-  scrapes = 0;
 
   constructor() {
     this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
-      this.scrapes++;
       return new Response(this.body ?? this.text(), {
         status: this.status,
         headers: { "content-type": "text/plain; version=1.0.0; escaping=allow-utf-8" },

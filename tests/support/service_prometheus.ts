@@ -30,7 +30,7 @@ function alert(name: string, job: string, severity: string, summary: string): un
 const hour = 3_600;
 
 /** The series; each service says in a line what is known of it. */
-export function serviceSeries(now: number): OpenMetrics {
+function serviceSeries(now: number): OpenMetrics {
   const series = new OpenMetrics();
   const long: Span = { from: now - 26 * hour, to: now + 1_200, step: 60 };
   const short: Span = { from: now - 2 * hour, to: now + 1_200, step: 15 };

@@ -2,7 +2,7 @@
 import { stringify } from "yaml";
 
 /** Runs openssl in the control plane's folder. */
-export async function openssl(folder: string, ...args: readonly string[]): Promise<void> {
+async function openssl(folder: string, ...args: readonly string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command("openssl", {
     args: [...args],
     cwd: folder,
