@@ -4,6 +4,7 @@ import { CallError, StartError } from "../common/errors.ts";
 import type { Database } from "../postgres/database.ts";
 import { ServerError } from "../postgres/database_errors.ts";
 import { authorize, inspect } from "../postgres/guard.ts";
+import { quoteIdentifier, unquoteIdentifier } from "../postgres/identifier.ts";
 
 /** The table that records what services do, and its two columns. */
 export interface EventsTable {
@@ -56,11 +57,7 @@ export function readEventsTable(environment: Environment): EventsTable {
 
 /** As PostgreSQL reads a name: folded to lower case unless quoted. */
 function unquoted(name: string): string {
-  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase();
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+  return name.startsWith('"') ? unquoteIdentifier(name) : name.toLowerCase();
 }
 
 /** Counts a service's rows within the last `seconds`, and within those before. */
@@ -72,15 +69,15 @@ export async function readActivity(
   signal: AbortSignal,
 ): Promise<Activity | NoActivity> {
   const { schema, table, service: serviceColumn, timestamp } = events;
-  const relation = [...(schema === undefined ? [] : [schema]), table].map(quoted).join(".");
+  const relation = [...(schema === undefined ? [] : [schema]), table].map(quoteIdentifier).join(".");
   const shown = [...(schema === undefined ? [] : [schema]), table].join(".");
-  const at = quoted(timestamp);
+  const at = quoteIdentifier(timestamp);
   const whole = Math.ceil(seconds);
   // The service is a parameter; the names are an operator's and quoted; the rest is a number of ours.
   const sql = `SELECT count(*) FILTER (WHERE ${at} > now() - interval '${whole} seconds') AS events, ` +
     `count(*) FILTER (WHERE ${at} <= now() - interval '${whole} seconds') AS before, ` +
     `round(1000 * extract(epoch FROM now() - max(${at}))) AS last_ms ` +
-    `FROM ${relation} WHERE ${quoted(serviceColumn)}::text = $1 ` +
+    `FROM ${relation} WHERE ${quoteIdentifier(serviceColumn)}::text = $1 ` +
     `AND ${at} > now() - interval '${2 * whole} seconds' AND ${at} <= now()`;
   try {
     return await database.read({ signal }, async (transaction) => {
@@ -128,9 +125,9 @@ function whyNot(
       return `there is no table with the columns ${asked}, ${names}`;
     case "42501": {
       const right = / schema /.test(cause.message) && events.schema !== undefined
-        ? `USAGE ON SCHEMA ${quoted(events.schema)}`
+        ? `USAGE ON SCHEMA ${quoteIdentifier(events.schema)}`
         : `SELECT ON ${relation}`;
-      return `the role may not read ${asked}: GRANT ${right} TO ${quoted(role)};`;
+      return `the role may not read ${asked}: GRANT ${right} TO ${quoteIdentifier(role)};`;
     }
     default:
       return `${asked}, ${names}, can't be asked: ${cause.message} (SQLSTATE ${cause.sqlState})`;

@@ -4,6 +4,7 @@
  */
 import { StartError } from "../common/errors.ts";
 import { refusedReason } from "./functions.ts";
+import { quoteIdentifier, unquoteIdentifier } from "./identifier.ts";
 
 /** What stands allowed by name, each as {@linkcode key}. */
 export type Allowed = ReadonlySet<string>;
@@ -75,7 +76,11 @@ export function readEntry(text: string): AllowedEntry | undefined {
   const match = ENTRY.exec(fold(text));
   if (match === null) return undefined;
   const [, schema, name = "", types] = match;
-  return { schema: schema === undefined ? undefined : identifier(schema), name: identifier(name), types };
+  return {
+    schema: schema === undefined ? undefined : unquoteIdentifier(schema),
+    name: unquoteIdentifier(name),
+    types,
+  };
 }
 
 const ENTRY = /^(?:("(?:[^"]|"")+"|[^".()]+)\.)?("(?:[^"]|"")+"|[^".()]+)(?:\((.*)\))?$/s;
@@ -93,12 +98,8 @@ export function fold(text: string): string {
   );
 }
 
-function identifier(part: string): string {
-  return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part;
-}
-
 function quoted(name: string): string {
-  return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+  return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : quoteIdentifier(name);
 }
 
 function argumentCount(types: string | undefined): number | undefined {

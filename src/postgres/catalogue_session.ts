@@ -3,6 +3,7 @@
  * somebody's own whose argument types fit better would stand in for a built-in one, and run unseen.
  */
 import type { Catalogue } from "./catalogue.ts";
+import { quoteIdentifier } from "./identifier.ts";
 
 /** The search path that the session came with, and what else our own queries need otherwise. */
 export interface SessionPath {
@@ -87,10 +88,6 @@ export async function askCatalogueAlone(
  * after this must qualify its functions, and use operators on the very types that `pg_catalog` has them for.
  */
 export async function printAsSession(catalogue: Catalogue, { schemas }: SessionPath): Promise<void> {
-  const others = schemas.filter((schema) => schema !== "pg_catalog").map(quoted).join(", ");
+  const others = schemas.filter((schema) => schema !== "pg_catalog").map(quoteIdentifier).join(", ");
   await catalogue.query("select pg_catalog.set_config('search_path', $1, true)", [others]);
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -1,5 +1,6 @@
 /** What a plan sorts by, as far as an index could give the rows in that order. */
 import { CallError } from "../common/errors.ts";
+import { quoteIdentifier } from "./identifier.ts";
 import { compared, type Comparison, nodesOf } from "./plan_condition.ts";
 import { parseStatements } from "./parser.ts";
 import { asList, type ParseNode, parseNode, rawStatements } from "./statement.ts";
@@ -39,7 +40,7 @@ export function readSortKey(text: string): SortKey | undefined {
   let collation = "";
   if (node.type === "CollateClause") {
     const names = nodesOf(node.fields["collname"]).map((part) => String(part.fields["sval"]));
-    collation = ` COLLATE ${names.map((name) => `"${name.replaceAll('"', '""')}"`).join(".")}`;
+    collation = ` COLLATE ${names.map(quoteIdentifier).join(".")}`;
     [node] = nodesOf([node.fields["arg"]]);
   }
   const found = node === undefined ? undefined : compared(node, "range");

@@ -1,6 +1,7 @@
 /** The SQL for a role that only reads: a new one, what the one of that name has too much, or what a role lacks. */
 import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Transaction } from "./database.ts";
+import { quoteIdentifier } from "./identifier.ts";
 import { pastedSql } from "./pasted_sql.ts";
 import { dangerousRoles, type RoleReport } from "./role.ts";
 
@@ -136,7 +137,7 @@ export function missingGrantsSql(report: RoleReport): string | undefined {
   ]);
   if (lacking.size === 0) return undefined;
   const schemas = report.schemas.filter(({ name }) => lacking.has(name));
-  const role = `"${report.role.replaceAll('"', '""')}"`;
+  const role = quoteIdentifier(report.role);
   return pastedSql([
     ...schemas.flatMap((schema) => readingSql(schema.name, role)),
     ...schemas.flatMap((schema) => futureSql(schema, role)),

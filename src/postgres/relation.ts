@@ -1,4 +1,5 @@
 /** The kinds of relation that can be read, and the name a caller gives one. */
+import { unquoteIdentifier } from "./identifier.ts";
 
 /** In the order of {@linkcode relationCodes}. */
 export const relationKinds = [
@@ -26,8 +27,7 @@ export function readName(
   const readings: { schema: string | undefined; name: string }[] = [{ schema, name: text }];
   const parts = text.match(/"(?:[^"]|"")+"|[^".]+/g) ?? [];
   const isWhole = parts.join(".") === text;
-  const unquote = (part: string) => part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part;
-  const [first, second] = parts.map(unquote);
+  const [first, second] = parts.map(unquoteIdentifier);
   if (isWhole && parts.length === 1 && first !== undefined && first !== text) {
     readings.push({ schema, name: first });
   }

@@ -9,6 +9,7 @@
  */
 import { CallError } from "../common/errors.ts";
 import type { Catalogue, Found, FoundRelation } from "./catalogue.ts";
+import { quoteIdentifier } from "./identifier.ts";
 import type { References, RelationReference } from "./references.ts";
 
 /**
@@ -207,7 +208,7 @@ function mentioned(
 }
 
 async function probe(sql: string, relation: FoundRelation, catalogue: Catalogue): Promise<boolean> {
-  const name = [relation.schema, relation.name].map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
+  const name = [relation.schema, relation.name].map(quoteIdentifier).join(".");
   const [row] = await catalogue.query(sql.replace("%relation%", name), [SECRET_TEXT]);
   return truth(row?.["found"]);
 }

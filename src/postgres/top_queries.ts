@@ -8,6 +8,7 @@ import { visible } from "../common/visible.ts";
 import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Cell, Database } from "./database.ts";
 import { numberOf } from "./health/section.ts";
+import { quoteIdentifier } from "./identifier.ts";
 import { statementPrefix } from "./statement_prefix.ts";
 import {
   type RankingOrder,
@@ -157,9 +158,9 @@ function render(
       ? [
         `${plural(ranking.hidden, "statement")} of other roles ${
           ranking.hidden === 1 ? "is" : "are"
-        } counted, but their texts are unseen: an operator can run GRANT pg_read_all_stats TO "${
-          visible(role).replaceAll('"', '""')
-        }";`,
+        } counted, but their texts are unseen: an operator can run GRANT pg_read_all_stats TO ${
+          quoteIdentifier(visible(role))
+        };`,
       ]
       : []),
     ...((ranking.evictions ?? 0) > 0

@@ -1,5 +1,6 @@
 /** A column of the name user, written without quotes: `select user from posts` gives the current role. */
 import type { Transaction } from "./database.ts";
+import { quoteIdentifier } from "./identifier.ts";
 import { parseStatements } from "./parser.ts";
 import { isRecord } from "./statement.ts";
 import { objectsIn, type TreeObject } from "./tree_walk.ts";
@@ -31,6 +32,5 @@ function givesUser({ targetList }: TreeObject): boolean {
 }
 
 function quoted({ schemaname, relname }: TreeObject): string {
-  return [schemaname, relname].filter((part) => typeof part === "string")
-    .map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
+  return [schemaname, relname].filter((part) => typeof part === "string").map(quoteIdentifier).join(".");
 }

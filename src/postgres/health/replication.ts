@@ -4,6 +4,7 @@ import { visible } from "../../common/visible.ts";
 import type { Cell } from "../database.ts";
 import {
   type Assessment,
+  criticalFirst,
   exceeds,
   type Finding,
   grantStatistics,
@@ -52,7 +53,7 @@ export const replication: Section = {
       ...standbys.flatMap((row) => behind(row, limits)),
       ...slots.flatMap((row) => holding(row, limits)),
       ...(archive === undefined ? [] : failing(archive)),
-    ].sort((a, b) => Number(b.verdict === "critical") - Number(a.verdict === "critical"));
+    ].sort(criticalFirst);
     return {
       summary: [
         ...(own === undefined ? [] : [own.summary]),

@@ -1,6 +1,7 @@
 /** What a section of database_health is: what it asks, what it found, and the verdict that follows. */
 import type { CellValue } from "../../common/cell.ts";
 import type { Transaction } from "../database.ts";
+import { quoteIdentifier } from "../identifier.ts";
 import type { Levels, Thresholds } from "./thresholds.ts";
 
 /** From the worst on. `unseen`: the role can't see it; `unknown`: asking failed; `no_data`: nothing to judge by yet; `notice`:
@@ -76,6 +77,11 @@ export function exceeds(value: number, levels: Levels): Finding["verdict"] | und
   return value >= levels.warning ? "warning" : undefined;
 }
 
+/** The critical ones first. */
+export function criticalFirst(a: Finding, b: Finding): number {
+  return Number(b.verdict === "critical") - Number(a.verdict === "critical");
+}
+
 /** The worse of several verdicts. */
 export function worst(...found: readonly (Finding["verdict"] | undefined)[]): Finding["verdict"] | undefined {
   if (found.includes("critical")) return "critical";
@@ -96,5 +102,5 @@ export function millisecondsSince(timestamp: string): string {
 
 /** The right that lets a role see other roles' sessions. */
 export function grantStatistics(server: ServerFacts): string {
-  return `GRANT pg_monitor TO "${server.role.replaceAll('"', '""')}";`;
+  return `GRANT pg_monitor TO ${quoteIdentifier(server.role)};`;
 }

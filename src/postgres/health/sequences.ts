@@ -2,6 +2,7 @@
 import { count, percent, plural } from "../../common/units.ts";
 import { visible } from "../../common/visible.ts";
 import type { Cell } from "../database.ts";
+import { quoteIdentifier } from "../identifier.ts";
 import { type Assessment, exceeds, type Finding, numberOf, type Section } from "./section.ts";
 
 // A sequence belongs to a column (serial, identity), or a default calls nextval of it. Narrow ones come first.
@@ -148,5 +149,5 @@ function describe({ row, share, left, limit, last }: Measured): Omit<Finding, "v
 
 function grantOn(rows: readonly Row[], role: string): string {
   const name = rows.find((row) => row.readable !== "t")?.name ?? "";
-  return `GRANT SELECT ON SEQUENCE ${visible(name)} TO "${role.replaceAll('"', '""')}";`;
+  return `GRANT SELECT ON SEQUENCE ${visible(name)} TO ${quoteIdentifier(role)};`;
 }

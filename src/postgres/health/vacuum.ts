@@ -4,6 +4,7 @@ import { visible } from "../../common/visible.ts";
 import type { Cell } from "../database.ts";
 import {
   type Assessment,
+  criticalFirst,
   exceeds,
   type Finding,
   millisecondsSince,
@@ -87,7 +88,7 @@ export const vacuum: Section = {
       const verdict = bloated ?? "warning";
       return { verdict, ...(bloated === undefined ? stale(row) : deadRowsOf(row)) };
     });
-    findings.sort((a, b) => Number(b.verdict === "critical") - Number(a.verdict === "critical"));
+    findings.sort(criticalFirst);
     return {
       summary: live + dead === 0
         ? `no data: no rows of ${tables} were counted`

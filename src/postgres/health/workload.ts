@@ -1,7 +1,7 @@
 /** Section `workload`: deadlocks, rollbacks, temporary files, and blocks that fail their checksum. */
 import { count, percent, plural, size } from "../../common/units.ts";
 import { type Change, readSettings } from "./change.ts";
-import { type Assessment, exceeds, type Finding, numberOf, type Section } from "./section.ts";
+import { type Assessment, criticalFirst, exceeds, type Finding, numberOf, type Section } from "./section.ts";
 import { countedSince } from "./statistics_age.ts";
 
 const workloadSql = `
@@ -59,7 +59,7 @@ export const workload: Section = {
         ),
       });
     }
-    findings.sort((a, b) => Number(b.verdict === "critical") - Number(a.verdict === "critical"));
+    findings.sort(criticalFirst);
     // Each of our own reads ends by ROLLBACK, and the server does not tell whose a rollback was: no finding.
     const share = rollbacks / transactions;
     const whose = enough && share >= limits.rollbacks
