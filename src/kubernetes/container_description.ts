@@ -1,4 +1,5 @@
 /** The containers of a pod as `kubectl describe` prints them, and the messages that it leaves out. */
+import { compare } from "../common/compare.ts";
 import { field, isTrue, listField, numberField, textField, timeField } from "./fields.ts";
 import { humanDuration } from "./kubernetes_age.ts";
 import { type Nanos, parseQuantity } from "./quantity.ts";
@@ -283,8 +284,4 @@ function mountLines(container: unknown): readonly string[] {
 
 function byKey(a: readonly [string, unknown], b: readonly [string, unknown]): number {
   return compare(a[0], b[0]);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -10,6 +10,7 @@ import {
   TransportFault,
 } from "../common/bounded_fetch.ts";
 import { CallError } from "../common/errors.ts";
+import { isRecord } from "../common/record.ts";
 import type { Connection, Route } from "./connection.ts";
 import { instant } from "./expiry.ts";
 import { Intake } from "./intake.ts";
@@ -191,7 +192,7 @@ export class Door {
         } catch {
           throw this.#notJson(what);
         }
-        if (typeof value !== "object" || value === null || Array.isArray(value)) throw this.#notJson(what);
+        if (!isRecord(value)) throw this.#notJson(what);
         // An object's fields are read as unknown.
         return { value: value as KubeObject, bytes: text.length };
       });

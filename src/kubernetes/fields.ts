@@ -1,4 +1,5 @@
 /** Reads fields of raw API objects, whose shape nobody has promised: what is missing or of another type is absent. */
+import { isRecord } from "../common/record.ts";
 
 /** A field by its path; only own properties, so that a path never reaches a prototype. */
 export function field(object: unknown, ...path: readonly (string | number)[]): unknown {
@@ -40,7 +41,7 @@ export function textEntries(
   ...path: readonly (string | number)[]
 ): readonly (readonly [key: string, value: string])[] {
   const value = field(object, ...path);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+  if (!isRecord(value)) return [];
   return Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string");
 }
 

@@ -1,5 +1,6 @@
 /** Tool `get_deployments`: how far each rollout is, and what holds it up. */
 import * as z from "zod";
+import { compare } from "../common/compare.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
@@ -129,10 +130,6 @@ function order(a: Rollout, b: Rollout): number {
   const severity = (one: Rollout) =>
     isSick(one) ? rolloutVerdicts.indexOf(one.verdict) : rolloutVerdicts.length;
   return severity(a) - severity(b) || compare(a.namespace, b.namespace) || compare(a.name, b.name);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function render(found: Found, shown: number): string {

@@ -1,5 +1,6 @@
 /** Tool `get_services`: services, with who answers behind them. */
 import * as z from "zod";
+import { compare } from "../common/compare.ts";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
@@ -293,8 +294,4 @@ function render(found: Found, { services, shown }: z.output<typeof output>): str
   const notice = cutNotice(shown, all, "Narrow it with namespace, name or label_selector, or raise limit.");
   if (notice !== undefined) lines.push("", notice);
   return lines.join("\n");
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,5 +1,6 @@
 /** A kubeconfig's YAML, read as kubectl reads it: with the words for yes and no of YAML 1.1, and the first of several documents. */
 import { CORE_SCHEMA, FAILSAFE_SCHEMA, loadAll, Type, types } from "js-yaml";
+import { isRecord } from "../common/record.ts";
 
 /** A file that is no kubeconfig. `message` is a clause such as "it is no valid YAML"; no value, no path. */
 export class KubeconfigProblem extends Error {
@@ -73,5 +74,5 @@ export type Mapping = Readonly<Record<string, unknown>>;
 /** A mapping; undefined where there is none. */
 export function mapping(value: unknown): Mapping | undefined {
   // Whatever is an object and no array is a mapping here: YAML in these schemas knows no other.
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Mapping : undefined;
+  return isRecord(value) ? value : undefined;
 }

@@ -2,6 +2,7 @@
 import { Document, isCollection, isScalar, visit } from "yaml";
 import { CallError } from "../common/errors.ts";
 import { cutText } from "../common/cell.ts";
+import { isRecord } from "../common/record.ts";
 import { field } from "./fields.ts";
 
 /** Columns that a map or a list may take on one line. */
@@ -93,7 +94,7 @@ export function manifestPart(object: Readonly<Record<string, unknown>>, path: st
   for (const step of steps) {
     const next = field(at, step);
     if (next === undefined) {
-      const known = typeof at === "object" && at !== null && !Array.isArray(at) ? Object.keys(at) : [];
+      const known = isRecord(at) ? Object.keys(at) : [];
       throw new CallError(
         "not_found",
         `Cannot find ${JSON.stringify(String(step))} of ${path} in this object`,
@@ -128,7 +129,7 @@ function parsePath(path: string): readonly (string | number)[] {
 }
 
 function without(value: unknown, names: ReadonlySet<string>): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  if (!isRecord(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([name]) => !names.has(name)));
 }
 

@@ -4,6 +4,7 @@
  *
  * Source: `describePod` in k8s.io/kubectl/pkg/describe/describe.go.
  */
+import { compare } from "../common/compare.ts";
 import { describeContainers, resourceLines, timeText } from "./container_description.ts";
 import { field, isTrue, listField, numberField, textEntries, textField, timeField } from "./fields.ts";
 import { humanDuration } from "./kubernetes_age.ts";
@@ -146,8 +147,7 @@ function conditionText(condition: unknown, now: number): string {
 }
 
 function byTolerationKey(a: unknown, b: unknown): number {
-  const [first, second] = [textField(a, "key") ?? "", textField(b, "key") ?? ""];
-  return first < second ? -1 : first > second ? 1 : 0;
+  return compare(textField(a, "key") ?? "", textField(b, "key") ?? "");
 }
 
 function tolerationText(toleration: unknown): string {

@@ -1,5 +1,6 @@
 /** A pod in a list: what `kubectl get pods -o wide` shows of it, how its last run ended, and its images. */
 import * as z from "zod";
+import { compare } from "../common/compare.ts";
 import { visible } from "../common/visible.ts";
 import { listField, textField, timeField } from "./fields.ts";
 import { humanDuration, kubernetesAge } from "./kubernetes_age.ts";
@@ -40,10 +41,6 @@ function rank({ status, healthy }: PodSummary): number {
   if (healthy) return 0;
   if (/^(?:Pending|ContainerCreating|PodInitializing|Init:\d+\/\d+|SchedulingGated)$/.test(status)) return 2;
   return /^(?:Running|NotReady)$/.test(status) ? 1 : 0;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** `OOMKilled (137)`, `Error (1)`, `signal 9`; an exit code of 0 is not spelt out. */

@@ -8,6 +8,7 @@
  *
  * What needs no change is returned as it is, not copied. Time is linear in the size of the object.
  */
+import { isRecord } from "../common/record.ts";
 import { holdsIt, isCredentialName } from "./credential_name.ts";
 import {
   isCredential,
@@ -51,7 +52,7 @@ function redactKind(kind: string, object: Fields, depth: number): Fields {
   if (Array.isArray(items) && (kind.endsWith("List") || String(object["kind"] ?? "").endsWith("List"))) {
     const itemKind = kind.endsWith("List") ? kind.slice(0, -"List".length) : kind;
     const redacted = items.map((item) => {
-      if (!isFields(item)) return item;
+      if (!isRecord(item)) return item;
       // The items of a v1 List are of any kind, and do carry it.
       return redactKind(itemKind === "" ? String(item["kind"] ?? "") : itemKind, item, depth + 1);
     });
@@ -68,7 +69,7 @@ function redactSecret(object: Fields, depth: number): Fields {
   for (const part of ["data", "stringData", "encryptedData"]) {
     const values = object[part];
     if (values === undefined || values === null) continue;
-    replaced[part] = isFields(values)
+    replaced[part] = isRecord(values)
       ? mapFields(
         values,
         (_, value) =>
@@ -81,11 +82,11 @@ function redactSecret(object: Fields, depth: number): Fields {
   }
   // What is to become a Secret: of a SealedSecret, of an ExternalSecret.
   const spec = object["spec"];
-  if (isFields(spec)) {
+  if (isRecord(spec)) {
     const target = spec["target"];
     replaced["spec"] = walkFields(spec, depth + 1, {
       ...template(spec, depth + 1),
-      ...(isFields(target) ? { target: walkFields(target, depth + 2, template(target, depth + 2)) } : {}),
+      ...(isRecord(target) ? { target: walkFields(target, depth + 2, template(target, depth + 2)) } : {}),
     });
   }
   return walkFields(object, depth, replaced);
@@ -93,13 +94,13 @@ function redactSecret(object: Fields, depth: number): Fields {
 
 function template(owner: Fields, depth: number): Fields {
   const template = owner["template"];
-  return isFields(template) && depth < DEEPEST ? { template: redactSecret(template, depth + 1) } : {};
+  return isRecord(template) && depth < DEEPEST ? { template: redactSecret(template, depth + 1) } : {};
 }
 
 function redactConfigMap(object: Fields, depth: number): Fields {
   const { data, binaryData } = object;
   const replaced: Record<string, unknown> = {};
-  if (isFields(data)) {
+  if (isRecord(data)) {
     replaced["data"] = mapFields(data, (key, value) => {
       if (typeof value !== "string") return value;
       return isCredentialName(key) && !isHarmlessValue(value) && !isNamedDigest(key, value)
@@ -107,7 +108,7 @@ function redactConfigMap(object: Fields, depth: number): Fields {
         : redactValue(key, value, depth);
     });
   }
-  if (isFields(binaryData)) replaced["binaryData"] = mapFields(binaryData, (_, value) => sizeOf(value, true));
+  if (isRecord(binaryData)) replaced["binaryData"] = mapFields(binaryData, (_, value) => sizeOf(value, true));
   return walkFields(object, depth, replaced);
 }
 
@@ -213,8 +214,8 @@ function redactArray(name: string, values: readonly unknown[], depth: number, ow
   return changed(
     values,
     values.map((value) => {
-      if (isHeaders && isFields(value) && typeof value["value"] === "string") return redactHeader(value);
-      return redactField("", isFields(value) ? "" : name, value, depth + 1, owner);
+      if (isHeaders && isRecord(value) && typeof value["value"] === "string") return redactHeader(value);
+      return redactField("", isRecord(value) ? "" : name, value, depth + 1, owner);
     }),
   );
 }
@@ -293,10 +294,6 @@ function redactJson(name: string, value: string, depth: number): string | undefi
   const redacted = redactField("", name, parsed, depth + 8);
   if (redacted === parsed) return redactText(value);
   return redactText(JSON.stringify(redacted, undefined, value.includes("\n") ? 2 : undefined));
-}
-
-function isFields(value: unknown): value is Fields {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
 function isWords(values: readonly unknown[]): values is readonly string[] {

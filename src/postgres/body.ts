@@ -3,21 +3,14 @@
  * policy or of a domain's check. Each passes the same allow-list as a caller's statement.
  */
 import { CallError } from "../common/errors.ts";
+import { isRecord } from "../common/record.ts";
 import { allowHint } from "./allowed_functions.ts";
 import type { FoundFunction } from "./catalogue.ts";
 import { callsRowtype, defaultsOf } from "./declarations.ts";
 import { parsePlpgsql, parseStatements, tokens } from "./parser.ts";
 import { referencesOf } from "./mentions.ts";
 import { mergeReferences, type References } from "./references.ts";
-import {
-  asList,
-  checkNode,
-  isRecord,
-  type ParseNode,
-  parseNode,
-  rawStatements,
-  readStatement,
-} from "./statement.ts";
+import { asList, checkNode, type ParseNode, parseNode, rawStatements, readStatement } from "./statement.ts";
 
 /** Texts read before: the text itself is the key, so that a changed definition is another one. */
 const known = new Map<string, References>();

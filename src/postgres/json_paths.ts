@@ -1,9 +1,9 @@
 /** A key of a JSON column, written as if the column were a table: `meta.plan`. */
+import { isRecord } from "../common/record.ts";
 import type { Transaction } from "./database.ts";
 import type { ServerError } from "./database_errors.ts";
 import { HINTED_LENGTH, parseStatements } from "./parser.ts";
 import { jsonColumnSql } from "./relation_sql.ts";
-import { isRecord } from "./statement.ts";
 import { objectsIn, type TreeObject } from "./tree_walk.ts";
 
 export interface JsonPath {

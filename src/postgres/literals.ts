@@ -1,5 +1,6 @@
 /** What a parse tree says by a literal: text, and the table that a query of statistics is restricted to. */
-import { asList, isRecord, type ParseNode, parseNode } from "./statement.ts";
+import { isRecord } from "../common/record.ts";
+import { asList, type ParseNode, parseNode } from "./statement.ts";
 
 /** The text of `'…'` and `'…'::text`; undefined for all else. */
 export function literalText(value: unknown): string | undefined {

@@ -1,4 +1,5 @@
 /** Reads a statement's parse tree for what it mentions. */
+import { isRecord } from "../common/record.ts";
 import type {
   ArgumentType,
   ColumnReference,
@@ -9,7 +10,7 @@ import type {
 } from "./references.ts";
 import { isStar, isUncomputed } from "./exists.ts";
 import { literalText, tablesOfStatistics } from "./literals.ts";
-import { asList, children, isRecord, type ParseNode, parseNode } from "./statement.ts";
+import { asList, children, type ParseNode, parseNode } from "./statement.ts";
 
 /** Names of common table expressions in scope, innermost first. */
 interface Scope {

@@ -1,7 +1,7 @@
 /** A comparison with NULL, which is never true: `where deleted_at = null`. */
+import { isRecord } from "../common/record.ts";
 import type { Transaction } from "./database.ts";
 import { parseStatements } from "./parser.ts";
-import { isRecord } from "./statement.ts";
 import { objectsIn, type TreeObject } from "./tree_walk.ts";
 
 /** Only a text that may hold one is parsed anew. */

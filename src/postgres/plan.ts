@@ -3,8 +3,8 @@
  * go between versions (14 to 18), so that each is read only when it is there and of the type it should have.
  */
 import { CallError } from "../common/errors.ts";
+import { isRecord } from "../common/record.ts";
 import { shareOut } from "./plan_time.ts";
-import { isRecord } from "./statement.ts";
 
 /** One node of a plan, with the nodes that feed it. */
 export class PlanNode {

@@ -3,9 +3,10 @@
  * which its own parser reads; what only a plan can hold (`hashed SubPlan 1`) is written as SQL before.
  */
 import { CallError } from "../common/errors.ts";
+import { isRecord } from "../common/record.ts";
 import { parseStatements } from "./parser.ts";
 import { type Words, wordsIn } from "./plan_words.ts";
-import { asList, children, isRecord, type ParseNode, parseNode, rawStatements } from "./statement.ts";
+import { asList, children, type ParseNode, parseNode, rawStatements } from "./statement.ts";
 
 /** One comparison of a column with a value or with another table's column, ANDed with the others. */
 export interface Comparison {

@@ -1,9 +1,10 @@
 /** OFFSET, which EXPLAIN does not print: as the statement's text says it. */
+import { isRecord } from "../common/record.ts";
 import type { Cell } from "./database.ts";
 import { parseStatements } from "./parser.ts";
 import type { PlanNode } from "./plan.ts";
 import type { PlanFacts } from "./plan_relations.ts";
-import { isRecord, type ParseNode, parseNode, rawStatements } from "./statement.ts";
+import { type ParseNode, parseNode, rawStatements } from "./statement.ts";
 
 /** Rows that a SELECT's own OFFSET passes over; undefined without one, and for one that is computed. */
 export function offsetOf(sql: string, values: readonly Cell[]): number | undefined {

@@ -1,6 +1,6 @@
 /** Rules on memory: what a plan writes to temporary files, as work_mem does not hold it. */
+import { isRecord } from "../common/record.ts";
 import { plural, size } from "../common/units.ts";
-import { isRecord } from "./statement.ts";
 import type { PlanNode } from "./plan.ts";
 import type { Rule } from "./plan_findings.ts";
 import { nodeName } from "./plan_names.ts";

@@ -1,5 +1,5 @@
 /** An alias of a SELECT list, used where PostgreSQL does not know it: WHERE, HAVING, the list itself. */
-import { isRecord } from "./statement.ts";
+import { isRecord } from "../common/record.ts";
 import { objectsIn, type TreeObject } from "./tree_walk.ts";
 
 /** Where a SELECT is inside another, or a side of a UNION. */

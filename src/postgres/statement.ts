@@ -3,6 +3,7 @@
  * through every field and every nested list.
  */
 import { CallError } from "../common/errors.ts";
+import { isRecord } from "../common/record.ts";
 import { commandName } from "./command_name.ts";
 import { NODES } from "./grammar.ts";
 import { MAX_DEPTH, parseStatements } from "./parser.ts";
@@ -201,10 +202,6 @@ function isPlain(value: unknown): boolean {
 export function asList(value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) throw defect("a list that is none");
   return value;
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The tree is not built as it is known here: fail closed. */

@@ -1,5 +1,5 @@
 /** The raw parse tree, walked without recursion: in linear time however deep it is. */
-import { isRecord } from "./statement.ts";
+import { isRecord } from "../common/record.ts";
 
 /** An object of the tree: a node's wrapper, as `{ColumnRef: …}`, or its fields. */
 export type TreeObject = Readonly<Record<string, unknown>>;

@@ -1,8 +1,8 @@
 /** A column of the name user, written without quotes: `select user from posts` gives the current role. */
+import { isRecord } from "../common/record.ts";
 import type { Transaction } from "./database.ts";
 import { quoteIdentifier } from "./identifier.ts";
 import { parseStatements } from "./parser.ts";
-import { isRecord } from "./statement.ts";
 import { objectsIn, type TreeObject } from "./tree_walk.ts";
 
 const hasColumnSql = `select 1 as found from pg_catalog.pg_attribute

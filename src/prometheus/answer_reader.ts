@@ -2,6 +2,7 @@
  * Reads Prometheus's JSON into the types of result.ts, and believes none of it: what has another shape than the API
  * promises is an {@linkcode UnexpectedShape}, not a crash somewhere else.
  */
+import { isRecord } from "../common/record.ts";
 import type {
   Alert,
   BuildInfo,
@@ -31,7 +32,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** An object of JSON. */
 export function asObject(value: unknown, what: string): Json {
-  if (!isObject(value)) throw new UnexpectedShape(`${what} is no object`);
+  if (!isRecord(value)) throw new UnexpectedShape(`${what} is no object`);
   return value;
 }
 
@@ -83,10 +84,6 @@ function asMessages(value: unknown, what: string): readonly string[] {
     );
 }
 
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
@@ -118,7 +115,7 @@ export function asSample(value: unknown): Sample {
 }
 
 function asHistogramSample(value: unknown): HistogramSample {
-  if (Array.isArray(value) && typeof value[0] === "number" && isObject(value[1])) {
+  if (Array.isArray(value) && typeof value[0] === "number" && isRecord(value[1])) {
     return [value[0], asHistogram(value[1])];
   }
   throw new UnexpectedShape("a histogram is no pair of a time and an object");
@@ -207,7 +204,7 @@ export function asDroppedTarget(value: unknown): DroppedTarget {
 
 /** An object of numbers; what is none is left out. */
 export function asCounts(value: unknown): Readonly<Record<string, number>> {
-  if (!isObject(value)) return {};
+  if (!isRecord(value)) return {};
   const counts: Record<string, number> = {};
   for (const [key, count] of Object.entries(value)) if (typeof count === "number") counts[key] = count;
   return counts;

@@ -1,6 +1,7 @@
 /** Who prometheus-mcp says it is: a bearer token or a name and password, extra headers, a tenant. */
 import type { Environment } from "../common/env.ts";
 import { CallError, StartError } from "../common/errors.ts";
+import { isRecord } from "../common/record.ts";
 
 /** What identifies this program to Prometheus. Secrets are read again for each request. */
 export interface Credentials {
@@ -115,7 +116,7 @@ function parseHeaders(json: string | undefined): Record<string, string> {
   } catch {
     throw new Error(form);
   }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw new Error(form);
+  if (!isRecord(parsed)) throw new Error(form);
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(parsed)) {
     if (typeof value !== "string") throw new Error(form);

@@ -1,4 +1,5 @@
 /** Scrape targets: counted, filtered and put in the order in which people want them. */
+import { compare } from "../common/compare.ts";
 import { CallError } from "../common/errors.ts";
 import type { PrometheusApi } from "./api.ts";
 import type { Target } from "./result.ts";
@@ -98,10 +99,6 @@ export function downFirst(one: Target, other: Target): number {
   return order.indexOf(healthOf(one)) - order.indexOf(healthOf(other)) ||
     compare(one.scrapePool, other.scrapePool) ||
     compare(one.labels.instance ?? "", other.labels.instance ?? "");
-}
-
-function compare(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 /** What a pool's targets are. */

@@ -5,6 +5,7 @@
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from "jose";
 import { boundedFetch, TransportFault } from "../bounded_fetch.ts";
 import { isLoopback } from "../listen_address.ts";
+import { isRecord } from "../record.ts";
 
 /** The authorization server can't be asked, or answers what nobody can use. The message is a clause that says why. */
 export class IssuerError extends Error {
@@ -130,14 +131,10 @@ function metadataUrls(identifier: string): readonly URL[] {
 function isKeySet(text: string): boolean {
   try {
     const set: unknown = JSON.parse(text);
-    return isObject(set) && "keys" in set && Array.isArray(set.keys) && set.keys.every(isObject);
+    return isRecord(set) && Array.isArray(set.keys) && set.keys.every(isRecord);
   } catch {
     return false;
   }
-}
-
-function isObject(value: unknown): value is object {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
 async function fetchText(url: URL): Promise<string> {
