@@ -1,6 +1,7 @@
 /** The answer to a call: a text and its structured form, and what may be done to both. */
 import type { AuditRecord } from "./audit.ts";
 import { fit } from "./output.ts";
+import { shortened } from "./shortened.ts";
 import { utf8Length } from "./utf8.ts";
 import { visible } from "./visible.ts";
 
@@ -27,13 +28,9 @@ export function fitAnswer(answer: Answer, maxBytes: number): Answer {
   let { structured } = answer;
   for (const longest of stringLengths) {
     if (structured === undefined || utf8Length(JSON.stringify(structured)) <= maxBytes) break;
-    structured = mapStrings(structured, (item) => cutAfter(item, longest));
+    structured = mapStrings(structured, (item) => shortened(item, longest));
   }
   return text === answer.text && structured === answer.structured ? answer : { ...answer, text, structured };
-}
-
-function cutAfter(text: string, longest: number): string {
-  return text.length <= longest ? text : `${text.slice(0, longest).toWellFormed()}…`;
 }
 
 /** Adds a sentence below the text and to the structured `notices`. */

@@ -1,6 +1,7 @@
 /** Why a tool can't be called with some arguments: which of them, what it must be, and what came. */
 import * as z from "zod";
 import { maskSecrets } from "./secrets_mask.ts";
+import { shortened } from "./shortened.ts";
 import type { Tool } from "./tool.ts";
 import { count, plural } from "./units.ts";
 import { visible } from "./visible.ts";
@@ -154,6 +155,5 @@ function takesText(schema: Schema): boolean {
 
 /** Text of a caller in quotes: masked, made visible, and short. */
 function quoted(text: string): string {
-  const safe = visible(maskSecrets(text.slice(0, maskedCharacters)));
-  return JSON.stringify(safe.length > shownCharacters ? `${safe.slice(0, shownCharacters)}…` : safe);
+  return JSON.stringify(shortened(visible(maskSecrets(text.slice(0, maskedCharacters))), shownCharacters));
 }

@@ -1,5 +1,6 @@
 /** Events in an answer: their shape and their lines. */
 import * as z from "zod";
+import { shortened } from "../common/shortened.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { EventGroup } from "./events.ts";
@@ -32,7 +33,7 @@ export function eventAnswer(event: EventGroup, now: number): z.output<typeof eve
     objects: event.objects,
     count: event.count,
     last_seen: kubernetesAge(event.last, now),
-    message: shortened(event.message),
+    message: shortened(event.message, maxMessage),
   };
 }
 
@@ -51,11 +52,7 @@ export function eventLine(
   const times = event.count > 1 ? ` (x${count(event.count)}${span})` : "";
   return visible(
     `${kubernetesAge(event.last, now)} ${event.type} ${event.reason}${object}${times}: ${
-      shortened(event.message)
+      shortened(event.message, maxMessage)
     }`,
   );
-}
-
-function shortened(message: string): string {
-  return message.length <= maxMessage ? message : `${message.slice(0, maxMessage)}…`;
 }

@@ -7,6 +7,7 @@
 import { abortable } from "../common/waiting.ts";
 import { basename } from "node:path";
 import { CallError } from "../common/errors.ts";
+import { shortened } from "../common/shortened.ts";
 import { visible } from "../common/visible.ts";
 import { readMaterial } from "./credentials.ts";
 import type { ExecPlugin, KubeconfigCluster } from "./kubeconfig.ts";
@@ -166,7 +167,7 @@ function notAllowedHint(plugin: ExecPlugin): string {
 function installText({ installHint }: ExecPlugin): string {
   if (installHint === undefined) return "";
   const text = visible(redactText(installHint.slice(0, 1_000)).trim().replace(/\s+/g, " "));
-  return ` (${text.length > 300 ? `${text.slice(0, 300)}…` : text})`;
+  return ` (${shortened(text, 300)})`;
 }
 
 /** The ExecCredential that a plugin is given: https://kubernetes.io/docs/reference/config-api/client-authentication.v1/ */

@@ -5,6 +5,7 @@
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
  */
 import { CallError } from "../common/errors.ts";
+import { shortened } from "../common/shortened.ts";
 
 /** A kind of object as discovery describes it. */
 export interface ResourceType {
@@ -169,7 +170,7 @@ function checkObjectName(name: string): void {
 }
 
 function refusedName(noun: string, name: string): CallError {
-  const shown = JSON.stringify(name.length > 60 ? `${name.slice(0, 60)}…` : name);
+  const shown = JSON.stringify(shortened(name, 60));
   return new CallError("invalid", `Cannot use ${shown} as the ${noun} as it has another form`, {
     hint: /[/%]/.test(name)
       ? "give the bare name, without a slash: the kind and the namespace have arguments of their own"

@@ -1,5 +1,6 @@
 /** Why pods are not well, where they do not say so themselves: what the kubelet has warned of about them. */
 import { CallError } from "../common/errors.ts";
+import { shortened } from "../common/shortened.ts";
 import { plural } from "../common/units.ts";
 import type { Cluster } from "./api.ts";
 import type { ClusterEvent } from "./events.ts";
@@ -156,6 +157,5 @@ function causeText({ message, count, last }: ClusterEvent, now: number): string 
   // The age comes last, and a list cuts long messages.
   // The names that every layer of the runtime repeats stand between the image and the reason.
   const folded = foldedMessage(message).replace(pullFailure, "Failed to pull image $1: $2");
-  const short = folded.length <= maxMessage ? folded : `${folded.slice(0, maxMessage)}…`;
-  return `${short} (${times}${kubernetesAge(last, now)} ago)`;
+  return `${shortened(folded, maxMessage)} (${times}${kubernetesAge(last, now)} ago)`;
 }

@@ -1,6 +1,7 @@
 /** A pod in a list: what `kubectl get pods -o wide` shows of it, how its last run ended, and its images. */
 import * as z from "zod";
 import { compare } from "../common/compare.ts";
+import { shortened } from "../common/shortened.ts";
 import { visible } from "../common/visible.ts";
 import { listField, textField, timeField } from "./fields.ts";
 import { humanDuration, kubernetesAge } from "./kubernetes_age.ts";
@@ -99,7 +100,7 @@ export function podAnswer(pod: PodSummary, now: number): z.output<typeof podShap
     ip: pod.ip ?? null,
     node: pod.node ?? null,
     images: pod.images.slice(0, maxImages).map(shortImage),
-    message: pod.message === undefined ? null : shortened(pod.message),
+    message: pod.message === undefined ? null : shortened(pod.message, maxMessage),
   };
 }
 
@@ -131,15 +132,11 @@ export const podColumns = ["NAME", "READY", "STATUS", "RESTARTS", "AGE", "IP", "
 /** An image whose digest is cut to what tells it apart: `app:v1@sha256:0123456789ab…`. */
 function shortImage(image: string): string {
   const short = image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]{52}$/, "$1…");
-  return short.length <= maxImage ? short : `${short.slice(0, maxImage)}…`;
+  return shortened(short, maxImage);
 }
 
 function imagesText(images: readonly string[]): string {
   const others = images.length - maxImages;
   const text = images.slice(0, maxImages).map(shortImage).join(", ");
   return others > 0 ? `${text} and ${others} more` : text;
-}
-
-function shortened(message: string): string {
-  return message.length <= maxMessage ? message : `${message.slice(0, maxMessage)}…`;
 }

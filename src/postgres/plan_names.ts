@@ -1,4 +1,5 @@
 /** What a node of a plan is called, as psql prints it, and the expressions that it works with. */
+import { shortened } from "../common/shortened.ts";
 import { visible } from "../common/visible.ts";
 import type { PlanNode } from "./plan.ts";
 
@@ -89,6 +90,5 @@ export function nodeExpressions(node: PlanNode, characters: number): string[] {
 
 /** A text that can be shown, cut to `characters`. */
 export function shorten(text: string, characters: number): string {
-  const shown = visible(text.replace(/\s+/g, " "));
-  return shown.length <= characters ? shown : `${shown.slice(0, characters).toWellFormed()}…`;
+  return shortened(visible(text.replace(/\s+/g, " ")), characters);
 }

@@ -1,6 +1,7 @@
 /** What there is to say of a relation, and how: as psql's `\d+` does, in the order a reader needs it. */
 import * as z from "zod";
 import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
+import { shortened } from "../common/shortened.ts";
 import { table } from "../common/table.ts";
 import type { Presentation } from "../common/tool.ts";
 import { count, plural, size } from "../common/units.ts";
@@ -72,7 +73,7 @@ export function presentRelation(
 
 /** The description with texts of at most `characters` and lists, but for the columns, of at most `items`. */
 function shorten(whole: RelationDescription, characters: number, items: number): RelationDescription {
-  const cut = (text: string) => text.length <= characters ? text : `${text.slice(0, characters)}…`;
+  const cut = (text: string) => shortened(text, characters);
   const cutOrNull = (text: string | null) => text === null ? null : cut(text);
   const list = <Item extends { readonly definition: string }>(whole: readonly Item[]) =>
     whole.slice(0, items).map((item) => ({ ...item, definition: cut(item.definition) }));

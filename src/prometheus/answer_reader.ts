@@ -3,6 +3,7 @@
  * promises is an {@linkcode UnexpectedShape}, not a crash somewhere else.
  */
 import { isRecord } from "../common/record.ts";
+import { shortened } from "../common/shortened.ts";
 import type {
   Alert,
   BuildInfo,
@@ -79,9 +80,7 @@ export function asTold(warnings: unknown, infos: unknown): Told {
 
 function asMessages(value: unknown, what: string): readonly string[] {
   return asTexts(value, what).slice(0, mostMessages)
-    .map((message) =>
-      message.length > longestMessage ? `${message.slice(0, longestMessage).toWellFormed()}…` : message
-    );
+    .map((message) => shortened(message, longestMessage));
 }
 
 function textOf(value: unknown): string {

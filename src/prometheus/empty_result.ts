@@ -4,6 +4,7 @@
  */
 import { CallError } from "../common/errors.ts";
 import { nearest } from "../common/nearest.ts";
+import { shortened } from "../common/shortened.ts";
 import { age, count, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
@@ -125,8 +126,7 @@ function vectorOf({ selector: one, modifier }: Shifted, matchers: readonly Match
 }
 
 function shown(one: Shifted): string {
-  const text = visible(vectorOf(one));
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  return shortened(visible(vectorOf(one)), 200);
 }
 
 /** First probe: one query that counts what each selector matches, whole, without one condition, and without any. */

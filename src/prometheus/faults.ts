@@ -2,6 +2,7 @@
 import { exhaustedHint, TransportFault } from "../common/bounded_fetch.ts";
 import { CallError, type CallErrorKind } from "../common/errors.ts";
 import { maskSecrets } from "../common/secrets_mask.ts";
+import { shortened } from "../common/shortened.ts";
 import type { Credentials } from "./credentials.ts";
 import { withoutSecrets } from "./own_secrets.ts";
 import { type ReadingName, readings } from "./reading_paths.ts";
@@ -266,8 +267,4 @@ function clean({ credentials }: Answered, text: string, most: number): string {
  */
 function quotable(text: string, most: number): string {
   return shortened(maskSecrets(text.slice(0, longestQuotable)), most);
-}
-
-function shortened(text: string, most: number): string {
-  return text.length > most ? `${text.slice(0, most).toWellFormed()}…` : text;
 }

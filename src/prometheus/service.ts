@@ -1,6 +1,7 @@
 /** Finds the series of a service by the name that people have for it. */
 import { CallError } from "../common/errors.ts";
 import { nearest } from "../common/nearest.ts";
+import { shortened } from "../common/shortened.ts";
 import { plural } from "../common/units.ts";
 import { utf8Length } from "../common/utf8.ts";
 import { visible } from "../common/visible.ts";
@@ -236,7 +237,7 @@ async function notFound({ api, time, signal, heard }: Asking, name: string): Pro
   }));
   const warnings = [...heard().warnings, ...await unreachedStores(api, { signal })];
   const labelOf = new Map(answers.flat().reverse());
-  const shown = JSON.stringify(visible(name.length > 100 ? `${name.slice(0, 100)}…` : name));
+  const shown = JSON.stringify(visible(shortened(name, 100)));
   const like = nearest(name, labelOf.keys(), 5);
   const list = (names: readonly string[]) =>
     names.map((each) => `${visible(each.slice(0, 100))} (${labelOf.get(each)})`).join(", ");

@@ -3,6 +3,7 @@
  * UTC on the way out. Seconds throughout, as in Prometheus's HTTP API.
  */
 import { CallError } from "../common/errors.ts";
+import { shortened } from "../common/shortened.ts";
 
 /** Seconds. */
 export const day = 86_400;
@@ -156,5 +157,5 @@ export function utc(seconds: number): string {
 
 /** The caller's text in an error sentence. */
 function quoted(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  return JSON.stringify(shortened(text, 60));
 }

@@ -1,4 +1,5 @@
 /** What Prometheus says beside an answer, in its own words, and what this program adds. */
+import { shortened } from "../common/shortened.ts";
 import { utf8Length, utf8Start } from "../common/utf8.ts";
 import { visible } from "../common/visible.ts";
 import type { Told } from "./api.ts";
@@ -39,8 +40,7 @@ export function saidNotes({ warnings, infos }: Told, budget: number): string[] {
 
 /** A query repeated in an answer. */
 export function echo(query: string, budget: number): string {
-  const most = Math.min(2_000, Math.floor(budget / 8));
-  return query.length <= most ? query : `${query.slice(0, most).toWellFormed()}…`;
+  return shortened(query, Math.min(2_000, Math.floor(budget / 8)));
 }
 
 /** Lines below an answer: Prometheus's warnings and infos, then our own hints. */
