@@ -1,5 +1,6 @@
 /** Why a tool can't be called with some arguments: which of them, what it must be, and what came. */
 import * as z from "zod";
+import { listed, withOthers } from "./listing.ts";
 import { maskSecrets } from "./secrets_mask.ts";
 import { shortened } from "./shortened.ts";
 import type { Tool } from "./tool.ts";
@@ -43,10 +44,9 @@ export function issueWords(
 }
 
 function unknownWords(unknown: readonly string[], known: readonly string[]): string {
-  const keys = unknown.slice(0, mostTold).map((key) => quoted(key)).join(", ");
-  const more = unknown.length > mostTold ? ` and ${count(unknown.length - mostTold)} more` : "";
+  const keys = withOthers(unknown.slice(0, mostTold).map((key) => quoted(key)), unknown.length - mostTold);
   const takes = known.length === 0 ? "there are no arguments" : `the arguments are ${known.join(", ")}`;
-  return `unknown argument${unknown.length === 1 ? "" : "s"} ${keys}${more}; ${takes}`;
+  return `unknown argument${unknown.length === 1 ? "" : "s"} ${keys}; ${takes}`;
 }
 
 /** `quantiles[1]`, `ref.type`. */
@@ -86,10 +86,10 @@ function memberOf(value: unknown, part: PropertyKey): unknown {
 /** What a schema takes: `a whole number from 1 to 100`; how long it may be, where its length is what is wrong. */
 function expected(schema: Schema, given: unknown): string {
   const { type, anyOf, minLength, maxLength, minItems, maxItems } = schema;
-  if (schema.enum !== undefined) return alternatives(schema.enum.map((each) => JSON.stringify(each)));
+  if (schema.enum !== undefined) return listed(schema.enum.map((each) => JSON.stringify(each)), "or");
   const kinds: readonly unknown[] = anyOf ??
     (Array.isArray(type) ? type.map((each) => ({ type: each })) : []);
-  if (kinds.length > 0) return alternatives(kinds.map((each) => expected(Object(each), given)));
+  if (kinds.length > 0) return listed(kinds.map((each) => expected(Object(each), given)), "or");
   switch (type) {
     case "string":
       return `a string${typeof given === "string" ? range(minLength, maxLength, "character") : ""}`;
@@ -107,11 +107,6 @@ function expected(schema: Schema, given: unknown): string {
       return "an object";
   }
   return "something else";
-}
-
-function alternatives(words: readonly string[]): string {
-  const last = words.at(-1) ?? "";
-  return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} or ${last}`;
 }
 
 /** ` of 1 to 8 items`. */

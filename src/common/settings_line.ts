@@ -1,6 +1,7 @@
 /** Which variables a check was given, by name: one that is misspelt shows by being absent. */
 import type { Environment } from "./env.ts";
 import { httpVariables } from "./http/settings.ts";
+import { listed } from "./listing.ts";
 import { commonVariables, type Program } from "./program.ts";
 
 /** One line; a program may read no other variables than its own, so that it can't name the ones that nobody reads. */
@@ -19,10 +20,6 @@ export function settingsLine(program: Program, environment: Environment): string
     }.${instead}`;
   }
   return `Settings: ${listed(set)} ${areOrIs(set)} set, and no other variable that --help lists.${instead}`;
-}
-
-function listed(names: readonly string[]): string {
-  return names.join(", ").replace(/, ([^,]+)$/, " and $1");
 }
 
 function areOrIs(names: readonly string[]): string {

@@ -1,6 +1,7 @@
 /** A pod in a list: what `kubectl get pods -o wide` shows of it, how its last run ended, and its images. */
 import * as z from "zod";
 import { compare } from "../common/compare.ts";
+import { withOthers } from "../common/listing.ts";
 import { shortened } from "../common/shortened.ts";
 import { visible } from "../common/visible.ts";
 import { listField, textField, timeField } from "./fields.ts";
@@ -136,7 +137,5 @@ function shortImage(image: string): string {
 }
 
 function imagesText(images: readonly string[]): string {
-  const others = images.length - maxImages;
-  const text = images.slice(0, maxImages).map(shortImage).join(", ");
-  return others > 0 ? `${text} and ${others} more` : text;
+  return withOthers(images.slice(0, maxImages).map(shortImage), images.length - maxImages);
 }

@@ -1,4 +1,5 @@
 /** Services as their clients meet them: an address, and who answers there. */
+import { withOthers } from "../common/listing.ts";
 import { nearest } from "../common/nearest.ts";
 import { plural } from "../common/units.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -152,8 +153,7 @@ function inVain(labels: readonly (readonly [string, string])[], selected: Select
 }
 
 function some(names: readonly string[]): string {
-  const shown = names.slice(0, 3).join(", ");
-  return names.length <= 3 ? shown : `${shown} and ${names.length - 3} more`;
+  return withOthers(names.slice(0, 3), names.length - 3);
 }
 
 function going(terminating: number): string {

@@ -1,4 +1,5 @@
 /** Which services there are, and how many of their requests fail: one query per way of counting, for all at once. */
+import { listed } from "../common/listing.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
 import { beginAsking, beside, leftOutTexts } from "../prometheus/asking.ts";
 import {
@@ -116,9 +117,7 @@ function doubts(services: readonly ServiceErrors[]): readonly string[] {
     .sort();
   if (doubtful.length === 0) return [];
   const named = doubtful.length > 5 ? [...doubtful.slice(0, 5), `${doubtful.length - 5} more`] : doubtful;
-  const last = named.at(-1) ?? "";
-  const list = named.length === 1 ? last : `${named.slice(0, -1).join(", ")} and ${last}`;
-  return [`${list}: requests with no known status may be errors, which their ratio leaves out`];
+  return [`${listed(named)}: requests with no known status may be errors, which their ratio leaves out`];
 }
 
 interface Row {

@@ -2,6 +2,7 @@
 import { checkHint } from "../common/check_hint.ts";
 import type { CheckResult } from "../common/check_result.ts";
 import { CallError } from "../common/errors.ts";
+import { withOthers } from "../common/listing.ts";
 import { ended } from "../common/sentence.ts";
 import { count, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
@@ -81,9 +82,8 @@ export async function checkDatabase(
 
 function sayMissing({ unreadable, hiddenSequences }: RoleReport, say: (line: string) => void): void {
   if (unreadable.length > 0) {
-    const names = unreadable.slice(0, shownTables).map(({ schema, name }) => `${schema}.${name}`).join(", ");
-    const others = unreadable.length - shownTables;
-    say(`It may not read ${names}${others > 0 ? ` and ${count(others)} more` : ""}.`);
+    const names = unreadable.slice(0, shownTables).map(({ schema, name }) => `${schema}.${name}`);
+    say(`It may not read ${withOthers(names, unreadable.length - shownTables)}.`);
   }
   if (hiddenSequences.count > 0) {
     say(

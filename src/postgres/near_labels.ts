@@ -1,4 +1,5 @@
 /** The labels of an enum, for a text that is none of them. */
+import { withOthers } from "../common/listing.ts";
 import { nearest } from "../common/nearest.ts";
 import { visible } from "../common/visible.ts";
 import type { Transaction } from "./database.ts";
@@ -36,6 +37,5 @@ export async function saysLabels(
   if (labels.length === 0 || labels.includes(label)) return undefined;
   const ordered = [...new Set([...nearest(label, labels), ...labels])];
   const named = ordered.slice(0, shown).map((name) => visible(`'${name.replaceAll("'", "''")}'`));
-  const more = ordered.length - named.length;
-  return `${visible(type)} is one of ${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  return `${visible(type)} is one of ${withOthers(named, ordered.length - shown)}`;
 }

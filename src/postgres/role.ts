@@ -1,5 +1,6 @@
 /** Which rights the role has beyond reading, and the SQL for those that it lacks. */
-import { count, plural } from "../common/units.ts";
+import { withOthers } from "../common/listing.ts";
+import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Cell, Transaction } from "./database.ts";
@@ -190,8 +191,7 @@ export function roleNotice(report: RoleReport): string | undefined {
 
 /** What the role may do, and to what, as `--check` lists it. */
 export function excessLine({ right, names, others }: Excess): string {
-  if (names.length === 0) return right;
-  return `${right}: ${names.join(", ")}${others > 0 ? ` and ${count(others)} more` : ""}`;
+  return names.length === 0 ? right : `${right}: ${withOthers(names, others)}`;
 }
 
 function readNames(json: Cell | undefined): readonly string[] {

@@ -1,5 +1,6 @@
 /** How a tool about a service asks: at one time, and with an ear for all that Prometheus says beside its answers. */
 import { CallError } from "../common/errors.ts";
+import { listed } from "../common/listing.ts";
 import { duration } from "../common/units.ts";
 import type { PrometheusApi } from "./api.ts";
 import type { Told } from "./result.ts";
@@ -76,8 +77,7 @@ export async function beside<Value>(
 
 /** Each of them once: `probes from outside and slow routes`. */
 export function namesOf(leftOut: readonly LeftOut[]): string {
-  const names = [...new Set(leftOut.map(({ what }) => what))];
-  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+  return listed([...new Set(leftOut.map(({ what }) => what))]);
 }
 
 /** One for each reason: `probes from outside and slow routes: no answer within 2.5 s`. */

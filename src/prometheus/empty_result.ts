@@ -3,6 +3,7 @@
  * it, what the values are in its place, when its series were last seen, or what the nearest name is.
  */
 import { CallError } from "../common/errors.ts";
+import { withOthers } from "../common/listing.ts";
 import { nearest } from "../common/nearest.ts";
 import { shortened } from "../common/shortened.ts";
 import { age, count, plural } from "../common/units.ts";
@@ -269,7 +270,5 @@ async function explainAbsence(one: Shifted, time: number, probing: Probing): Pro
 function listed(values: readonly string[]): string {
   const most = 12;
   const texts = values.slice(0, most).map((value) => value === "" ? '""' : value);
-  return values.length > most
-    ? `${texts.join(", ")} and ${count(values.length - most)} more`
-    : texts.join(", ") || "none";
+  return withOthers(texts, values.length - most) || "none";
 }
