@@ -39,6 +39,11 @@ export class CallError extends Error {
   }
 }
 
+/** Whether something was not to be had, which the rest of an answer can say in its place; a cancelled call needs none. */
+export function couldNotAnswer(error: unknown): error is CallError {
+  return error instanceof CallError && error.kind !== "cancelled";
+}
+
 /** A program that can't start: one line on stderr, exit code 2. The message never holds a value of a secret. */
 export class StartError extends Error {
   override readonly name = "StartError";

@@ -1,6 +1,6 @@
 /** Tool `describe_resource`: one object of any kind, with its conditions and its events. */
 import * as z from "zod";
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool, type ToolContext } from "../common/tool.ts";
 import { count } from "../common/units.ts";
@@ -225,7 +225,7 @@ async function eventsOf(
     const { events } = await readEvents(cluster, namespace ?? "default", { signal, kind: type.kind, name });
     return { events, unseen: undefined };
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return { events: [], unseen: error.message };
   }
 }

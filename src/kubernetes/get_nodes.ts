@@ -1,6 +1,6 @@
 /** Tool `get_nodes`: which nodes take pods, what weighs on them, and how full they are. */
 import * as z from "zod";
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
@@ -142,7 +142,7 @@ async function readRequested(
       next = page.continue;
     } while (next !== undefined && page.items.length > 0 && read < maxPods);
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     if (read > 0) {
       return { requested, note: `Requests are of the first ${count(read)} pods only: ${error.message}.` };
     }

@@ -1,7 +1,7 @@
 /** Tool `get_services`: services, with who answers behind them. */
 import * as z from "zod";
 import { compare } from "../common/compare.ts";
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
@@ -185,7 +185,7 @@ async function readEndpoints(
         : `Only the first ${plural(items.length, "EndpointSlice")} were read: narrow it.`,
     };
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return { endpoints: undefined, note: `Endpoints were not seen: ${error.message}.` };
   }
 }
@@ -233,7 +233,7 @@ async function selectedBy(cluster: Cluster, object: KubeObject, signal: AbortSig
       ])),
     };
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return { unseen: error.message };
   }
 }

@@ -1,5 +1,5 @@
 /** One object by its name; where there is none, the error says what there is instead. */
-import { CallError } from "../common/errors.ts";
+import { CallError, couldNotAnswer } from "../common/errors.ts";
 import { nearest } from "../common/nearest.ts";
 import type { AskOptions, Cluster, KubeObject } from "./api.ts";
 import { textField } from "./fields.ts";
@@ -86,7 +86,7 @@ async function quietly<Value>(work: Promise<Value>): Promise<Value | undefined> 
   try {
     return await work;
   } catch (error) {
-    if (error instanceof CallError && error.kind !== "cancelled") return undefined;
+    if (couldNotAnswer(error)) return undefined;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /** A cluster at a glance: its version, its nodes, what runs where, and what is wrong. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import { table } from "../common/table.ts";
 import { count, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
@@ -86,7 +86,7 @@ async function part<Value>(work: Promise<Value>): Promise<Part<Value>> {
   try {
     return { value: await work };
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     // Without a cluster there is nothing to tell.
     if (error.kind === "unavailable") throw error;
     return { unseen: error.message };

@@ -1,5 +1,5 @@
 /** Why pods are not well, where they do not say so themselves: what the kubelet has warned of about them. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import { shortened } from "../common/shortened.ts";
 import { plural } from "../common/units.ts";
 import type { Cluster } from "./api.ts";
@@ -72,7 +72,7 @@ export async function withCauses(
         : `Only ${plural(read, "warning")} were looked at for causes: narrow it by namespace.`,
     };
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return { pods, note: `Warnings about probes and volumes were not seen: ${error.message}.` };
   }
 }

@@ -1,5 +1,5 @@
 /** Reads the logs of several containers at once, chooses lines, merges them by time, and follows them. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import type { Cluster, LogOptions } from "./api.ts";
 import { TooLargeError } from "./door.ts";
 import type { LineTest } from "./log_pattern.ts";
@@ -129,7 +129,7 @@ async function withoutFailures(reading: readonly Promise<LogWindow>[]): Promise<
   if (!settled.some(({ status }) => status === "fulfilled")) return await Promise.all(reading);
   return settled.map((one) => {
     if (one.status === "fulfilled") return one.value;
-    if (!(one.reason instanceof CallError) || one.reason.kind === "cancelled") throw one.reason;
+    if (!couldNotAnswer(one.reason)) throw one.reason;
     return { lines: [], bytes: 0, whole: false, cut: false, refused: one.reason.message };
   });
 }
@@ -199,7 +199,7 @@ async function follow(
       if (wanted.signal.aborted) throw error;
       if (over) return undefined;
       // The apiserver went away in the middle: what was read is worth more than the failure.
-      if (error instanceof CallError && error.kind !== "cancelled") return error.message;
+      if (couldNotAnswer(error)) return error.message;
       throw error;
     }
     return undefined;

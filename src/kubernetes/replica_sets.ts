@@ -1,5 +1,5 @@
 /** What a deployment is made of at the moment: its replica sets, and the pods that hold it up. */
-import { CallError } from "../common/errors.ts";
+import { CallError, couldNotAnswer } from "../common/errors.ts";
 import type { Cluster, KubeObject } from "./api.ts";
 import { field, listField, numberField, textField, timeField } from "./fields.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
@@ -70,7 +70,7 @@ export async function readCurrentSet(
       .toSorted((a, b) => Number(b.revision ?? 0) - Number(a.revision ?? 0));
     return { current: own.find(({ current }) => current), before, unseen: undefined };
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return { current: undefined, before: undefined, unseen: error };
   }
 }
@@ -90,7 +90,7 @@ export async function readComposition(
     cluster.listAll(type, namespace, { signal, labelSelector, maxItems: maxRead }).then(
       ({ items }) => ({ items, unseen: undefined }),
       (error: unknown) => {
-        if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+        if (!couldNotAnswer(error)) throw error;
         return { items: undefined, unseen: error.message };
       },
     );

@@ -1,6 +1,6 @@
 /** Tool `top_pods`: what pods use now, by the metrics API. */
 import * as z from "zod";
-import { CallError } from "../common/errors.ts";
+import { CallError, couldNotAnswer } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
@@ -154,7 +154,7 @@ async function readLimits(
       podLimits(pod),
     ]));
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return new Map();
   }
 }

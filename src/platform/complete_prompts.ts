@@ -1,5 +1,5 @@
 /** Completes the arguments of prompts: services, namespaces and tables by what the backends have. */
-import { CallError } from "../common/errors.ts";
+import { CallError, couldNotAnswer } from "../common/errors.ts";
 import { completePromptInput } from "../common/prompts.ts";
 import { completion, type Completions, maxCompletions, noCompletions } from "../common/resources.ts";
 import type { Tool } from "../common/tool.ts";
@@ -35,7 +35,7 @@ async function orElse<Value>(fallback: Value, work: () => Promise<Value>): Promi
   try {
     return await work();
   } catch (error) {
-    if (error instanceof CallError && error.kind !== "cancelled") return fallback;
+    if (couldNotAnswer(error)) return fallback;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /** Asks the backends about a service, all at once, each within a deadline of its own. */
-import { CallError } from "../common/errors.ts";
+import { CallError, couldNotAnswer } from "../common/errors.ts";
 import { describeError, type Logger } from "../common/log.ts";
 import { duration } from "../common/units.ts";
 import type { Clusters } from "../kubernetes/api.ts";
@@ -227,7 +227,7 @@ async function workloadNames(
     });
     return items.flatMap((item) => textField(item, "metadata", "name") ?? []);
   } catch (error) {
-    if (error instanceof CallError && error.kind !== "cancelled") return [];
+    if (couldNotAnswer(error)) return [];
     throw error;
   }
 }

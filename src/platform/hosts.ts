@@ -1,5 +1,5 @@
 /** The nodes that a service's pods are on: what ails a node ails its pods. */
-import { CallError } from "../common/errors.ts";
+import { CallError, couldNotAnswer } from "../common/errors.ts";
 import type { Cluster } from "../kubernetes/api.ts";
 import { readNode, type Trouble } from "../kubernetes/nodes.ts";
 import { nodeType } from "../kubernetes/well_known.ts";
@@ -56,7 +56,7 @@ export async function readHosts(cluster: Cluster, pods: readonly Pod[], signal: 
       : [`${left} of the ${nodes.length} nodes that its pods are on were not looked at`];
     return { found, total: nodes.length, notes };
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return {
       found: [],
       total: nodes.length,

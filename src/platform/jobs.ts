@@ -1,5 +1,5 @@
 /** CronJobs and Jobs: no services, and what is asked for by the name of one is how its last run ended. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import type { Cluster, KubeObject } from "../kubernetes/api.ts";
 import { listField, numberField, textField, timeField } from "../kubernetes/fields.ts";
 import { age } from "./age.ts";
@@ -37,7 +37,7 @@ export async function jobNamed(
         textField(job, "metadata", "name")
       } has its log, describe_resource tells of the ${type.kind}`;
     } catch (error) {
-      if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+      if (!couldNotAnswer(error)) throw error;
     }
   }
   return undefined;
@@ -58,7 +58,7 @@ async function latestOf(
     ).toSorted((a, b) => created(a) - created(b));
     return own.findLast((job) => endOf(job) !== undefined) ?? own.at(-1);
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /** A service that is called otherwise in Prometheus than in the cluster: its pods, which both know, are what is the same. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import type { Clusters } from "../kubernetes/api.ts";
 import { podType } from "../kubernetes/well_known.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
@@ -64,7 +64,7 @@ export async function workloadOfService(
     return ownerOf(await clusters.cluster(undefined).get(podType, namespace, pod, { signal }));
   } catch (error) {
     // Another cluster's, perhaps.
-    if (error instanceof CallError && error.kind !== "cancelled") return undefined;
+    if (couldNotAnswer(error)) return undefined;
     throw error;
   }
 }

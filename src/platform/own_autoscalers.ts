@@ -1,5 +1,5 @@
 /** The autoscalers that decide how many pods a workload has. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import { type Autoscaler, readAutoscaler } from "../kubernetes/autoscalers.ts";
 import type { Cluster } from "../kubernetes/api.ts";
 import { horizontalPodAutoscalerType } from "../kubernetes/well_known.ts";
@@ -33,7 +33,7 @@ export async function readOwnAutoscalers(
     );
     return { found, notes: [] };
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return {
       found: [],
       notes: [`autoscalers were not looked at: ${unseenText(error, "list", "horizontalpodautoscalers")}`],

@@ -1,5 +1,5 @@
 /** What keeps a drain from evicting a service's pods: PodDisruptionBudgets that allow none to go. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import { plural } from "../common/units.ts";
 import type { Cluster, KubeObject } from "../kubernetes/api.ts";
 import { type DisruptionBudget, readDisruptionBudget } from "../kubernetes/disruption_budgets.ts";
@@ -56,7 +56,7 @@ export async function readHeldPods(
         : [],
     };
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     const why = unseenText(error, "list", "poddisruptionbudgets");
     return { held: [], notes: [`what keeps its pods on cordoned nodes was not looked at: ${why}`] };
   }

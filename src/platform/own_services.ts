@@ -1,5 +1,5 @@
 /** The Services that are called like the service: by them its clients find its pods. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import type { Cluster, KubeObject } from "../kubernetes/api.ts";
 import { textField } from "../kubernetes/fields.ts";
 import { tellEndpoints } from "../kubernetes/get_services.ts";
@@ -68,7 +68,7 @@ async function attempt<Value extends { readonly notes: readonly string[] }>(
   try {
     return await read();
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return { ...nothing, notes: [`whether its Service finds its pods was not seen: ${error.message}`] };
   }
 }

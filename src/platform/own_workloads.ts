@@ -1,5 +1,5 @@
 /** The deployments, stateful sets and daemon sets that make up a service: those of its name, and those that its pods are of. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import type { Cluster, KubeObject } from "../kubernetes/api.ts";
 import { field, isTrue, listField, numberField, textField, timeField } from "../kubernetes/fields.ts";
 import { currentEvents, foldedMessage } from "../kubernetes/evidence.ts";
@@ -53,7 +53,7 @@ export async function findWorkloads(
   const found: Found[] = [];
   for (const answer of answers) {
     if (answer.status === "fulfilled") found.push(...answer.value);
-    else if (answer.reason instanceof CallError && answer.reason.kind !== "cancelled") {
+    else if (couldNotAnswer(answer.reason)) {
       unseen.push(sentenceOf(answer.reason));
     } else throw answer.reason;
   }
@@ -82,7 +82,7 @@ export async function readOwners(
       try {
         return [{ type, object: await cluster.get(type, namespace, name, { signal }) }];
       } catch (error) {
-        if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+        if (!couldNotAnswer(error)) throw error;
         // A replica set of a deployment that is gone, or of another controller's.
         if (error.kind !== "not_found") {
           notes.push(
@@ -195,7 +195,7 @@ async function readUncreated(
     return last &&
       `${foldedMessage(last.message).slice(0, maxMessage)} (${kubernetesAge(last.last, now)} ago)`;
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /** What the kubelet has warned of about pods that do not say themselves why they are not well. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import type { Cluster } from "../kubernetes/api.ts";
 import { causeOf, needsCause, readCauses } from "../kubernetes/pod_causes.ts";
 import { unseenText } from "./unseen_text.ts";
@@ -29,7 +29,7 @@ export async function withWarnings(
     const isPart = read.some(({ more }) => more !== 0);
     return { pods: explained, notes: isPart ? ["not all warnings about its pods were read"] : [] };
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return { pods, notes: [`warnings about its pods were not seen: ${unseenText(error, "list", "events")}`] };
   }
 }

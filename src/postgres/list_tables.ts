@@ -3,7 +3,7 @@ import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
-import { count, size } from "../common/units.ts";
+import { count, plural, size } from "../common/units.ts";
 import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Database, Transaction } from "./database.ts";
 import { likePattern } from "./like_pattern.ts";
@@ -160,7 +160,7 @@ function render(result: z.output<typeof output>): string {
     ) || null,
   ]);
   const header = total === tables.length
-    ? `${count(total)} ${total === 1 ? "table" : "tables"}; rows are estimates.`
+    ? `${plural(total, "table")}; rows are estimates.`
     : `Tables ${count(offset + 1)} to ${count(offset + tables.length)} of ${
       count(total)
     }; rows are estimates.`;

@@ -1,5 +1,5 @@
 /** Alerting rules and the alerts that they raised: read, filtered, and put in the order in which people want them. */
-import { CallError } from "../common/errors.ts";
+import { CallError, couldNotAnswer } from "../common/errors.ts";
 import { victoriaMetrics } from "./answer_reader.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import type { Alert, Labels, Rule } from "./result.ts";
@@ -71,7 +71,7 @@ async function isVictoriaMetrics(api: PrometheusApi, options: AskOptions): Promi
   try {
     return (await api.buildInfo(options)).application === victoriaMetrics;
   } catch (error) {
-    if (error instanceof CallError && error.kind !== "cancelled") return false;
+    if (couldNotAnswer(error)) return false;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /** What in an expression leaves nothing of series that are there. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import { count } from "../common/units.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import { numberOf } from "./metric_unit.ts";
@@ -27,7 +27,7 @@ export async function explainExpression(
     return await explainBinary(binary, time, probing);
   } catch (error) {
     // A side that is a scalar or a string can't be counted.
-    if (error instanceof CallError && error.kind !== "cancelled") return emptyBecause(expression);
+    if (couldNotAnswer(error)) return emptyBecause(expression);
     throw error;
   }
 }

@@ -2,7 +2,7 @@
  * Why a query has no result, by at most four probes: which selector matches nothing, which of its conditions empties
  * it, what the values are in its place, when its series were last seen, or what the nearest name is.
  */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import { withOthers } from "../common/listing.ts";
 import { nearest } from "../common/nearest.ts";
 import { shortened } from "../common/shortened.ts";
@@ -82,7 +82,7 @@ export async function explainEmpty(
     }
     return [`${matched.join(", ")} at ${utc(time)}.`, ...because, ...hints];
   } catch (error) {
-    if (error instanceof CallError && error.kind !== "cancelled") return hints;
+    if (couldNotAnswer(error)) return hints;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** Tool `find_metrics`: which metrics there are, and what is needed to query them. */
 import * as z from "zod";
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { nearest } from "../common/nearest.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
@@ -127,7 +127,7 @@ async function countsOf(
   try {
     return await countSeries(asking, names, matchers);
   } catch (error) {
-    if (error instanceof CallError && error.kind !== "cancelled") return new Map();
+    if (couldNotAnswer(error)) return new Map();
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** What Prometheus knows of metrics: their names, and their type, help and unit. Remembered for a while. */
 import { Cache } from "../common/cache.ts";
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import type { AskOptions, MetricMetadata, PrometheusApi, Told } from "./api.ts";
 
 /** Names that one listing may hold: two megabytes or so. */
@@ -64,7 +64,7 @@ export class MetricCatalogue {
           }
         }));
       } catch (error) {
-        if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+        if (!couldNotAnswer(error)) throw error;
         missing = error.message;
         // What failed may work the next time; a call that is not there will not.
         if (error.message.includes(" has no /api/")) this.#absent.set("", missing);

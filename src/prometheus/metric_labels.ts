@@ -1,5 +1,5 @@
 /** The labels of metrics: how many series there are, by which labels they differ, and in how many values. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import type { Labels } from "./api.ts";
 import type { Asking } from "./asking.ts";
 import { numberOf } from "./metric_unit.ts";
@@ -58,7 +58,7 @@ export async function labelsOf(
     );
     return truncated ? await countLabels(asking, selectors) : usesOf(series.map(({ metric }) => metric));
   } catch (error) {
-    if (error instanceof CallError && error.kind !== "cancelled") return [];
+    if (couldNotAnswer(error)) return [];
     throw error;
   }
 }

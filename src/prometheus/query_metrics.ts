@@ -1,6 +1,6 @@
 /** Tool `query_metrics`: the result of a PromQL query at one moment. */
 import * as z from "zod";
-import { CallError } from "../common/errors.ts";
+import { CallError, couldNotAnswer } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import type { AskOptions, InstantResult, InstantSeries, PrometheusApi } from "./api.ts";
@@ -146,7 +146,7 @@ async function ask(
     const warnings = result.warnings.filter((text) => !text.includes("truncated due to limit"));
     return { ...result, warnings, series: inOrder(top.series, lowestFirst(parsed)), truncated: false, total };
   } catch (error) {
-    if (!(error instanceof CallError) || error.kind === "cancelled") throw error;
+    if (!couldNotAnswer(error)) throw error;
     return { ...result, total: result.series.length };
   }
 }

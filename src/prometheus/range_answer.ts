@@ -1,5 +1,5 @@
 /** Asks a range query; of more series than can be fetched, those with the greatest averages and the number of all. */
-import { CallError } from "../common/errors.ts";
+import { CallError, couldNotAnswer } from "../common/errors.ts";
 import type { AskOptions, PrometheusApi, RangeResult } from "./api.ts";
 import { numberOf } from "./metric_unit.ts";
 import type { ParsedQuery } from "./promql.ts";
@@ -52,7 +52,7 @@ async function attempt<T>(ask: () => Promise<T | undefined>): Promise<T | undefi
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof CallError && error.kind !== "cancelled") return undefined;
+    if (couldNotAnswer(error)) return undefined;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /** How often series get a sample, where only the query is known. */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import { scrapeInterval } from "./instances.ts";
 import { type Matcher, selector } from "./promql_literal.ts";
@@ -29,7 +29,7 @@ export async function readScrapeInterval(
     const interval = scrapeInterval(ranges);
     return interval === undefined ? usualInterval : rounded(interval);
   } catch (error) {
-    if (error instanceof CallError && error.kind !== "cancelled") return usualInterval;
+    if (couldNotAnswer(error)) return usualInterval;
     throw error;
   }
 }

@@ -2,7 +2,7 @@
  * The stores behind a Thanos Query. Of one that it does not reach it warns for a few seconds; then it answers from the
  * others, and from none with nothing, without a word.
  */
-import { CallError } from "../common/errors.ts";
+import { couldNotAnswer } from "../common/errors.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import { oneLine } from "./one_line.ts";
 import type { BuildInfo, Store } from "./result.ts";
@@ -27,7 +27,7 @@ async function readStores(api: PrometheusApi, options: AskOptions): Promise<read
   try {
     return await api.stores(options);
   } catch (error) {
-    if (error instanceof CallError && error.kind !== "cancelled") return undefined;
+    if (couldNotAnswer(error)) return undefined;
     throw error;
   }
 }

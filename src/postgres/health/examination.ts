@@ -1,5 +1,5 @@
 /** Runs the sections of database_health, each in a transaction of its own, so that one that fails leaves the others whole. */
-import { CallError } from "../../common/errors.ts";
+import { couldNotAnswer } from "../../common/errors.ts";
 import { useCatalogueAlone } from "../catalogue_session.ts";
 import type { Database, Transaction } from "../database.ts";
 import { ServerError } from "../database_errors.ts";
@@ -129,7 +129,7 @@ export async function examine(
       const findings = server.inRecovery ? assessment.findings.map(forPrimary) : assessment.findings;
       examined.push({ name: section.name, verdict: verdictOf(assessment), ...assessment, findings });
     } catch (error) {
-      if (signal.aborted || !(error instanceof CallError) || error.kind === "cancelled") throw error;
+      if (signal.aborted || !couldNotAnswer(error)) throw error;
       const denied = error.cause instanceof ServerError && error.cause.sqlState === "42501";
       examined.push(missing(section.name, denied ? "unseen" : "unknown", error.message));
     }
