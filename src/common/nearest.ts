@@ -31,6 +31,11 @@ export function nearest(name: string, candidates: Iterable<string>, limit = 5): 
   return found.filter(({ score }) => !same || score < 2).slice(0, limit).map(({ candidate }) => candidate);
 }
 
+/** The hint that they make; none where nothing is near. */
+export function didYouMean(near: readonly string[], between = ", "): string | undefined {
+  return near.length === 0 ? undefined : `did you mean ${near.join(between)}?`;
+}
+
 function normal(name: string): string {
   return name.slice(0, LONGEST).toLowerCase().replaceAll("-", "_").replaceAll('"', "");
 }

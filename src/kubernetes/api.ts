@@ -1,6 +1,6 @@
 /** The clusters of the kubeconfig: which of them tools may read, and the way to each. */
 import { CallError } from "../common/errors.ts";
-import { nearest } from "../common/nearest.ts";
+import { didYouMean, nearest } from "../common/nearest.ts";
 import { Cluster } from "./cluster.ts";
 import { Connection } from "./connection.ts";
 import { credentialSource } from "./credentials.ts";
@@ -131,7 +131,7 @@ export class Clusters {
     }
     const near = nearest(name, kubeconfig.contexts.keys(), 3);
     return new CallError("not_found", `Cannot use context ${shown} as the kubeconfig has no such context`, {
-      hint: near.length === 0 ? "list_contexts shows their names" : `did you mean ${near.join(", ")}?`,
+      hint: didYouMean(near) ?? "list_contexts shows their names",
     });
   }
 }

@@ -1,6 +1,7 @@
 /** One context's cluster: objects, lists, tables, logs and what the identity may do. Nothing here can write. */
 import { Cache } from "../common/cache.ts";
 import { CallError } from "../common/errors.ts";
+import { didYouMean } from "../common/nearest.ts";
 import { abortable } from "../common/waiting.ts";
 import type {
   AccessAttributes,
@@ -55,14 +56,11 @@ export class Cluster {
       found = kinds.find(name);
     }
     if (found !== undefined) return found;
-    const near = kinds.nearest(name);
     throw new CallError(
       "not_found",
       `Cannot read ${JSON.stringify(name.slice(0, 60))} as the cluster has no kind of that name`,
       {
-        hint: near.length === 0
-          ? "kinds have names such as pods, deploy, cronjobs.batch"
-          : `did you mean ${near.join(", ")}?`,
+        hint: didYouMean(kinds.nearest(name)) ?? "kinds have names such as pods, deploy, cronjobs.batch",
       },
     );
   }

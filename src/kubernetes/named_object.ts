@@ -1,6 +1,6 @@
 /** One object by its name; where there is none, the error says what there is instead. */
 import { CallError, couldNotAnswer } from "../common/errors.ts";
-import { nearest } from "../common/nearest.ts";
+import { didYouMean, nearest } from "../common/nearest.ts";
 import type { AskOptions, Cluster, KubeObject } from "./api.ts";
 import { textField } from "./fields.ts";
 import type { ResourceType } from "./paths.ts";
@@ -78,7 +78,7 @@ async function nearHint(
     cluster.table(type, namespace, { signal: options.signal, limit: comparedNames }),
   );
   const near = nearest(name, found?.rows.map((row) => row.name) ?? [], 3);
-  return near.length === 0 ? undefined : `did you mean ${near.join(", ")}?`;
+  return didYouMean(near);
 }
 
 /** A hint is worth a try; what fails here has failed already. */

@@ -6,7 +6,7 @@ import type { Clusters } from "../kubernetes/api.ts";
 import { textField } from "../kubernetes/fields.ts";
 import { StatusError } from "../kubernetes/status_error.ts";
 import { deploymentType } from "../kubernetes/well_known.ts";
-import { nearest } from "../common/nearest.ts";
+import { didYouMean, nearest } from "../common/nearest.ts";
 import type { Database } from "../postgres/database.ts";
 import { examine } from "../postgres/health/examination.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
@@ -209,9 +209,7 @@ async function findWorkload(
     throw new CallError("not_found", none, { hint: job });
   }
   const near = nearest(service, await workloadNames(clusters, report.namespace, signal), 3);
-  throw new CallError("not_found", none, {
-    hint: near.length === 0 ? undefined : `did you mean ${near.join(", ")}?`,
-  });
+  throw new CallError("not_found", none, { hint: didYouMean(near) });
 }
 
 /** Names to offer; none where they can't be listed, as that is no answer to what was asked. */

@@ -1,5 +1,5 @@
 /** "Did you mean", of functions: PostgreSQL's own that take as many arguments and are spelt almost alike. */
-import { nearest } from "../common/nearest.ts";
+import { didYouMean, nearest } from "../common/nearest.ts";
 import type { Transaction } from "./database.ts";
 import type { ServerError } from "./database_errors.ts";
 import { functionHint, missingFunction } from "./other_functions.ts";
@@ -34,5 +34,5 @@ export async function saysFunctions(
     Math.abs(other.length - name.length) <= Math.max(1, Math.floor(name.length / 4))
   );
   const near = name.length < LEAST_LENGTH ? [] : nearest(name, typed, 2);
-  return near.length === 0 ? "there is no function of that name" : `did you mean ${near.join(" or ")}?`;
+  return didYouMean(near, " or ") ?? "there is no function of that name";
 }

@@ -1,5 +1,6 @@
 /** What the caller may have meant, where a statement failed for a name that PostgreSQL does not know. */
 import { CallError } from "../common/errors.ts";
+import { didYouMean } from "../common/nearest.ts";
 import { useCatalogueAlone } from "./catalogue_session.ts";
 import type { Database, Transaction } from "./database.ts";
 import { ServerError } from "./database_errors.ts";
@@ -38,10 +39,7 @@ function question(
 ): ((transaction: Transaction, schemas: readonly string[]) => Promise<string | undefined>) | undefined {
   const relation = unknownRelation(error);
   if (relation !== undefined) {
-    return async (transaction) => {
-      const near = await nearRelations(transaction, relation);
-      return near.length === 0 ? undefined : `did you mean ${near.join(", ")}?`;
-    };
+    return async (transaction) => didYouMean(await nearRelations(transaction, relation));
   }
   const label = unknownLabel(error);
   if (label !== undefined) return (transaction, schemas) => saysLabels(transaction, label, schemas);

@@ -1,6 +1,6 @@
 /** Prometheus's own objections to a query, with the place in the query and what to write instead. */
 import { CallError } from "../common/errors.ts";
-import { nearest } from "../common/nearest.ts";
+import { didYouMean, nearest } from "../common/nearest.ts";
 import { excerpt, type ParsedQuery } from "./promql.ts";
 import { expressions } from "./promql_expression.ts";
 import { unparsed } from "./victoria_metrics.ts";
@@ -65,9 +65,7 @@ function adviceFor(message: string, parsed: ParsedQuery): string | undefined {
   const unknown = /(?:unknown function with name|unsupported function) "([^"]*)"/.exec(message)?.[1];
   if (unknown !== undefined) {
     const near = nearest(unknown, [...rangeFunctions, ...otherFunctions], 2);
-    return near.length === 0
-      ? "there is no such function in this version"
-      : `did you mean ${near.join(" or ")}?`;
+    return didYouMean(near, " or ") ?? "there is no such function in this version";
   }
   if (/\$\{?[A-Za-z_]/.test(parsed.text) && isSyntax(message)) {
     return "Grafana's variables, such as $__rate_interval, are no PromQL: write a duration such as 5m in their place";
