@@ -1,5 +1,5 @@
 /** Horizontal pod autoscalers: what they scale, and what keeps them from it. */
-import { field, listField, numberField, textField, timeField } from "./fields.ts";
+import { field, listField, nameOf, namespaceOf, numberField, textField, timeField } from "./fields.ts";
 import { parseQuantity } from "./quantity.ts";
 
 /** A metric that is above its target. */
@@ -43,8 +43,8 @@ export function readAutoscaler(object: unknown): Autoscaler {
   const most = numberField(object, "spec", "maxReplicas") ?? Infinity;
   const exceeded = exceededMetrics(object);
   return {
-    namespace: textField(object, "metadata", "namespace") ?? "",
-    name: textField(object, "metadata", "name") ?? "",
+    namespace: namespaceOf(object),
+    name: nameOf(object),
     target: {
       kind: textField(object, "spec", "scaleTargetRef", "kind") ?? "",
       name: textField(object, "spec", "scaleTargetRef", "name") ?? "",

@@ -1,6 +1,6 @@
 /** PodDisruptionBudgets (policy/v1): how many pods may be evicted, which a drain of a node waits for. */
 import type { KubeObject } from "./api.ts";
-import { field, numberField, textField } from "./fields.ts";
+import { field, nameOf, namespaceOf, numberField } from "./fields.ts";
 
 /** One of them. Counts are pods. */
 export interface DisruptionBudget {
@@ -19,8 +19,8 @@ export interface DisruptionBudget {
 export function readDisruptionBudget(object: KubeObject): DisruptionBudget {
   const status = (name: string) => numberField(object, "status", name);
   return {
-    namespace: textField(object, "metadata", "namespace") ?? "",
-    name: textField(object, "metadata", "name") ?? "",
+    namespace: namespaceOf(object),
+    name: nameOf(object),
     allowed: status("disruptionsAllowed"),
     healthy: status("currentHealthy") ?? 0,
     wanted: status("desiredHealthy") ?? 0,

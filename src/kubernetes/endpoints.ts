@@ -1,5 +1,5 @@
 /** Who answers for a service: its endpoints, from the EndpointSlices that carry its name. */
-import { field, listField, textField } from "./fields.ts";
+import { field, listField, namespaceOf, textField } from "./fields.ts";
 
 /** The label by which a slice names its service (kubernetes.io/docs, "EndpointSlices"). */
 export const serviceNameLabel = "kubernetes.io/service-name";
@@ -25,7 +25,7 @@ export function endpointsByService(slices: Iterable<unknown>): ReadonlyMap<strin
   for (const slice of slices) {
     const service = textField(slice, "metadata", "labels", serviceNameLabel);
     if (service === undefined) continue;
-    const key = `${textField(slice, "metadata", "namespace") ?? ""}/${service}`;
+    const key = `${namespaceOf(slice)}/${service}`;
     let known = services.get(key);
     if (known === undefined) services.set(key, known = { endpoints: new Map(), ports: new Set() });
     const endpoints = listField(slice, "endpoints");

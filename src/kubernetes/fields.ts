@@ -18,6 +18,16 @@ export function textField(object: unknown, ...path: readonly (string | number)[]
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
+/** An object's name; empty where it has none. */
+export function nameOf(object: unknown): string {
+  return textField(object, "metadata", "name") ?? "";
+}
+
+/** Its namespace; empty where it is in none. */
+export function namespaceOf(object: unknown): string {
+  return textField(object, "metadata", "namespace") ?? "";
+}
+
 /** A finite number. */
 export function numberField(object: unknown, ...path: readonly (string | number)[]): number | undefined {
   const value = field(object, ...path);

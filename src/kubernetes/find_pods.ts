@@ -4,7 +4,7 @@ import { nearest } from "../common/nearest.ts";
 import { count } from "../common/units.ts";
 import { sentence } from "../common/sentence.ts";
 import type { Cluster, KubeObject } from "./api.ts";
-import { field, isTrue, listField, textEntries, textField } from "./fields.ts";
+import { field, isTrue, listField, nameOf, namespaceOf, textEntries, textField } from "./fields.ts";
 import { selectorText } from "./label_selector.ts";
 import { bySickness, readPod } from "./pod_summary.ts";
 import { StatusError } from "./status_error.ts";
@@ -48,7 +48,7 @@ async function podsLike(
 ): Promise<FoundPods> {
   const { items, more } = await cluster.list(podType, namespace, { signal, limit: comparedPods });
   const named = (test: (pod: KubeObject, name: string) => boolean) =>
-    items.filter((pod) => test(pod, textField(pod, "metadata", "name") ?? ""));
+    items.filter((pod) => test(pod, nameOf(pod)));
   const alike = [
     named((_, other) => other.startsWith(`${name}-`)),
     named((pod) =>
@@ -59,7 +59,7 @@ async function podsLike(
   const owners = new Set(alike.map(ownerOf));
   if (alike.length > 0 && owners.size === 1) {
     const pods = sickFirst(alike);
-    const first = textField(pods[0], "metadata", "name") ?? "";
+    const first = nameOf(pods[0]);
     return {
       pods,
       note: pods.length === 1
@@ -69,10 +69,8 @@ async function podsLike(
         } pods of one controller are called so, ${first} first.`,
     };
   }
-  const names = items.map((pod) => textField(pod, "metadata", "name") ?? "");
-  const near = alike.length > 0
-    ? alike.map((pod) => textField(pod, "metadata", "name") ?? "")
-    : nearest(name, names);
+  const names = items.map(nameOf);
+  const near = alike.length > 0 ? alike.map(nameOf) : nearest(name, names);
   const hints = [
     ...(near.length === 0 ? [] : [`did you mean ${near.slice(0, 5).join(", ")}?`]),
     ...await elsewhere(cluster, namespace, name, items.length === 0, signal),
@@ -89,7 +87,7 @@ function isAppLabel(key: string): boolean {
 /** What a pod belongs to; the revisions of a deployment are one. */
 function ownerOf(pod: KubeObject): string {
   const owner = listField(pod, "metadata", "ownerReferences").find((one) => isTrue(one, "controller"));
-  if (owner === undefined) return textField(pod, "metadata", "name") ?? "";
+  if (owner === undefined) return nameOf(pod);
   const name = textField(owner, "name") ?? "";
   const hash = textField(pod, "metadata", "labels", "pod-template-hash");
   return `${textField(owner, "kind")}/${
@@ -115,7 +113,7 @@ async function elsewhere(
       limit: 3,
       fieldSelector: `metadata.name=${name}`,
     });
-    const others = items.map((pod) => textField(pod, "metadata", "namespace") ?? "");
+    const others = items.map(namespaceOf);
     if (others.length > 0) hints.push(`a pod of that name is in namespace ${others.join(", ")}`);
   } catch (error) {
     if (!(error instanceof CallError) || signal.aborted) throw error;

@@ -12,7 +12,7 @@ import { kubernetesAge } from "./kubernetes_age.ts";
 import type { Cluster, Clusters, KubeObject } from "./api.ts";
 import { type Endpoints, endpointsByService, serviceNameLabel } from "./endpoints.ts";
 import { cutNotice, heading, totalOf } from "./extent.ts";
-import { textEntries, textField } from "./fields.ts";
+import { nameOf, namespaceOf, textEntries, textField } from "./fields.ts";
 import { equalitySelector } from "./label_selector.ts";
 import { namedObjects } from "./named_object.ts";
 import { podStatus } from "./pod_status.ts";
@@ -155,7 +155,7 @@ async function withEndpoints(
 }
 
 function keyOf(object: unknown): string {
-  return `${textField(object, "metadata", "namespace") ?? ""}/${textField(object, "metadata", "name") ?? ""}`;
+  return `${namespaceOf(object)}/${nameOf(object)}`;
 }
 
 const noEndpoints: Endpoints = { ready: [], unready: [], terminating: 0, ports: new Set() };

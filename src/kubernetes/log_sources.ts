@@ -1,7 +1,7 @@
 /** Which containers' logs are meant, and what state these containers are in. */
 import { CallError } from "../common/errors.ts";
 import type { KubeObject } from "./api.ts";
-import { field, listField, numberField, textEntries, textField, timeField } from "./fields.ts";
+import { field, listField, nameOf, numberField, textEntries, textField, timeField } from "./fields.ts";
 import { humanDuration } from "./kubernetes_age.ts";
 import { containerStatuses, type Ending, podStatus, readEnding } from "./pod_status.ts";
 import { endingText } from "./pod_summary.ts";
@@ -34,7 +34,7 @@ export function logSources(pod: KubeObject, wanted: ContainersWanted, now: numbe
   const init = names("initContainers");
   const main = names("containers");
   const all = [...init, ...main, ...names("ephemeralContainers")];
-  const name = textField(pod, "metadata", "name") ?? "";
+  const name = nameOf(pod);
   const sources = (chosen: readonly string[]) =>
     chosen.map((container) => sourceOf(pod, name, container, now));
   if (wanted.container !== undefined) {

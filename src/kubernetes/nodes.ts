@@ -1,5 +1,5 @@
 /** Nodes: whether they take pods, what weighs on them, and how much of them is asked for. */
-import { isTrue, listField, textEntries, textField, timeField } from "./fields.ts";
+import { isTrue, listField, nameOf, textEntries, textField, timeField } from "./fields.ts";
 import { add, podResources, type Resources } from "./pod_requests.ts";
 import { type Nanos, parseQuantity } from "./quantity.ts";
 
@@ -46,7 +46,7 @@ export function readNode(object: unknown): Node {
     parseQuantity(textField(object, "status", "allocatable", resource)) ?? 0n;
   const labels = textEntries(object, "metadata", "labels");
   return {
-    name: textField(object, "metadata", "name") ?? "",
+    name: nameOf(object),
     ready: status === "True" || status === "False" ? status : "Unknown",
     readySince: timeField(ready, "lastTransitionTime"),
     unschedulable: isTrue(object, "spec", "unschedulable"),

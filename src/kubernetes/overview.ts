@@ -6,7 +6,7 @@ import { visible } from "../common/visible.ts";
 import type { Cluster, ListAnswer } from "./api.ts";
 import { eventLine } from "./event_text.ts";
 import { type EventGroup, foldEvents } from "./events.ts";
-import { textField } from "./fields.ts";
+import { namespaceOf } from "./fields.ts";
 import { isSickNode, type Node, readNode } from "./nodes.ts";
 import { podStatus } from "./pod_status.ts";
 import { readEvents } from "./read_events.ts";
@@ -101,7 +101,7 @@ async function readPods(cluster: Cluster, signal: AbortSignal, now: number) {
   do {
     page = await cluster.list(podType, undefined, { signal, limit: podsPerPage, continue: next });
     for (const pod of page.items) {
-      const name = textField(pod, "metadata", "namespace") ?? "";
+      const name = namespaceOf(pod);
       let known = namespaces.get(name);
       if (known === undefined) namespaces.set(name, known = { name, statuses: new Map(), unhealthy: 0 });
       const { status, healthy } = podStatus(pod, now);

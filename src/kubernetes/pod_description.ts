@@ -6,7 +6,17 @@
  */
 import { compare } from "../common/compare.ts";
 import { describeContainers, resourceLines, timeText } from "./container_description.ts";
-import { field, isTrue, listField, numberField, textEntries, textField, timeField } from "./fields.ts";
+import {
+  field,
+  isTrue,
+  listField,
+  nameOf,
+  namespaceOf,
+  numberField,
+  textEntries,
+  textField,
+  timeField,
+} from "./fields.ts";
 import { humanDuration } from "./kubernetes_age.ts";
 import { selectorText } from "./label_selector.ts";
 import { describeVolumes } from "./volume_description.ts";
@@ -26,8 +36,8 @@ function head(pod: unknown, now: number): readonly string[] {
   const owner = listField(pod, "metadata", "ownerReferences").find((one) => isTrue(one, "controller"));
   const resources = field(pod, "spec", "resources");
   return [
-    `Name: ${textField(pod, "metadata", "name") ?? ""}`,
-    `Namespace: ${textField(pod, "metadata", "namespace") ?? ""}`,
+    `Name: ${nameOf(pod)}`,
+    `Namespace: ${namespaceOf(pod)}`,
     ...optional("Priority", numberField(pod, "spec", "priority")),
     ...optional("Priority Class Name", textField(pod, "spec", "priorityClassName")),
     ...optional("Runtime Class Name", textField(pod, "spec", "runtimeClassName")),

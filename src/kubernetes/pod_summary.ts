@@ -4,7 +4,7 @@ import { compare } from "../common/compare.ts";
 import { withOthers } from "../common/listing.ts";
 import { shortened } from "../common/shortened.ts";
 import { visible } from "../common/visible.ts";
-import { listField, textField, timeField } from "./fields.ts";
+import { listField, nameOf, namespaceOf, textField, timeField } from "./fields.ts";
 import { humanDuration, kubernetesAge } from "./kubernetes_age.ts";
 import { type Ending, type PodStatus, podStatus, restartsText } from "./pod_status.ts";
 
@@ -24,8 +24,8 @@ export function readPod(pod: unknown, now: number): PodSummary {
   return {
     ...podStatus(pod, now),
     // An apiserver that is none gives names that no pod can have.
-    namespace: visible(textField(pod, "metadata", "namespace") ?? ""),
-    name: visible(textField(pod, "metadata", "name") ?? ""),
+    namespace: visible(namespaceOf(pod)),
+    name: visible(nameOf(pod)),
     created: timeField(pod, "metadata", "creationTimestamp"),
     node: textField(pod, "spec", "nodeName"),
     ip: textField(pod, "status", "podIPs", 0, "ip") ?? textField(pod, "status", "podIP"),

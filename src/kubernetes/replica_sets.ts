@@ -1,7 +1,7 @@
 /** What a deployment is made of at the moment: its replica sets, and the pods that hold it up. */
 import { CallError, couldNotAnswer } from "../common/errors.ts";
 import type { Cluster, KubeObject } from "./api.ts";
-import { field, listField, numberField, textField, timeField } from "./fields.ts";
+import { field, listField, nameOf, numberField, textField, timeField } from "./fields.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
 import { selectorText } from "./label_selector.ts";
 import { endingText } from "./pod_summary.ts";
@@ -120,7 +120,7 @@ function ownedBy(object: unknown, owner: unknown): boolean {
 function readReplicaSet(set: unknown, deployment: unknown): ReplicaSet {
   const revision = revisionOf(set);
   return {
-    name: textField(set, "metadata", "name") ?? "",
+    name: nameOf(set),
     current: revision !== undefined && revision === revisionOf(deployment),
     revision,
     desired: numberField(set, "spec", "replicas") ?? 0,
@@ -142,5 +142,5 @@ function sickPod(pod: KubeObject): SickPod | undefined {
     : `${endingText(lastEnding)}${
       lastEnding.finished === undefined ? "" : ` ${kubernetesAge(lastEnding.finished, now)} ago`
     }`;
-  return { name: textField(pod, "metadata", "name") ?? "", status, restarts, ended, message };
+  return { name: nameOf(pod), status, restarts, ended, message };
 }

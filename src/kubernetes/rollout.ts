@@ -1,6 +1,6 @@
 /** How far a deployment's rollout is, judged as `kubectl rollout status` does, with the words that it leaves out. */
 import { plural } from "../common/units.ts";
-import { isTrue, listField, numberField, textField, timeField } from "./fields.ts";
+import { isTrue, listField, nameOf, namespaceOf, numberField, textField, timeField } from "./fields.ts";
 
 /** From the one that needs somebody most. */
 export const rolloutVerdicts = [
@@ -44,8 +44,8 @@ export function readRollout(object: unknown): Rollout {
   };
   const [verdict, explanation] = judge(object, counts);
   return {
-    namespace: textField(object, "metadata", "namespace") ?? "",
-    name: textField(object, "metadata", "name") ?? "",
+    namespace: namespaceOf(object),
+    name: nameOf(object),
     verdict,
     explanation,
     ...counts,

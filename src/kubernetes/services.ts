@@ -3,7 +3,17 @@ import { withOthers } from "../common/listing.ts";
 import { nearest } from "../common/nearest.ts";
 import { plural } from "../common/units.ts";
 import type { Endpoints } from "./endpoints.ts";
-import { field, isTrue, listField, numberField, textEntries, textField, timeField } from "./fields.ts";
+import {
+  field,
+  isTrue,
+  listField,
+  nameOf,
+  namespaceOf,
+  numberField,
+  textEntries,
+  textField,
+  timeField,
+} from "./fields.ts";
 import { equalitySelector } from "./label_selector.ts";
 
 /** A service, and what is wrong with it, if anything is. */
@@ -47,8 +57,8 @@ export function readService(
   const external = externalAddresses(object, type);
   const answered = type !== "ExternalName" && endpoints !== undefined;
   return {
-    namespace: textField(object, "metadata", "namespace") ?? "",
-    name: textField(object, "metadata", "name") ?? "",
+    namespace: namespaceOf(object),
+    name: nameOf(object),
     type,
     cluster_ip: textField(object, "spec", "clusterIP") ?? null,
     external,

@@ -7,7 +7,7 @@ import { defineTool, type Tool } from "../common/tool.ts";
 import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters, ListAnswer } from "./api.ts";
 import { cutNotice, heading, totalOf } from "./extent.ts";
-import { field, listField, textField } from "./fields.ts";
+import { field, listField, nameOf, namespaceOf } from "./fields.ts";
 import { refuseMissing } from "./find_pods.ts";
 import { podResources, type Resources } from "./pod_requests.ts";
 import { addQuantities, bytesText, coresText, milli, type Nanos, percentOf, whole } from "./quantity.ts";
@@ -82,8 +82,8 @@ export function topPods(clusters: Clusters): Tool {
         : undefined;
       const limits = await readLimits(cluster, namespace, { signal, ...selector });
       const pods = items.map((metrics): Usage => {
-        const name = textField(metrics, "metadata", "name") ?? "";
-        const namespace = textField(metrics, "metadata", "namespace") ?? "";
+        const name = nameOf(metrics);
+        const namespace = namespaceOf(metrics);
         const containers = listField(metrics, "containers");
         return {
           namespace,
@@ -150,7 +150,7 @@ async function readLimits(
   try {
     const { items } = await cluster.list(podType, namespace, { ...asked, limit: maxLimits });
     return new Map(items.map((pod) => [
-      `${textField(pod, "metadata", "namespace") ?? ""}/${textField(pod, "metadata", "name") ?? ""}`,
+      `${namespaceOf(pod)}/${nameOf(pod)}`,
       podLimits(pod),
     ]));
   } catch (error) {

@@ -1,7 +1,7 @@
 /** CronJobs and Jobs: no services, and what is asked for by the name of one is how its last run ended. */
 import { couldNotAnswer } from "../common/errors.ts";
 import type { Cluster, KubeObject } from "../kubernetes/api.ts";
-import { listField, numberField, textField, timeField } from "../kubernetes/fields.ts";
+import { listField, namespaceOf, numberField, textField, timeField } from "../kubernetes/fields.ts";
 import { age } from "./age.ts";
 import { isObjectName } from "../kubernetes/object_name.ts";
 import { cronJobType, jobType } from "../kubernetes/well_known.ts";
@@ -29,7 +29,7 @@ export async function jobNamed(
       const fieldSelector = `metadata.name=${name}`;
       const { items: [found] } = await cluster.list(type, namespace, { signal, fieldSelector, limit: 1 });
       if (found === undefined) continue;
-      const there = `there is a ${type.kind} ${textField(found, "metadata", "namespace") ?? ""}/${name}`;
+      const there = `there is a ${type.kind} ${namespaceOf(found)}/${name}`;
       const job = type === jobType ? found : await latestOf(cluster, found, signal);
       if (job === undefined) return `${there}: describe_resource tells of it`;
       const its = type === jobType ? "which" : `whose last Job ${textField(job, "metadata", "name")}`;

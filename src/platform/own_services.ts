@@ -1,7 +1,7 @@
 /** The Services that are called like the service: by them its clients find its pods. */
 import { couldNotAnswer } from "../common/errors.ts";
 import type { Cluster, KubeObject } from "../kubernetes/api.ts";
-import { textField } from "../kubernetes/fields.ts";
+import { nameOf, namespaceOf } from "../kubernetes/fields.ts";
 import { tellEndpoints } from "../kubernetes/get_services.ts";
 import type { Service } from "../kubernetes/services.ts";
 import { serviceType } from "../kubernetes/well_known.ts";
@@ -37,17 +37,15 @@ export async function tellServices(
   namespaces: readonly string[],
   signal: AbortSignal,
 ): Promise<{ readonly found: readonly OwnService[]; readonly notes: readonly string[] }> {
-  const own = objects.filter((object) =>
-    namespaces.includes(textField(object, "metadata", "namespace") ?? "")
-  );
+  const own = objects.filter((object) => namespaces.includes(namespaceOf(object)));
   return await attempt(async () => {
     const found = await Promise.all(
       own.slice(0, maxNamespaces).map((object) =>
         tellEndpoints(
           cluster,
-          textField(object, "metadata", "namespace") ?? "",
+          namespaceOf(object),
           [object],
-          textField(object, "metadata", "name") ?? "",
+          nameOf(object),
           signal,
         )
       ),

@@ -1,7 +1,16 @@
 /** The deployments, stateful sets and daemon sets that make up a service: those of its name, and those that its pods are of. */
 import { couldNotAnswer } from "../common/errors.ts";
 import type { Cluster, KubeObject } from "../kubernetes/api.ts";
-import { field, isTrue, listField, numberField, textField, timeField } from "../kubernetes/fields.ts";
+import {
+  field,
+  isTrue,
+  listField,
+  nameOf,
+  namespaceOf,
+  numberField,
+  textField,
+  timeField,
+} from "../kubernetes/fields.ts";
 import { currentEvents, foldedMessage } from "../kubernetes/evidence.ts";
 import { kubernetesAge } from "../kubernetes/kubernetes_age.ts";
 import { readEvents } from "../kubernetes/read_events.ts";
@@ -108,7 +117,7 @@ export function ownerOf(pod: KubeObject): Owner | undefined {
   const of = (type: ResourceType, name: string): Owner => ({
     type,
     kind: type.kind,
-    namespace: textField(pod, "metadata", "namespace") ?? "",
+    namespace: namespaceOf(pod),
     name,
   });
   switch (textField(owner, "kind")) {
@@ -132,8 +141,8 @@ function keyOf({ kind, namespace, name }: Scaled): string {
 export function scaled({ type, object }: Found): Scaled & Pick<Workload, "selector"> {
   return {
     kind: type.kind,
-    namespace: textField(object, "metadata", "namespace") ?? "",
-    name: textField(object, "metadata", "name") ?? "",
+    namespace: namespaceOf(object),
+    name: nameOf(object),
     selector: selectorText(field(object, "spec", "selector")),
   };
 }

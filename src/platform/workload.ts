@@ -2,7 +2,7 @@
 import { CallError } from "../common/errors.ts";
 import type { Cluster, Clusters, KubeObject } from "../kubernetes/api.ts";
 import type { Autoscaler } from "../kubernetes/autoscalers.ts";
-import { field, listField, textField, timeField } from "../kubernetes/fields.ts";
+import { field, listField, nameOf, namespaceOf, textField, timeField } from "../kubernetes/fields.ts";
 import type { Cause } from "../kubernetes/pod_causes.ts";
 import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
 import { parseQuantity, whole } from "../kubernetes/quantity.ts";
@@ -145,7 +145,9 @@ async function readWithin(
   const now = Date.now();
   const read = pods.map((pod) => readPod(pod, now));
   // Without a pod they may tell why there is none.
-  const within = read.length > 0 ? namespacesOf(read) : namespacesOf(objects.map(namespaceOf));
+  const within = read.length > 0
+    ? namespacesOf(read)
+    : namespacesOf(objects.map((object) => ({ namespace: namespaceOf(object) })));
   const [described, autoscalers, errors, services, hosts, { pods: seen, notes }] = await Promise.all([
     Promise.all(found.map((one) => readOne(cluster, one, signal))),
     readOwnAutoscalers(cluster, found.map(scaled), signal),
@@ -182,10 +184,6 @@ async function readWithin(
   };
 }
 
-function namespaceOf(object: KubeObject): { readonly namespace: string } {
-  return { namespace: textField(object, "metadata", "namespace") ?? "" };
-}
-
 function readPod(pod: KubeObject, now: number): Pod {
   const status = podStatus(pod, now);
   // One that has never run has no log.
@@ -201,8 +199,8 @@ function readPod(pod: KubeObject, now: number): Pod {
     textField(pod, "spec", "containers", 0, "name");
   const ran = status.lastEnding?.container ?? textField(unready ?? begun[0], "name");
   return {
-    namespace: textField(pod, "metadata", "namespace") ?? "",
-    name: textField(pod, "metadata", "name") ?? "",
+    namespace: namespaceOf(pod),
+    name: nameOf(pod),
     node: textField(pod, "spec", "nodeName"),
     created: timeField(pod, "metadata", "creationTimestamp"),
     status,
