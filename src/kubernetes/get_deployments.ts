@@ -64,7 +64,7 @@ export function getDeployments(clusters: Clusters): Tool {
         ? await cluster.listAll(deploymentType, namespace, {
           signal,
           maxItems: maxDeployments,
-          ...(labelSelector === undefined ? {} : { labelSelector }),
+          labelSelector,
         })
         : { items: await namedObjects(cluster, deploymentType, namespace, name, { signal }), more: 0 };
       const note = items.length === 0

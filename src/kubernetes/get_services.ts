@@ -83,7 +83,7 @@ export function getServices(clusters: Clusters): Tool {
         ? await cluster.listAll(serviceType, namespace, {
           signal,
           maxItems: maxServices,
-          ...(labelSelector === undefined ? {} : { labelSelector }),
+          labelSelector,
         })
         : { items: await namedObjects(cluster, serviceType, namespace, name, { signal }), more: 0 };
       if (items.length === 0) {
@@ -112,17 +112,6 @@ export async function tellService(
   return (budget) => present(found, budget).text;
 }
 
-/** Services that have been read, all of one namespace and name, with their endpoints and what is wrong with them; `note` says why there are none. */
-export async function tellEndpoints(
-  cluster: Cluster,
-  namespace: string,
-  items: readonly KubeObject[],
-  name: string,
-  signal: AbortSignal,
-): Promise<{ readonly services: readonly Service[]; readonly note: string | undefined }> {
-  return await withEndpoints(cluster, namespace, items, name, signal);
-}
-
 function present(found: Found, budget: number): Presentation<z.output<typeof output>> {
   return largestThatFits(Math.min(found.limit, found.services.length), (shown) => {
     const structured = structuredOf(found, shown);
@@ -130,8 +119,8 @@ function present(found: Found, budget: number): Presentation<z.output<typeof out
   }, budget);
 }
 
-/** Those with a problem first, with their endpoints. */
-async function withEndpoints(
+/** Services that have been read, with their endpoints, those with a problem first; `note` says why there are no endpoints. */
+export async function withEndpoints(
   cluster: Cluster,
   namespace: string | undefined,
   items: readonly KubeObject[],

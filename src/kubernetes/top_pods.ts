@@ -75,12 +75,11 @@ export function topPods(clusters: Clusters): Tool {
     ): Promise<Found> {
       const cluster = clusters.cluster(args.context);
       const namespace = resolveScope(cluster, args);
-      const selector = labelSelector === undefined ? {} : { labelSelector };
-      const { items, more } = await readMetrics(cluster, namespace, { signal, ...selector });
+      const { items, more } = await readMetrics(cluster, namespace, { signal, labelSelector });
       const note = items.length === 0
         ? await refuseMissing(cluster, namespace, "the usage of pods", signal)
         : undefined;
-      const limits = await readLimits(cluster, namespace, { signal, ...selector });
+      const limits = await readLimits(cluster, namespace, { signal, labelSelector });
       const pods = items.map((metrics): Usage => {
         const name = nameOf(metrics);
         const namespace = namespaceOf(metrics);
@@ -121,7 +120,7 @@ export function topPods(clusters: Clusters): Tool {
 
 interface Asked {
   readonly signal: AbortSignal;
-  readonly labelSelector?: string;
+  readonly labelSelector: string | undefined;
 }
 
 async function readMetrics(

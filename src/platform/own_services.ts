@@ -2,7 +2,7 @@
 import { couldNotAnswer } from "../common/errors.ts";
 import type { Cluster, KubeObject } from "../kubernetes/api.ts";
 import { nameOf, namespaceOf } from "../kubernetes/fields.ts";
-import { tellEndpoints } from "../kubernetes/get_services.ts";
+import { withEndpoints } from "../kubernetes/get_services.ts";
 import type { Service } from "../kubernetes/services.ts";
 import { serviceType } from "../kubernetes/well_known.ts";
 
@@ -41,7 +41,7 @@ export async function tellServices(
   return await attempt(async () => {
     const found = await Promise.all(
       own.slice(0, maxNamespaces).map((object) =>
-        tellEndpoints(
+        withEndpoints(
           cluster,
           namespaceOf(object),
           [object],
