@@ -2,7 +2,6 @@
 import assert from "@std/assert";
 import { parse, stringify } from "yaml";
 import { Environment } from "../../src/common/env.ts";
-import { CallError } from "../../src/common/errors.ts";
 import { type Cluster, Clusters } from "../../src/kubernetes/api.ts";
 import { readKubernetesSettings } from "../../src/kubernetes/settings.ts";
 import { podType } from "../../src/kubernetes/well_known.ts";
@@ -13,6 +12,7 @@ import {
   type TestKubernetes,
   until,
 } from "../support/kubernetes.ts";
+import { rejection } from "../support/rejection.ts";
 
 const options = { signal: new AbortController().signal };
 const base64 = (text: string) => new TextEncoder().encode(text).toBase64();
@@ -48,16 +48,6 @@ async function withUser<Result>(
     clusters.close();
     await Deno.remove(path);
   }
-}
-
-async function failure(work: Promise<unknown>): Promise<CallError> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof CallError) return error;
-    throw error;
-  }
-  throw new Error("it was answered");
 }
 
 function test(name: string, fn: (kubernetes: TestKubernetes) => Promise<void>): void {
@@ -98,7 +88,7 @@ test("a client certificate that has expired is named as such", async (kubernetes
   await withUser(
     { "client-certificate-data": base64(cert), "client-key-data": base64(key) },
     async (cluster) => {
-      const error = await failure(cluster.list(podType, "default", options));
+      const error = await rejection(cluster.list(podType, "default", options));
       assert.match(
         error.message,
         /Cannot log in to context "test" as its client certificate expired at \d{4}-/,
@@ -112,7 +102,7 @@ test("a client certificate that has expired is named as such", async (kubernetes
   await withUser(
     { "client-certificate": `${folder}/c.crt`, "client-key": `${folder}/c.key` },
     async (cluster) => {
-      const { hint } = await failure(cluster.list(podType, "default", options));
+      const { hint } = await rejection(cluster.list(podType, "default", options));
       assert.match(hint ?? "", /renew the client certificate in the files .* read anew by the next call$/);
     },
   );
@@ -122,7 +112,7 @@ test("a token's file is read again when the token is refused", async (kubernetes
   const tokenFile = await Deno.makeTempFile({ dir: kubernetes.folder });
   await Deno.writeTextFile(tokenFile, "an-old-token\n");
   await withUser({ tokenFile, token: "never-used" }, async (cluster) => {
-    const error = await failure(cluster.list(podType, "default", options));
+    const error = await rejection(cluster.list(podType, "default", options));
     assert.match(error.message, /does not accept its credentials/);
     assert.match(error.hint ?? "", /renew the token in the file .* read anew by the next call$/);
     assert.ok(!`${error.message}${error.hint}`.includes("an-old-token"));
@@ -136,7 +126,7 @@ test("a JSON Web Token that has expired is named as such", () => {
     new TextEncoder().encode(JSON.stringify(value)).toBase64({ alphabet: "base64url" });
   const token = `${part({ alg: "none" })}.${part({ sub: "jane", exp: 1_700_000_000 })}.c2ln`;
   return withUser({ token }, async (cluster) => {
-    const error = await failure(cluster.list(podType, "default", options));
+    const error = await rejection(cluster.list(podType, "default", options));
     assert.match(error.message, /its token expired at 2023-11-14 22:13:20 UTC/);
   });
 });
@@ -147,7 +137,7 @@ test("an id-token that has expired: kubectl renews it, and it is read at the sta
   const token = `${part({ alg: "none" })}.${part({ sub: "jane", exp: 1_700_000_000 })}.c2ln`;
   const provider = { name: "oidc", config: { "id-token": token, "refresh-token": "swordfish" } };
   return withUser({ "auth-provider": provider }, async (cluster) => {
-    const error = await failure(cluster.list(podType, "default", options));
+    const error = await rejection(cluster.list(podType, "default", options));
     assert.match(error.message, /its id-token expired at 2023-11-14 22:13:20 UTC/);
     assert.match(
       error.hint ?? "",
@@ -175,7 +165,7 @@ test("impersonation with groups, a uid and extras", (kubernetes) =>
 
 test("impersonation that is not allowed names itself", (kubernetes) =>
   withUser({ token: kubernetes.nobodyToken, as: "jane" }, async (cluster) => {
-    const error = await failure(cluster.list(podType, "default", options));
+    const error = await rejection(cluster.list(podType, "default", options));
     assert.equal(error.kind, "refused");
     assert.match(error.message, /"nobody" may not impersonate/);
   }));
@@ -183,7 +173,7 @@ test("impersonation that is not allowed names itself", (kubernetes) =>
 test("a missing right is named with the rule that grants it, and the rule does", async (kubernetes) => {
   const namespace = await kubernetes.namespace("rights");
   await withUser({ token: kubernetes.nobodyToken }, async (cluster) => {
-    const error = await failure(cluster.list(podType, namespace, options));
+    const error = await rejection(cluster.list(podType, namespace, options));
     assert.equal(error.kind, "refused");
     assert.match(
       error.message,
@@ -239,7 +229,7 @@ test("a pod's service account, whose token rotates", async (kubernetes) => {
   try {
     const cluster = clusters.cluster(undefined);
     assert.equal(cluster.defaultNamespace, namespace);
-    await failure(cluster.list(podType, namespace, options));
+    await rejection(cluster.list(podType, namespace, options));
     token = (await kubernetes.kubectl("create", "token", "default", `--namespace=${namespace}`)).trim();
     await until(
       "the right",
@@ -321,7 +311,7 @@ const refusals: readonly [
 for (const [name, user, cluster, message] of refusals) {
   test(`${name} is a clear sentence`, (kubernetes) =>
     withUser(user.token === admin ? { token: kubernetes.adminToken } : user, async (opened) => {
-      const error = await failure(opened.list(podType, "default", options));
+      const error = await rejection(opened.list(podType, "default", options));
       assert.match(error.message, message);
       assert.ok(
         !/swordfish|\/nowhere/.test(`${error.message} ${error.hint}`),
@@ -355,7 +345,7 @@ test("an authority that has not signed the apiserver's certificate is refused", 
   await withUser(
     { token: kubernetes.adminToken },
     async (cluster) => {
-      const error = await failure(cluster.list(podType, "default", options));
+      const error = await rejection(cluster.list(podType, "default", options));
       assert.match(error.message, /authority that is not trusted/);
     },
     (config) =>

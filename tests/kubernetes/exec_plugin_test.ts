@@ -1,13 +1,13 @@
 /** Credential plugins: real programs, started as the kubeconfig says. */
 import assert from "@std/assert";
 import { relative } from "node:path";
-import { CallError } from "../../src/common/errors.ts";
 import { pluginFor, type PluginSource, readExecCredential } from "../../src/kubernetes/exec_plugin.ts";
 import type { ExecPlugin, KubeconfigCluster } from "../../src/kubernetes/kubeconfig.ts";
 import { PluginRunError, runPlugin } from "../../src/kubernetes/plugin_process.ts";
 import { podType } from "../../src/kubernetes/well_known.ts";
 import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { permitted } from "../support/permitted.ts";
+import { rejection } from "../support/rejection.ts";
 
 const v1 = "client.authentication.k8s.io/v1";
 const options = { refused: undefined, signal: new AbortController().signal };
@@ -60,16 +60,6 @@ function source(
     readFile: () => "",
     ...(now === undefined ? {} : { now }),
   });
-}
-
-async function failure(work: Promise<unknown>): Promise<CallError> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof CallError) return error;
-    throw error;
-  }
-  throw new Error("it was answered");
 }
 
 function test(name: string, fn: () => Promise<void>): void {
@@ -178,7 +168,7 @@ for (const [name, body, changes, message] of failures) {
   test(`${name} is a clear sentence, without a word of the plugin's`, async () => {
     const { folder, plugin } = await script(body, changes);
     try {
-      const error = await failure(source(plugin)(options));
+      const error = await rejection(source(plugin)(options));
       assert.match(error.message, message);
       assert.ok(!/swordfish|\/tmp|nowhere/.test(`${error.message} ${error.hint}`));
     } finally {
@@ -191,7 +181,7 @@ test("a known plugin that fails says how to log in again", async () => {
   const { folder, plugin } = await script("exit 255");
   try {
     await Deno.rename(`${folder}/get-token`, `${folder}/aws`);
-    const error = await failure(source({ ...plugin, command: `${folder}/aws` })(options));
+    const error = await rejection(source({ ...plugin, command: `${folder}/aws` })(options));
     assert.match(error.hint ?? "", /the credentials may have expired: run aws sso login/);
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -204,7 +194,7 @@ test("a plugin that is not there: the kubeconfig's own words about it are passed
     installHint: `Install it:\n\u001b[31m  brew install get-token --token=swordfish\n${"x ".repeat(500)}`,
   });
   try {
-    const { hint = "" } = await failure(source(plugin)(options));
+    const { hint = "" } = await rejection(source(plugin)(options));
     assert.match(
       hint,
       /^an operator must install it \(Install it: \S*\[31m brew install get-token --token=\*\*\* x .*…\), /,
@@ -267,7 +257,7 @@ Deno.test({
     const path = await kubernetes.kubeconfigFor({ exec: { ...plugin, command: `${folder}/aws` } });
     const clusters = kubernetes.clusters({ KUBECONFIG: path, PATH: "/usr/bin:/bin" });
     try {
-      const error = await failure(clusters.cluster(undefined).list(podType, "default", options));
+      const error = await rejection(clusters.cluster(undefined).list(podType, "default", options));
       assert.match(error.message, /does not accept its credentials/);
       assert.match(error.hint ?? "", /^the credentials may have expired: run aws sso login.*then ask again$/);
     } finally {

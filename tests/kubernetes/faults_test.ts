@@ -1,7 +1,7 @@
 /** What goes wrong between this program and an apiserver, and how it is told. */
 import assert from "@std/assert";
 import { fileURLToPath } from "node:url";
-import { CallError, type CallErrorKind } from "../../src/common/errors.ts";
+import type { CallErrorKind } from "../../src/common/errors.ts";
 import { getEvents } from "../../src/kubernetes/get_events.ts";
 import { getPods } from "../../src/kubernetes/get_pods.ts";
 import { podType } from "../../src/kubernetes/well_known.ts";
@@ -9,6 +9,7 @@ import { kubernetesAvailable, startKubernetes, until } from "../support/kubernet
 import { clustersAt, startFakeApiserver } from "../support/kubernetes/fake_apiserver.ts";
 import { permitted } from "../support/permitted.ts";
 import { freePort } from "../support/real_program.ts";
+import { rejection } from "../support/rejection.ts";
 import { callTool } from "../support/tools.ts";
 
 const options = { signal: new AbortController().signal };
@@ -27,16 +28,6 @@ function pods(from: number, to: number, more: Readonly<Record<string, unknown>> 
     (_, index) => ({ metadata: { name: `pod-${from + index}` } }),
   );
   return Response.json({ kind: "PodList", metadata: more, items });
-}
-
-async function failure(work: Promise<unknown>): Promise<CallError> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof CallError) return error;
-    throw error;
-  }
-  throw new Error("it was answered");
 }
 
 function test(name: string, fn: () => Promise<void>): void {
@@ -129,7 +120,7 @@ const cases: readonly [
 for (const [name, answer, kind, message, hint = /|/] of cases) {
   test(`${name} is a clear sentence`, async () => {
     await using server = startFakeApiserver(answer);
-    const error = await failure(server.clusters.cluster(undefined).list(podType, "default", options));
+    const error = await rejection(server.clusters.cluster(undefined).list(podType, "default", options));
     assert.equal(error.kind, kind);
     assert.match(error.message, message);
     assert.match(error.hint ?? "", hint);
@@ -151,7 +142,7 @@ test("an object and a table that are none are told, and so is a count below zero
   for (
     const work of [cluster.get(podType, "default", "a", options), cluster.table(podType, "default", options)]
   ) {
-    assert.match((await failure(work)).message, /what answers is no apiserver/);
+    assert.match((await rejection(work)).message, /what answers is no apiserver/);
   }
   const list = await cluster.list(podType, "default", { ...options, fieldSelector: "a=b" });
   assert.equal(list.more, "unknown");
@@ -168,7 +159,7 @@ test("a connection that breaks in mid-answer is told", async () => {
     }
   })();
   const clusters = clustersAt(`http://127.0.0.1:${listener.addr.port}`);
-  const error = await failure(clusters.cluster(undefined).list(podType, "default", options));
+  const error = await rejection(clusters.cluster(undefined).list(podType, "default", options));
   clusters.close();
   listener.close();
   await serving.catch(() => {});
@@ -179,7 +170,7 @@ test("a connection that breaks in mid-answer is told", async () => {
 test("a slow apiserver is given up after KUBE_TIMEOUT_MS", async () => {
   const { promise, resolve } = Promise.withResolvers<Response>();
   await using server = startFakeApiserver(() => promise, { KUBE_TIMEOUT_MS: "100" });
-  const error = await failure(server.clusters.cluster(undefined).list(podType, "default", options));
+  const error = await rejection(server.clusters.cluster(undefined).list(podType, "default", options));
   assert.equal(error.kind, "unavailable");
   assert.match(error.message, /no whole answer within 0.1 s/);
   assert.match(error.hint ?? "", /KUBE_TIMEOUT_MS/);
@@ -209,7 +200,7 @@ test("a busy apiserver is asked again when it says when", async () => {
 
 test("what was refused is asked once more, and not twice", async () => {
   await using server = startFakeApiserver(() => status(401));
-  await failure(server.clusters.cluster(undefined).list(podType, "default", options));
+  await rejection(server.clusters.cluster(undefined).list(podType, "default", options));
   assert.equal(server.requests.length, 2);
 });
 
@@ -316,7 +307,7 @@ test("an apiserver that stalls in the middle of its answers does not hold up ano
 
 test("one object that is larger than any is refused", async () => {
   await using server = startFakeApiserver(() => new Response("x".repeat(17 * 1024 * 1024)));
-  const error = await failure(server.clusters.cluster(undefined).get(podType, "default", "web", options));
+  const error = await rejection(server.clusters.cluster(undefined).get(podType, "default", "web", options));
   assert.match(error.message, /the answer is too large/);
 });
 
@@ -335,7 +326,7 @@ test("a log of endless lines ends with the bytes that may be read, and holds no 
     ...options,
     maxBytes: 5 * 1024 * 1024,
   });
-  const error = await failure((async () => {
+  const error = await rejection((async () => {
     for await (const _line of lines);
   })());
   assert.match(error.message, /the answer is too large/);
@@ -378,9 +369,9 @@ test("pages of nothing that lead on without an end are no list, and not asked fo
 test("a continue token that comes back is no list, and not followed again and again", async () => {
   await using server = startFakeApiserver(() => pods(0, 1, { continue: "more" }));
   const cluster = server.clusters.cluster(undefined);
-  const whole = await failure(cluster.listAll(podType, "default", { ...options, limit: 1, maxItems: 500 }));
-  const sick = await failure(callTool(getPods(server.clusters), { status: "unhealthy" }));
-  const ours = await failure(callTool(getPods(server.clusters), { continue: "more" }));
+  const whole = await rejection(cluster.listAll(podType, "default", { ...options, limit: 1, maxItems: 500 }));
+  const sick = await rejection(callTool(getPods(server.clusters), { status: "unhealthy" }));
+  const ours = await rejection(callTool(getPods(server.clusters), { continue: "more" }));
   for (const error of [whole, sick, ours]) {
     assert.match(error.message, /^Cannot list pods .* as the apiserver answers with the same page again$/);
   }
@@ -405,13 +396,13 @@ test("more items than an answer can hold are no list", async () => {
   const body = `{"kind":"PodList","metadata":{},"items":[${"{},".repeat(200_000)}{}]}`;
   await using server = startFakeApiserver(() => new Response(body));
   const cluster = server.clusters.cluster(undefined);
-  const error = await failure(cluster.listAll(podType, "default", { ...options, maxItems: 500 }));
+  const error = await rejection(cluster.listAll(podType, "default", { ...options, maxItems: 500 }));
   assert.match(error.message, /^Cannot list pods .*no apiserver$/);
 });
 
 test("where nobody listens", async () => {
   const clusters = clustersAt(`http://127.0.0.1:${freePort()}`);
-  const error = await failure(clusters.cluster(undefined).list(podType, "default", options));
+  const error = await rejection(clusters.cluster(undefined).list(podType, "default", options));
   clusters.close();
   assert.match(error.message, /^Cannot reach the apiserver of context "fake" as the connection was refused$/);
 });
@@ -426,7 +417,7 @@ Deno.test({
       const cluster = clusters.cluster(undefined);
       await cluster.list(podType, "default", options);
       await kubernetes.stopApiserver();
-      const error = await failure(cluster.list(podType, "default", options));
+      const error = await rejection(cluster.list(podType, "default", options));
       assert.equal(error.kind, "unavailable");
       assert.match(error.message, /the connection was refused/);
       await kubernetes.startApiserver();

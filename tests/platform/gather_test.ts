@@ -1,6 +1,6 @@
 import assert from "@std/assert";
-import { CallError } from "../../src/common/errors.ts";
 import { within } from "../../src/platform/gather.ts";
+import { rejection } from "../support/rejection.ts";
 
 const never = new AbortController().signal;
 
@@ -14,8 +14,7 @@ Deno.test("within: what does not is given up, and told to stop", async () => {
     told = signal;
     return new Promise(() => {});
   });
-  const error = await late.then(() => undefined, (reason) => reason);
-  assert.ok(error instanceof CallError);
+  const error = await rejection(late);
   assert.equal(`${error.kind}: ${error.message}`, "unavailable: no answer within 5 ms");
   assert.equal(told?.aborted, true);
 });

@@ -15,6 +15,7 @@ import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { prometheusAvailable } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
+import { rejection } from "../support/rejection.ts";
 import { servicePrometheus } from "../support/service_prometheus.ts";
 import { createDatabase, type TestDatabase } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
@@ -45,8 +46,7 @@ const report = (given: Sources, service = "api", tools: ReadonlySet<string> = ev
 
 /** What a report that is none says. */
 async function refusal(work: Promise<unknown>): Promise<string> {
-  const error = await work.then(() => undefined, (error) => error);
-  assert.ok(error instanceof CallError);
+  const error = await rejection(work);
   return `${error.kind}: ${error.message} | ${error.hint}`;
 }
 

@@ -3,16 +3,9 @@ import assert from "@std/assert";
 import net from "node:net";
 import { Database } from "../../src/postgres/database.ts";
 import type { DatabaseSettings } from "../../src/postgres/settings.ts";
-import {
-  eventually,
-  execute,
-  fetchOnce,
-  mayListen,
-  quiet,
-  rejection,
-  settingsFor,
-} from "../support/unguarded.ts";
+import { eventually, execute, fetchOnce, mayListen, quiet, settingsFor } from "../support/unguarded.ts";
 import { postgresAvailable, sharedPostgres, startPostgres } from "../support/postgres.ts";
+import { rejection } from "../support/rejection.ts";
 
 const options = { ignore: !postgresAvailable };
 

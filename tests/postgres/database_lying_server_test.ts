@@ -6,7 +6,8 @@ import { Database } from "../../src/postgres/database.ts";
 import { ServerError } from "../../src/postgres/database_errors.ts";
 import type { SslMode } from "../../src/postgres/settings.ts";
 import { heldBytes } from "../support/held_bytes.ts";
-import { fetchOnce, mayListen, quiet, rejection, settingsFor } from "../support/unguarded.ts";
+import { rejection } from "../support/rejection.ts";
+import { fetchOnce, mayListen, quiet, settingsFor } from "../support/unguarded.ts";
 
 /** A message of the backend. */
 function message(type: string, body: string | Uint8Array = "", length?: number): Buffer {

@@ -2,18 +2,10 @@
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import { Database } from "../../src/postgres/database.ts";
-import {
-  eventually,
-  execute,
-  fetchOnce,
-  quiet,
-  rejection,
-  settingsFor,
-  unguarded,
-  wide,
-} from "../support/unguarded.ts";
+import { eventually, execute, fetchOnce, quiet, settingsFor, unguarded, wide } from "../support/unguarded.ts";
 import { heldBytes } from "../support/held_bytes.ts";
 import { postgresAvailable, sharedPostgres } from "../support/postgres.ts";
+import { rejection } from "../support/rejection.ts";
 
 const options = { ignore: !postgresAvailable };
 

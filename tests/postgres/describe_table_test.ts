@@ -3,6 +3,7 @@ import { CallError } from "../../src/common/errors.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
 import { describeTable } from "../../src/postgres/describe_table.ts";
 import { readName } from "../../src/postgres/relation.ts";
+import { rejection } from "../support/rejection.ts";
 import { createDatabase, databaseAvailable } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
 
@@ -208,8 +209,7 @@ Deno.test({
     const query = queryDatabase(test.database, { maxRows: 10, allowFunctions: [] });
     for (const [name, message, hint, first] of others) {
       await context.step(`says what ${name} is, and how to read it`, async () => {
-        const error = await describe(name).then(() => undefined, (error) => error);
-        assert.ok(error instanceof CallError);
+        const error = await rejection(describe(name));
         assert.equal(error.message, `${message}, and no table or view`);
         assert.match(error.hint ?? "", hint);
         if (first === undefined) return;

@@ -4,9 +4,10 @@ import { createLogger } from "../../src/common/log.ts";
 import { Database } from "../../src/postgres/database.ts";
 import { explainQuery } from "../../src/postgres/explain_query.ts";
 import { postgresAvailable } from "../support/postgres.ts";
+import { rejection } from "../support/rejection.ts";
 import { createDatabase, createReader } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
-import { eventually, rejection } from "../support/unguarded.ts";
+import { eventually } from "../support/unguarded.ts";
 
 const schema = `
   create table users (id int primary key, name text);

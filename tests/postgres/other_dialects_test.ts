@@ -1,7 +1,7 @@
 import assert from "@std/assert";
-import { CallError } from "../../src/common/errors.ts";
 import { explainQuery } from "../../src/postgres/explain_query.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
+import { rejection } from "../support/rejection.ts";
 import { createDatabase, databaseAvailable } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
 
@@ -268,8 +268,7 @@ Deno.test({
     const tool = queryDatabase(test.database, { maxRows: 200, allowFunctions: [] });
     for (const [sql, hint] of mistaken) {
       await context.step(`${sql}: ${hint ?? "nothing said"}`, async () => {
-        const error = await callTool(tool, { sql }).then(() => undefined, (error) => error);
-        assert.ok(error instanceof CallError, `${error}`);
+        const error = await rejection(callTool(tool, { sql }));
         const said = error.hint?.replace(/^At character \d+: [^]*?(; |$)/, "") ?? "";
         assert.equal(said, hint ?? "");
       });

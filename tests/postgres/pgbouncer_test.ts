@@ -14,8 +14,9 @@ import { topQueries } from "../../src/postgres/top_queries.ts";
 import { patient } from "../support/own_server.ts";
 import { pgbouncerAvailable, startPgBouncer } from "../support/pgbouncer.ts";
 import { postgresAvailable, sharedPostgres } from "../support/postgres.ts";
+import { rejection } from "../support/rejection.ts";
 import { callTool } from "../support/tools.ts";
-import { eventually, execute, fetchOnce, quiet, rejection, settingsFor } from "../support/unguarded.ts";
+import { eventually, execute, fetchOnce, quiet, settingsFor } from "../support/unguarded.ts";
 
 Deno.test({
   name: "behind PgBouncer in transaction mode",

@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
+import { rejection } from "../support/rejection.ts";
 import { createDatabase, databaseAvailable } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
 
@@ -64,8 +65,7 @@ Deno.test({
     ];
     for (const [sql, hint] of misspelt) {
       await context.step(`names what is near a table that is not there: ${sql}`, async () => {
-        const error = await query(sql).then(() => undefined, (error) => error);
-        assert.ok(error instanceof CallError);
+        const error = await rejection(query(sql));
         assert.equal(error.kind, "not_found");
         assert.equal(error.hint, hint);
       });
@@ -95,8 +95,7 @@ Deno.test({
     ];
     for (const [sql, hint] of labels) {
       await context.step(`names the labels of an enum that lacks one: ${sql}`, async () => {
-        const error = await query(sql).then(() => undefined, (error) => error);
-        assert.ok(error instanceof CallError, `${error}`);
+        const error = await rejection(query(sql));
         assert.match(error.message, /SQLSTATE 22P02/);
         assert.equal(error.kind, "invalid");
         assert.equal(error.hint, hint);
@@ -186,8 +185,7 @@ Deno.test({
       await context.step(
         `says of a reserved word how it is a name, where it can only be one: ${sql}`,
         async () => {
-          const error = await query(sql).then(() => undefined, (error) => error);
-          assert.ok(error instanceof CallError);
+          const error = await rejection(query(sql));
           assert.equal(error.kind, "invalid");
           assert.match(error.hint ?? "", /^At character \d+: /);
           const said = /; (\S+ is a reserved word: .*)$/.exec(error.hint ?? "")?.[1];
@@ -302,8 +300,7 @@ Deno.test({
     ];
     for (const [sql, parameters, message, hint] of counts) {
       await context.step(`says how many values a statement wants: ${sql}`, async () => {
-        const error = await query(sql, { parameters }).then(() => undefined, (error) => error);
-        assert.ok(error instanceof CallError);
+        const error = await rejection(query(sql, { parameters }));
         assert.equal(error.kind, "invalid");
         assert.ok(error.message.includes(message), error.message);
         assert.match(error.hint ?? "", hint);
@@ -312,8 +309,7 @@ Deno.test({
 
     await context.step("tells how to read a sequence where nextval is refused", async () => {
       await test.execute("create sequence ticket start 7");
-      const error = await query("select nextval('ticket')").then(() => undefined, (error) => error);
-      assert.ok(error instanceof CallError);
+      const error = await rejection(query("select nextval('ticket')"));
       assert.match(error.hint ?? "", /^SELECT last_value FROM the sequence, or the view pg_sequences, /);
       assert.deepEqual(await rows("select last_value from ticket"), [["7"]]);
       assert.deepEqual(await rows("select start_value from pg_sequences where sequencename = 'ticket'"), [[

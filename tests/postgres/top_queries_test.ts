@@ -1,5 +1,4 @@
 import assert from "@std/assert";
-import { CallError } from "../../src/common/errors.ts";
 import { describeTable } from "../../src/postgres/describe_table.ts";
 import { loadParser } from "../../src/postgres/parser.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
@@ -7,6 +6,7 @@ import { HIDDEN_TEXT, statementPrefix } from "../../src/postgres/statement_prefi
 import { topQueries } from "../../src/postgres/top_queries.ts";
 import { startOwnServer, until } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
+import { rejection } from "../support/rejection.ts";
 import { callTool, type Structured } from "../support/tools.ts";
 
 const ignore = !postgresAvailable;
@@ -40,14 +40,9 @@ Deno.test.each(prefixes)("the beginning of a statement: %s", (_, text, shown) =>
 
 /** The error's sentence and hint. */
 async function refusal(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-  } catch (error) {
-    if (!(error instanceof CallError)) throw error;
-    assert.equal(error.kind, "unavailable");
-    return `${error.message}. ${error.hint}`;
-  }
-  throw new Error("It answered");
+  const error = await rejection(call);
+  assert.equal(error.kind, "unavailable");
+  return `${error.message}. ${error.hint}`;
 }
 
 Deno.test({

@@ -1,7 +1,6 @@
 import assert from "@std/assert";
 import { asClient } from "../../src/common/asking_client.ts";
 import { Environment } from "../../src/common/env.ts";
-import { CallError } from "../../src/common/errors.ts";
 import { PrometheusApi } from "../../src/prometheus/api.ts";
 import { escapeLabelName, readings, readingUrl } from "../../src/prometheus/reading_paths.ts";
 import { readPrometheusSettings } from "../../src/prometheus/settings.ts";
@@ -16,6 +15,7 @@ import {
   startPrometheus,
   until,
 } from "../support/prometheus.ts";
+import { rejection } from "../support/rejection.ts";
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -27,16 +27,6 @@ function openApi(url: string, variables: Variables = {}): PrometheusApi & Dispos
 }
 
 const never = { signal: new AbortController().signal };
-
-async function callError(work: Promise<unknown>): Promise<CallError> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof CallError) return error;
-    throw error;
-  }
-  throw new Error("there was an answer");
-}
 
 Deno.test("only calls that read exist, and forms where the API takes them", () => {
   assert.deepEqual(Object.values(readings).map(({ method, path }) => `${method} ${path}`), [
@@ -124,13 +114,13 @@ Deno.test({
       assert.deepEqual([values.values.length, values.truncated], [1, true]);
     });
     await context.step("Prometheus's own error, verbatim", async () => {
-      const error = await callError(api.query("sum(", undefined, never));
+      const error = await rejection(api.query("sum(", undefined, never));
       assert.equal(error.kind, "invalid");
       assert.match(
         error.message,
         /: bad_data: invalid parameter "query": 1:5: parse error: unclosed left parenthesis$/,
       );
-      const matching = await callError(api.query("up + on() up", server.now, never));
+      const matching = await rejection(api.query("up + on() up", server.now, never));
       assert.equal(matching.kind, "failed");
       assert.match(matching.message, /: execution: found duplicate series for the match group/);
     });
@@ -238,7 +228,7 @@ for (const [what, answer] of shapes) {
     async fn() {
       await using fake = new FakePrometheus({ play: () => Response.json(answer) });
       using api = openApi(fake.url);
-      const error = await callError(api.query("up", 1, never));
+      const error = await rejection(api.query("up", 1, never));
       assert.equal(error.kind, "unavailable");
       assert.match(error.message, /answers (otherwise than Prometheus does|with something else)/);
     },
@@ -251,7 +241,7 @@ Deno.test({
   async fn() {
     await using fake = new FakePrometheus({ play: faults.endless });
     using api = openApi(fake.url, { PROMETHEUS_TIMEOUT_MS: "600000" });
-    const error = await callError(api.query("up", 1, never));
+    const error = await rejection(api.query("up", 1, never));
     assert.match(error.message, /larger than 32 MB/);
   },
 });
@@ -262,7 +252,7 @@ Deno.test({
   async fn() {
     await using fake = new FakePrometheus({ play: faults.slow });
     using api = openApi(fake.url, { PROMETHEUS_TIMEOUT_MS: "50" });
-    const error = await callError(api.query("up", 1, { ...never, timeoutMs: 5_000 }));
+    const error = await rejection(api.query("up", 1, { ...never, timeoutMs: 5_000 }));
     assert.match(error.message, /within 0\.05 s/);
   },
 });
@@ -277,7 +267,7 @@ Deno.test({
     const play = () => new Response(body, { headers: { "content-type": "application/json" } });
     await using fake = new FakePrometheus({ play });
     using api = openApi(fake.url);
-    const error = await callError(api.query("up", 1, never));
+    const error = await rejection(api.query("up", 1, never));
     assert.equal(error.kind, "refused");
     assert.match(error.message, /holds more than 600000 values/);
     assert.match(error.hint ?? "", /topk/);
@@ -304,12 +294,12 @@ Deno.test({
     let over = 0;
     const waiting = Array.from(
       { length: 20 },
-      () => callError(api.query("up", 1, never)).finally(() => over++),
+      () => rejection(api.query("up", 1, never)).finally(() => over++),
     );
     const reason = new Error("gone");
     const gone = api.query("up", 1, { signal: cancelled.signal }).catch((error: unknown) => error);
     await until("eight are under way", () => under === 8);
-    const another = asClient("bob", () => callError(api.query("up", 1, never)));
+    const another = asClient("bob", () => rejection(api.query("up", 1, never)));
     await until("another client's is as well", () => under >= 9);
     assert.equal(over, 0, "it waits for the end of none of them");
     cancelled.abort(reason);
@@ -319,7 +309,7 @@ Deno.test({
     assert.equal(most, 9);
     assert.equal(fake.requests.length, 21, "who gave up was not asked for");
     answer = Promise.withResolvers();
-    const again = Array.from({ length: 8 }, () => callError(api.query("up", 1, never)));
+    const again = Array.from({ length: 8 }, () => rejection(api.query("up", 1, never)));
     await until("eight are under way", () => under === 8);
     answer.resolve();
     await Promise.all(again);
@@ -378,13 +368,13 @@ Deno.test({
   async fn() {
     await using server = forgetfulServer(false);
     using api = openApi(server.url);
-    const error = await callError(api.query("up", 1, never));
+    const error = await rejection(api.query("up", 1, never));
     assert.match(error.message, /did not answer to the end/);
     assert.equal(server.requests(), 1);
     await using fake = new FakePrometheus({ play: () => failure(503, "unavailable", "starting") });
     using other = openApi(fake.url);
     for (let time = 0; time < 2; time++) {
-      assert.match((await callError(other.query("up", 1, never))).message, /unavailable: starting/);
+      assert.match((await rejection(other.query("up", 1, never))).message, /unavailable: starting/);
     }
     assert.equal(fake.requests.length, 2);
   },
@@ -418,7 +408,7 @@ Deno.test({
       const trusting = { PROMETHEUS_CA_FILE: `${folder}/ca` };
       using without = openApi(server.url, trusting);
       assert.match(
-        (await callError(without.query("1", undefined, never))).message,
+        (await rejection(without.query("1", undefined, never))).message,
         /wants a client certificate|did not answer to the end/,
       );
       using api = openApi(server.url, {
@@ -427,7 +417,7 @@ Deno.test({
         PROMETHEUS_KEY_FILE: `${folder}/key`,
       });
       assert.match(
-        (await callError(api.query("1", undefined, never))).message,
+        (await rejection(api.query("1", undefined, never))).message,
         /handshake failed|certificate|did not answer to the end/,
       );
       await write("cert", client.cert);
@@ -449,6 +439,6 @@ Deno.test("a success that lacks what was asked for is none: nothing is not the s
     api.query("up", undefined, never),
   ];
   for (const question of questions) {
-    assert.match((await callError(question)).message, /answers otherwise than Prometheus does: .* missing$/);
+    assert.match((await rejection(question)).message, /answers otherwise than Prometheus does: .* missing$/);
   }
 });

@@ -1,22 +1,14 @@
 /** As whom a real Prometheus is asked: names and passwords, certificates, and files that are damaged. */
 import assert from "@std/assert";
-import { CallError, StartError } from "../../src/common/errors.ts";
+import { StartError } from "../../src/common/errors.ts";
 import { makeCertificates, opensslAvailable } from "../support/certificates.ts";
 import { FakePrometheus } from "../support/fake_prometheus.ts";
 import { runProgramToEnd } from "../support/mcp.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
+import { rejection } from "../support/rejection.ts";
 
 const never = { signal: new AbortController().signal };
-async function refusal(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof CallError) return error.message;
-    throw error;
-  }
-  throw new Error("there was an answer");
-}
 
 const one = async (url: string, variables: Readonly<Record<string, string>>) => {
   using asked = apiOf(url, variables);
@@ -34,8 +26,11 @@ Deno.test({
     });
     const named = { PROMETHEUS_USERNAME: "reader" };
     assert.equal(await one(server.url, { ...named, PROMETHEUS_PASSWORD: "test" }), "1");
-    assert.match(await refusal(one(server.url, { ...named, PROMETHEUS_PASSWORD: "tset" })), /\(401\)/);
-    assert.match(await refusal(one(server.url, {})), /\(401\)/);
+    assert.match(
+      (await rejection(one(server.url, { ...named, PROMETHEUS_PASSWORD: "tset" }))).message,
+      /\(401\)/,
+    );
+    assert.match((await rejection(one(server.url, {}))).message, /\(401\)/);
     const hint = "an operator must check PROMETHEUS_USERNAME";
     await assert.rejects(one(server.url, named), { hint: `${hint}; PROMETHEUS_PASSWORD is not set` });
     const wrong = { ...named, PROMETHEUS_PASSWORD: "tset" };
@@ -66,7 +61,10 @@ Deno.test({
         const query = () => asked.api.query("vector(1)", undefined, never);
         await query();
         await write("ca", damaged);
-        assert.equal(await refusal(query()), "Cannot use PROMETHEUS_CA_FILE as the PEM in it is damaged");
+        assert.equal(
+          (await rejection(query())).message,
+          "Cannot use PROMETHEUS_CA_FILE as the PEM in it is damaged",
+        );
         await write("ca", authority);
         await query();
       });
@@ -74,7 +72,7 @@ Deno.test({
       await context.step("replaced by another's key", async () => {
         using asked = apiOf(fake.url, { PROMETHEUS_CA_FILE: ca, ...pair });
         await write("key", otherName.key);
-        const message = await refusal(asked.api.query("vector(1)", undefined, never));
+        const message = (await rejection(asked.api.query("vector(1)", undefined, never))).message;
         assert.match(message, /PROMETHEUS_CERT_FILE and PROMETHEUS_KEY_FILE/);
         assert.throws(() => apiOf(fake.url, pair), StartError);
         await write("key", client.key);

@@ -1,24 +1,14 @@
 /** A server that repeats what it was sent: our secrets are in no answer of the client's. */
 import assert from "@std/assert";
-import { CallError } from "../../src/common/errors.ts";
 import { answerWithoutSecrets } from "../../src/prometheus/own_secrets.ts";
 import { failure, FakePrometheus, type Play, success } from "../support/fake_prometheus.ts";
 import { permitted } from "../support/permitted.ts";
 import { apiOf } from "../support/prometheus_api.ts";
+import { rejection } from "../support/rejection.ts";
 
 const token = 'the-"secret"-token-itself';
 const password = "hunter2";
 const never = { signal: new AbortController().signal };
-
-async function messageOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof CallError) return error.message;
-    throw error;
-  }
-  throw new Error("there was an answer");
-}
 
 const stated: Play = () =>
   Response.json({
@@ -40,7 +30,7 @@ for (const [what, play] of refusals) {
     async fn() {
       await using fake = new FakePrometheus({ play });
       using asked = apiOf(fake.url, { PROMETHEUS_TOKEN: token });
-      const message = await messageOf(asked.api.query("up", 1, never));
+      const { message } = await rejection(asked.api.query("up", 1, never));
       assert.ok(!message.includes(token) && message.includes("***"), message.slice(0, 300));
       assert.ok(message.length < 2_500, `${message.length} characters`);
     },
@@ -53,7 +43,10 @@ Deno.test({
   async fn() {
     await using fake = new FakePrometheus({ play: stated });
     using asked = apiOf(fake.url);
-    assert.match(await messageOf(asked.api.query("up", 1, never)), /refuses it: bad_data: you sent the-"sec/);
+    assert.match(
+      (await rejection(asked.api.query("up", 1, never))).message,
+      /refuses it: bad_data: you sent the-"sec/,
+    );
   },
 });
 

@@ -1,6 +1,5 @@
 /** Reading PromQL; the grammar needs a permission to look for an environment variable. */
 import assert from "@std/assert";
-import { CallError } from "../../src/common/errors.ts";
 import {
   excerpt,
   loadPromql,
@@ -9,6 +8,7 @@ import {
   placeAt,
   readPromql,
 } from "../../src/prometheus/promql.ts";
+import { refusal } from "../support/rejection.ts";
 
 /** Without that permission these tests are skipped by name. */
 const loaded = await loadPromql().then(() => true, (error) => {
@@ -18,16 +18,6 @@ const loaded = await loadPromql().then(() => true, (error) => {
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name: name.replaceAll("\n", "⏎"), ignore: !loaded, fn });
-}
-
-function refusal(query: string): CallError {
-  try {
-    parsePromql(query);
-  } catch (error) {
-    if (error instanceof CallError) return error;
-    throw error;
-  }
-  throw new assert.AssertionError({ message: "was accepted" });
 }
 
 const broken: readonly (readonly [query: string, place: string, reason: RegExp])[] = [
@@ -46,7 +36,7 @@ const broken: readonly (readonly [query: string, place: string, reason: RegExp])
 ];
 for (const [query, place, reason] of broken) {
   test(`points to a syntax error: ${query}`, () => {
-    const error = refusal(query);
+    const error = refusal(() => parsePromql(query));
     assert.equal(error.kind, "invalid");
     assert.ok(error.message.startsWith(`Cannot read the query as PromQL, ${place}: `), error.message);
     assert.match(error.message, reason);
@@ -56,12 +46,15 @@ for (const [query, place, reason] of broken) {
 
 for (const query of ["", "  \n", "# nothing but a comment"]) {
   test(`an empty query is refused: ${query}`, () => {
-    assert.match(refusal(query).message, /the query is empty$/);
+    assert.match(refusal(() => parsePromql(query)).message, /the query is empty$/);
   });
 }
 
 test("a query longer than anybody writes is refused before it is parsed", () => {
-  assert.match(refusal(`up{job="${"x".repeat(10_000)}"}`).message, /longer than 10000 characters$/);
+  assert.match(
+    refusal(() => parsePromql(`up{job="${"x".repeat(10_000)}"}`)).message,
+    /longer than 10000 characters$/,
+  );
 });
 
 test("a query as deep as it is long is read as far as people look", () => {

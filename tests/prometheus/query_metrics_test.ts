@@ -1,5 +1,4 @@
 import assert from "@std/assert";
-import { CallError } from "../../src/common/errors.ts";
 import { MetricCatalogue } from "../../src/prometheus/metric_catalogue.ts";
 import { queryMetrics } from "../../src/prometheus/query_metrics.ts";
 import { OpenMetrics } from "../support/openmetrics.ts";
@@ -13,6 +12,7 @@ import { FakePrometheus, success } from "../support/fake_prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
 import { SampleService } from "../support/sample_service.ts";
 import { permitted } from "../support/permitted.ts";
+import { rejection } from "../support/rejection.ts";
 import { callTool } from "../support/tools.ts";
 
 Deno.test({
@@ -25,15 +25,7 @@ Deno.test({
     const at = String(server.now);
     const ask = (query: string, more: Record<string, unknown> = {}) =>
       callTool(tool, { query, time: at, ...more });
-    const refused = async (query: string): Promise<CallError> => {
-      try {
-        await ask(query);
-      } catch (error) {
-        if (error instanceof CallError) return error;
-        throw error;
-      }
-      throw new assert.AssertionError({ message: `${query} was accepted` });
-    };
+    const refused = (query: string) => rejection(ask(query));
 
     await context.step("gives values by series, highest first, what they share said once", async () => {
       const { text, structured } = await ask('http_requests_total{job="checkout"}');

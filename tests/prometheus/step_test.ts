@@ -1,17 +1,7 @@
 import assert from "@std/assert";
 import fc from "fast-check";
-import { CallError } from "../../src/common/errors.ts";
 import { chooseStep, maxResolution, pointsOf } from "../../src/prometheus/step.ts";
-
-function refusal(act: () => unknown): CallError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof CallError) return error;
-    throw error;
-  }
-  throw new assert.AssertionError({ message: "was accepted" });
-}
+import { refusal } from "../support/rejection.ts";
 
 const end = 1_795_393_800;
 

@@ -2,16 +2,7 @@ import assert from "@std/assert";
 import fc from "fast-check";
 import { CallError } from "../../src/common/errors.ts";
 import { durationSeconds, formatDuration, parseDuration, parseTime, utc } from "../../src/prometheus/time.ts";
-
-function refusal(act: () => unknown): CallError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof CallError) return error;
-    throw error;
-  }
-  throw new assert.AssertionError({ message: "was accepted" });
-}
+import { refusal } from "../support/rejection.ts";
 
 Deno.test.each([
   ["90m", 5400],

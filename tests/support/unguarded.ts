@@ -1,6 +1,5 @@
 /** A `Database` on a test server, and statements that no guard has seen. */
 import postgres from "postgres";
-import { CallError } from "../../src/common/errors.ts";
 import type { Logger } from "../../src/common/log.ts";
 import type { Cell, Database, FetchLimits, Rows } from "../../src/postgres/database.ts";
 import type { GuardedStatement } from "../../src/postgres/guard.ts";
@@ -84,16 +83,4 @@ export async function eventually(condition: () => boolean | Promise<boolean>): P
     if (performance.now() > end) throw new Error(`never true: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-/** The error that a call is answered with; throws when there is none, or it is a defect. */
-export async function rejection(call: Promise<unknown>): Promise<CallError> {
-  let value: unknown;
-  try {
-    value = await call;
-  } catch (error) {
-    if (error instanceof CallError) return error;
-    throw error;
-  }
-  throw new Error(`answered with ${JSON.stringify(value)}`);
 }
