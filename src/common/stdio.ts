@@ -20,6 +20,7 @@ import { readLines } from "./line_reader.ts";
 import { describeError, type Logger } from "./log.ts";
 import { excessOf } from "./message_limits.ts";
 import { count, duration, size } from "./units.ts";
+import { settledWithin } from "./waiting.ts";
 
 /** Bytes of the longest line that is read: above the 10 MB of SQL that a tool still refuses by name. */
 const maxLineBytes = 16 * 1024 * 1024;
@@ -152,7 +153,7 @@ export class StdioTransport implements Transport {
 
   async #read(): Promise<void> {
     for await (const line of readLines(this.#options.input, maxLineBytes)) {
-      if (this.#unwritten > maxUnwritten && !await settles(this.#lastWrite, unreadMs)) {
+      if (this.#unwritten > maxUnwritten && !await settledWithin(this.#lastWrite, unreadMs)) {
         return this.#options.log.error("the client does not read its answers", {
           waiting: size(this.#unwritten),
         });
@@ -176,9 +177,9 @@ export class StdioTransport implements Transport {
   async #finish(): Promise<void> {
     const { graceMs, ready = () => Promise.resolve() } = this.#options;
     const idle = this.#idle();
-    if (!this.#isIdle) await settles(Promise.race([idle, ready()]), readyMs);
+    if (!this.#isIdle) await settledWithin(Promise.race([idle, ready()]), readyMs);
     this.#cause = "the input has ended";
-    if (await settles(idle, graceMs)) return;
+    if (await settledWithin(idle, graceMs)) return;
     this.#cause += `, and this took longer than the ${duration(graceMs)} that are left then`;
   }
 
@@ -301,7 +302,7 @@ export class StdioTransport implements Transport {
   async #flush(): Promise<void> {
     for (let left = Infinity; this.#unwritten < left && !this.#isClosed;) {
       left = this.#unwritten;
-      if (await settles(this.#lastWrite, flushMs)) return;
+      if (await settledWithin(this.#lastWrite, flushMs)) return;
     }
   }
 
@@ -350,13 +351,4 @@ function findId(bytes: Uint8Array): RequestId | undefined {
   const first = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(-?\d{1,15}|"[^"\\]{1,128}")\s*,/;
   const id = found.at(-1)?.[1] ?? first.exec(new TextDecoder().decode(bytes.subarray(0, 512)))?.[1];
   return id === undefined ? undefined : id.startsWith('"') ? id.slice(1, -1) : Number(id);
-}
-
-/** Whether the work settles within the time. */
-async function settles(work: Promise<unknown>, ms: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(false), ms);
-  const settled = await Promise.race([work.then(() => true, () => true), promise]);
-  clearTimeout(timer);
-  return settled;
 }

@@ -36,10 +36,11 @@ export function anySignal(...signals: readonly AbortSignal[]): Abortable {
   };
 }
 
-/** Waits until the work has settled, one way or the other, `ms` milliseconds at most. */
-export async function settledWithin(work: Promise<unknown>, ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([work.catch(() => {}), promise]);
+/** Waits until the work has settled, one way or the other, `ms` milliseconds at most; whether it has. */
+export async function settledWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), ms);
+  const settled = await Promise.race([work.then(() => true, () => true), promise]);
   clearTimeout(timer);
+  return settled;
 }

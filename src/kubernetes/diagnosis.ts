@@ -14,7 +14,7 @@ import {
 } from "./evidence.ts";
 import { containerFindings } from "./container_diagnosis.ts";
 import { humanDuration } from "./kubernetes_age.ts";
-import type { PodStatus } from "./pod_status.ts";
+import { hasRun, type PodStatus } from "./pod_status.ts";
 
 /** One thing that is wrong. */
 export interface Finding {
@@ -193,11 +193,7 @@ function startFindings(pod: unknown, around: Surroundings, now: number): readonl
     ...listField(pod, "status", "initContainerStatuses"),
     ...listField(pod, "status", "containerStatuses"),
   ];
-  const started = statuses.some((one) =>
-    field(one, "state", "running") !== undefined || field(one, "state", "terminated") !== undefined ||
-    field(one, "lastState", "terminated") !== undefined
-  );
-  const pending = textField(pod, "status", "phase") === "Pending" && !started;
+  const pending = textField(pod, "status", "phase") === "Pending" && !statuses.some(hasRun);
   if (!pending) return [];
   const events = currentEvents(around.events.filter(({ reason }) => preventsStart(reason)));
   const volumes = messagesOf(events, volumeFailure);

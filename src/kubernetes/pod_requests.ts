@@ -1,5 +1,6 @@
 /** What a pod asks of its node, as the scheduler counts it (k8s.io/component-helpers/resource, `PodRequests`). */
-import { field, listField, textField } from "./fields.ts";
+import { field, listField } from "./fields.ts";
+import { isSidecar } from "./pod_status.ts";
 import { type Nanos, parseQuantity } from "./quantity.ts";
 
 /** An amount of each resource that this program shows. */
@@ -23,7 +24,7 @@ export function podResources(pod: unknown, which: "requests" | "limits" = "reque
   let starting = none;
   for (const container of listField(pod, "spec", "initContainers")) {
     const own = asked(container, which);
-    if (textField(container, "restartPolicy") === "Always") {
+    if (isSidecar(container)) {
       running = add(running, own);
       sidecars = add(sidecars, own);
       starting = most(starting, sidecars);

@@ -206,6 +206,13 @@ export function containerStatuses(pod: unknown): readonly unknown[] {
   ];
 }
 
+/** Whether a container has ever run, by its status. */
+export function hasRun(status: unknown): boolean {
+  return field(status, "state", "running") !== undefined ||
+    field(status, "state", "terminated") !== undefined ||
+    field(status, "lastState", "terminated") !== undefined;
+}
+
 /** Whether an init container is a sidecar: one that is restarted on its own and runs beside the others. */
 export function isSidecar(container: unknown): boolean {
   return textField(container, "restartPolicy") === "Always";

@@ -4,7 +4,7 @@ import type { Cluster, Clusters, KubeObject } from "../kubernetes/api.ts";
 import type { Autoscaler } from "../kubernetes/autoscalers.ts";
 import { field, listField, nameOf, namespaceOf, textField, timeField } from "../kubernetes/fields.ts";
 import type { Cause } from "../kubernetes/pod_causes.ts";
-import { type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
+import { hasRun, type PodStatus, podStatus } from "../kubernetes/pod_status.ts";
 import { parseQuantity, whole } from "../kubernetes/quantity.ts";
 import type { Rollout } from "../kubernetes/rollout.ts";
 import { type Hosts, readHosts } from "./hosts.ts";
@@ -188,10 +188,7 @@ function readPod(pod: KubeObject, now: number): Pod {
   const status = podStatus(pod, now);
   // One that has never run has no log.
   const begun = ["containerStatuses", "initContainerStatuses"].flatMap((statuses) =>
-    listField(pod, "status", statuses).filter((one) =>
-      field(one, "state", "running") !== undefined || field(one, "state", "terminated") !== undefined ||
-      field(one, "lastState", "terminated") !== undefined
-    )
+    listField(pod, "status", statuses).filter(hasRun)
   );
   const unready = begun.find((one) => field(one, "ready") === false);
   // A proxy beside it may stand first in the status.
