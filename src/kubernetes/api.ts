@@ -10,14 +10,7 @@ import type { ExecPlugin, KubeconfigCluster, KubeconfigContext } from "./kubecon
 import { anonymousUser } from "./service_account.ts";
 import type { KubernetesSettings } from "./settings.ts";
 
-export type {
-  AccessAttributes,
-  ListAnswer,
-  ListOptions,
-  LogOptions,
-  RulesAnswer,
-  TableAnswer,
-} from "./answers.ts";
+export type { AccessAttributes, ListAnswer, LogOptions, RulesAnswer, TableAnswer } from "./answers.ts";
 export type { AskOptions, KubeObject } from "./door.ts";
 export type { Cluster } from "./cluster.ts";
 

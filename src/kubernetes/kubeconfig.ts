@@ -17,8 +17,6 @@ import {
   strings,
 } from "./kubeconfig_yaml.ts";
 
-export { KubeconfigProblem };
-
 /** A file's text, or text that stands in the kubeconfig itself. */
 export type Material =
   | { readonly inline: string }

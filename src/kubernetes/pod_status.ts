@@ -7,8 +7,6 @@
 import { field, isTrue, listField, numberField, textField, timeField } from "./fields.ts";
 import { humanDuration } from "./kubernetes_age.ts";
 
-export { kubernetesAge } from "./kubernetes_age.ts";
-
 /** How a run of a container ended. */
 export interface Ending {
   readonly container: string;

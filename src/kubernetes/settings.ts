@@ -3,13 +3,8 @@ import { join, resolve } from "node:path";
 import type { Environment } from "../common/env.ts";
 import { StartError } from "../common/errors.ts";
 import { reasonOf } from "../common/file_problem.ts";
-import {
-  emptyKubeconfig,
-  type Kubeconfig,
-  KubeconfigProblem,
-  mergeKubeconfigs,
-  parseKubeconfig,
-} from "./kubeconfig.ts";
+import { emptyKubeconfig, type Kubeconfig, mergeKubeconfigs, parseKubeconfig } from "./kubeconfig.ts";
+import { KubeconfigProblem } from "./kubeconfig_yaml.ts";
 import { inClusterKubeconfig, serviceAccountFolder } from "./service_account.ts";
 
 /** How to reach the clusters. */

@@ -1,7 +1,7 @@
 /** Counters by which services counted requests within the last hour, and that have no samples any more: no ratio tells of those. */
 import type { Asking } from "../prometheus/asking.ts";
 import { knownMetricsRegex, type RequestCounter, requestCounters } from "../prometheus/instrumentation.ts";
-import { type Matcher, quoteLabelName, selector } from "../prometheus/promql.ts";
+import { type Matcher, quoteLabelName, selector } from "../prometheus/promql_literal.ts";
 import { rateOf } from "../prometheus/requests.ts";
 import { formatDuration } from "../prometheus/time.ts";
 import { keyOf, type NamedService, namingLabels, serviceOf } from "./named_service.ts";

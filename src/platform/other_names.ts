@@ -5,7 +5,7 @@ import { podType } from "../kubernetes/well_known.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
 import { beginAsking } from "../prometheus/asking.ts";
 import { requestCounters } from "../prometheus/instrumentation.ts";
-import { escapeRegex, type Matcher, selector } from "../prometheus/promql.ts";
+import { escapeRegex, type Matcher, selector } from "../prometheus/promql_literal.ts";
 import { findService, type Service } from "../prometheus/service.ts";
 import { ownerOf } from "./own_workloads.ts";
 import type { Pod, Scaled } from "./workload.ts";

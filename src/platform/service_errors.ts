@@ -8,7 +8,7 @@ import {
   requestCounters,
   wordErrors,
 } from "../prometheus/instrumentation.ts";
-import { type Matcher, quoteLabelName, selector } from "../prometheus/promql.ts";
+import { type Matcher, quoteLabelName, selector } from "../prometheus/promql_literal.ts";
 import { mayHideErrors } from "../prometheus/request_verdict.ts";
 import { rateOf } from "../prometheus/requests.ts";
 import type { Labels } from "../prometheus/result.ts";

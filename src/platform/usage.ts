@@ -1,6 +1,6 @@
 /** How near the containers of a service are to their limits, by the kubelet's metrics (cAdvisor), where Prometheus has them. */
 import type { PrometheusApi } from "../prometheus/api.ts";
-import { escapeRegex, type Matcher, selector } from "../prometheus/promql.ts";
+import { escapeRegex, type Matcher, selector } from "../prometheus/promql_literal.ts";
 import { formatDuration } from "../prometheus/time.ts";
 import { namespacesOf, type Pod } from "./workload.ts";
 

@@ -17,8 +17,8 @@ import { type Begun, foresee, type Foresight } from "./foresight.ts";
 import { checkText, ReadTransaction, type Transaction } from "./transaction.ts";
 import { type Beginning, beginReading, leaveClean } from "./transaction_bounds.ts";
 
-export type { Cell, FetchLimits } from "./row_reader.ts";
-export type { Column, Rows, Transaction } from "./transaction.ts";
+export type { Cell } from "./row_reader.ts";
+export type { Rows, Transaction } from "./transaction.ts";
 
 /** How one call reads. */
 export interface ReadOptions {

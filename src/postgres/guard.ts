@@ -15,8 +15,6 @@ import { Review } from "./review.ts";
 import { checkStatementLength } from "./parser.ts";
 import { readStatement, type StatementKind } from "./statement.ts";
 import type { Kept, Verdicts } from "./verdicts.ts";
-export { loadParser, readParser } from "./parser.ts";
-export type { Catalogue } from "./catalogue.ts";
 
 /** What an operator has allowed. */
 export interface GuardOptions {

@@ -1,6 +1,6 @@
 /** Whether an alert that names a service is about it: an aggregation may have left no label that tells its namespace. */
 import { type Asking, beside } from "./asking.ts";
-import { type Matcher, selector } from "./promql.ts";
+import { type Matcher, selector } from "./promql_literal.ts";
 import type { Labels } from "./result.ts";
 import type { Service } from "./service.ts";
 import { namespaceLabels } from "./service_labels.ts";

@@ -39,27 +39,6 @@ import type {
 import type { PrometheusSettings } from "./settings.ts";
 
 export type { AskOptions } from "./connection.ts";
-export type {
-  Alert,
-  BuildInfo,
-  DroppedTarget,
-  HistogramSample,
-  InstantResult,
-  InstantSeries,
-  Labels,
-  MetricMetadata,
-  NativeHistogram,
-  RangeResult,
-  RangeSeries,
-  Rule,
-  RuleGroup,
-  RuntimeInfo,
-  Sample,
-  Target,
-  TargetsResult,
-  TimeRange,
-  Told,
-} from "./result.ts";
 
 type Envelope = Told & { readonly data: unknown };
 

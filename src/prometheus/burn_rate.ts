@@ -3,8 +3,8 @@
  * it still goes on. Both must burn. https://sre.google/workbook/alerting-on-slos/, table 5-8, for a budget of 30 days.
  */
 import { errorMatchers, rateOf, type RequestSource } from "./requests.ts";
-import { selector } from "./promql.ts";
 import type { Asking } from "./asking.ts";
+import { selector } from "./promql_literal.ts";
 import { formatDuration } from "./time.ts";
 
 interface Rule {

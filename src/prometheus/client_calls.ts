@@ -1,6 +1,6 @@
 /** How services measure the calls that they make: the libraries and the mesh that are known. */
 import { grpcErrors } from "./instrumentation.ts";
-import type { Matcher } from "./promql.ts";
+import type { Matcher } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
 import { namedBy } from "./service_name.ts";
 

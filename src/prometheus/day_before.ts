@@ -1,8 +1,8 @@
 /** The requests of a day before, which those of now are compared with. */
 import type { Asking } from "./asking.ts";
+import { selector } from "./promql_literal.ts";
 import { lostPart } from "./request_verdict.ts";
 import { rateOf, readRequests, type RequestRates, type Requests } from "./requests.ts";
-import { selector } from "./promql.ts";
 import type { Service } from "./service.ts";
 import { day, formatDuration } from "./time.ts";
 

@@ -7,7 +7,7 @@ import { unitOf } from "./instrumentation.ts";
 import { durationText } from "./latency.ts";
 import { isSlower } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
-import { escapeRegex, type Matcher, quoteLabelName, selector } from "./promql.ts";
+import { escapeRegex, type Matcher, quoteLabelName, selector } from "./promql_literal.ts";
 import { errorsSpeak } from "./request_verdict.ts";
 import { rate } from "./requests.ts";
 import type { Labels } from "./result.ts";

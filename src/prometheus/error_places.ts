@@ -1,10 +1,10 @@
 /** Where errors come from, and which ones a rate can't see. */
-import { type Matcher, quoteLabelName, selector } from "./promql.ts";
 import { errorMatchers, rateOf, type RequestRates } from "./requests.ts";
 import type { Asking } from "./asking.ts";
 import { formatDuration } from "./time.ts";
 import { labelsText } from "./one_line.ts";
 import { count } from "../common/units.ts";
+import { type Matcher, quoteLabelName, selector } from "./promql_literal.ts";
 
 /** Labels that say which part of a service a request was for, or which instance answered it. */
 export const placeLabels: readonly string[] = [

@@ -4,7 +4,7 @@ import type { Asking } from "./asking.ts";
 import { isNew } from "./day_before.ts";
 import { routeLabels } from "./error_places.ts";
 import { labelsText } from "./one_line.ts";
-import { type Matcher, quoteLabelName } from "./promql.ts";
+import { type Matcher, quoteLabelName } from "./promql_literal.ts";
 import { errorMatchers, rate, rateOf, type RequestRates } from "./requests.ts";
 import { day, formatDuration } from "./time.ts";
 

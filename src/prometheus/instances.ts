@@ -1,7 +1,7 @@
 /** The instances of a service, by `up`: which are scraped, since when not, and how often. */
-import { selector } from "./promql.ts";
 import type { RangeSeries } from "./result.ts";
 import type { Asking } from "./asking.ts";
+import { selector } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";
 

@@ -1,9 +1,9 @@
 /** The answer of `query_metrics` in words. */
 import { table } from "../common/table.ts";
 import { count } from "../common/units.ts";
-import type { Labels } from "./api.ts";
 import { humanValue, numberOf, type Unit } from "./metric_unit.ts";
 import type { InstantAnswer } from "./query_metrics.ts";
+import type { Labels } from "./result.ts";
 import { commonLabels, differingLabels, labelText, seriesText } from "./series_labels.ts";
 import { toldLines } from "./told.ts";
 

@@ -2,7 +2,7 @@
  * How services count their requests and measure how long these take: the libraries, proxies and meshes that are known,
  * in the order in which they are preferred.
  */
-import { escapeRegex, type Matcher } from "./promql.ts";
+import { escapeRegex, type Matcher } from "./promql_literal.ts";
 
 /** Which values of a code label are errors of the service: as PromQL's regex, and as what does the same here. */
 export interface ErrorCodes {

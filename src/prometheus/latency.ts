@@ -1,9 +1,9 @@
 /** How long the requests of a service take: quantiles from histograms, and what is left where there is none. */
 import { type DurationMetric, durationMetrics, unitOf } from "./instrumentation.ts";
-import { type Matcher, quoteLabelName, selector } from "./promql.ts";
 import { rate } from "./requests.ts";
 import type { PassedOver } from "./requests.ts";
 import type { Asking } from "./asking.ts";
+import { type Matcher, quoteLabelName, selector } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
 import { day, formatDuration } from "./time.ts";
 

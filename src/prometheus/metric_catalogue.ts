@@ -1,7 +1,8 @@
 /** What Prometheus knows of metrics: their names, and their type, help and unit. Remembered for a while. */
 import { Cache } from "../common/cache.ts";
 import { couldNotAnswer } from "../common/errors.ts";
-import type { AskOptions, MetricMetadata, PrometheusApi, Told } from "./api.ts";
+import type { AskOptions, PrometheusApi } from "./api.ts";
+import type { MetricMetadata, Told } from "./result.ts";
 
 /** Names that one listing may hold: two megabytes or so. */
 const mostNames = 200_000;

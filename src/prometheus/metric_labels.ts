@@ -1,9 +1,9 @@
 /** The labels of metrics: how many series there are, by which labels they differ, and in how many values. */
 import { couldNotAnswer } from "../common/errors.ts";
-import type { Labels } from "./api.ts";
 import type { Asking } from "./asking.ts";
 import { numberOf } from "./metric_unit.ts";
 import { escapeRegex, type Matcher, quoteLabelName, quoteLabelValue, selector } from "./promql_literal.ts";
+import type { Labels } from "./result.ts";
 
 /** A label of a metric. */
 export interface LabelUse {

@@ -1,7 +1,7 @@
 /** A query in place of one whose result is too long to read. */
-import type { Labels } from "./api.ts";
 import type { ParsedQuery } from "./promql.ts";
 import { quoteLabelName } from "./promql_literal.ts";
+import type { Labels } from "./result.ts";
 import { differingLabels } from "./series_labels.ts";
 
 /** Longer queries are not repeated. */

@@ -4,7 +4,7 @@ import type { Asking } from "./asking.ts";
 import { durationText, isHistogram, type Latency, quantileQuery } from "./latency.ts";
 import { isSlower } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
-import { type Matcher, quoteLabelName } from "./promql.ts";
+import { type Matcher, quoteLabelName } from "./promql_literal.ts";
 import { errorMatchers, rateOf, type RequestRates } from "./requests.ts";
 import type { Labels } from "./result.ts";
 import type { Service } from "./service.ts";

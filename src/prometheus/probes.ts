@@ -3,7 +3,7 @@ import type { Asking } from "./asking.ts";
 import { type Episode, episodeClause } from "./episode.ts";
 import { scrapeInterval, staleAfter } from "./instances.ts";
 import { oneLine } from "./one_line.ts";
-import { escapeRegex, type Matcher, selector } from "./promql.ts";
+import { escapeRegex, type Matcher, selector } from "./promql_literal.ts";
 import type { Labels } from "./result.ts";
 import type { Service } from "./service.ts";
 import { namedBy } from "./service_name.ts";

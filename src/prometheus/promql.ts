@@ -9,9 +9,6 @@ import { CallError } from "../common/errors.ts";
 import { visible } from "../common/visible.ts";
 import { type Expression, expressions, readExpression, type Selector } from "./promql_expression.ts";
 
-export { escapeRegex, type Matcher, quoteLabelName, quoteLabelValue, selector } from "./promql_literal.ts";
-export { mistakes } from "./promql_mistakes.ts";
-
 /** A place in a query. */
 export interface Place {
   /** UTF-16 units from the start. */

@@ -1,9 +1,10 @@
 /** Asks a range query; of more series than can be fetched, those with the greatest averages and the number of all. */
 import { CallError, couldNotAnswer } from "../common/errors.ts";
-import type { AskOptions, PrometheusApi, RangeResult } from "./api.ts";
+import type { AskOptions, PrometheusApi } from "./api.ts";
 import { numberOf } from "./metric_unit.ts";
 import type { ParsedQuery } from "./promql.ts";
 import { explainRefusal } from "./promql_refusal.ts";
+import type { RangeResult } from "./result.ts";
 import type { TimeRange } from "./step.ts";
 import { formatDuration } from "./time.ts";
 

@@ -1,7 +1,7 @@
 /** What a reader of a range query's points should know. */
-import type { RangeSeries } from "./api.ts";
 import type { ParsedQuery } from "./promql.ts";
 import { expressions } from "./promql_expression.ts";
+import type { RangeSeries } from "./result.ts";
 import type { TimeRange } from "./step.ts";
 import { formatDuration } from "./time.ts";
 

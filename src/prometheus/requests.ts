@@ -1,8 +1,8 @@
 /** Requests and errors of a service: which counter tells them, per second and by code. */
 import { count } from "../common/units.ts";
 import { type ErrorCodes, type RequestCounter, requestCounters, wordErrors } from "./instrumentation.ts";
-import { type Matcher, quoteLabelName, selector } from "./promql.ts";
 import type { Asking } from "./asking.ts";
+import { type Matcher, quoteLabelName, selector } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";
 

@@ -1,8 +1,8 @@
 /** How long a window has to be for a rate: four scrapes, so that one that fails does not leave it without two samples. */
-import { selector } from "./promql.ts";
 import type { Asking } from "./asking.ts";
 import type { Service } from "./service.ts";
 import { scrapeInterval } from "./instances.ts";
+import { selector } from "./promql_literal.ts";
 import { formatDuration } from "./time.ts";
 
 /** A window that was made fit. */

@@ -1,8 +1,8 @@
 /** Labels of several series: what they have in common is said once. */
 import { maskSecrets } from "../common/secrets_mask.ts";
 import { visible } from "../common/visible.ts";
-import type { Labels } from "./api.ts";
 import { quoteLabelName } from "./promql_literal.ts";
+import type { Labels } from "./result.ts";
 
 /** Labels that every series has with the same value; none for a single series' sake of a table without columns. */
 export function commonLabels(series: readonly Labels[]): Labels {

@@ -1,6 +1,6 @@
 /** What a series did over a time range, in figures. */
-import type { Sample } from "./api.ts";
 import { numberOf } from "./metric_unit.ts";
+import type { Sample } from "./result.ts";
 import { pointsOf, type TimeRange } from "./step.ts";
 
 /** A moment of a series: epoch seconds, and the value in Prometheus's own text. */

@@ -8,7 +8,7 @@ import { visible } from "../common/visible.ts";
 import type { Asking } from "./asking.ts";
 import { knownMetricsRegex, requestCounters } from "./instrumentation.ts";
 import { oneLine } from "./one_line.ts";
-import { escapeRegex, type Matcher, selector } from "./promql.ts";
+import { escapeRegex, type Matcher, selector } from "./promql_literal.ts";
 import { serviceLabels } from "./service_labels.ts";
 import { durationSeconds } from "./time.ts";
 import { unreachedStores } from "./stores.ts";

@@ -3,9 +3,9 @@ import { CallError } from "../common/errors.ts";
 import { type AlertingRule, ofService, readAlerting, severityRank } from "./alerting.ts";
 import { oneLine } from "./one_line.ts";
 import { isElsewhere, namingMatchers, type Scope, scopeOf } from "./alert_scope.ts";
-import { selector } from "./promql.ts";
 import type { Labels } from "./result.ts";
 import type { Asking } from "./asking.ts";
+import { selector } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
 import { namedBy } from "./service_name.ts";
 

@@ -1,5 +1,5 @@
 /** By which name what is told beside a service's own series is looked up. */
-import type { Matcher } from "./promql.ts";
+import type { Matcher } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
 import { serviceLabels } from "./service_labels.ts";
 

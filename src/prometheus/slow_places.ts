@@ -2,8 +2,8 @@
 import { placeLabels } from "./error_places.ts";
 import type { Latency } from "./latency.ts";
 import { labelsText } from "./one_line.ts";
-import { quoteLabelName, selector } from "./promql.ts";
 import type { Asking } from "./asking.ts";
+import { quoteLabelName, selector } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";
 

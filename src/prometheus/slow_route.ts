@@ -11,7 +11,7 @@ import {
 } from "./latency.ts";
 import { judgedQuantile } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
-import type { Matcher } from "./promql.ts";
+import type { Matcher } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
 import { day, formatDuration } from "./time.ts";
 

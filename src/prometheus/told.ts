@@ -2,8 +2,8 @@
 import { shortened } from "../common/shortened.ts";
 import { utf8Length, utf8Start } from "../common/utf8.ts";
 import { visible } from "../common/visible.ts";
-import type { Told } from "./api.ts";
 import { oneLine } from "./one_line.ts";
+import type { Told } from "./result.ts";
 
 /** Characters of one message of Prometheus's. */
 const longest = 600;

@@ -3,7 +3,7 @@ import { type Asking, beside } from "./asking.ts";
 import { staleAfter } from "./instances.ts";
 import { knownMetricsRegex, type RequestCounter, requestCounters } from "./instrumentation.ts";
 import { oneLine } from "./one_line.ts";
-import { selector } from "./promql.ts";
+import { selector } from "./promql_literal.ts";
 import { rate, rateOf, type RequestRates } from "./requests.ts";
 import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";

@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { parse } from "yaml";
-import { KubeconfigProblem, mergeKubeconfigs, parseKubeconfig } from "../../src/kubernetes/kubeconfig.ts";
+import { mergeKubeconfigs, parseKubeconfig } from "../../src/kubernetes/kubeconfig.ts";
+import { KubeconfigProblem } from "../../src/kubernetes/kubeconfig_yaml.ts";
 import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 
 const first = `

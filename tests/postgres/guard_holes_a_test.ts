@@ -1,8 +1,8 @@
 /** The guard where code or secrets hide from the parse tree: plpgsql records, input functions, quoted names, statistics. */
 import assert from "@std/assert";
-import { loadParser } from "../../src/postgres/guard.ts";
 import { callsRowtype, defaultsOf } from "../../src/postgres/declarations.ts";
 import { allowedNames, isAllowed } from "../../src/postgres/allowed_functions.ts";
+import { loadParser } from "../../src/postgres/parser.ts";
 import { connect, guard, onServer, reading, refusal, step } from "./corpus/server.ts";
 
 const HARM = "trap.next()";

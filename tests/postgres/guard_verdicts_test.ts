@@ -1,8 +1,10 @@
 /** A verdict that is kept: whatever changes between two equal calls must be noticed by the second. */
 import assert from "@std/assert";
-import { authorize, type Catalogue, inspect, loadParser } from "../../src/postgres/guard.ts";
+import { authorize, inspect } from "../../src/postgres/guard.ts";
 import { CallError } from "../../src/common/errors.ts";
+import type { Catalogue } from "../../src/postgres/catalogue.ts";
 import type { Database, Transaction } from "../../src/postgres/database.ts";
+import { loadParser } from "../../src/postgres/parser.ts";
 import { startOwnServer, until } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createDatabase, createReader } from "../support/test_database.ts";

@@ -2,12 +2,12 @@
 import assert from "@std/assert";
 import postgres from "postgres";
 import { Database } from "../../src/postgres/database.ts";
-import { loadParser } from "../../src/postgres/guard.ts";
 import type { Tool } from "../../src/common/tool.ts";
 import { databaseHealth } from "../../src/postgres/database_health.ts";
 import { describeTable } from "../../src/postgres/describe_table.ts";
 import { explainQuery } from "../../src/postgres/explain_query.ts";
 import { listTables } from "../../src/postgres/list_tables.ts";
+import { loadParser } from "../../src/postgres/parser.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
 import { postgresResources } from "../../src/postgres/resources.ts";
 import { topQueries } from "../../src/postgres/top_queries.ts";

@@ -1,5 +1,5 @@
 import assert from "@std/assert";
-import { loadParser } from "../../src/postgres/guard.ts";
+import { loadParser } from "../../src/postgres/parser.ts";
 import { readCondition } from "../../src/postgres/plan_condition.ts";
 import { expressionOf } from "../../src/postgres/plan_expression.ts";
 

@@ -1,6 +1,6 @@
 /** How many rows a statement's own OFFSET passes over, by its text. */
 import assert from "@std/assert";
-import { loadParser } from "../../src/postgres/guard.ts";
+import { loadParser } from "../../src/postgres/parser.ts";
 import { offsetOf } from "../../src/postgres/plan_offset.ts";
 
 /** The parser can't be loaded where the cache must not be read: these tests are then skipped by name. */

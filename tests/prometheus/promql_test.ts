@@ -1,13 +1,7 @@
 /** Reading PromQL; the grammar needs a permission to look for an environment variable. */
 import assert from "@std/assert";
-import {
-  excerpt,
-  loadPromql,
-  mistakes,
-  parsePromql,
-  placeAt,
-  readPromql,
-} from "../../src/prometheus/promql.ts";
+import { excerpt, loadPromql, parsePromql, placeAt, readPromql } from "../../src/prometheus/promql.ts";
+import { mistakes } from "../../src/prometheus/promql_mistakes.ts";
 import { refusal } from "../support/rejection.ts";
 
 /** Without that permission these tests are skipped by name. */

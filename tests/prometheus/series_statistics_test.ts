@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import fc from "fast-check";
-import type { Sample } from "../../src/prometheus/api.ts";
+import type { Sample } from "../../src/prometheus/result.ts";
 import { onAxis, seriesStatistics } from "../../src/prometheus/series_statistics.ts";
 import { pointLines, rounding, thinning } from "../../src/prometheus/shown_points.ts";
 

@@ -6,7 +6,7 @@ import postgres from "postgres";
 import { startSampleDatabase } from "../../scripts/sample_database.ts";
 import { createLogger } from "../../src/common/log.ts";
 import { Database } from "../../src/postgres/database.ts";
-import { loadParser } from "../../src/postgres/guard.ts";
+import { loadParser } from "../../src/postgres/parser.ts";
 import type { DatabaseSettings } from "../../src/postgres/settings.ts";
 import { permitted } from "./permitted.ts";
 import { postgresAvailable, sharedPostgres } from "./postgres.ts";

@@ -1,8 +1,9 @@
 /** A `Database` on a test server, and statements that no guard has seen. */
 import postgres from "postgres";
 import type { Logger } from "../../src/common/log.ts";
-import type { Cell, Database, FetchLimits, Rows } from "../../src/postgres/database.ts";
+import type { Cell, Database, Rows } from "../../src/postgres/database.ts";
 import type { GuardedStatement } from "../../src/postgres/guard.ts";
+import type { FetchLimits } from "../../src/postgres/row_reader.ts";
 import type { DatabaseSettings } from "../../src/postgres/settings.ts";
 import type { TestPostgres } from "./postgres.ts";
 

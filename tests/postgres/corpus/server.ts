@@ -1,13 +1,9 @@
 /** A real server with the corpus's database, and the guard asked in a transaction as a tool would ask it. */
 import postgres from "postgres";
 import { CallError } from "../../../src/common/errors.ts";
-import {
-  authorize,
-  type Catalogue,
-  type GuardedStatement,
-  inspect,
-  loadParser,
-} from "../../../src/postgres/guard.ts";
+import type { Catalogue } from "../../../src/postgres/catalogue.ts";
+import { authorize, type GuardedStatement, inspect } from "../../../src/postgres/guard.ts";
+import { loadParser } from "../../../src/postgres/parser.ts";
 import { postgresAvailable, startPostgres, type TestPostgres } from "../../support/postgres.ts";
 
 export const ROLES = ["postgres", "owner_role", "reader_role"] as const;
