@@ -9,17 +9,12 @@
 import { type CellValue, cutText } from "./cell.ts";
 import type { Fields, TableColumn, TableOptions } from "./table.ts";
 
-/** A header and a line per row, without a line break at the end. */
-export function csv(columns: readonly TableColumn[], rows: readonly (readonly CellValue[])[]): string {
-  return csvLines(columns, rows.map((row, index) => csvFields(columns, row, index).texts));
-}
-
 /** The fields of row number `index`, quoted where they have to be. */
 export function csvFields(
   columns: readonly TableColumn[],
   row: readonly CellValue[],
   index: number,
-  options: Omit<TableOptions, "nullText"> = {},
+  options: Omit<TableOptions, "nullText">,
 ): Fields {
   let cut = 0;
   const texts = columns.map((_, column) => {
@@ -34,7 +29,7 @@ export function csvFields(
   return { texts, cut };
 }
 
-/** Joins fields, quoted already, under their columns' names. */
+/** A header and a line per row of fields, quoted already; without a line break at the end. */
 export function csvLines(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string {
   const header = columns.map(({ name }) => quoted(cutText(name, { keepLines: true }).text));
   return [header, ...rows].map((fields) => fields.join(",")).join("\n");

@@ -17,18 +17,12 @@ export interface FitRowsOptions {
   readonly budget: number;
   /** `table` unless given. */
   readonly format?: "table" | "csv" | undefined;
-  /** Lines before the rows, visible already. */
-  readonly heading?: string | undefined;
   /** How much there was; the number of `rows` unless given. */
   readonly total?: Total | undefined;
-  /** What a row is; `["row", "rows"]` unless given. */
-  readonly noun?: readonly [one: string, many: string] | undefined;
   /** How to ask for less, one sentence with its full stop, whatever was cut or by what was; only said when something was. */
   readonly less: string | ((cut: Shown) => string);
   /** Cells that are only the start of a value: `${row}:${column}` to the bytes of the whole. */
   readonly cut?: ReadonlyMap<string, number> | undefined;
-  /** What stands for null in a table: `NULL` unless given. */
-  readonly nullText?: string | undefined;
   /** `false`: cells of a table stand as they are, as in {@linkcode TableOptions}. */
   readonly quotes?: boolean | undefined;
 }
@@ -43,7 +37,7 @@ export interface Shown {
 
 /** Rows as text within a budget. */
 export interface FittedRows extends Shown {
-  /** Heading, rows and notice; the rows are the first. */
+  /** Rows, the first ones, and notice. */
   readonly text: string;
   /** Bytes that a cell may take. */
   readonly cellBytes: number;
@@ -116,15 +110,11 @@ function assemble(
   options: FitRowsOptions,
 ): Omit<FittedRows, "cellBytes"> {
   const texts = fields.map((row) => row.texts);
-  const body = options.format === "csv" ? csvLines(columns, texts) : layOut(columns, texts, options.nullText);
+  const body = options.format === "csv" ? csvLines(columns, texts) : layOut(columns, texts);
   const cutCells = fields.reduce((sum, row) => sum + row.cut, 0);
   const notice = noticeOf(fields.length, cutCells, given, options);
-  const text = [...heading(options), body, ...(notice === undefined ? [] : ["", notice])].join("\n");
+  const text = [body, ...(notice === undefined ? [] : ["", notice])].join("\n");
   return { text, shown: fields.length, cutCells, notice };
-}
-
-function heading(options: FitRowsOptions): readonly string[] {
-  return options.heading === undefined || options.heading === "" ? [] : [options.heading];
 }
 
 function noticeOf(
@@ -136,12 +126,11 @@ function noticeOf(
   const total = options.total ?? given;
   const all = typeof total === "number" && total <= shown;
   if (all && cutCells === 0) return undefined;
-  const [one, many] = options.noun ?? ["row", "rows"];
   const parts: string[] = [];
   if (!all) {
     const whole = typeof total === "number"
-      ? plural(total, one, many)
-      : `more than ${plural(total.moreThan, one, many)}`;
+      ? plural(total, "row")
+      : `more than ${plural(total.moreThan, "row")}`;
     parts.push(shown === 0 ? `none of ${whole} shown` : `the first ${count(shown)} of ${whole} shown`);
   }
   if (cutCells > 0) parts.push(`${plural(cutCells, "long cell")} shortened`);
@@ -159,8 +148,7 @@ function fitHeader(
 ): FittedRows {
   const notice = noticeOf(0, 0, rows.length, options) ?? "[Cut: the header is too long.]";
   const header = options.format === "csv" ? csvLines(columns, []) : layOut(columns, []);
-  const body = [...heading(options), header].join("\n");
-  const text = fit(body, Math.max(0, options.budget - utf8Length(notice) - 2));
+  const text = fit(header, Math.max(0, options.budget - utf8Length(notice) - 2));
   return {
     text: utf8Start(`${text}\n\n${notice}`, options.budget),
     shown: 0,

@@ -39,7 +39,7 @@ export interface Alerting {
 /** Asks for the rules, and where the backend has no such call for the alerts alone. */
 export async function readAlerting(api: PrometheusApi, options: AskOptions): Promise<Alerting> {
   try {
-    const { groups, warnings, infos } = await api.rules("alert", options);
+    const { groups, warnings, infos } = await api.rules(options);
     if (groups.length === 0) {
       if (await isVictoriaMetrics(api, options)) return await readSeries(api, options);
       const unreached = await unreachedStores(api, options);

@@ -192,12 +192,9 @@ export class PrometheusApi {
     });
   }
 
-  /** The rules by group, with the alerts that they raised. */
-  rules(
-    type: "alert" | "record" | undefined,
-    options: AskOptions,
-  ): Promise<Told & { readonly groups: readonly RuleGroup[] }> {
-    const form = new URLSearchParams(type === undefined ? {} : { type });
+  /** The alerting rules by group, with the alerts that they raised. */
+  rules(options: AskOptions): Promise<Told & { readonly groups: readonly RuleGroup[] }> {
+    const form = new URLSearchParams({ type: "alert" });
     return this.#ask("rules", { form }, options, ({ data, ...told }) => {
       const { groups } = asObject(data, "the data");
       return { ...told, groups: asList(groups, "the groups").map(asRuleGroup) };

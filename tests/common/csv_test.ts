@@ -1,6 +1,11 @@
 import assert from "@std/assert";
 import fc from "fast-check";
-import { csv } from "../../src/common/csv.ts";
+import type { CellValue } from "../../src/common/cell.ts";
+import { csvFields, csvLines } from "../../src/common/csv.ts";
+import type { TableColumn } from "../../src/common/table.ts";
+
+const csv = (columns: readonly TableColumn[], rows: readonly (readonly CellValue[])[]) =>
+  csvLines(columns, rows.map((row, index) => csvFields(columns, row, index, {}).texts));
 
 const cases: readonly (readonly [what: string, value: string | number | boolean | null, expected: string])[] =
   [

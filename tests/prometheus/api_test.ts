@@ -166,7 +166,7 @@ Deno.test({
     await api.labelValues("job", ["up"], {}, never);
     await api.metadata("up", never);
     await api.targets("any", never);
-    await api.rules("alert", never);
+    await api.rules(never);
     await api.alerts(never);
     await api.buildInfo(never);
     assert.deepEqual(
@@ -433,7 +433,7 @@ Deno.test("a success that lacks what was asked for is none: nothing is not the s
   await using fake = new FakePrometheus({ play: () => success({ resultType: "vector" }) });
   using api = openApi(fake.url);
   const questions = [
-    api.rules("alert", never),
+    api.rules(never),
     api.alerts(never),
     api.targets("active", never),
     api.query("up", undefined, never),
