@@ -4,8 +4,6 @@
 export interface Platform {
   /** In the names of files, such as `linux-x64`. */
   readonly name: string;
-  /** `deno compile --target`. */
-  readonly target: string;
   /** As MCP bundles name the operating system. */
   readonly bundle: "linux" | "darwin" | "win32";
   /** The ending of an executable. */
@@ -13,9 +11,9 @@ export interface Platform {
 }
 
 export const platforms: readonly Platform[] = [
-  { name: "linux-x64", target: "x86_64-unknown-linux-gnu", bundle: "linux", executable: "" },
-  { name: "linux-arm64", target: "aarch64-unknown-linux-gnu", bundle: "linux", executable: "" },
-  { name: "macos-x64", target: "x86_64-apple-darwin", bundle: "darwin", executable: "" },
-  { name: "macos-arm64", target: "aarch64-apple-darwin", bundle: "darwin", executable: "" },
-  { name: "windows-x64", target: "x86_64-pc-windows-msvc", bundle: "win32", executable: ".exe" },
+  { name: "linux-x64", bundle: "linux", executable: "" },
+  { name: "linux-arm64", bundle: "linux", executable: "" },
+  { name: "macos-x64", bundle: "darwin", executable: "" },
+  { name: "macos-arm64", bundle: "darwin", executable: "" },
+  { name: "windows-x64", bundle: "win32", executable: ".exe" },
 ];

@@ -113,8 +113,6 @@ export interface PodLog {
 export interface TestKubernetesOptions {
   /** Without, there are only etcd and the apiserver. */
   readonly controllers?: boolean;
-  /** More arguments for the apiserver. */
-  readonly apiserver?: readonly string[];
 }
 
 /** Waits until the answer is true; throws after two minutes. */
@@ -156,8 +154,8 @@ export async function startKubernetes(
     await makeKeys(folder, ports.api);
     if (kept === undefined) await processes.keep();
     await processes.start("etcd");
-    await processes.start("kube-apiserver", options.apiserver);
-    const kubernetes = describe(folder, bin, ports, processes, options.apiserver ?? []);
+    await processes.start("kube-apiserver");
+    const kubernetes = describe(folder, bin, ports, processes);
     await until("a healthy etcd", () => processes.answers(`http://127.0.0.1:${ports.etcd}/health`));
     await until("a ready apiserver", () => processes.answers(`https://127.0.0.1:${ports.api}/readyz`));
     if (options.controllers !== false) await startControllers(kubernetes, processes);
@@ -214,7 +212,7 @@ async function runningIn(folder: string, bin: string): Promise<TestKubernetes | 
     const ports: Ports = JSON.parse(await Deno.readTextFile(`${folder}/ports.json`));
     const processes = new Processes(folder, bin, ports);
     return await processes.answers(`https://127.0.0.1:${ports.api}/readyz`)
-      ? describe(folder, bin, ports, processes, [])
+      ? describe(folder, bin, ports, processes)
       : undefined;
   } catch {
     return undefined;
@@ -226,7 +224,6 @@ function describe(
   bin: string,
   ports: Ports,
   processes: Processes,
-  apiserverArguments: readonly string[],
 ): TestKubernetes {
   const server = `https://127.0.0.1:${ports.api}`;
   const authority = Deno.readTextFileSync(`${folder}/pki/ca.crt`);
@@ -357,7 +354,7 @@ function describe(
     },
     stopApiserver: () => processes.stop("kube-apiserver"),
     async startApiserver() {
-      await processes.start("kube-apiserver", apiserverArguments);
+      await processes.start("kube-apiserver");
       await until("a ready apiserver", () => processes.answers(`${server}/readyz`));
     },
     kill: (part) => processes.stop(part, "SIGKILL"),

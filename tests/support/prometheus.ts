@@ -31,15 +31,11 @@ export interface TestPrometheusOptions {
   readonly backfill?: Iterable<string>;
   /** Further keys of the configuration file, `global` among them. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Further arguments. */
-  readonly args?: readonly string[];
   /**
    * Text of a `--web.config.file`: TLS (`tls_server_config`) or passwords (`basic_auth_users`, bcrypt). What it asks
    * for, a test has to bring: the start waits only until its log says that it is ready, and `ask` does not work.
    */
   readonly webConfig?: string;
-  /** Default `1s`. */
-  readonly scrapeInterval?: string;
   /** `false`: do not wait until every target was scraped once and every rule evaluated. */
   readonly settle?: boolean;
 }
@@ -115,7 +111,6 @@ export async function startPrometheus(options: TestPrometheusOptions = {}): Prom
         `--log.level=${guarded ? "info" : "warn"}`,
         ...(prometheusMajor === 2 ? ["--enable-feature=native-histograms"] : []),
         ...(guarded ? [`--web.config.file=${folder}/web.yml`] : []),
-        ...(options.args ?? []),
       ],
       stdin: "null",
       stdout: "null",
@@ -202,7 +197,6 @@ async function writeConfiguration(
   port: number,
   options: TestPrometheusOptions,
 ): Promise<void> {
-  const interval = options.scrapeInterval ?? "1s";
   const { global = {}, storage = {}, ...others } = options.config ?? {};
   const jobs: readonly ScrapeJob[] = [
     ...(options.scrape ?? []),
@@ -220,8 +214,8 @@ async function writeConfiguration(
     stringify({
       // Our objects, whatever they hold, are spread into YAML's.
       global: {
-        scrape_interval: interval,
-        scrape_timeout: interval,
+        scrape_interval: "1s",
+        scrape_timeout: "1s",
         evaluation_interval: "1s",
         ...global as object,
       },

@@ -34,7 +34,7 @@ export class Processes {
   }
 
   /** Starts one, in a session of its own: a child of a test would be taken for a leak. */
-  async start(name: string, more: readonly string[] = []): Promise<void> {
+  async start(name: string): Promise<void> {
     const { stdout } = await new Deno.Command("sh", {
       args: [
         "-c",
@@ -43,7 +43,6 @@ export class Processes {
         `logs/${name}.log`,
         `${this.#bin}/${name}`,
         ...this.#arguments(name),
-        ...more,
       ],
       cwd: this.#folder,
       stdin: "null",
