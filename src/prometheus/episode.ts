@@ -1,5 +1,6 @@
 /** When what speaks against a service began, whether it is over, and how often it came in the time before. */
 import type { Asking } from "./asking.ts";
+import { matchersOf } from "./instrumentation.ts";
 import { judgedOf, type LatencySymptoms, slowLatency } from "./latency_verdict.ts";
 import { quantileQuery } from "./latency.ts";
 import { failing, type RequestSymptoms } from "./request_verdict.ts";
@@ -106,7 +107,7 @@ function slowOf(
   const quantile = judgedOf(latency);
   if (latency === undefined || quantile === undefined) return symptoms.slowRoute;
   const { metric, observationsPerSecond } = latency;
-  const matchers = [...service.matchers, ...(metric.instrumentation.matchers ?? [])];
+  const matchers = matchersOf(service, metric);
   return { metric, matchers, quantile, observationsPerSecond };
 }
 

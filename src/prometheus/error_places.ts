@@ -4,7 +4,7 @@ import type { Asking } from "./asking.ts";
 import { formatDuration } from "./time.ts";
 import { labelsText } from "./one_line.ts";
 import { count } from "../common/units.ts";
-import { type Matcher, quoteLabelName, selector } from "./promql_literal.ts";
+import { quoteLabelName, selector } from "./promql_literal.ts";
 
 /** Labels that say which part of a service a request was for, or which instance answered it. */
 export const placeLabels: readonly string[] = [
@@ -28,27 +28,26 @@ export const routeLabels: readonly string[] = placeLabels.filter((label) =>
   label !== "instance" && label !== "pod"
 );
 
-/** The greatest sources of errors. */
-export interface ErrorPlaces {
-  readonly places: readonly { readonly labels: string; readonly perSecond: number }[];
+/** A source of errors. */
+export interface ErrorPlace {
+  readonly labels: string;
+  readonly perSecond: number;
 }
 
 /** Errors by route and instance, the greatest first. */
 export async function readErrorPlaces(
   { api, time, signal }: Asking,
   { source, window }: RequestRates,
-): Promise<ErrorPlaces> {
-  const matchers: readonly Matcher[] = errorMatchers(source);
+): Promise<readonly ErrorPlace[]> {
   const by = placeLabels.map(quoteLabelName).join(", ");
-  const query = `topk(5, sum by (${by}) (${rateOf(source.counter, matchers, window)}) > 0)`;
+  const query = `topk(5, sum by (${by}) (${rateOf(source.counter, errorMatchers(source), window)}) > 0)`;
   const { series } = await api.query(query, time, { signal });
-  const places = series.map(({ metric, value }) => ({
+  return series.map(({ metric, value }) => ({
     labels: labelsText(metric),
     perSecond: Number(value?.[1]),
   }))
     .filter(({ labels, perSecond }) => labels !== "" && perSecond > 0)
     .sort((a, b) => b.perSecond - a.perSecond || (a.labels < b.labels ? -1 : 1));
-  return { places };
 }
 
 /** Errors that were counted and that no rate shows. */

@@ -7,7 +7,7 @@ import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { PrometheusApi } from "./api.ts";
 import { type BurnRate, readBurnRate } from "./burn_rate.ts";
-import { type ErrorPlaces, readErrorPlaces, readMissedErrors } from "./error_places.ts";
+import { type ErrorPlace, readErrorPlaces, readMissedErrors } from "./error_places.ts";
 import { requestCounters } from "./instrumentation.ts";
 import { oneLine } from "./one_line.ts";
 import { rate, readRequests, type RequestRates, type Requests } from "./requests.ts";
@@ -73,7 +73,7 @@ interface Found {
   readonly time: number;
   readonly window: number;
   readonly requests: Requests;
-  readonly places: ErrorPlaces | undefined;
+  readonly places: readonly ErrorPlace[];
   readonly burn: BurnRate | undefined;
   /** Whether more may fail than is known to. */
   readonly doubted: boolean;
@@ -110,7 +110,7 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
           time: asking.time,
           window: asked,
           requests,
-          places: undefined,
+          places: [],
           burn: undefined,
           doubted: gone.length > 0,
           notes: gone,
@@ -122,8 +122,8 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
       const requests = await readRequests(asking, service, window);
       const { rates } = requests;
       const gone = await readGone(window, interval, rates);
-      const [places, missed, burn] = rates === undefined ? [] : await Promise.all([
-        rates.errorsPerSecond > 0 ? readErrorPlaces(asking, rates) : undefined,
+      const [places = [], missed, burn] = rates === undefined ? [] : await Promise.all([
+        rates.errorsPerSecond > 0 ? readErrorPlaces(asking, rates) : [],
         readMissedErrors(asking, rates),
         target === undefined ? undefined : readBurnRate(asking, rates.source, target),
       ]);
@@ -189,7 +189,7 @@ function answerOf(
       error: isError,
     })),
     code_count: rates?.codes.length ?? 0,
-    errors_by: (places?.places ?? []).slice(0, shown === 0 ? 0 : 5)
+    errors_by: places.slice(0, shown === 0 ? 0 : 5)
       .map(({ labels, perSecond }) => ({ labels, per_second: perSecond })),
     ...(burn === undefined ? {} : { burn_rate: burnFields(burn) }),
     passed_over: requests.passedOver.slice(0, 5).map((each) => ({ ...each })),

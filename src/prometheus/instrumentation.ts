@@ -254,6 +254,14 @@ export function requestCounters(metrics: ReadonlyMap<string, number>): readonly 
   return [...found.values()];
 }
 
+/** What picks a service's series of a metric. */
+export function matchersOf(
+  { matchers }: { readonly matchers: readonly Matcher[] },
+  { instrumentation }: { readonly instrumentation: Instrumentation },
+): readonly Matcher[] {
+  return [...matchers, ...(instrumentation.matchers ?? [])];
+}
+
 /** The form that durations have. */
 export type DurationForm = "native histogram" | "classic histogram" | "summary" | "average";
 

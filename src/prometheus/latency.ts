@@ -1,5 +1,5 @@
 /** How long the requests of a service take: quantiles from histograms, and what is left where there is none. */
-import { type DurationMetric, durationMetrics, unitOf } from "./instrumentation.ts";
+import { type DurationMetric, durationMetrics, matchersOf, unitOf } from "./instrumentation.ts";
 import { rate } from "./requests.ts";
 import type { PassedOver } from "./requests.ts";
 import type { Asking } from "./asking.ts";
@@ -90,7 +90,7 @@ async function readMetric(
   quantiles: readonly number[],
   window: number,
 ): Promise<Latency> {
-  const matchers = [...service.matchers, ...(metric.instrumentation.matchers ?? [])];
+  const matchers = matchersOf(service, metric);
   const reading = { asking, metric, matchers, quantiles, window };
   const latency = metric.form === "native histogram"
     ? await readHistogram(reading, true)

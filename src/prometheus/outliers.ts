@@ -1,6 +1,7 @@
 /** Whether one instance of several is to blame: errors or slowness that the others do not share. */
 import { percent, plural } from "../common/units.ts";
 import type { Asking } from "./asking.ts";
+import { matchersOf } from "./instrumentation.ts";
 import { durationText, isHistogram, type Latency, quantileQuery } from "./latency.ts";
 import { isSlower } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
@@ -72,7 +73,7 @@ export async function readSlowOutlier(
   quantile: number,
 ): Promise<Outlier | undefined> {
   if (!isHistogram(metric)) return undefined;
-  const matchers = [...service.matchers, ...(metric.instrumentation.matchers ?? [])];
+  const matchers = matchersOf(service, metric);
   const found = await values(
     asking,
     quantileQuery(metric, quantile, { matchers, window, by: instanceLabels }),

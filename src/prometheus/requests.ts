@@ -1,6 +1,12 @@
 /** Requests and errors of a service: which counter tells them, per second and by code. */
 import { count } from "../common/units.ts";
-import { type ErrorCodes, type RequestCounter, requestCounters, wordErrors } from "./instrumentation.ts";
+import {
+  type ErrorCodes,
+  matchersOf,
+  type RequestCounter,
+  requestCounters,
+  wordErrors,
+} from "./instrumentation.ts";
 import type { Asking } from "./asking.ts";
 import { type Matcher, quoteLabelName, selector } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
@@ -104,7 +110,7 @@ async function readCounter(
   window: number,
 ): Promise<{ readonly rates: RequestRates } | PassedOver> {
   const { instrumentation, metric } = counter;
-  const matchers = [...service.matchers, ...(instrumentation.matchers ?? [])];
+  const matchers = matchersOf(service, counter);
   const by = instrumentation.codes.map(quoteLabelName).join(", ");
   const query = `sum by (${by}) (${rateOf(counter, matchers, window)})`;
   const { series } = await api.query(query, time, { signal });

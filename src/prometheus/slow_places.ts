@@ -1,11 +1,10 @@
 /** Which routes or instances of a service are the slowest. */
 import { placeLabels } from "./error_places.ts";
-import type { Latency } from "./latency.ts";
+import { isHistogram, type Latency, quantileQuery } from "./latency.ts";
 import { labelsText } from "./one_line.ts";
 import type { Asking } from "./asking.ts";
-import { quoteLabelName, selector } from "./promql_literal.ts";
+import { matchersOf } from "./instrumentation.ts";
 import type { Service } from "./service.ts";
-import { formatDuration } from "./time.ts";
 
 /** A part of a service, and the quantile of its durations in the metric's unit. */
 export interface SlowPlace {
@@ -20,16 +19,11 @@ export async function readSlowestPlaces(
   { metric, quantiles, window }: Latency,
 ): Promise<readonly SlowPlace[]> {
   const quantile = quantiles.at(-1)?.quantile;
-  const native = metric.form === "native histogram";
-  if (quantile === undefined || (!native && metric.form !== "classic histogram")) return [];
-  const matchers = [...service.matchers, ...(metric.instrumentation.matchers ?? [])];
-  const by = [...placeLabels, ...(native ? [] : ["le"])].map(quoteLabelName).join(", ");
-  const series = selector(native ? metric.metric : `${metric.metric}_bucket`, matchers);
-  const query = `topk(5, histogram_quantile(${quantile}, sum by (${by}) (rate(${series}[${
-    formatDuration(window)
-  }]))) > 0)`;
-  const answer = await api.query(query, time, { signal });
-  const places = answer.series
+  if (quantile === undefined || !isHistogram(metric)) return [];
+  const range = { matchers: matchersOf(service, metric), window, by: placeLabels };
+  const query = `topk(5, ${quantileQuery(metric, quantile, range)} > 0)`;
+  const { series } = await api.query(query, time, { signal });
+  const places = series
     .map(({ metric, value }) => ({ labels: labelsText(metric), value: Number(value?.[1] ?? NaN) }))
     .filter(({ labels, value }) => labels !== "" && Number.isFinite(value))
     .sort((a, b) => b.value - a.value || (a.labels < b.labels ? -1 : 1));

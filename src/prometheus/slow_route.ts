@@ -1,6 +1,7 @@
 /** A route that has become slow, which the quantile of a whole service may hide. */
 import type { Asking } from "./asking.ts";
 import { routeLabels } from "./error_places.ts";
+import { matchersOf } from "./instrumentation.ts";
 import {
   durationText,
   isHistogram,
@@ -40,7 +41,7 @@ export async function readSlowRoute(
   { isLate }: { readonly isLate: boolean },
 ): Promise<SlowRoute | undefined> {
   if (!isHistogram(metric)) return undefined;
-  const matchers = [...service.matchers, ...(metric.instrumentation.matchers ?? [])];
+  const matchers = matchersOf(service, metric);
   const range = (ago: number) => ({ matchers, window, ago, by: routeLabels });
   const quantile = (ago: number) => quantileQuery(metric, judgedQuantile, range(ago));
   const observed = (ago: number) =>

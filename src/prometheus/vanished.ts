@@ -1,7 +1,7 @@
 /** Counters of requests that have no samples any more: what they said before speaks for nothing now. */
 import { type Asking, beside } from "./asking.ts";
 import { staleAfter } from "./instances.ts";
-import { knownMetricsRegex, type RequestCounter, requestCounters } from "./instrumentation.ts";
+import { knownMetricsRegex, matchersOf, type RequestCounter, requestCounters } from "./instrumentation.ts";
 import { oneLine } from "./one_line.ts";
 import { selector } from "./promql_literal.ts";
 import { rate, rateOf, type RequestRates } from "./requests.ts";
@@ -84,7 +84,7 @@ async function readLast(
   counter: RequestCounter,
   lookBack: number,
 ): Promise<VanishedCounter | undefined> {
-  const matchers = [...service.matchers, ...(counter.instrumentation.matchers ?? [])];
+  const matchers = matchersOf(service, counter);
   const present = service.metrics.has(counter.metric);
   const at = `timestamp(${selector(counter.metric, matchers)})`;
   const steps = `${formatDuration(lookBack)}:${formatDuration(Math.ceil(lookBack / mostSteps))}`;
