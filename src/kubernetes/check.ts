@@ -89,7 +89,7 @@ async function checkCluster(cluster: Cluster, say: Say): Promise<CheckResult> {
     say("An identity that can read what the tools ask for:");
   } else {
     say(
-      "kubernetes-mcp changes nothing either way, but an identity that can't is one more lock on the door:",
+      "kubernetes-mcp changes nothing either way, but an identity that can't is a second line of defence:",
     );
   }
   say("");

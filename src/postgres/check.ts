@@ -58,7 +58,7 @@ export async function checkDatabase(
     for (const right of report.excess) say(`  - ${excessLine(right)}`);
     const reader = await database.read(options(), readReaderRole);
     say(
-      `postgres-mcp refuses to write either way, but a role that can't is one more lock on the door${
+      `postgres-mcp refuses to write either way, but a role that can't is a second line of defence${
         reader.exists ? ` (the role ${reader.name} is there already)` : ""
       }:`,
     );
@@ -97,6 +97,6 @@ function sayMissing({ unreadable, hiddenSequences }: RoleReport, say: (line: str
 
 /** What a role without a right too much may do. */
 function readerSentence({ everybodyMakesTemporary }: RoleReport): string {
-  return "The role can write to no table, view or sequence, and create none" +
-    (everybodyMakesTemporary ? " but temporary tables, as every role may." : ".");
+  return "The role cannot write to any table, view or sequence, and " +
+    (everybodyMakesTemporary ? "can create only temporary tables, as every role can." : "cannot create any.");
 }

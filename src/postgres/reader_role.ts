@@ -113,16 +113,16 @@ export function readerRoleSql(
       ? takingSql(reader, schemas)
       : [`CREATE ROLE ${name} LOGIN PASSWORD 'choose a long one';`]),
     ...reader.everybody.map((what) =>
-      `REVOKE ${what} FROM PUBLIC; -- grant it anew to the roles that need it`
+      `REVOKE ${what} FROM PUBLIC; -- then grant it to the roles that need it`
     ),
     `ALTER ROLE ${name} SET default_transaction_read_only = on;`,
     `GRANT CONNECT ON DATABASE ${database} TO ${name};`,
     ...schemas.flatMap((schema) => readingSql(schema.name, name)),
-    `GRANT pg_monitor TO ${name}; -- if database_health and top_queries shall see what other roles do`,
+    `GRANT pg_monitor TO ${name}; -- so that database_health and top_queries see what other roles do`,
     ...schemas.flatMap((schema) => futureSql(schema, name)),
     ...(report.everybodyMakesTemporary
       ? [
-        "-- and where no other role needs temporary tables, which PostgreSQL lets every role make:",
+        "-- if no other role needs temporary tables, which PostgreSQL lets every role create:",
         `-- REVOKE TEMPORARY ON DATABASE ${database} FROM PUBLIC;`,
       ]
       : []),
@@ -159,7 +159,7 @@ function futureSql(
   role: string,
 ): readonly string[] {
   return owners.flatMap((owner) => [
-    `-- and what the role ${owner} will make in ${name}:`,
+    `-- the same for what the role ${owner} creates in ${name} later:`,
     ...["TABLES", "SEQUENCES"].map((kind) =>
       `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${name} GRANT SELECT ON ${kind} TO ${role};`
     ),

@@ -78,12 +78,12 @@ Deno.test({
       await database.execute(`drop schema work cascade; revoke trigger on todos from ${variables.DB_USER}`);
     });
     await t.step("temporary tables are every role's until that is taken", async () => {
-      const temporary = /and create none but temporary tables, as every role may\.\nAll is well\.$/m;
+      const temporary = /and can create only temporary tables, as every role can\.\nAll is well\.$/m;
       assert.match((await check(variables)).stdout, temporary);
       await database.execute(`revoke temporary on database ${database.name} from public`);
       assert.match(
         (await check(variables)).stdout,
-        /^The role can write to no table, view or sequence, and create none\.\nAll is well\.$/m,
+        /^The role cannot write to any table, view or sequence, and cannot create any\.\nAll is well\.$/m,
       );
       await database.execute(`grant temporary on database ${database.name} to ${variables.DB_USER}`);
       assert.match((await check(variables)).stdout, /^ {2}- it may create temporary tables$/m);
@@ -160,7 +160,7 @@ const checkAs = async (variables: Readonly<Record<string, string>>) =>
 
 /** The SQL that `--check` prints, a statement each. */
 function printedSql(stdout: string): string {
-  const found = /one more lock on the door.*:\n\n([^]*?;.*)\n\n(?:Then connect as [^\n]*\n)?Settings: /.exec(
+  const found = /a second line of defence.*:\n\n([^]*?;.*)\n\n(?:Then connect as [^\n]*\n)?Settings: /.exec(
     stdout,
   )?.[1];
   if (found === undefined) throw new assert.AssertionError({ message: stdout });
@@ -292,7 +292,7 @@ Deno.test({
         await run(database, printed);
         assert.match(
           await checkAs(variables),
-          /^The role can write to no table, view or sequence, and create none.*\nAll is well/m,
+          /^The role cannot write to any table, view or sequence, and can.*create.*\nAll is well/m,
         );
       });
     }

@@ -54,7 +54,7 @@ Deno.test("the sample database", { ignore: !permitted }, async (test) => {
     assert.equal(code, 0, stdout);
     assert.match(
       stdout,
-      /role reader: may read 4 of 4 tables and views\.\nThe role can write to no table, view or sequence.*\nAll is well\.\n/,
+      /role reader: may read 4 of 4 tables and views\.\nThe role cannot write to any table, view or sequence.*\nAll is well\.\n/,
     );
   });
 
