@@ -31,14 +31,14 @@ export function aims({ start, call, many, tokens }: Measured): readonly Aim[] {
   return [...startAims(start), ...callAims(call), ...manyAims(many), ...tokenAims(tokens)];
 }
 
-/** `reached`, or by which it was missed. */
+/** `met`, or by which it was missed. */
 export function verdict({ limit, atLeast = false, values }: Aim): string {
   const names = Object.keys(values);
   const missed = names.filter((name) => {
     const value = values[name] ?? NaN;
     return !(atLeast ? value >= limit : value <= limit);
   });
-  if (missed.length === 0) return "reached";
+  if (missed.length === 0) return "met";
   return missed.length === names.length ? "**missed**" : `**missed** by ${missed.join(", ")}`;
 }
 
@@ -64,17 +64,17 @@ function startAims(start: StartResults | undefined): readonly Aim[] {
   const [runtime, ...executables] = start.sizes;
   return [
     {
-      aim: "Start, times an empty executable",
+      aim: "Start time, relative to an empty executable",
       limit: 2.2,
       values: ratios(initialize(empty), (name) => initialize(ours(name))),
     },
     {
-      aim: "Start, times one tool of the same SDK",
+      aim: "Start time, relative to one tool on the same SDK",
       limit: 1.1,
       values: ratios(initialize(oneTool), (name) => initialize(ours(name))),
     },
     {
-      aim: "Start, times the Prometheus project's server (Go)",
+      aim: "Start time, relative to the Prometheus project's server (Go)",
       limit: 1,
       values: {
         prometheus: (initialize(ours("prometheus")) ?? NaN) /
@@ -82,12 +82,12 @@ function startAims(start: StartResults | undefined): readonly Aim[] {
       },
     },
     {
-      aim: "Memory at rest, times one tool of the same SDK",
+      aim: "Idle memory, relative to one tool on the same SDK",
       limit: 1.1,
       values: ratios(of(oneTool)?.memory?.median, (name) => of(ours(name))?.memory?.median),
     },
     {
-      aim: "Executable, times the runtime",
+      aim: "Executable size, relative to the Deno runtime",
       limit: 1.06,
       values: Object.fromEntries(
         executables.map(({ name, bytes }) => [name.replace(/-mcp$/, ""), bytes / (runtime?.bytes ?? NaN)]),
@@ -102,17 +102,17 @@ function callAims(call: Measured["call"]): readonly Aim[] {
   if (call === undefined) return [];
   return [
     {
-      aim: "A query, milliseconds over the bare driver",
+      aim: "A query, milliseconds more than the bare driver",
       limit: 0.6,
       values: { postgres: p50("postgres", "postgres-mcp") - p50("postgres", "floor: npm:postgres") },
     },
     {
-      aim: "An instant query, times the Prometheus project's server",
+      aim: "An instant query, time relative to the Prometheus project's server",
       limit: 1,
       values: { prometheus: p50("prometheus", "prometheus-mcp,") / p50("prometheus", "prometheus/") },
     },
     {
-      aim: "Pods, times the bare request",
+      aim: "Listing pods, time relative to the bare request",
       limit: 1.3,
       values: { kubernetes: p50("kubernetes", "kubernetes-mcp,") / p50("kubernetes", "floor") },
     },
@@ -126,13 +126,13 @@ function manyAims(many: ManyResults | undefined): readonly Aim[] {
   const inARow = (begins: string) => many.row.find(({ name }) => name.startsWith(begins))?.perSecond ?? NaN;
   return [
     {
-      aim: "Pods in a row, times the calls a second of the Go server, which its client library throttles",
+      aim: "Listing pods in sequence, calls per second relative to the Go server, whose client library throttles it",
       limit: 10,
       atLeast: true,
       values: { kubernetes: inARow("kubernetes-mcp,") / inARow("kubernetes-mcp-server@") },
     },
     {
-      aim: "Calls a second over HTTP (8 clients), times one empty tool of the same SDK",
+      aim: "Calls per second over HTTP (8 clients), relative to one empty tool on the same SDK",
       limit: 0.8,
       atLeast: true,
       values: Object.fromEntries(
@@ -158,12 +158,12 @@ function tokenAims(tokens: TokenResults | undefined): readonly Aim[] {
   });
   return [
     {
-      aim: "Bytes a tool in tools/list, times the least of the alternatives with more than three tools",
+      aim: "Bytes per tool in tools/list, relative to the smallest alternative with more than three tools",
       limit: 1,
       values: Object.fromEntries(values),
     },
     {
-      aim: "Questions of twenty to which ours is the shortest answer",
+      aim: "Questions out of twenty to which our answer is the shortest",
       limit: 15,
       atLeast: true,
       values: { text: tokens.shortest, structured: tokens.shortestShown },

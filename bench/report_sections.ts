@@ -32,16 +32,17 @@ const megabytes = (bytes: number | undefined) => three((bytes ?? NaN) / 1e6);
 
 export function promiseSection(attempts: readonly Attempt[]): string {
   return [
-    "## What read-only is worth",
+    "## Attacks on read-only",
     "",
-    "The same attacks on all, each with its own read-only settings where it has any; the database role is a superuser's, the",
-    "cluster's identity an administrator's. What came of it is what the backend says, or what stood in the answer.",
+    "The same attacks on every server, each with its own read-only settings where it has any. The database role is a",
+    "superuser, the cluster identity an administrator. The outcome is what the backend reports afterwards, or what the",
+    "answer contained.",
     "",
     table(
       ["attack", "subject", "outcome"],
       attempts.map((
         { attack, name, outcome },
-      ) => [`\`${attack}\``, name, outcome === "held" ? outcome : `**${outcome}**`]),
+      ) => [`\`${attack}\``, name, outcome === "held" ? "blocked" : `**${outcome}**`]),
     ).replace("| ---: | ---: |", "| --- | --- |"),
     "",
   ].join("\n");
@@ -53,9 +54,9 @@ export function aimSection(measured: Measured): string {
     return [aim.aim, limit, values, verdict(aim)];
   });
   return [
-    "## Aims, and what came of them",
+    "## Targets and results",
     "",
-    table(["aim", "", "this run", ""], rows).replace("| ---: | ---: | ---: |", "| --- | --- | --- |"),
+    table(["target", "limit", "this run", "result"], rows).replace("| ---: | ---: | ---: |", "| --- | --- | --- |"),
     "",
   ].join("\n");
 }
@@ -78,10 +79,10 @@ export async function startSection({ warm, cold, sizes }: StartResults): Promise
     "subject",
     "initialize, ms",
     "±",
-    "times the empty one",
+    "relative to empty",
     "tools/list, ms",
     "first call, ms",
-    "MB at rest",
+    "idle MB",
   ];
   await write(
     "docs/charts/start.svg",
@@ -98,14 +99,14 @@ export async function startSection({ warm, cold, sizes }: StartResults): Promise
   return [
     "## Start",
     "",
-    "From spawn to each answer, and the memory of the process and its children a second after `tools/list`.",
+    "Time from spawning the process to each answer, and the memory of the process and its children one second after\n`tools/list`.",
     "",
     "![Start](charts/start.svg)",
     "",
     table(names, rows(warm)),
     ...(cold === undefined ? [] : [
       "",
-      "With a cold file cache (executables alone):",
+      "With a cold file cache (not measured for the servers that run on Node.js):",
       "",
       table(
         names.slice(0, 3).concat("tools/list, ms", "first call, ms"),
@@ -120,7 +121,7 @@ export async function startSection({ warm, cold, sizes }: StartResults): Promise
     ]),
     "",
     table(
-      ["executable", "MB", "times the first"],
+      ["executable", "MB", "relative to the first"],
       sizes.map(({ name, bytes }) => [name, megabytes(bytes), three(bytes / (sizes[0]?.bytes ?? NaN))]),
     ),
     "",
@@ -143,16 +144,16 @@ export function callSection(results: Readonly<Record<string, readonly CallResult
       "p50, ms",
       "±",
       "p99, ms",
-      ...(compared ? ["over the first", "times the first"] : []),
+      ...(compared ? ["ms over the first", "relative to the first"] : []),
     ];
     return `### ${title}\n\n${table(names, rows)}\n`;
   });
-  return ["## One call at a time", "", "The same question to each; a floor is the bare work.", "", ...tables]
+  return ["## One call at a time", "", "Every subject answers the same question. A floor is the least that it takes: the bare driver or HTTP request, or an empty\ntool on the same SDK.", "", ...tables]
     .join("\n");
 }
 
 export function manySection({ loads, replicas, bursts, row }: ManyResults): string {
-  const names = ["subject", "clients", "calls/s", "p50, ms", "p99, ms", "failed", "processor, ms a call"];
+  const names = ["subject", "clients", "calls/s", "p50, ms", "p99, ms", "failed", "CPU ms per call"];
   const rows = (all: ManyResults["loads"]) =>
     all.map(({ name, clients, perSecond, p50, p99, failures, processor }) => [
       name,
@@ -166,13 +167,13 @@ export function manySection({ loads, replicas, bursts, row }: ManyResults): stri
   return [
     "## Many calls at once, over HTTP",
     "",
-    "The clients run on the same cores; the last column is the server's own processor time.",
+    "The clients run on the same cores; the last column is the server's own CPU time.",
     "",
     table(names, rows(loads)),
     "",
-    ...(replicas.length === 0 ? [] : ["Replicas, asked in turn:", "", table(names, rows(replicas)), ""]),
+    ...(replicas.length === 0 ? [] : ["Replicas, called in turn:", "", table(names, rows(replicas)), ""]),
     ...(row.length === 0 ? [] : [
-      "The pods of a namespace over stdio, one call after the other:",
+      "Listing the pods of a namespace over stdio, one call after another:",
       "",
       table(["subject", "calls/s"], row.map(({ name, perSecond }) => [name, three(perSecond)])),
       "",
@@ -189,9 +190,9 @@ export function manySection({ loads, replicas, bursts, row }: ManyResults): stri
 
 export function sizeSection(results: readonly Grown[]): string {
   return [
-    "## Growth",
+    "## Scaling with result size",
     "",
-    "Rows of a result, series of an instant query, pods of a namespace; each size in a process of its own.",
+    "Rows of a result, series of an instant query, pods of a namespace; a new process for each size.",
     "",
     table(
       ["subject", "size", "ms", "peak MB", "answer, kB"],
@@ -245,10 +246,10 @@ export async function tokenSection(
   return [
     "## Tokens",
     "",
-    "By the o200k encoding. `tools/list` is counted without output schemas, which a model is not shown.",
+    "In the o200k encoding. `tools/list` is counted without output schemas, which are not shown to a model.",
     "",
     table(
-      ["subject", "tools", "tokens", "tokens a tool", "bytes a tool"],
+      ["subject", "tools", "tokens", "tokens per tool", "bytes per tool"],
       lists.map(({ name, tools, tokens, bytes }) => [
         name,
         String(tools),
@@ -258,8 +259,8 @@ export async function tokenSection(
       ]),
     ),
     "",
-    `Twenty questions; ours is the shortest answer to ${shortest} of the ${compared} that others answer as well. The`,
-    "shortest is not always the best: an empty result that is not explained takes seven tokens.",
+    `Twenty questions; ours is the shortest answer to ${shortest} of the ${compared} that other servers answer, too. Shortest`,
+    "is not always best: an empty result without an explanation takes seven tokens.",
     "",
     "A client that is given structured content as well may show a model that in place of the text, as Claude Code 2.1.197",
     `does: read so, ours is the shortest to ${shortestShown}. An error has no structured form.`,
@@ -288,7 +289,8 @@ export function soakSection(results: readonly Held[]): string {
     "",
     `Mixed calls without a pause for ${three(minutes.at(-1) ?? NaN)} minutes, ${
       (results.at(-1)?.calls ?? 0).toLocaleString("en")
-    } in all: MB by minute, open files and connections to PostgreSQL (of both programs in front of it) first and last.`,
+    } in all: memory in MB by minute; open files and connections to PostgreSQL (of both programs that use it) at the`,
+    "start and at the end.",
     "",
     table(["subject", ...minutes.map(three), "files", "connections"], rows),
     "",

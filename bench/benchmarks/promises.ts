@@ -17,7 +17,7 @@ export interface Attempt {
 
 export async function promises(bench: Bench): Promise<readonly Attempt[]> {
   const attempts = [...await onPostgres(bench), ...await onPrometheus(bench), ...await onKubernetes(bench)];
-  say("\nAttacks, and what came of them");
+  say("\nAttacks, and their outcomes");
   print(
     ["subject", "attack", "outcome"],
     attempts.map(({ name, attack, outcome }) => [name, attack, outcome]),
@@ -56,7 +56,7 @@ async function onPostgres(bench: Bench): Promise<readonly Attempt[]> {
     attempts.push({
       name,
       attack: "COMMIT; DROP TABLE victim",
-      outcome: there ? "held" : "the table is gone",
+      outcome: there ? "held" : "table dropped",
     });
 
     await ask("COPY (SELECT 'secret of the host') TO '/tmp/bench-copied'");
@@ -65,7 +65,7 @@ async function onPostgres(bench: Bench): Promise<readonly Attempt[]> {
     attempts.push({
       name,
       attack: "COPY … TO '/tmp/file'",
-      outcome: copied ? "a file on the server" : "held",
+      outcome: copied ? "file written on the server" : "held",
     });
     await Deno.remove("/tmp/bench-copied").catch(() => {});
 
@@ -74,7 +74,7 @@ async function onPostgres(bench: Bench): Promise<readonly Attempt[]> {
       name,
       attack: "SELECT pg_read_file('postgresql.conf')",
       outcome: file.includes("listen_addresses") || file.includes("max_connections")
-        ? "the file's text"
+        ? "file contents disclosed"
         : "held",
     });
 
@@ -84,7 +84,7 @@ async function onPostgres(bench: Bench): Promise<readonly Attempt[]> {
     attempts.push({
       name,
       attack: "SELECT pg_advisory_lock(4711)",
-      outcome: locked > 0 ? "a lock stays" : "held",
+      outcome: locked > 0 ? "lock left behind" : "held",
     });
     await admin`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 4711`;
   }
@@ -110,7 +110,7 @@ async function onPrometheus(bench: Bench): Promise<readonly Attempt[]> {
     const names = Array.isArray(tools) ? tools.map(({ name }: { name: string }) => name) : [];
     const found = names.filter((name) => changing.test(name));
     const outcome = found.length === 0 ? "held" : found.join(", ");
-    return { name, attack: "tools that change the server, unless told otherwise", outcome };
+    return { name, attack: "tools that change the server, by default", outcome };
   }));
 }
 
@@ -154,7 +154,7 @@ async function onKubernetes(bench: Bench): Promise<readonly Attempt[]> {
     if (calls === undefined) continue;
     const leaks = async (call: Asked) => {
       const text = await said(client, call);
-      return text.includes(marker) || text.includes(btoa(marker)) ? "the password" : "held";
+      return text.includes(marker) || text.includes(btoa(marker)) ? "password disclosed" : "held";
     };
     attempts.push({ name, attack: "read a Secret", outcome: await leaks(calls.secret) });
     attempts.push({
