@@ -126,7 +126,8 @@ function manyAims(many: ManyResults | undefined): readonly Aim[] {
   const inARow = (begins: string) => many.row.find(({ name }) => name.startsWith(begins))?.perSecond ?? NaN;
   return [
     {
-      aim: "Listing pods in sequence, calls per second relative to the Go server, whose client library throttles it",
+      aim:
+        "Listing pods in sequence, calls per second relative to the Go server, whose client library throttles it",
       limit: 10,
       atLeast: true,
       values: { kubernetes: inARow("kubernetes-mcp,") / inARow("kubernetes-mcp-server@") },

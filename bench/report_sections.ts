@@ -56,7 +56,10 @@ export function aimSection(measured: Measured): string {
   return [
     "## Targets and results",
     "",
-    table(["target", "limit", "this run", "result"], rows).replace("| ---: | ---: | ---: |", "| --- | --- | --- |"),
+    table(["target", "limit", "this run", "result"], rows).replace(
+      "| ---: | ---: | ---: |",
+      "| --- | --- | --- |",
+    ),
     "",
   ].join("\n");
 }
@@ -99,7 +102,8 @@ export async function startSection({ warm, cold, sizes }: StartResults): Promise
   return [
     "## Start",
     "",
-    "Time from spawning the process to each answer, and the memory of the process and its children one second after\n`tools/list`.",
+    "Time from spawning the process to each answer, and the memory of the process and its children one second after",
+    "`tools/list`.",
     "",
     "![Start](charts/start.svg)",
     "",
@@ -148,7 +152,14 @@ export function callSection(results: Readonly<Record<string, readonly CallResult
     ];
     return `### ${title}\n\n${table(names, rows)}\n`;
   });
-  return ["## One call at a time", "", "Every subject answers the same question. A floor is the least that it takes: the bare driver or HTTP request, or an empty\ntool on the same SDK.", "", ...tables]
+  return [
+    "## One call at a time",
+    "",
+    "Every subject answers the same question. A floor is the least that it takes: the bare driver or HTTP request, or an empty",
+    "tool on the same SDK.",
+    "",
+    ...tables,
+  ]
     .join("\n");
 }
 

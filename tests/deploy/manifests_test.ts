@@ -56,10 +56,10 @@ Deno.test({
         ) => [metadata.name, status.availableReplicas]);
         assert.deepEqual(rolledOut, programs.map((name) => [`${name}-mcp`, 2]).sort());
         const pods = await kubernetes.kubectl("-n", "mcp", "get", "pods", "-o", "name");
-        await guide.run("Tokens handed out and taken back", {}, "deploy/overlays/shop");
+        await guide.run("Issuing and revoking tokens", {}, "deploy/overlays/shop");
         assert.deepEqual(await accepted(), ["bob", "prometheus"]);
         assert.equal(await kubernetes.kubectl("-n", "mcp", "get", "pods", "-o", "name"), pods);
-        await guide.run("What operators see", {});
+        await guide.run("Monitoring", {});
         const token = await kubernetes.kubectl(
           ...["-n", "monitoring", "get", "secret", "mcp-token", "-o", "jsonpath={.data.mcp-token}"],
         );
