@@ -51,7 +51,7 @@ export function parseCommand(args: readonly string[]): Command {
       /'(-{1,2}[a-z][a-z-]{0,30})( <value>)?'/.exec(error instanceof Error ? error.message : "") ?? [];
     throw new StartError(
       option === undefined
-        ? "Unexpected argument: what to connect to is named in the environment; --help lists all"
+        ? "Unexpected argument: backends are named in environment variables, which --help lists"
         : misuse(option),
     );
   }
@@ -65,7 +65,7 @@ export function parseCommand(args: readonly string[]): Command {
   for (const alone of ["print-config", "new-token"] as const) {
     if (values[alone] === undefined) continue;
     const other = Object.keys(values).find((name) => name !== alone);
-    if (other !== undefined) throw new StartError(`--${alone} stands alone: leave out --${other}`);
+    if (other !== undefined) throw new StartError(`--${alone} cannot be combined with --${other}`);
   }
   const client = values["new-token"];
   if (client !== undefined) {

@@ -76,7 +76,7 @@ export async function boundedFetch(url: URL, request: BoundedRequest): Promise<B
     if (error instanceof TransportFault) return error;
     if (deadline.signal.aborted) {
       request.onTimeout?.();
-      return new TransportFault("timeout", `there was no whole answer within ${timeoutMs / 1000} s`);
+      return new TransportFault("timeout", `there was no complete answer within ${timeoutMs / 1000} s`);
     }
     return explainFailure(error);
   };
@@ -148,7 +148,7 @@ function explainFailure(error: unknown): TransportFault {
     return fault("permission", "the port is one that HTTP clients refuse to use");
   }
   if (text.includes("too many open files")) {
-    return fault("exhausted", "this program may open no more connections and files");
+    return fault("exhausted", "this program cannot open any more connections or files");
   }
   if (/certificate|\btls\b|fatal alert|corrupt message|handshake/.test(text)) {
     return fault("tls", certificateProblem(text));
@@ -162,9 +162,9 @@ function explainFailure(error: unknown): TransportFault {
   }
   if (text.includes("timed out")) return fault("timeout", "the connection timed out");
   if (/invalid http|parse/.test(text)) {
-    return fault("broken", "what answers there does not speak HTTP; it may want https");
+    return fault("broken", "what answers there does not speak HTTP; it may need https");
   }
-  return fault("broken", "the connection broke before the answer was whole");
+  return fault("broken", "the connection broke before the answer was complete");
 }
 
 /** rustls's words for what is wrong with a certificate, in ours. */
@@ -180,7 +180,7 @@ function certificateProblem(text: string): string {
     return "its certificate is from an authority that is not trusted";
   }
   if (text.includes("certificaterequired") || text.includes("certificate required")) {
-    return "it wants a client certificate";
+    return "it requires a client certificate";
   }
   if (text.includes("corrupt message") || text.includes("invalidcontenttype")) {
     return "it does not speak TLS there";

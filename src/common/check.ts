@@ -52,9 +52,9 @@ export async function check(checked: Checked, say: (line: string) => void): Prom
   const results: CheckResult[] = [await backend.check(say)];
   if (http !== undefined) results.push(await http.check(say));
   if (tokens !== undefined) {
-    say(`The token file accepts ${plural(tokens, "token")}; only --http asks for one.`);
+    say(`The token file accepts ${plural(tokens, "token")}; only --http requires one.`);
   }
-  if (issuerIsIdle) say("MCP_OAUTH_ISSUER was not asked: --http before --check asks it.");
+  if (issuerIsIdle) say("MCP_OAUTH_ISSUER was not contacted: --http --check does that.");
   if (audit.problem !== undefined) {
     say(ended(`Each call would be refused: ${audit.problem.message}`));
     const hint = checkHint(audit.problem);

@@ -67,12 +67,12 @@ export function configurationNotes(program: Program, environment: Environment): 
     .map(({ name }) => name);
   return [
     ...(isSet ? [] : [
-      `No variable of ${program.name} is set, so that none is in what is printed: set ${
+      `No variable of ${program.name} is set, so none is in the output: set ${
         program.firstSettings ?? "what --help lists"
-      }, and print it again`,
+      }, and run this again`,
     ]),
     ...(names.length === 0 ? [] : [
-      `Secrets are left out: write each into a file that only you can read, and put its path at ${
+      `Secrets are left out: write each into a file that only you can read, and put its path into ${
         names.join(", ")
       }`,
     ]),

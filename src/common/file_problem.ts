@@ -9,7 +9,7 @@ export class UnsuitableFileError extends Error {
 export function reasonOf(error: unknown): string {
   if (error instanceof UnsuitableFileError) return error.message;
   if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.NotADirectory) return "a part of its path is a file, and no folder";
+  if (error instanceof Deno.errors.NotADirectory) return "a part of its path is a file, not a folder";
   if (error instanceof Deno.errors.PermissionDenied) return "the operating system denies access to it";
   if (error instanceof Deno.errors.NotCapable) return "this program was built without permission for it";
   if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
@@ -63,16 +63,16 @@ export function fileProblem(error: unknown, file: NamedFile): string {
   }
   if (reason === "it is a folder") return `${reason}; name the file in it`;
   if (reason !== codes["ENAMETOOLONG"]) return reason;
-  return pathMistake(path) ?? `${reason}; is it the file's text?`;
+  return pathMistake(path) ?? `${reason}; is it the file's contents?`;
 }
 
 /** What was meant to be a path and is none, by its look. */
 function pathMistake(path: string): string | undefined {
-  if (/[\r\n]|-----BEGIN /.test(path)) return "it is a file's text, and not its path";
+  if (/[\r\n]|-----BEGIN /.test(path)) return "it is a file's contents, not its path";
   if (path !== path.trim()) return "it begins or ends with a blank";
-  if (/^["'].*["']$/.test(path)) return "the quotes around it are taken for a part of it: leave them out";
-  if (path.startsWith("~")) return "~ is known to a shell alone: write the home folder out";
-  if (path.startsWith("$")) return "$ is known to a shell alone: write the path out";
+  if (/^["'].*["']$/.test(path)) return "the quotes around it are taken as part of it: leave them out";
+  if (path.startsWith("~")) return "only a shell expands ~: write out the home folder";
+  if (path.startsWith("$")) return "only a shell expands $: write out the path";
   return /^file:\/\//i.test(path) ? "it is a URL: write the path alone" : undefined;
 }
 

@@ -39,7 +39,7 @@ export function pluginsOf(permissionSet: string): readonly string[] {
 /** The text. */
 export function limitsText({ server, limits, deadlineMs, givenUp, plugins, groups }: ServerLimits): string {
   return [
-    `${server}: what a call may cost, and what this process may do. Nothing of it can be changed from here.`,
+    `${server}: what a call may cost, and what this process may do. None of it can be changed from here.`,
     "",
     "limits",
     ...limits.map(({ name, value, purpose }) => `  ${name} ${count(value)}: ${purpose}`),

@@ -282,7 +282,7 @@ export class Pipeline {
     return {
       answer: errorAnswer(
         "defect",
-        "This call met a defect of the server, which its log describes. Try it another way.",
+        "This call hit a defect in the server; its log describes it. Try another way.",
       ),
       outcome: "defect",
       rows: 0,

@@ -302,7 +302,7 @@ async function printNewToken(client: string): Promise<number> {
   const { newToken } = await import("./http/tokens.ts");
   const { token, line } = newToken(client);
   writeStderr(
-    `The first line is the token for ${client}, shown this once: the client sends it as "Authorization: Bearer TOKEN". ` +
+    `The first line is the token for ${client}, shown only once: the client sends it as "Authorization: Bearer TOKEN". ` +
       "The second goes into the file that MCP_TOKENS_FILE names:",
   );
   return print(`${token}\n${line}`);

@@ -131,7 +131,7 @@ export const noCompletions: Completions = { values: [], total: 0, hasMore: false
 
 /** A cursor that no page gave. */
 export function strangeCursor(): CallError {
-  return new CallError("invalid", "Cannot go on from this cursor as it is not ours");
+  return new CallError("invalid", "Cannot continue from this cursor as this server did not issue it");
 }
 
 /** A URI that names no resource. */

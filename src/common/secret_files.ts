@@ -11,8 +11,10 @@ export function secretFilesToClose(program: Program, environment: Environment): 
     const path = environment.text(name);
     const mode = path === undefined ? 0 : modeOf(path);
     if ((mode & 0o022) !== 0) {
-      const consequence = name === "MCP_TOKENS_FILE" ? ", and let themselves in" : "";
-      return [`Others than its owner may write the file that ${name} names${consequence}: chmod 600 it.`];
+      const consequence = name === "MCP_TOKENS_FILE" ? ", and so let themselves in" : "";
+      return [
+        `Users other than its owner can write the file that ${name} names${consequence}: chmod 600 it.`,
+      ];
     }
     return (mode & 0o004) === 0
       ? []

@@ -203,7 +203,7 @@ export class StdioTransport implements Transport {
       return this.#reject(
         undefined,
         invalidRequest,
-        "Batches are not part of this protocol: send one message a line",
+        "Batches are not part of this protocol: send one message per line",
       );
     }
     let message: JSONRPCMessage;

@@ -84,7 +84,7 @@ export class Connection {
       url.password !== ""
     ) {
       throw this.#problem(
-        "its cluster's server is no https address",
+        "its cluster's server is not an https address",
         "an operator must correct the kubeconfig",
       );
     }
@@ -141,7 +141,7 @@ export class Connection {
       );
     }
     throw this.#problem(
-      "its certificate-authority is no PEM certificate",
+      "its certificate-authority is not a PEM certificate",
       "an operator must correct the kubeconfig",
     );
   }
@@ -152,7 +152,7 @@ export class Connection {
     const url = URL.parse(proxyUrl);
     if (url === null || !["http:", "https:", "socks5:", "socks5h:"].includes(url.protocol)) {
       throw this.#problem(
-        "its proxy-url is no http, https or socks5 address",
+        "its proxy-url is not an http, https or socks5 address",
         "an operator must correct the kubeconfig",
       );
     }

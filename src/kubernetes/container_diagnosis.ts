@@ -109,7 +109,7 @@ function findingOf(subject: Subject): readonly Finding[] {
 }
 
 function imageCause(reason: string, text: string): string {
-  if (reason === "InvalidImageName") return "its name is no image's";
+  if (reason === "InvalidImageName") return "its name is not a valid image name";
   if (reason === "ErrImageNeverPull") return "it is not on the node, and imagePullPolicy is Never";
   if (/unauthorized|authentication required|denied|no basic auth|401|403/i.test(text)) {
     return "the registry refuses access, or has no such image: check the name and imagePullSecrets";

@@ -304,7 +304,7 @@ export class Door {
   }
 
   #notJson(what: ReadPurpose): CallError {
-    return new CallError("failed", `Cannot ${describePurpose(what)} as what answers is no apiserver`, {
+    return new CallError("failed", `Cannot ${describePurpose(what)} as what answers is not an apiserver`, {
       hint:
         "an operator must check the server's address in the kubeconfig: a proxy or a login page may stand there",
     });

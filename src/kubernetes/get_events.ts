@@ -132,7 +132,7 @@ function render(found: Found, shown: number): string {
   const lines = [
     `${plural(groups.length, "event")}${place}: ${
       warnings === 0 ? "no warnings" : `${plural(warnings, "warning")} first`
-    }${folded}; ages are of the last time.`,
+    }${folded}; ages are since the last occurrence.`,
     ...groups.slice(0, shown).map((event) =>
       eventLine(event, now, { object: true, namespace: namespace === undefined })
     ),

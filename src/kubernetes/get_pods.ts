@@ -219,7 +219,7 @@ function notices(found: Found, shown: number): readonly string[] {
     const how = found.status === "all"
       ? "narrow it by namespace, label_selector or status: unhealthy, or raise limit (up to 500)"
       : "narrow it by namespace or label_selector, or raise limit (up to 500)";
-    lines.push(`[Cut: ${count(shown)} of ${count(kept)} shown, the sick first; ${how}.]`);
+    lines.push(`[Cut: ${count(shown)} of ${count(kept)} shown, unhealthy ones first; ${how}.]`);
   }
   if (found.continue !== undefined) {
     const left = found.more === "unknown" ? "More pods" : `${plural(found.more, "pod")} more`;

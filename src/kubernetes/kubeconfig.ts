@@ -115,7 +115,7 @@ export function parseKubeconfig(text: string, path: string): Kubeconfig {
   const settings = parseYaml(text, "failsafe") ?? "";
   if (settings === "") return emptyKubeconfig;
   const whole = mapping(settings);
-  if (whole === undefined) throw new KubeconfigProblem("it is no mapping of settings");
+  if (whole === undefined) throw new KubeconfigProblem("it is not a mapping of settings");
   const kind = string(whole.kind);
   if (kind !== undefined && kind !== "Config") throw new KubeconfigProblem("its kind is not Config");
   const typed = mapping(parseYaml(text, "core"));

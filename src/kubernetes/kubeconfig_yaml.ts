@@ -2,7 +2,7 @@
 import { CORE_SCHEMA, FAILSAFE_SCHEMA, loadAll, Type, types } from "js-yaml";
 import { isRecord } from "../common/record.ts";
 
-/** A file that is no kubeconfig. `message` is a clause such as "it is no valid YAML"; no value, no path. */
+/** A file that is no kubeconfig. `message` is a clause such as "it is not valid YAML"; no value, no path. */
 export class KubeconfigProblem extends Error {
   override readonly name = "KubeconfigProblem";
 }
@@ -39,7 +39,7 @@ export function parseYaml(text: string, schema: "failsafe" | "core"): unknown {
     return loadAll(text, null, { schema: schema === "core" ? coreSchema : failsafeSchema, json: true })[0];
   } catch {
     // The parser's own message may quote the line, and with it a credential.
-    throw new KubeconfigProblem("it is no valid YAML");
+    throw new KubeconfigProblem("it is not valid YAML");
   }
 }
 

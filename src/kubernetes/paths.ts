@@ -133,7 +133,7 @@ function collectionText(type: ResourceType, namespace: string | undefined): stri
   const base = versionText(type.group, type.version);
   if (!label.test(type.plural)) throw refusedName("resource", type.plural);
   if (notPlurals.has(type.plural)) {
-    throw new CallError("refused", `Cannot read "${type.plural}" as it is no kind of object`);
+    throw new CallError("refused", `Cannot read "${type.plural}" as it is not a kind of object`);
   }
   if (namespace === undefined) return `${base}/${type.plural}`;
   if (!type.namespaced) {

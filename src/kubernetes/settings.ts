@@ -162,7 +162,7 @@ function findKubeconfig(environment: Environment): Found {
       }
       const reason = error instanceof KubeconfigProblem ? error.message : reasonOf(error);
       if (listed !== undefined) {
-        throw new StartError(`KUBECONFIG names a file that is no kubeconfig: ${reason}`, { cause: error });
+        throw new StartError(`KUBECONFIG names a file that is not a kubeconfig: ${reason}`, { cause: error });
       }
       return {
         kubeconfig: emptyKubeconfig,

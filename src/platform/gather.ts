@@ -70,7 +70,7 @@ export async function gather(
       if (signal.aborted) throw error;
       if (!(error instanceof CallError)) {
         log.error("a part of a report failed", { part: name, error: describeError(error, true) });
-        return { state: "unseen", why: "an internal error, which the log of this server tells of" };
+        return { state: "unseen", why: "an internal error, which this server's log describes" };
       }
       // That the apiserver, or a proxy before it, does not find a list says nothing of the service.
       if (error.kind === "not_found" && !(error instanceof StatusError)) {

@@ -31,11 +31,11 @@ export async function jobNamed(
       if (found === undefined) continue;
       const there = `there is a ${type.kind} ${namespaceOf(found)}/${name}`;
       const job = type === jobType ? found : await latestOf(cluster, found, signal);
-      if (job === undefined) return `${there}: describe_resource tells of it`;
+      if (job === undefined) return `${there}: describe_resource shows it`;
       const its = type === jobType ? "which" : `whose last Job ${textField(job, "metadata", "name")}`;
       return `${there}, ${its} ${stateOf(job)}: get_pod_logs with selector ${jobNameLabel}=${
         textField(job, "metadata", "name")
-      } has its log, describe_resource tells of the ${type.kind}`;
+      } has its log, describe_resource shows the ${type.kind}`;
     } catch (error) {
       if (!couldNotAnswer(error)) throw error;
     }

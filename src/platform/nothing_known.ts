@@ -31,7 +31,7 @@ export function refuseNothing(evidence: Evidence, tools: ReadonlySet<string>): v
   );
   const [first, ...others] = unseen;
   if (first !== undefined) {
-    throw new CallError("unavailable", `Cannot tell anything of ${service}: ${reasons.join("; ")}`, {
+    throw new CallError("unavailable", `Cannot say anything about ${service}: ${reasons.join("; ")}`, {
       hint: others.length === 0 ? first.hint : unseen.map(({ name, hint }) => `${name}: ${hint}`).join("; "),
     });
   }
@@ -40,7 +40,7 @@ export function refuseNothing(evidence: Evidence, tools: ReadonlySet<string>): v
     const next = tools.has("database_health") ? "for the database itself, call database_health; " : "";
     throw new CallError(
       "unavailable",
-      `Cannot tell anything of ${service} as nothing could be asked about it: no cluster and no Prometheus is configured, and ${why}`,
+      `Cannot say anything about ${service} as nothing could be asked about it: no cluster and no Prometheus is configured, and ${why}`,
       { hint: `${next}an operator can configure the others, or name a table in DB_EVENTS` },
     );
   }

@@ -25,7 +25,7 @@ export const podRules: readonly Rule[] = [
       podsFinding(
         evidence,
         (pod) => isOutOfMemory(pod, evidence.now),
-        (pods) => `${pods} killed for want of memory (OOMKilled)`,
+        (pods) => `${pods} killed for lack of memory (OOMKilled)`,
       ),
   },
   {
@@ -36,7 +36,7 @@ export const podRules: readonly Rule[] = [
       podsFinding(
         evidence,
         lacksImage,
-        (pods) => `${pods} without an image`,
+        (pods) => `${pods} waiting for an image`,
       ),
   },
   {
@@ -47,7 +47,7 @@ export const podRules: readonly Rule[] = [
       podsFinding(
         evidence,
         isMisconfigured,
-        (pods) => `${pods} not to be started`,
+        (pods) => `${pods} unable to start`,
       ),
   },
   {
@@ -58,7 +58,7 @@ export const podRules: readonly Rule[] = [
       podsFinding(
         evidence,
         (pod) => isUnschedulable(pod, evidence.now),
-        (pods) => `${pods} on no node`,
+        (pods) => `${pods} not scheduled`,
       ),
   },
   {
@@ -101,9 +101,9 @@ export const podRules: readonly Rule[] = [
       const { namespace, name } = latest;
       return {
         severity: "coincidence",
-        text: `Of note, though no present fault: ${plural(killed.length, "pod")} ${
+        text: `Of note, though not a current fault: ${plural(killed.length, "pod")} ${
           killed.length === 1 ? "was" : "were"
-        } killed for want of memory (OOMKilled) before the present run, last ${name}, ${
+        } killed for lack of memory (OOMKilled) before the current run, last ${name}, ${
           age(evidence.now - endedAt(latest))
         } ago`,
         next: [{ tool: "describe_pod", arguments: { pod_name: name, namespace } }],

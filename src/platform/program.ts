@@ -63,7 +63,7 @@ function groupsOf(environment: Environment): Groups {
     kubernetes: because(kubernetesVariables) ?? found,
   };
   if (Object.values(groups).some((why) => why !== undefined)) return { ...groups, isGuess: false };
-  const all = "as nothing is configured, so that all three are";
+  const all = "as nothing is configured, so all three are";
   return { postgres: all, prometheus: all, kubernetes: all, isGuess: true };
 }
 

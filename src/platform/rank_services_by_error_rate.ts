@@ -144,7 +144,7 @@ function render(found: Found, shown: number): string {
     const rows = services.slice(0, shown).map((one) => [
       name(one.service),
       name(one.namespace),
-      one.blind ? "not told" : Number.isNaN(one.ratio) ? "no traffic" : ratioText(one.ratio),
+      one.blind ? "unknown" : Number.isNaN(one.ratio) ? "no traffic" : ratioText(one.ratio),
       one.blind ? "-" : rate(one.errors),
       rate(one.requests),
     ]);

@@ -132,7 +132,7 @@ function metricsLines({ metrics }: Evidence): string[] {
       : report.alerts?.unsure !== undefined
       ? `alerts: not known: ${oneLine(report.alerts.unsure, 300)}`
       : report.alerts?.ruleless
-      ? "no alerting rule is defined, so that no alert can fire"
+      ? "no alerting rule is defined, so no alert can fire"
       : firing.length === 0
       ? "no alert about it fires"
       : `alerts: ${

@@ -182,7 +182,7 @@ function notSeen(evidence: Evidence, part: PartName): Report["not_seen"] {
       .map((why) => ({ part, why }));
   }
   if (value.state === "not_needed") {
-    return [{ part, why: "nothing pointed at it, so its health was not looked at; database_health does" }];
+    return [{ part, why: "nothing pointed to it, so its health was not checked; database_health checks it" }];
   }
   const more = value.state === "not_found" ? value.near : value.state === "unseen" ? value.hint : undefined;
   return [{ part, why: `${value.why}${more === undefined ? "" : `; ${more}`}` }];

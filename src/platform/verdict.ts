@@ -99,7 +99,7 @@ function judgeSeen(evidence: Evidence, findings: readonly Finding[]): Judgement 
     };
   }
   if (rates !== undefined && rates.requestsPerSecond === 0) {
-    return { verdict: "unknown", because: "nothing bad was seen, but no request arrives that could fail" };
+    return { verdict: "unknown", because: "nothing bad was seen, but no requests arrive" };
   }
   return {
     verdict: "unknown",
@@ -126,26 +126,26 @@ const told = [["alerts", "an alert about it fires"], ["probes", "a probe from ou
 function reasonOf({ rule }: Finding): string {
   if (unscraped.includes(rule)) return "Prometheus can scrape none of its instances";
   if (rule === "errors") return "nearly all of its requests fail";
-  if (rule === "service_without_pods") return "its Service leads to no pod that is ready";
-  if (rule === "scaled_to_zero") return "no pod of it is to run";
+  if (rule === "service_without_pods") return "its Service has no ready pod behind it";
+  if (rule === "scaled_to_zero") return "it is scaled to zero";
   return "none of its pods is ready";
 }
 
 function degradedBecause(evidence: Evidence, against: readonly Finding[], ready: boolean): string {
   if (against.every(({ rule }) => unscraped.includes(rule))) {
-    return `${ready ? "its pods are ready, but " : ""}Prometheus can't scrape it as it should`;
+    return `${ready ? "its pods are ready, but " : ""}Prometheus can't scrape it properly`;
   }
   if (against.every(({ rule }) => rule === "no_traffic")) return "nearly all of its traffic is gone";
   for (const [rule, what] of told) {
     if (against.every((one) => one.rule === rule)) {
-      return `${what}, and nothing else that was seen speaks against it`;
+      return `${what}, and nothing else that was seen points to a problem`;
     }
   }
   const ended = lastEnded(evidence, against);
-  if (ended !== undefined) return `it did not serve well until ${age(evidence.now - 1000 * ended)} ago`;
+  if (ended !== undefined) return `it had problems until ${age(evidence.now - 1000 * ended)} ago`;
   const { ratio = NaN } = seen(evidence.metrics)?.requests?.rates ?? {};
   const serves = ratio < 1 || seen(evidence.cluster)?.pods.some(isServing) === true;
-  return serves ? "it serves, but not well" : "something speaks against it";
+  return serves ? "it serves, but not well" : "there are signs of a problem";
 }
 
 /** When the last of what speaks against it was over, epoch seconds; undefined where something goes on. */

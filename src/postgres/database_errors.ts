@@ -184,12 +184,12 @@ export function describeSessionEnd(error: ServerError, identity: ConnectionIdent
     case "57P02":
     case "57P05":
       return unavailable(
-        `Cannot go on as ${where} ended the connection: ${error.message}`,
+        `Cannot continue as ${where} ended the connection: ${error.message}`,
         "ask again in a moment",
       );
     case "25P03":
       return unavailable(
-        "Cannot go on as the transaction waited for too long between two statements",
+        "Cannot continue as the transaction waited for too long between two statements",
         "ask again",
       );
     default:
@@ -220,7 +220,7 @@ export function describeConnectFailure(error: unknown, address: ServerAddress): 
   const settings =
     "an operator must check DB_HOST and DB_PORT, or DATABASE_URL, and whether PostgreSQL runs there";
   if (error instanceof Deno.errors.NotCapable || code === "EPERM") {
-    return unavailable("this program was not given the permission for it", permissionHint(address));
+    return unavailable("this program was not given permission for it", permissionHint(address));
   }
   switch (code) {
     case "ECONNREFUSED":
@@ -236,12 +236,12 @@ export function describeConnectFailure(error: unknown, address: ServerAddress): 
       return unavailable("the host's name is unknown", settings);
     case "EMFILE":
     case "ENFILE":
-      return unavailable("this program may open no more connections and files", exhaustedHint);
+      return unavailable("this program cannot open any more connections or files", exhaustedHint);
     case "ETIMEDOUT":
       return unavailable("it does not answer", settings);
     case "EHOSTUNREACH":
     case "ENETUNREACH":
-      return unavailable("there is no way to it in the network", settings);
+      return unavailable("there is no route to it", settings);
     case "ECONNRESET":
     case "EPIPE":
       return unavailable("it closed the connection at once", "ask again in a moment");

@@ -137,7 +137,7 @@ function cutOf({ sections }: Examination, report: Report): string | undefined {
     ? undefined
     : `[Cut: ${
       parts.join(", ")
-    }. Mend what is shown and ask again, or read the catalogue with query_database.]`;
+    }. Fix what is shown and ask again, or read the catalogue with query_database.]`;
 }
 
 /** With the least budget, what a line begins with. */

@@ -85,7 +85,7 @@ async function refuseOtherKind(
     if (found === undefined) continue;
     const full = visible(found.full ?? "");
     const { what, hint } = otherKind(found.kind ?? "", full, visible(found.of ?? ""));
-    throw new CallError("not_found", `${full} is ${what}, and no table or view`, { hint });
+    throw new CallError("not_found", `${full} is ${what}, not a table or view`, { hint });
   }
 }
 
@@ -110,7 +110,7 @@ function otherKind(kind: string, full: string, of: string): { what: string; hint
 
 async function read(transaction: Transaction, oid: string, others: string[]): Promise<RelationDescription> {
   const [relation] = await transaction.query(relationSql, [oid]);
-  if (relation === undefined) throw new CallError("not_found", "The table was dropped in this moment");
+  if (relation === undefined) throw new CallError("not_found", "The table was dropped just now");
   const columns = await transaction.query(columnsSql, [oid]);
   const constraints = (await transaction.query(constraintsSql, [oid])).map((row) => ({
     type: row.type ?? "",

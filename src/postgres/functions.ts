@@ -102,12 +102,12 @@ const REFUSED: readonly Family[] = [
   { because: "it reaches outside the database", names: "http http_* postgres_fdw_disconnect*" },
   { because: "it may read what its stylesheet names", names: "xslt_process", reads: true },
   {
-    because: "it moves a sequence",
+    because: "it advances a sequence",
     names: "nextval setval",
     instead: "SELECT last_value FROM the sequence, or the view pg_sequences, reads it",
   },
   {
-    because: "it takes a transaction number",
+    because: "it assigns a transaction ID",
     names: "txid_current pg_current_xact_id",
     instead: "pg_current_xact_id_if_assigned reads it",
   },

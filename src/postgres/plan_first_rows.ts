@@ -54,7 +54,7 @@ export function firstRows(limit: PlanNode, facts: PlanFacts): FirstRows | undefi
   const equal = filter !== undefined && kept < read * narrow
     ? equalityColumns(filter, relation, scan.text("Alias"))
     : undefined;
-  // What keeps so few wants an index of its own, which the rule on filters names.
+  // What keeps so few needs an index of its own, which the rule on filters names.
   if (equal === undefined && kept < read * selective) return undefined;
   const leading = equal?.columns ?? [];
   const [{ sql: first, suffix } = { sql: "", suffix: "" }] = order;

@@ -44,7 +44,7 @@ export function indexAdvice(
     advice: options.inUse === true
       ? "No index answers the filter as it is written; a narrower index condition would probably help"
       : "This tool knows no index that answers the condition as it is written. One could if it compared a column with a " +
-        "value, ANDed with the rest; each side of an OR wants an index of its own, and an expression one on that expression",
+        "value, ANDed with the rest; each side of an OR needs an index of its own, and an expression one on that expression",
   };
   if (relation === undefined || relation.isSystem) return unfit;
   const { comparisons, sides } = readCondition(condition);
@@ -209,7 +209,7 @@ function eitherAdvice(
   return {
     advice: wanted.size === 1
       ? `An index on ${names} would probably find the rows of each side of the OR`
-      : `Each side of the OR wants an index of its own, and the planner can then combine them: there is none on ${names}`,
+      : `Each side of the OR needs an index of its own, and the planner can then combine them: there is none on ${names}`,
     statement: missing.map(({ sql, operatorClass, container }) =>
       createIndex(relation, sql + operatorClass, container?.method)
     ).join(";\n"),

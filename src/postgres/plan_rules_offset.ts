@@ -56,7 +56,7 @@ function isMuch(computed: number, given: number): boolean {
 
 function adviceOn(outer: PlanNode): string {
   const isSorted = [outer, ...outer.children].some(({ type }) => type === "Sort");
-  return "Going on from the last row that was given would probably skip them: ORDER BY ending in a unique column, WHERE " +
+  return "Continuing after the last row returned would probably skip them: ORDER BY ending in a unique column, WHERE " +
     `(…) > (the last row's), < where the order descends${isSorted ? ", with an index in that order" : ""}`;
 }
 

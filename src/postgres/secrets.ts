@@ -217,7 +217,7 @@ async function refuseSettings(settings: References["settings"], catalogue: Catal
   if (settings.length === 0) return;
   for (const name of settings) {
     if (name !== undefined && SECRET_SETTING.test(name) && !PLAIN_SETTING.test(name)) {
-      throw new CallError("refused", `Cannot show the setting ${name} as it holds a secret by its name`);
+      throw new CallError("refused", `Cannot show the setting ${name} as by its name it holds a secret`);
     }
   }
   if (settings.includes(undefined)) {

@@ -47,10 +47,14 @@ export function lost(
 ): ConnectionError {
   return new ConnectionError(
     loggedIn
-      ? new CallError("unavailable", `Cannot go on as the connection to ${nameAddress(address)} was lost`, {
-        hint: "ask again in a moment",
-        cause,
-      })
+      ? new CallError(
+        "unavailable",
+        `Cannot continue as the connection to ${nameAddress(address)} was lost`,
+        {
+          hint: "ask again in a moment",
+          cause,
+        },
+      )
       : describeConnectFailure(
         Object.assign(new Error("closed", { cause }), { code: "ECONNRESET" }),
         address,

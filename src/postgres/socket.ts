@@ -103,7 +103,7 @@ async function checkPermission(address: ServerAddress): Promise<void> {
       throw new ConnectionError(
         new CallError(
           "unavailable",
-          `Cannot connect to ${nameAddress(address)} as this program was not given the permission for it`,
+          `Cannot connect to ${nameAddress(address)} as this program was not given permission for it`,
           { hint: permissionHint(address) },
         ),
       );

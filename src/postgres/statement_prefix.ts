@@ -15,7 +15,7 @@ export const HIDDEN_TEXT = "<insufficient privilege>";
  */
 export function statementPrefix(text: string | null | undefined, characters: number): string {
   if (text === null || text === undefined || text === HIDDEN_TEXT) return "unseen";
-  if (SPEAKS_OF_SECRETS.test(text)) return "(not shown: it speaks of a password or a key)";
+  if (SPEAKS_OF_SECRETS.test(text)) return "(not shown: it mentions a password or a key)";
   // The options of an EXPLAIN, as explain_query writes them, would leave no room for what was explained.
   const line = maskSecrets(text).trim().replace(/\s+/g, " ").replace(/^explain \([^()]*\)/i, "EXPLAIN");
   if (line === "") return "(none)";

@@ -48,7 +48,7 @@ const output = z.object({
     "Queries of this program itself, counted but not shown",
   ),
   hidden: z.number().describe("Statements whose text this role may not see"),
-  since_seconds: z.number().nullable().describe("How long the counters have counted; null: not told"),
+  since_seconds: z.number().nullable().describe("How long the counters have counted; null: not reported"),
   evictions: z.number().nullable().describe("Times that rare statements were forgotten for lack of room"),
 });
 type Ranking = z.output<typeof output>;

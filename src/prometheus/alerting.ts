@@ -83,7 +83,7 @@ async function readSeries(api: PrometheusApi, options: AskOptions): Promise<Aler
     { labels, annotations: {}, state: alertstate, activeAt: "", value: "" }
   ));
   const unsure =
-    "VictoriaMetrics tells no rules: it shows those of a vmalert only where -vmalert.proxyURL names one";
+    "VictoriaMetrics reports no rules itself: it shows those of a vmalert only if -vmalert.proxyURL names one";
   return {
     rules: byName(alerts),
     complete: false,

@@ -33,7 +33,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** An object of JSON. */
 export function asObject(value: unknown, what: string): Json {
-  if (!isRecord(value)) throw new UnexpectedShape(`${what} is no object`);
+  if (!isRecord(value)) throw new UnexpectedShape(`${what} is not an object`);
   return value;
 }
 
@@ -46,7 +46,7 @@ const noLabels: Labels = {};
 /** An array of JSON; null, which Go writes for an empty one, is empty. */
 export function asArray(value: unknown, what: string): readonly unknown[] {
   if (value === null || value === undefined) return none;
-  if (!Array.isArray(value)) throw new UnexpectedShape(`${what} is no array`);
+  if (!Array.isArray(value)) throw new UnexpectedShape(`${what} is not an array`);
   return value;
 }
 
@@ -59,7 +59,7 @@ export function asList(value: unknown, what: string): readonly unknown[] {
 /** An array of texts. */
 export function asTexts(value: unknown, what: string): readonly string[] {
   return asArray(value, what).map((item) => {
-    if (typeof item !== "string") throw new UnexpectedShape(`${what} holds something that is no text`);
+    if (typeof item !== "string") throw new UnexpectedShape(`${what} holds something that is not text`);
     return item;
   });
 }
@@ -97,7 +97,7 @@ export function asLabels(value: unknown): Labels {
   const object = asObject(value, "a set of labels");
   for (const key in object) {
     if (typeof object[key] !== "string") {
-      throw new UnexpectedShape("a set of labels holds something that is no text");
+      throw new UnexpectedShape("a set of labels holds something that is not text");
     }
   }
   // Every value has just been seen to be a text.
@@ -110,14 +110,14 @@ export function asSample(value: unknown): Sample {
     // Both have just been seen; a copy of each of a million samples would be felt.
     return value as unknown as Sample;
   }
-  throw new UnexpectedShape("a sample is no pair of a time and a text");
+  throw new UnexpectedShape("a sample is not a pair of a time and a text");
 }
 
 function asHistogramSample(value: unknown): HistogramSample {
   if (Array.isArray(value) && typeof value[0] === "number" && isRecord(value[1])) {
     return [value[0], asHistogram(value[1])];
   }
-  throw new UnexpectedShape("a histogram is no pair of a time and an object");
+  throw new UnexpectedShape("a histogram is not a pair of a time and an object");
 }
 
 function asHistogram({ count, sum, buckets }: Json): NativeHistogram {

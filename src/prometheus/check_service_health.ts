@@ -233,7 +233,7 @@ function alertLines(
   time: number,
 ): readonly string[] {
   if (total === null) return ["alerts: not known"];
-  if (symptoms.alerts?.ruleless) return ["alerts: no alerting rule is defined, so that none can fire"];
+  if (symptoms.alerts?.ruleless) return ["alerts: no alerting rule is defined, so none can fire"];
   if (total === 0) return ["alerts: none fires"];
   const lines = alerts.map(({ name, severity, since, labels, summary }) => {
     const when = since === "" ? "" : `, since ${age(Date.parse(since), time * 1000).replace(/ ago$/, "")}`;

@@ -121,7 +121,7 @@ function parseHeaders(json: string | undefined): Record<string, string> {
   for (const [name, value] of Object.entries(parsed)) {
     if (typeof value !== "string") throw new Error(form);
     // A name that is none might be a value in the wrong place: it is not repeated.
-    if (!HEADER_NAME.test(name)) throw new Error("PROMETHEUS_HEADERS has a name that is no header's name");
+    if (!HEADER_NAME.test(name)) throw new Error("PROMETHEUS_HEADERS has a name that is not a header name");
     const lower = name.toLowerCase();
     if (OWN_HEADERS.has(lower) || lower.startsWith("proxy-")) {
       throw new Error(`PROMETHEUS_HEADERS must not set ${name}`);

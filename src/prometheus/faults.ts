@@ -75,11 +75,11 @@ export function transportError(
     case "broken":
       return error(
         "unavailable",
-        `Cannot ${what} as ${at} did not answer to the end: ${fault.message}`,
+        `Cannot ${what} as ${at} did not finish its answer: ${fault.message}`,
         url.protocol === "https:"
           // In TLS 1.3 a client certificate is refused after the handshake, and the reason may be lost with the connection.
-          ? "try again; if it stays so, an operator must look at Prometheus, at proxies before it, and at the client certificate if it wants one"
-          : "try again; if it stays so, an operator must look at Prometheus and at proxies before it",
+          ? "try again; if this persists, an operator must look at Prometheus, at proxies in front of it, and at the client certificate if it wants one"
+          : "try again; if this persists, an operator must look at Prometheus and at proxies in front of it",
       );
     default:
       return error(
@@ -120,7 +120,7 @@ export function backendRefusal(answered: Answered, body: string): CallError {
       ? "is asked too often"
       : status === 503
       ? "is not available"
-      : "is not reached by the proxy before it";
+      : "cannot be reached by the proxy in front of it";
     return error(
       "unavailable",
       `Cannot ${purpose} as Prometheus at ${host} ${reason} (${status})${said}`,
@@ -145,7 +145,7 @@ export function backendRefusal(answered: Answered, body: string): CallError {
     `Cannot ${purpose} as Prometheus at ${host} answers with status ${status}${
       said || quoted(answered, body)
     }`,
-    status >= 500 ? "try again; if it stays so, an operator must read Prometheus's log" : undefined,
+    status >= 500 ? "try again; if this persists, an operator must read Prometheus's log" : undefined,
   );
 }
 
@@ -155,7 +155,7 @@ function unauthorized(answered: Answered, body: string): CallError {
   const passwordless = used.includes("PROMETHEUS_USERNAME") && !used.includes("PROMETHEUS_PASSWORD");
   const tenantless = /org.?id|tenant/i.test(body) && !used.includes("PROMETHEUS_ORG_ID");
   const message = used.length === 0
-    ? `Cannot ask Prometheus at ${host} as it wants credentials (${status})`
+    ? `Cannot ask Prometheus at ${host} as it requires credentials (${status})`
     : `Cannot ask Prometheus at ${host} as it refuses the credentials (${status})`;
   const hint = tenantless
     ? "an operator must name the tenant in PROMETHEUS_ORG_ID"
@@ -191,7 +191,7 @@ export function brokenJson(answered: Answered, body: string, cause: unknown): Ca
   return new CallError(
     "unavailable",
     `Cannot ${readings[answered.reading].purpose} as the JSON from ${answered.host} is ${kind}`,
-    { hint: "try again; if it stays so, an operator must look at proxies before Prometheus" },
+    { hint: "try again; if this persists, an operator must look at proxies in front of Prometheus" },
   );
 }
 
@@ -235,7 +235,7 @@ export function shapeError(reading: ReadingName, cause: Error): CallError {
     "unavailable",
     `Cannot ${
       readings[reading].purpose
-    } as the backend answers otherwise than Prometheus does: ${cause.message}`,
+    } as the backend answers differently from Prometheus: ${cause.message}`,
     { hint: "an operator must check that PROMETHEUS_URL leads to a Prometheus-compatible API", cause },
   );
 }
@@ -244,7 +244,7 @@ function retry({ retryAfter }: Answered): string {
   if (retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter)) {
     return `try again after ${retryAfter} s, as it asks`;
   }
-  return "try again later; if it stays so, an operator must look at Prometheus";
+  return "try again later; if this persists, an operator must look at Prometheus";
 }
 
 /** A plain text of the server's, as `: text`; nothing for a page or an empty body. */

@@ -281,8 +281,8 @@ function burnLines(
   { objective_percent: objective, verdict, windows }: NonNullable<Answer["burn_rate"]>,
 ): string[] {
   const words = {
-    page: "burns so fast that somebody should be woken",
-    ticket: "burns too fast, slowly",
+    page: "burns fast enough to page somebody",
+    ticket: "burns too fast, but slowly enough for a ticket",
     ok: "does not burn too fast",
     "no data": "can't be judged: no traffic",
   };

@@ -33,7 +33,7 @@ export async function readOverview(api: PrometheusApi, signal: AbortSignal): Pro
     if (part.status === "fulfilled") return part.value;
     if (!(part.reason instanceof CallError)) throw part.reason;
     failures.push(part.reason);
-    return [`${parts[index]?.[0]}: not told. ${visible(part.reason.message)}.`];
+    return [`${parts[index]?.[0]}: not reported. ${visible(part.reason.message)}.`];
   });
   if (failures.length === parts.length) throw failures[0];
   return lines;
@@ -90,9 +90,9 @@ async function rules(api: PrometheusApi, options: AskOptions): Promise<readonly 
       ? `Alerting rules: ${count(rules.length)} in ${plural(groups, "group")}${
         broken > 0 ? `, of which ${count(broken)} can't be evaluated` : ""
       }.`
-      : "Alerting rules: not told.",
+      : "Alerting rules: not reported.",
     unsure !== undefined && alerts.length === 0
-      ? "Alerts: not told."
+      ? "Alerts: not reported."
       : `Alerts: ${count(firing)} firing${named.length === 0 ? "" : ` (${named.join(", ")})`}, ${
         count(alerts.length - firing)
       } pending.`,

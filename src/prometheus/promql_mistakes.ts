@@ -137,13 +137,13 @@ function aggregateMistakes(aggregate: Aggregate, typeOf: TypeOf): readonly strin
     );
   if (inner.kind === "call" && inner.name === "histogram_quantile") {
     return [
-      `${aggregate.operator}() of quantiles is no quantile; aggregate the buckets: ` +
+      `${aggregate.operator}() of quantiles is not a quantile; aggregate the buckets: ` +
       `histogram_quantile(0.99, sum by (le) (rate(…_bucket[5m])))`,
     ];
   }
   return summary
     ? [
-      `${aggregate.operator}() of a summary's quantiles is no quantile; use max(), or divide …_sum by …_count for a mean`,
+      `${aggregate.operator}() of a summary's quantiles is not a quantile; use max(), or divide …_sum by …_count for a mean`,
     ]
     : [];
 }

@@ -68,7 +68,7 @@ function adviceFor(message: string, parsed: ParsedQuery): string | undefined {
     return didYouMean(near, " or ") ?? "there is no such function in this version";
   }
   if (/\$\{?[A-Za-z_]/.test(parsed.text) && isSyntax(message)) {
-    return "Grafana's variables, such as $__rate_interval, are no PromQL: write a duration such as 5m in their place";
+    return "Grafana's variables, such as $__rate_interval, are not PromQL: write a duration such as 5m in their place";
   }
   if (/[{,]\s*[\w.]+\s*==/.test(parsed.text) && isSyntax(message)) {
     return 'a label matcher has a single equals sign: {job="api"}';

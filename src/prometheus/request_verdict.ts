@@ -158,7 +158,7 @@ export function statusDoubts(rates: RequestRates): readonly string[] {
   const doubts: string[] = [];
   if (brokenCodes.length > 0) {
     const codes = brokenCodes.slice(0, 3).map((code) => code || "none").join(", ");
-    doubts.push(`the rate of ${source.codeLabel} ${codes} is no number`);
+    doubts.push(`the rate of ${source.codeLabel} ${codes} is not a number`);
   }
   if (mayHideErrors(untoldPerSecond, errorsPerSecond, requestsPerSecond)) {
     const share = rate(100 * untoldPerSecond / requestsPerSecond);

@@ -123,7 +123,7 @@ async function readCounter(
         .map((codeLabel) => ({ codeLabel, errors }))
     )[0];
   if (found === undefined) {
-    return { metric, because: "no label of it holds a status, so that errors can't be told" };
+    return { metric, because: "none of its labels holds a status, so errors can't be told apart" };
   }
   const source = { counter, ...found, matchers };
   const broken = all.filter(({ perSecond }) => !Number.isFinite(perSecond));

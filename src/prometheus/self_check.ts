@@ -58,7 +58,7 @@ export async function checkPrometheus(
       isWanting = true;
     }
     if (targets === undefined) {
-      say("This backend does not tell its targets: list_targets says what the metric up says.");
+      say("This backend does not report its targets: list_targets shows what the metric up says.");
     } else {
       const down = targets.active.filter(({ health }) => health === "down").length;
       const well = targets.active.filter(({ health }) => health === "up").length;

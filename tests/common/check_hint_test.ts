@@ -5,8 +5,8 @@ import { CallError } from "../../src/common/errors.ts";
 const cases: readonly (readonly [string | undefined, string | undefined])[] = [
   ["an operator must check DB_HOST", "Check DB_HOST."],
   [
-    "try again; if it stays so, an operator must look at Prometheus",
-    "Try again; if it stays so, look at Prometheus.",
+    "try again; if this persists, an operator must look at Prometheus",
+    "Try again; if this persists, look at Prometheus.",
   ],
   ["did you mean users?", "Did you mean users?"],
   [undefined, undefined],

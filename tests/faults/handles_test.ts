@@ -71,7 +71,7 @@ Deno.test({
         await allowFiles(client.pid, 0);
         const { text, isError } = await client.call(tool, args);
         assert.equal(isError, true);
-        assert.match(text, /this program may open no more connections and files\. .*ulimit -n/);
+        assert.match(text, /this program cannot open any more connections or files\. .*ulimit -n/);
         assert.doesNotMatch(text, /DB_HOST|PROMETHEUS_URL/);
         await allowFiles(client.pid);
         assert.match((await client.call(tool, args)).text, /refused|nothing accepts connections/);

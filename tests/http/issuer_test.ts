@@ -141,7 +141,7 @@ const metadata: readonly (readonly [string, (origin: string) => string, RegExp])
   [
     "with keys over a plain connection",
     (origin) => JSON.stringify({ issuer: origin, jwks_uri: "http://keys.example.com/jwks" }),
-    /plain connection/,
+    /unencrypted connection/,
   ],
   [
     "too long",

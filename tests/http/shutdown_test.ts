@@ -137,7 +137,7 @@ Deno.test({
     program.kill("SIGTERM");
     await assert.rejects(response.text());
     assert.equal((await program.ended()).code, 0);
-    assert.ok(program.errorLines.some((line) => line.message === "calls are cut, as the program stops"));
+    assert.ok(program.errorLines.some((line) => line.message === "calls are cut off as the program stops"));
     assert.equal(program.auditLines.at(-1)?.outcome, "cancelled");
   },
 });

@@ -272,7 +272,7 @@ const refusals: readonly [
     "a server that is no address",
     { token: "t" },
     { server: "https://user:swordfish@host" },
-    /no https address/,
+    /not an https address/,
   ],
   ["a cluster without a server", { token: "t" }, { server: "" }, /no server/],
   ["a certificate without its key", { "client-certificate-data": "AAAA" }, {}, /not both/],
@@ -292,7 +292,7 @@ const refusals: readonly [
     "an authority that is none",
     { token: "t" },
     { "certificate-authority-data": base64("swordfish") },
-    /no PEM/,
+    /not a PEM/,
   ],
   [
     "a token's file that is gone",

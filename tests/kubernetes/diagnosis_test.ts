@@ -138,7 +138,7 @@ const cases: readonly Case[] = [
   {
     what: "an image's name that is none",
     pod: { spec: spec(), status: waits("InvalidImageName", "couldn't parse") },
-    expected: [/its name is no image's/],
+    expected: [/its name is not a valid image name/],
   },
   {
     what: "a missing ConfigMap",

@@ -47,19 +47,24 @@ const cases: readonly [
     "unavailable",
     /a redirect, which is not followed/,
   ],
-  ["a login page", () => new Response("<html>swordfish"), "failed", /what answers is no apiserver/],
+  ["a login page", () => new Response("<html>swordfish"), "failed", /what answers is not an apiserver/],
   [
     "half an answer",
     () => new Response('{"kind":"PodList","items":[{'),
     "failed",
-    /what answers is no apiserver/,
+    /what answers is not an apiserver/,
   ],
-  ["JSON that is no object", () => Response.json(["swordfish"]), "failed", /what answers is no apiserver/],
+  [
+    "JSON that is no object",
+    () => Response.json(["swordfish"]),
+    "failed",
+    /what answers is not an apiserver/,
+  ],
   [
     "JSON of a proxy's own",
     () => Response.json({ error: "swordfish" }),
     "failed",
-    /what answers is no apiserver/,
+    /what answers is not an apiserver/,
   ],
   [
     "a failure that is passed on as a success",
@@ -68,7 +73,7 @@ const cases: readonly [
         new Response(body)
       ),
     "failed",
-    /what answers is no apiserver/,
+    /what answers is not an apiserver/,
   ],
   [
     "a page of a proxy in trouble",
@@ -142,7 +147,7 @@ test("an object and a table that are none are told, and so is a count below zero
   for (
     const work of [cluster.get(podType, "default", "a", options), cluster.table(podType, "default", options)]
   ) {
-    assert.match((await rejection(work)).message, /what answers is no apiserver/);
+    assert.match((await rejection(work)).message, /what answers is not an apiserver/);
   }
   const list = await cluster.list(podType, "default", { ...options, fieldSelector: "a=b" });
   assert.equal(list.more, "unknown");
@@ -172,7 +177,7 @@ test("a slow apiserver is given up after KUBE_TIMEOUT_MS", async () => {
   await using server = startFakeApiserver(() => promise, { KUBE_TIMEOUT_MS: "100" });
   const error = await rejection(server.clusters.cluster(undefined).list(podType, "default", options));
   assert.equal(error.kind, "unavailable");
-  assert.match(error.message, /no whole answer within 0.1 s/);
+  assert.match(error.message, /no complete answer within 0.1 s/);
   assert.match(error.hint ?? "", /KUBE_TIMEOUT_MS/);
   resolve(new Response());
 });
@@ -397,7 +402,7 @@ test("more items than an answer can hold are no list", async () => {
   await using server = startFakeApiserver(() => new Response(body));
   const cluster = server.clusters.cluster(undefined);
   const error = await rejection(cluster.listAll(podType, "default", { ...options, maxItems: 500 }));
-  assert.match(error.message, /^Cannot list pods .*no apiserver$/);
+  assert.match(error.message, /^Cannot list pods .*not an apiserver$/);
 });
 
 test("where nobody listens", async () => {

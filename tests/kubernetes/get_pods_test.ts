@@ -91,7 +91,7 @@ Deno.test({
     assert.equal(structured.shown, 20);
     assert.match(
       text,
-      /\[Cut: 20 of 500 shown, the sick first;.*\]\n\[4,500 pods more not examined: .*continue: 500\]$/,
+      /\[Cut: 20 of 500 shown, unhealthy ones first;.*\]\n\[4,500 pods more not examined: .*continue: 500\]$/,
     );
     const next = await callTool(getPods(api.clusters), { limit: 20, continue: structured.continue });
     assert.match(api.asked[1] ?? "", /continue=500/);

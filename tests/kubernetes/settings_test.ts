@@ -104,7 +104,7 @@ const absent: readonly [name: string, variables: Readonly<Record<string, string>
   ["without a kubeconfig", { HOME: "/home/joe" }, /there is no kubeconfig/],
   ["without a home", {}, /there is no kubeconfig/],
   ["with an empty kubeconfig", { KUBECONFIG: "/empty" }, /has no contexts/],
-  ["with a broken one in the home folder", { HOME: "/broken-home" }, /can't be used: it is no valid YAML/],
+  ["with a broken one in the home folder", { HOME: "/broken-home" }, /can't be used: it is not valid YAML/],
   ["without a current context", { KUBECONFIG: "/no-current" }, /no current context/],
 ];
 for (const [name, variables, message] of absent) {

@@ -103,7 +103,7 @@ Deno.test({
       }]);
       await untilReady(kubernetes, namespace, 1);
       const text = await report("cart");
-      assert.match(text, /^cart: DOWN, its Service leads to no pod that is ready/);
+      assert.match(text, /^cart: DOWN, its Service has no ready pod behind it/);
       assert.match(
         text,
         /^1\. Service certain-\w+\/cart selects nothing: no pod has app=carts, but\s+app=cart/m,
@@ -209,7 +209,7 @@ Deno.test({
         },
       })]);
       const text = await report("agent");
-      assert.match(text, /^agent: DOWN, no pod of it is to run/);
+      assert.match(text, /^agent: DOWN, it is scaled to zero/);
       assert.match(text, /^1\. DaemonSet certain-\w+\/agent is to run on no node$/m);
     });
 
@@ -225,7 +225,7 @@ Deno.test({
         assert.match(error.message, /no deployment, stateful set, daemon set, Service or pod of that name/);
         assert.match(
           error.hint ?? "",
-          /there is a CronJob certain-\w+\/nightly: describe_resource tells of it/,
+          /there is a CronJob certain-\w+\/nightly: describe_resource shows it/,
         );
         return true;
       });

@@ -762,17 +762,17 @@ const degraded: readonly (readonly [what: string, metrics: Partial<MetricsReport
   [
     "an alert alone does not say that it serves badly",
     { requests: requests(10, 0), alerts: { firing: [alert], unevaluated: [], notes: [] } },
-    /^an alert about it fires, and nothing else that was seen speaks against it$/,
+    /^an alert about it fires, and nothing else that was seen points to a problem$/,
   ],
   [
     "what is over is told as that",
     { ...failed, episodes: { errors: episode, latency: undefined } },
-    /^it did not serve well until 10m ago$/,
+    /^it had problems until 10m ago$/,
   ],
   [
     "nor does a probe",
     { requests: requests(10, 0), probes: { text: "Its probe from outside fails: api:80", query: "up" } },
-    /^a probe from outside fails, and nothing else that was seen speaks against it$/,
+    /^a probe from outside fails, and nothing else that was seen points to a problem$/,
   ],
   ["what goes on is not", failed, /^it serves, but not well$/],
   [

@@ -141,18 +141,18 @@ Deno.test({
       await t.step("no alerting rule is not the same as none that fires", async () => {
         const text = await report("well");
         assert.match(text, /^well: HEALTHY/);
-        assert.match(text, /^ {2}no alerting rule is defined, so that no alert can fire$/m);
+        assert.match(text, /^ {2}no alerting rule is defined, so no alert can fire$/m);
         const checked = await check("well");
         assert.match(checked, /^well: HEALTHY, .*alerts not judged$/m);
         assert.match(checked, /^- not known: alerts: no alerting rule is defined$/m);
-        assert.match(checked, /^alerts: no alerting rule is defined, so that none can fire$/m);
+        assert.match(checked, /^alerts: no alerting rule is defined, so none can fire$/m);
         const listed = await callTool(listAlerts(api), { service: "well" });
         assert.match(listed.text, /No alerting rule is loaded: nothing can fire\./);
       });
 
       await t.step("what failed nearly always, and does no more, is not down", async () => {
         const text = await report("recovered");
-        assert.match(text, /^recovered: DEGRADED, it did not serve well until (19|20|21)m ago/);
+        assert.match(text, /^recovered: DEGRADED, it had problems until (19|20|21)m ago/);
         assert.match(
           text,
           /^1\. 9\d[\d.]*% of requests fail .*; until about \d\d:\d\dZ \(\d+m ago\), not since/m,

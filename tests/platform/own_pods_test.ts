@@ -183,7 +183,7 @@ Deno.test({
         await untilReady("pay-blue", 1);
         await until("green", async () => (await pods("app=pay")).length === 2);
         const text = await report("pay");
-        assert.match(text, /^pay: DOWN, its Service leads to no pod that is ready/);
+        assert.match(text, /^pay: DOWN, its Service has no ready pod behind it/);
         assert.match(text, /^1\. Service pods-\w+\/pay selects 1 pod, none with an address/m);
         assert.match(text, /^2\. Deployment pods-\w+\/pay-green has 0 of 1 pod ready/m);
       });
@@ -241,7 +241,7 @@ Deno.test({
       await t.step("a Service that selects nothing, and no pod of its name", async () => {
         await kubernetes.apply([service("void", { app: "users-service" })]);
         const text = await report("void");
-        assert.match(text, /^void: DOWN, its Service leads to no pod that is ready/);
+        assert.match(text, /^void: DOWN, its Service has no ready pod behind it/);
         assert.match(
           text,
           /^1\. Service pods-\w+\/void selects nothing: no pod has app=users-service, but app=user-service/m,

@@ -151,7 +151,7 @@ Deno.test({
       await kubernetes.apply([event("1", said), event("2", "Error: ErrImagePull")]);
       assert.match(
         await report("pull"),
-        /^1\. 1 of 1 pod is without an image: pull-1: ImagePullBackOff, Failed to pull image "r\.example\/app:9": not found \(x4, /m,
+        /^1\. 1 of 1 pod is waiting for an image: pull-1: ImagePullBackOff, Failed to pull image "r\.example\/app:9": not found \(x4, /m,
       );
     });
     await t.step("of the container that serves, and not of a proxy beside it", async () => {

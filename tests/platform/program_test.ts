@@ -154,7 +154,7 @@ Deno.test({
     await using client = await RawClient.connect({ program: "platform", variables: nobody });
     const report = await client.call("service_health_report", { service: "api" });
     assert.equal(report.isError, true);
-    assert.match(report.text, /^Cannot tell anything of "api": .*Prometheus: .*refused/);
+    assert.match(report.text, /^Cannot say anything about "api": .*Prometheus: .*refused/);
     const ranked = await client.call("rank_services_by_error_rate");
     assert.equal(ranked.isError, true);
     assert.match(ranked.text, /refused/);

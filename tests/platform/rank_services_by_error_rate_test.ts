@@ -58,7 +58,7 @@ Deno.test({
       assert.deepEqual(names, ["lab/cart", "shop/cart", "shop/pay", "shop/queue"]);
       assert.match(text, /^cart has the highest error rate: 50% \(the last 5m until /);
       assert.match(text, /^cart +\| shop +\| +20% \| +2 \| +10$/m);
-      assert.match(text, /^queue +\| shop +\| +not told \| +- \| +3$/m);
+      assert.match(text, /^queue +\| shop +\| +unknown \| +- \| +3$/m);
       assert.match(text, /^counted by http_requests_total$/m);
     });
     await t.step("of one namespace", async () => {

@@ -98,7 +98,7 @@ Deno.test({
     assert.match(text, /^activity: recent activity is not known: .*events/m);
     // What nothing called for is not judged, and that is said.
     assert.doesNotMatch(text, /^database: |symptom/m);
-    assert.match(text, /^not seen, database: nothing pointed at it, so its health was not looked at/m);
+    assert.match(text, /^not seen, database: nothing pointed to it, so its health was not checked/m);
     assert.deepEqual(structured.not_seen.map(({ part }: { part: string }) => part), ["cluster", "database"]);
     assert.ok(text.split("\n").length <= 40);
   },
@@ -150,7 +150,7 @@ Deno.test({
       ["lost", [/^lost: DEGRADED, nearly all of its traffic is gone/, /^1\. Traffic fell from 10\/s/m]],
       ["gone", [/^gone: DOWN, Prometheus can scrape none of its instances/, /which has no samples now$/m]],
       ["pods", [
-        /^pods: DEGRADED, Prometheus can't scrape it as it should/,
+        /^pods: DEGRADED, Prometheus can't scrape it properly/,
         /^1\. .* 1 of 2 instances: b:80 down$/m,
       ]],
       ["idle", [/^idle: UNKNOWN, nothing bad was seen, but no request arrives/]],
@@ -217,7 +217,7 @@ Deno.test({
       `create table log (who text); create table mine (service text, "timestamp" timestamptz);
        create table texts (service text, "timestamp" text)`,
     );
-    const cannot = 'unavailable: Cannot tell anything of "api" as nothing could be asked about it: ' +
+    const cannot = 'unavailable: Cannot say anything about "api" as nothing could be asked about it: ' +
       "no cluster and no Prometheus is configured, and ";
     const next = " | for the database itself, call database_health; " +
       "an operator can configure the others, or name a table in DB_EVENTS";
@@ -245,7 +245,7 @@ Deno.test("service_health_report: where all that was asked is silent, nothing is
   const clusters = clustersAt("http://127.0.0.1:2");
   assert.match(
     await refusal(report(sources({ clusters, prometheus: prometheus.api }))),
-    /^unavailable: Cannot tell anything of "api": the cluster: .*; Prometheus: .*503.*; no database is configured \| the cluster: \S.*; Prometheus: \S/,
+    /^unavailable: Cannot say anything about "api": the cluster: .*; Prometheus: .*503.*; no database is configured \| the cluster: \S.*; Prometheus: \S/,
   );
   clusters.close();
 });

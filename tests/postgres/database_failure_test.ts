@@ -124,7 +124,7 @@ for (const { name, permissions, host, hint } of permissionCases) {
       const server = { host, port: 5432, superuser: "postgres", password: "x" };
       await using database = new Database(settingsFor(server), quiet);
       const error = await rejection(fetchOnce(database, "select 1"));
-      assert.match(error.message, /was not given the permission for it$/);
+      assert.match(error.message, /was not given permission for it$/);
       assert.match(error.hint ?? "", hint);
     },
   );

@@ -442,9 +442,9 @@ Deno.test({
       const found = section("indexes").findings.map((item: Structured) => item.text.replace(/ \(.*?\)/, ""));
       // `one`, on (title, at), is of the step before.
       assert.deepEqual(found.sort(), [
-        "public.of_rule on public.todos has the columns that public.rule begins with, which answers what it answers",
-        "public.one on public.todos has the columns that public.long begins with, which answers what it answers",
-        "public.short on public.todos has the columns that public.long begins with, which answers what it answers",
+        "public.of_rule on public.todos has the columns that public.rule begins with, so public.rule answers the same queries",
+        "public.one on public.todos has the columns that public.long begins with, so public.long answers the same queries",
+        "public.short on public.todos has the columns that public.long begins with, so public.long answers the same queries",
       ]);
       assert.match(section("indexes").findings[0].caution, /^keep it where public\.\w+ is much larger/);
       assert.equal((await health(database)).section("indexes").verdict, "ok", "under 10 MB");
@@ -460,7 +460,7 @@ Deno.test({
         minutesOld.section("indexes").summary,
         dated
           ? /use unknown \(statistics were reset .* ago, 7 d are needed\)/
-          : /use unknown \(counted since the database was made, for .* at most; 7 d are needed\)/,
+          : /use unknown \(counted since the database was created, for .* at most; 7 d are needed\)/,
       );
       const { section } = await health(database, { thresholds: { ...large, unusedIndexAge: 0 } });
       const names = section("indexes").findings.map((item: Structured) => item.text.split(" ")[0]);
@@ -469,7 +469,7 @@ Deno.test({
         section("indexes").findings[0].text,
         dated
           ? /takes \d+ kB and was never read, counted for /
-          : /takes \d+ kB and was never read, counted since the database was made, for .* at most/,
+          : /takes \d+ kB and was never read, counted since the database was created, for .* at most/,
       );
       assert.match(section("indexes").findings[0].caution, /not if .* is new, .*standbys are not counted/);
       assert.equal((await health(database)).section("indexes").verdict, "ok", "under 10 MB");

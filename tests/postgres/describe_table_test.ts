@@ -210,7 +210,7 @@ Deno.test({
     for (const [name, message, hint, first] of others) {
       await context.step(`says what ${name} is, and how to read it`, async () => {
         const error = await rejection(describe(name));
-        assert.equal(error.message, `${message}, and no table or view`);
+        assert.equal(error.message, `${message}, not a table or view`);
         assert.match(error.hint ?? "", hint);
         if (first === undefined) return;
         // What it says must pass the guard.

@@ -148,7 +148,7 @@ export const cases: readonly Expected[] = [
   {
     name: "OR, which no single index answers",
     sql: "select * from todos where user_id = 7 or title = 'x'",
-    advice: /^Each side of the OR wants an index of its own.*: there is none on user_id and title$/,
+    advice: /^Each side of the OR needs an index of its own.*: there is none on user_id and title$/,
     statement:
       "CREATE INDEX CONCURRENTLY ON public.todos (user_id);\nCREATE INDEX CONCURRENTLY ON public.todos (title)",
   },
@@ -162,7 +162,7 @@ export const cases: readonly Expected[] = [
     name: "OR with a side that no index answers",
     sql: "select * from todos where user_id = 7 or title <> 'x' and user_id % 7 = 9",
     advice:
-      /^This tool knows no index that answers the condition as it is written.*each side of an OR wants an index of its own/,
+      /^This tool knows no index that answers the condition as it is written.*each side of an OR needs an index of its own/,
     statement: null,
   },
   {

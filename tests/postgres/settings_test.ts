@@ -140,7 +140,7 @@ const acting: readonly (readonly [string, RegExp])[] = [
     /its entry 2, as it acts on other sessions or on the server: take it out$/,
   ],
   [`app.f(int, text), "set_config"`, /its entry 2, as it changes settings/],
-  ["PG_CATALOG.NextVal(regclass)", /its entry 1, as it moves a sequence/],
+  ["PG_CATALOG.NextVal(regclass)", /its entry 1, as it advances a sequence/],
   ["pg_catalog.ts_rewrite(tsquery, text)", /runs SQL from a string/],
   ["query_to_xml", /runs SQL from a string/],
 ];

@@ -18,13 +18,13 @@ const prefixes: readonly (readonly [name: string, text: string | null, shown: st
   ["nothing", "  ", "(none)"],
   ["hidden", HIDDEN_TEXT, "unseen"],
   ["null", null, "unseen"],
-  ["a password", "ALTER ROLE a PassWord 'x'", "(not shown: it speaks of a password or a key)"],
+  ["a password", "ALTER ROLE a PassWord 'x'", "(not shown: it mentions a password or a key)"],
   [
     "a password far behind",
     `select ${" 1,".repeat(200)} password`,
-    "(not shown: it speaks of a password or a key)",
+    "(not shown: it mentions a password or a key)",
   ],
-  ["pgcrypto", "select pgp_sym_encrypt($1, 'key')", "(not shown: it speaks of a password or a key)"],
+  ["pgcrypto", "select pgp_sym_encrypt($1, 'key')", "(not shown: it mentions a password or a key)"],
   ["a URL", "copy t from program 'curl https://u:p@h/'", "copy t from program 'curl https://u:***@h/'"],
   ["a token", "update t set token = 'abc'", "update t set token = '***'"],
   [

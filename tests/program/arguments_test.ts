@@ -47,9 +47,9 @@ const misused: readonly (readonly [readonly string[], string])[] = [
     ["--demo"],
     "--demo works from source only: deno task serve:postgres --demo, or deno task serve:platform --demo",
   ],
-  [["--check", "--print-config", "mcp-json"], "--print-config stands alone: leave out --check"],
-  [["--http", "--print-config", "mcp-json"], "--print-config stands alone: leave out --http"],
-  [["--new-token", "alice", "--check"], "--new-token stands alone: leave out --check"],
+  [["--check", "--print-config", "mcp-json"], "--print-config cannot be combined with --check"],
+  [["--http", "--print-config", "mcp-json"], "--print-config cannot be combined with --http"],
+  [["--new-token", "alice", "--check"], "--new-token cannot be combined with --check"],
 ];
 for (const [args, says] of misused) {
   Deno.test(`an option that can't be used so says what is wrong: ${args.join(" ")}`, () => {

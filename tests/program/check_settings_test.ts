@@ -52,7 +52,7 @@ for (const program of programNames) {
         ),
         taken.stdout,
       );
-      assert.match(taken.stdout, /^Whoever is on this machine may call: /m);
+      assert.match(taken.stdout, /^Anybody on this machine may call: /m);
       assert.doesNotMatch(taken.stdout, /All is well/);
     },
   });
@@ -89,7 +89,7 @@ Deno.test({
     const stdio = await check([], variables);
     assert.match(
       stdio.stdout,
-      /^The token file accepts 1 token; only --http asks for one\.\nAll is well\.$/m,
+      /^The token file accepts 1 token; only --http requires one\.\nAll is well\.$/m,
     );
     const issued = {
       MCP_OAUTH_ISSUER: "https://login.example.com",
@@ -98,7 +98,7 @@ Deno.test({
     const unasked = await check([], { ...variables, ...issued });
     assert.match(
       unasked.stdout,
-      /^MCP_OAUTH_ISSUER was not asked: --http before --check asks it\.\nAll is well\.$/m,
+      /^MCP_OAUTH_ISSUER was not contacted: --http --check does that\.\nAll is well\.$/m,
     );
     const open = await check(["--http", "0.0.0.0:0"], { PROMETHEUS_URL: server.url });
     assert.equal(open.code, 2);
@@ -159,8 +159,8 @@ Deno.test({
     const writable = await check([], variables, "postgres");
     for (
       const line of [
-        "Others than its owner may write the file that MCP_TOKENS_FILE names, and let themselves in: chmod 600 it.\n",
-        "Others than its owner may write the file that DB_PASSWORD_FILE names: chmod 600 it.\n",
+        "Users other than its owner can write the file that MCP_TOKENS_FILE names, and so let themselves in: chmod 600 it.\n",
+        "Users other than its owner can write the file that DB_PASSWORD_FILE names: chmod 600 it.\n",
       ]
     ) assert.ok(writable.stdout.includes(line), writable.stdout);
     assert.doesNotMatch(writable.stdout, /All is well/);

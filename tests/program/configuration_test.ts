@@ -150,7 +150,7 @@ Deno.test({
       assert.match(
         stderr,
         new RegExp(
-          `^No variable of ${program}-mcp is set, .*: set ${firsts[program]}.*, and print it again\\n$`,
+          `^No variable of ${program}-mcp is set, .*: set ${firsts[program]}.*, and run this again\\n$`,
         ),
       );
     }

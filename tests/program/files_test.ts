@@ -34,16 +34,16 @@ const paths: readonly (readonly [string, string, RegExp, only?: RegExp])[] = [
     /: its folder does not exist; create it or correct \w+$/,
   ],
   ["a folder", "/tmp", /: it is a folder; name the file in it$/],
-  ["below a file", "/etc/passwd/marker-5f2c", /: a part of its path is a file, and no folder$/],
-  ["below the shell's home", "~/marker-5f2c", /: ~ is known to a shell alone: write the home folder out$/],
-  ["of a shell's variable", "$HOME/marker-5f2c", /: \$ is known to a shell alone: write the path out$/],
-  ["in quotes", '"/tmp/marker-5f2c"', /: the quotes around it are taken for a part of it: leave them out$/],
+  ["below a file", "/etc/passwd/marker-5f2c", /: a part of its path is a file, not a folder$/],
+  ["below the shell's home", "~/marker-5f2c", /: only a shell expands ~: write out the home folder$/],
+  ["of a shell's variable", "$HOME/marker-5f2c", /: \only a shell expands $: write out the path$/],
+  ["in quotes", '"/tmp/marker-5f2c"', /: the quotes around it are taken as part of it: leave them out$/],
   ["with a blank behind it", "/tmp/marker-5f2c ", /: it begins or ends with a blank$/, /^(?!AUDIT)/],
   ["a URL", "file:///tmp/marker-5f2c", /: it is a URL: write the path alone$/],
   [
     "the file's own text",
     "-----BEGIN CERTIFICATE-----\nmarker-5f2c\n",
-    /: it is a file's text, and not its path$/,
+    /: it is a file's contents, not its path$/,
     // It would be made.
     /^(?!AUDIT)/,
   ],
@@ -58,7 +58,7 @@ const paths: readonly (readonly [string, string, RegExp, only?: RegExp])[] = [
     /write an absolute path; the secret itself goes into (DB_PASSWORD|DATABASE_URL|PROMETHEUS_(TOKEN|PASSWORD|HEADERS))$/,
     /^(DB_PASS|DATABASE|PROMETHEUS_(TOKEN|PASSWORD|HEADERS))/,
   ],
-  ["far too long", `/${"marker-5f2c".repeat(40)}`, /: its name is too long; is it the file's text\?$/],
+  ["far too long", `/${"marker-5f2c".repeat(40)}`, /: its name is too long; is it the file's contents\?$/],
 ];
 
 for (const [variable, program, args, others] of variables) {

@@ -230,7 +230,7 @@ for (const [what, answer] of shapes) {
       using api = openApi(fake.url);
       const error = await rejection(api.query("up", 1, never));
       assert.equal(error.kind, "unavailable");
-      assert.match(error.message, /answers (otherwise than Prometheus does|with something else)/);
+      assert.match(error.message, /answers (differently from Prometheus|with something else)/);
     },
   });
 }
@@ -369,7 +369,7 @@ Deno.test({
     await using server = forgetfulServer(false);
     using api = openApi(server.url);
     const error = await rejection(api.query("up", 1, never));
-    assert.match(error.message, /did not answer to the end/);
+    assert.match(error.message, /did not finish its answer/);
     assert.equal(server.requests(), 1);
     await using fake = new FakePrometheus({ play: () => failure(503, "unavailable", "starting") });
     using other = openApi(fake.url);
@@ -409,7 +409,7 @@ Deno.test({
       using without = openApi(server.url, trusting);
       assert.match(
         (await rejection(without.query("1", undefined, never))).message,
-        /wants a client certificate|did not answer to the end/,
+        /requires a client certificate|did not finish its answer/,
       );
       using api = openApi(server.url, {
         ...trusting,
@@ -418,7 +418,7 @@ Deno.test({
       });
       assert.match(
         (await rejection(api.query("1", undefined, never))).message,
-        /handshake failed|certificate|did not answer to the end/,
+        /handshake failed|certificate|did not finish its answer/,
       );
       await write("cert", client.cert);
       await write("key", client.key);
@@ -439,6 +439,6 @@ Deno.test("a success that lacks what was asked for is none: nothing is not the s
     api.query("up", undefined, never),
   ];
   for (const question of questions) {
-    assert.match((await rejection(question)).message, /answers otherwise than Prometheus does: .* missing$/);
+    assert.match((await rejection(question)).message, /answers differently from Prometheus: .* missing$/);
   }
 });

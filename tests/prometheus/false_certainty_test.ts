@@ -97,7 +97,7 @@ const checks: readonly (readonly [service: string, headline: RegExp, line: RegEx
   ["halves", /UNKNOWN/, /^- not known: errors: 50% of requests have no known status \(none 5\/s\)$/m],
   ["wordy", /UNKNOWN/, /^- not known: errors: 90% of requests have no known status \(exception 9\/s\)$/m],
   ["bare", /UNKNOWN/, /^- not known: errors: 90% of requests have no known status \(none 9\/s\)$/m],
-  ["broken", /UNKNOWN/, /^- not known: errors: the rate of status 500 is no number$/m],
+  ["broken", /UNKNOWN/, /^- not known: errors: the rate of status 500 is not a number$/m],
   ["born", /UNKNOWN/, /^- not known: errors: .* hold 5,000 errors, of which the rate sees about 0/m],
   ["ruled", /UNKNOWN/, /^- not known: alerts: RuledBurns can't be evaluated: .*many-to-many|many-to-one/m],
   ["refusing", /UNKNOWN/, /^- not known: errors: 100% of requests are refused \(404 10\/s\), which/m],
@@ -216,7 +216,7 @@ Deno.test({
       for (
         const [service, note] of [["wordy", /90% of requests have no known/], [
           "broken",
-          /is no number/,
+          /is not a number/,
         ]] as const
       ) {
         await t.step(`get_error_rate does not say that none fails: ${service}`, async () => {

@@ -243,7 +243,7 @@ Deno.test({
     assert.ok(Math.abs(second.long_burn - expected) < 0.05, `${second.long_burn} is not ${expected}`);
     assert.equal(third.covered, true);
     assert.equal(windows[3].covered, false);
-    assert.match(text, /error budget of 99%: burns so fast that somebody should be woken/);
+    assert.match(text, /error budget of 99%: burns fast enough to page somebody/);
 
     const calm = (await ask({ service: "steady", objective: 0.999 })).structured.burn_rate;
     assert.equal(calm.verdict, "ok");

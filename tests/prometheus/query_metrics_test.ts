@@ -130,7 +130,7 @@ Deno.test({
       ["raate(up[5m])", /unknown function with name "raate"/, /did you mean rate\?/],
       ["up{job=api}", /parse error/, /label values are quoted/],
       ['up{job=="api"}', /parse error/, /a single equals sign/],
-      ["rate(x_total[$__rate_interval])", /parse error/, /\$__rate_interval, are no PromQL/],
+      ["rate(x_total[$__rate_interval])", /parse error/, /\$__rate_interval, are not PromQL/],
       ['up{job=~"*api*"}', /missing argument to repetition operator/, /write \.\* for a shell's \*/],
       ["{}", /at least one non-empty matcher/, /name the metric/],
       ["up * on (job) http_requests_total", /duplicate series|many-to-many/, /group_left or group_right/],

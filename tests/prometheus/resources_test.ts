@@ -127,7 +127,7 @@ Deno.test({
     using client = apiOf(fake.url);
     const { read } = prometheusResources(client.api);
     const { text } = await callTool(read, { uri: "prometheus://overview" });
-    assert.match(text, /Targets: not told\. .* has no \/api\/v1\/targets \(404\)\.\n/);
+    assert.match(text, /Targets: not reported\. .* has no \/api\/v1\/targets \(404\)\.\n/);
     assert.match(text, /Metric names: 2\.$/);
     fake.play = faults.html;
     await assert.rejects(callTool(read, { uri: "prometheus://overview" }), CallError);

@@ -115,7 +115,7 @@ const refusals:
       { PROMETHEUS_HEADERS: `{"X-A": "${secret}\\r\\nX-Evil: 1"}` },
       /PROMETHEUS_HEADERS must set X-A to printable ASCII/,
     ],
-    [{ PROMETHEUS_HEADERS: `{"X-A\\r\\nX-Evil": "${secret}"}` }, /a name that is no header's name/],
+    [{ PROMETHEUS_HEADERS: `{"X-A\\r\\nX-Evil": "${secret}"}` }, /a name that is not a header name/],
     [{ PROMETHEUS_HEADERS: `{"X-A": "1", "x-a": "2"}` }, /sets x-a twice/],
     ...[
       "Host",

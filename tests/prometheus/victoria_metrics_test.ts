@@ -77,7 +77,7 @@ Deno.test({
     const overview = await readOverview(client.api, new AbortController().signal);
     assert.match(
       overview.join("\n"),
-      /^VictoriaMetrics of an unknown version\n[^]*\nAlerting rules: not told\.\nAlerts: not told/,
+      /^VictoriaMetrics of an unknown version\n[^]*\nAlerting rules: not reported\.\nAlerts: not reported/,
     );
     fake.play = victoria({
       __name__: "ALERTS",
@@ -124,7 +124,7 @@ Deno.test({
     using client = apiOf(fake.url);
     const lines: string[] = [];
     assert.ok(await checkPrometheus(client.api, client.settings, (line) => void lines.push(line)));
-    assert.match(lines.join("\n"), /does not tell its targets: list_targets says what the metric up says/);
+    assert.match(lines.join("\n"), /does not report its targets: list_targets shows what the metric up says/);
   },
 });
 

@@ -62,7 +62,7 @@ export const workflows: readonly Workflow[] = [
     truths: [
       /^user-service has the highest error rate: 33\.\d%/,
       /3 of 3 pods not well/,
-      /error budget of 99\.9%: burns so fast that somebody should be woken/,
+      /error budget of 99\.9%: burns fast enough to page somebody/,
     ],
   },
   {

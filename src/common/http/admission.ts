@@ -57,10 +57,10 @@ export class Admission {
     const { tokens, accessTokens } = this.#options;
     if (tokens === undefined && accessTokens === undefined) return { client: "loopback", revoked: undefined };
     const header = request.headers.get("authorization");
-    if (header === null) return this.#challenge(401, undefined, "A bearer token is needed");
+    if (header === null) return this.#challenge(401, undefined, "A bearer token is required");
     const token = tokenSyntax.exec(header)?.[1];
     if (token === undefined) {
-      return this.#challenge(401, "invalid_token", "The Authorization header must be: Bearer, and one token");
+      return this.#challenge(401, "invalid_token", "The Authorization header must hold Bearer and one token");
     }
     const holder = tokens?.holder(token);
     if (holder !== undefined) return { client: holder.name, revoked: holder.revoked };

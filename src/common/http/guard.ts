@@ -74,7 +74,7 @@ export function refuseByName(request: HttpRequest, allowed: AllowedNames): Guard
   const hostname = parts?.[1];
   // A request line may name a host of its own, which then must not be another.
   if (hostname === undefined || !URL.canParse(request.url) || new URL(request.url).host !== sameAs(host)) {
-    return { status: 400, reason: "host", message: "The Host header is none that a URL could have" };
+    return { status: 400, reason: "host", message: "The Host header is not a valid host" };
   }
   if (!isAllowed(allowed.hosts, "http:", hostname, parts?.[2])) {
     return {

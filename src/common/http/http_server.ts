@@ -57,7 +57,7 @@ export class HttpServer {
     const lost = Promise.withResolvers<void>();
     this.lost = lost.promise;
     this.#connections.run().catch((error) => {
-      log.error("no connection can be taken any more", { error: describeError(error) });
+      log.error("no more connections can be accepted", { error: describeError(error) });
       lost.resolve();
     });
   }
@@ -103,10 +103,10 @@ function reasonNotToListen(error: unknown): string {
     return "another program does; stop it, or give --http another port";
   }
   if (error instanceof Deno.errors.AddrNotAvailable) {
-    return "this machine has no such address; 0.0.0.0 and [::] are all that it has";
+    return "this machine has no such address; 0.0.0.0 and [::] stand for all that it has";
   }
   if (error instanceof Deno.errors.PermissionDenied) {
-    return "the operating system denies it; a port from 1024 on needs no right of its own";
+    return "the operating system denies it; ports from 1024 up need no special right";
   }
   if (error instanceof Deno.errors.NotCapable) {
     return "this program was built without permission for it: --net must name the address";

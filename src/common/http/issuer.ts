@@ -69,7 +69,7 @@ export class Issuer {
     if (failure !== undefined && this.#now() - failure.at < failureMs) throw failure.error;
     try {
       const text = await fetchText(url);
-      if (!isKeySet(text)) throw new IssuerError("what it publishes are no keys");
+      if (!isKeySet(text)) throw new IssuerError("what it publishes is not a set of keys");
       this.#keysFailure = undefined;
       return text;
     } catch (error) {
@@ -97,7 +97,7 @@ export class Issuer {
       const keys = new URL(jwks_uri);
       const isPlain = keys.protocol === "http:" && isLoopback(keys.hostname.replace(/^\[|\]$/g, ""));
       if (keys.protocol !== "https:" && !isPlain) {
-        throw new IssuerError("its keys come over a plain connection");
+        throw new IssuerError("its keys come over an unencrypted connection");
       }
       return keys;
     }

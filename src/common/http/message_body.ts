@@ -58,7 +58,7 @@ export async function readMessage(request: HttpRequest, limits: BodyLimits): Pro
     throw new BodyError(
       400,
       rpcCodes.invalidRequest,
-      "Batches are not part of this protocol: send one message a request",
+      "Batches are not part of this protocol: send one message per request",
     );
   }
   return message;

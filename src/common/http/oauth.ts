@@ -78,7 +78,7 @@ export class OAuth implements AccessTokenVerifier {
       this.#complaint = undefined;
       const type: unknown = verified.protectedHeader.typ;
       if (type !== undefined && !tokenTypes.includes(String(type).toLowerCase())) {
-        throw new AccessTokenError("invalid_token", "This JWT is no access token");
+        throw new AccessTokenError("invalid_token", "This JWT is not an access token");
       }
     } catch (error) {
       throw this.#explain(error);
@@ -93,7 +93,7 @@ export class OAuth implements AccessTokenVerifier {
     );
     // One that is cut could be another's.
     if (typeof subject !== "string" || subject.length > maxSubject) {
-      throw new AccessTokenError("invalid_token", "The token names no subject");
+      throw new AccessTokenError("invalid_token", "The token has no subject");
     }
     // No name in a token file has a colon: nobody can pass for somebody else.
     const client = `oauth:${visible(subject)}`;

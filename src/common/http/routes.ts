@@ -46,7 +46,7 @@ export function routes(options: RouteOptions): (request: HttpRequest) => Promise
       }
     } catch (error) {
       log.error("a defect in serving a request", { route, error: describeError(error, true) });
-      response = plain(500, "This request met a defect of the server, which its log describes");
+      response = plain(500, "This request hit a defect in the server; its log describes it");
     }
     metrics.answered(route, response.status);
     // A client with a connection to a program that is stopping must find another. What follows a body in chunks was

@@ -140,7 +140,7 @@ export class HttpFront {
     this.#tokens?.close();
     if (this.#oauth !== undefined) results.push(await this.#oauth.check(say));
     if (this.#tokens === undefined && this.#oauth === undefined) {
-      say("Whoever is on this machine may call: neither MCP_TOKENS_FILE nor MCP_OAUTH_ISSUER is set.");
+      say("Anybody on this machine may call: neither MCP_TOKENS_FILE nor MCP_OAUTH_ISSUER is set.");
     }
     return worst(results);
   }
@@ -218,7 +218,7 @@ export class HttpFront {
     clearTimeout(newcomers);
     clearTimeout(late);
     drain.refusesCalls = true;
-    if (exchanges.size > 0) log.warn("calls are cut, as the program stops", { in_flight: exchanges.size });
+    if (exchanges.size > 0) log.warn("calls are cut off as the program stops", { in_flight: exchanges.size });
     exchanges.abort();
     this.#tokens?.close();
     await settledWithin(closed, shutdownMs);

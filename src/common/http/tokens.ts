@@ -161,7 +161,7 @@ export class TokenFile {
     const others = mode === null ? 0 : mode & 0o022;
     if (others !== 0 && this.#warnedOfMode !== others) {
       this.#log.warn(
-        "others than its owner may write the file that MCP_TOKENS_FILE names, and let themselves in",
+        "users other than its owner can write the file that MCP_TOKENS_FILE names, and so let themselves in",
         {
           mode: ((mode ?? 0) & 0o777).toString(8),
         },

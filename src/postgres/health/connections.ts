@@ -110,7 +110,7 @@ export const connections: Section = {
         text: `${row.name} has ${count(taken)} of the ${count(own)} connections of its own limit`,
         parties: row.party === null || row.party === undefined ? [] : [row.party],
         statements: row.sql === null || row.sql === undefined ? [] : [row.sql],
-        caution: "first look whether its application should hold that many",
+        caution: "first check whether its application should hold that many",
       });
     }
     const byState = [...states].sort((a, b) => b[1] - a[1]).map(([state, sessions]) =>
@@ -145,7 +145,7 @@ function remedy({ states, roleSql, roleText }: Holder): Pick<Finding, "statement
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${roleText} AND state LIKE 'idle in transaction%' AND state_change < now() - interval '5 minutes';`,
       ],
       caution:
-        "the application does not end its transactions: mend it first; the second line ends sessions, ask its owner",
+        "the application does not end its transactions: fix it first; the second line ends sessions, ask its owner",
     };
   }
   if (of("idle") > 0) {

@@ -52,7 +52,7 @@ function whyUseIsUnknown(server: ServerFacts, limits: Thresholds): string | unde
   const age = server.statisticsAge ?? server.serverStatisticsAge;
   if (age !== null && age >= limits.unusedIndexAge) return undefined;
   const needed = `${duration(limits.unusedIndexAge)} are needed`;
-  if (age === null) return `use unknown (since when it is counted is not told, ${needed})`;
+  if (age === null) return `use unknown (since when it is counted is not reported, ${needed})`;
   return server.statisticsAge === null
     ? `use unknown (${countedSince(server)}; ${needed})`
     : `use unknown (statistics were reset ${duration(age)} ago, ${needed})`;
@@ -66,7 +66,7 @@ function invalidIndex(row: Row): Finding {
     text: `${visible(name)} on ${visible(row.table ?? "")} (${
       size(numberOf(row.bytes) ?? 0)
     }) is invalid: no query uses it, writes still pay for it${
-      building ? "; it may be in the making, as another session works on its table" : ""
+      building ? "; it may still be under construction, as another session is working on its table" : ""
     }`,
     statements: row.kind === "I"
       ? []
@@ -101,7 +101,7 @@ function prefixIndex(row: Row): Finding {
     verdict: "warning",
     text: `${visible(name)} on ${visible(row.table ?? "")} (${
       size(numberOf(row.bytes) ?? 0)
-    }) has the columns that ${kept} begins with, which answers what it answers`,
+    }) has the columns that ${kept} begins with, so ${kept} answers the same queries`,
     statements: [`DROP INDEX CONCURRENTLY ${name};`],
     caution:
       `keep it where ${kept} is much larger, as it is read faster; compare the times of the queries that use it first`,
@@ -118,8 +118,8 @@ function unusedIndex(row: Row, server: ServerFacts): Finding {
     statements: [`DROP INDEX CONCURRENTLY ${name};`],
     caution: `${
       server.statisticsAge === null
-        ? "not if the database or the index is new, as PostgreSQL does not keep since when they are there; "
-        : "not if the index is new, as PostgreSQL does not keep since when it is there; "
+        ? "not if the database or the index is new, as PostgreSQL does not record when they were created; "
+        : "not if the index is new, as PostgreSQL does not record when it was created; "
     }reads on standbys are not counted here: look there too, and think of the job that runs once a year`,
   };
 }

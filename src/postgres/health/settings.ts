@@ -32,7 +32,7 @@ export const settings: Section = {
     return {
       summary: `${
         findings.length === 0
-          ? "none of those looked at endangers data"
+          ? "none of the settings checked endangers data"
           : findings.map(({ text }) => text.split(":")[0]).join(", ")
       }${waits}`,
       findings,

@@ -6,6 +6,6 @@ import type { ServerFacts } from "./section.ts";
 export function countedSince({ statisticsAge, serverStatisticsAge }: ServerFacts): string {
   if (statisticsAge !== null) return `counted for ${duration(statisticsAge)}`;
   return serverStatisticsAge === null
-    ? "counted since the database was made, or the last crash"
-    : `counted since the database was made, for ${duration(serverStatisticsAge)} at most`;
+    ? "counted since the database was created, or the last crash"
+    : `counted since the database was created, for ${duration(serverStatisticsAge)} at most`;
 }

@@ -51,7 +51,7 @@ export const transactions: Section = {
       found.push({
         ms,
         verdict,
-        text: `${describeSession(row)}${where}; its transaction is open for ${
+        text: `${describeSession(row)}${where}; its transaction has been open for ${
           duration(numberOf(row.transaction_ms) ?? NaN)
         }`,
         statements: idles
@@ -74,7 +74,7 @@ export const transactions: Section = {
         verdict,
         text: `prepared transaction ${visible(row.gid ?? "").slice(0, 60)} of ${
           holder(row.owner, null)
-        } in database ${visible(row.database ?? "")} waits for its end for ${duration(ms)}`,
+        } in database ${visible(row.database ?? "")} has been open for ${duration(ms)}`,
         statements: row.sql === null || row.sql === undefined ? [] : [row.sql],
         caution: "its transaction manager must know of it: ask first; COMMIT PREPARED if it decided so",
       });
@@ -90,7 +90,7 @@ export const transactions: Section = {
     ];
     const seen = hidden === 0 ? parts.join(", ") : `${parts.join(", ")} among the sessions that are seen`;
     return {
-      summary: server.trackActivities ? seen : `${seen}; track_activities is off, so that states are missing`,
+      summary: server.trackActivities ? seen : `${seen}; track_activities is off, so states are missing`,
       findings: found.map(({ ms: _, ...finding }) => finding),
       ...(hidden > 0
         ? {

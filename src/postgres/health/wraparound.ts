@@ -88,7 +88,7 @@ export const wraparound: Section = {
         visible(oldest?.datname ?? "")
       }) is ${count(age)} transactions and ${count(multi)} multixacts old, ${
         percent(Math.max(age, multi) / END)
-      } of the way to the end`,
+      } of the way to wraparound`,
       findings,
       details: tables.map((row) =>
         `${visible(row.name ?? "")}: ${plural(numberOf(row.age) ?? 0, "transaction")} old`
