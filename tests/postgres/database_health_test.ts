@@ -251,7 +251,7 @@ Deno.test({
       });
       assert.doesNotMatch(text + JSON.stringify(structured), /hunter2/);
       const found = section("transactions").findings.map((item: Structured) => item.text).join("\n");
-      assert.match(found, /not shown: it speaks of a password/);
+      assert.match(found, /not shown: it mentions a password/);
       assert.match(found, /postgres:\/\/app:\*\*\*@host/);
       assert.doesNotMatch(found, /\u202e/);
       assert.ok(section("transactions").findings.every((item: Structured) => item.text.length < 250));

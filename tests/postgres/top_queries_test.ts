@@ -161,7 +161,7 @@ Deno.test({
       await own.execute("comment on table todos is 'postgres://u:hunter2@h/d'");
       const { text, structured } = await callTool(tool, { limit: 50 });
       assert.doesNotMatch(text + JSON.stringify(structured), /hunter2/);
-      assert.match(text, /not shown: it speaks of a password/);
+      assert.match(text, /not shown: it mentions a password/);
       assert.match(text, /u:\*\*\*@h/);
     });
 

@@ -36,7 +36,7 @@ const paths: readonly (readonly [string, string, RegExp, only?: RegExp])[] = [
   ["a folder", "/tmp", /: it is a folder; name the file in it$/],
   ["below a file", "/etc/passwd/marker-5f2c", /: a part of its path is a file, not a folder$/],
   ["below the shell's home", "~/marker-5f2c", /: only a shell expands ~: write out the home folder$/],
-  ["of a shell's variable", "$HOME/marker-5f2c", /: \only a shell expands $: write out the path$/],
+  ["of a shell's variable", "$HOME/marker-5f2c", /: only a shell expands \$: write out the path$/],
   ["in quotes", '"/tmp/marker-5f2c"', /: the quotes around it are taken as part of it: leave them out$/],
   ["with a blank behind it", "/tmp/marker-5f2c ", /: it begins or ends with a blank$/, /^(?!AUDIT)/],
   ["a URL", "file:///tmp/marker-5f2c", /: it is a URL: write the path alone$/],

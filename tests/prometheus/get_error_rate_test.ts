@@ -148,7 +148,7 @@ Deno.test({
       lines[3],
       "errors from: handler=/pay instance=shop:80 1.5/s; handler=/cart instance=shop:80 0.5/s",
     );
-    assert.match(text, /passed over: http_request_duration_seconds_count \(no label of it holds a status/);
+    assert.match(text, /passed over: http_request_duration_seconds_count \(none of its labels holds a status/);
     assert.deepEqual(
       structured.by_code.map(({ code, count }: { code: string; count: number }) => [code, count]),
       [
@@ -174,7 +174,7 @@ Deno.test({
     const opaque = await ask({ service: "opaque" });
     assert.equal(opaque.structured.error_ratio, null);
     assert.match(opaque.text, /^opaque: no data on errors/);
-    assert.match(opaque.text, /passed over: http_requests_total \(no label of it holds a status/);
+    assert.match(opaque.text, /passed over: http_requests_total \(none of its labels holds a status/);
     assert.match((await ask({ service: "pods" })).text, /^pods: no data on errors/);
   },
 });

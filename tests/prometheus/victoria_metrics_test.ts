@@ -56,7 +56,7 @@ Deno.test({
     using client = apiOf(fake.url);
     const { text, structured } = await callTool(checkServiceHealth(client.api), { service: "shop" });
     assert.match(text, /1 UP/);
-    assert.match(text, /not known: alerts: VictoriaMetrics tells no rules/);
+    assert.match(text, /not known: alerts: VictoriaMetrics reports no rules/);
     assert.match(text, /^alerts: not known$/m);
     assert.equal(structured.alert_count, null);
     // Its own clock, and not the half minute before that it evaluates at.
