@@ -1,4 +1,4 @@
-/** kubernetes-mcp: lets an AI assistant look into a Kubernetes cluster, and never change a thing there. */
+/** kubernetes-mcp: gives an AI assistant read-only access to a Kubernetes cluster. */
 import { type Program, runProgram } from "./common/program.ts";
 import { kubernetesInstructions, kubernetesVariables, openKubernetes } from "./kubernetes/program.ts";
 
@@ -6,9 +6,9 @@ export const program: Program = {
   name: "kubernetes-mcp",
   shortName: "kubernetes",
   title: "Kubernetes, read-only",
-  summary: "Lets an AI assistant look into a Kubernetes cluster over MCP, and never change a thing there.",
+  summary: "Gives an AI assistant read-only access to a Kubernetes cluster over MCP.",
   instructions: kubernetesInstructions,
-  firstSettings: "KUBECONFIG, unless ~/.kube/config is meant",
+  firstSettings: "KUBECONFIG, unless you use ~/.kube/config",
   variables: kubernetesVariables,
   open: openKubernetes,
 };

@@ -6,8 +6,7 @@ export const program: Program = {
   name: "platform-mcp",
   shortName: "platform",
   title: "Platform, read-only",
-  summary:
-    "Lets an AI assistant look into PostgreSQL, Prometheus and Kubernetes over MCP, and never change a thing there.",
+  summary: "Gives an AI assistant read-only access to PostgreSQL, Prometheus and Kubernetes over MCP.",
   hasSample: true,
   firstSettings:
     "DB_HOST, DB_NAME, DB_USER, DB_PASSWORD_FILE, PROMETHEUS_URL, KUBECONFIG, whichever you have",

@@ -1,4 +1,4 @@
-/** postgres-mcp: lets an AI assistant look into a PostgreSQL database, and never change a thing there. */
+/** postgres-mcp: gives an AI assistant read-only access to a PostgreSQL database. */
 import { type Program, runProgram } from "./common/program.ts";
 import { openPostgres, postgresInstructions, postgresVariables } from "./postgres/program.ts";
 
@@ -6,7 +6,7 @@ export const program: Program = {
   name: "postgres-mcp",
   shortName: "postgres",
   title: "PostgreSQL, read-only",
-  summary: "Lets an AI assistant look into a PostgreSQL database over MCP, and never change a thing there.",
+  summary: "Gives an AI assistant read-only access to a PostgreSQL database over MCP.",
   instructions: postgresInstructions,
   hasSample: true,
   firstSettings: "DB_HOST, DB_NAME, DB_USER and DB_PASSWORD_FILE",

@@ -1,4 +1,4 @@
-/** prometheus-mcp: lets an AI assistant ask a Prometheus about services, and never change a thing there. */
+/** prometheus-mcp: gives an AI assistant read-only access to a Prometheus server. */
 import { type Program, runProgram } from "./common/program.ts";
 import { openPrometheus, prometheusInstructions, prometheusVariables } from "./prometheus/program.ts";
 
@@ -6,7 +6,7 @@ export const program: Program = {
   name: "prometheus-mcp",
   shortName: "prometheus",
   title: "Prometheus, read-only",
-  summary: "Lets an AI assistant ask a Prometheus about services over MCP, and never change a thing there.",
+  summary: "Gives an AI assistant read-only access to a Prometheus server over MCP.",
   instructions: prometheusInstructions,
   firstSettings: "PROMETHEUS_URL",
   variables: prometheusVariables,

@@ -9,7 +9,7 @@ const column = 34;
 /** The arguments and the variables of one program. */
 export function helpText(program: Program): string {
   const demo = program.hasSample === true && !Deno.build.standalone
-    ? "  --demo                             alone or beside --http or --check: a sample database in place of DB_*\n"
+    ? "  --demo                             use a sample database instead of DB_*; also with --http or --check\n"
     : "";
   return `${program.name} ${version}
 ${program.summary}
@@ -18,8 +18,8 @@ Usage: ${program.name} [argument]
 
   (none)                             serve MCP over stdio, for a client such as Claude Code to start
   --http [HOST:PORT]                 serve MCP over HTTP at /mcp, beside /healthz, /readyz and /metrics [127.0.0.1:8080]
-  --check                            connect, and say what was found and which rights there are;
-                                     with --http, also whether that could be served
+  --check                            connect, and report what was found and what the identity may do;
+                                     with --http, also whether it could be served
   --print-config claude-code|mcp-json
                                      print the configuration for a client, with this program's path
 ${demo}  --new-token NAME                   print a token for a client of that name, and its line for MCP_TOKENS_FILE
@@ -31,7 +31,7 @@ ${list([...program.variables, ...commonVariables])}
 Environment of --http:
 ${list(httpVariables)}
 
-OTEL_DENO=true and OTEL_EXPORTER_OTLP_ENDPOINT send a trace of each call; they are Deno's own.`;
+OTEL_DENO=true and OTEL_EXPORTER_OTLP_ENDPOINT send a trace of each call; both are Deno's own.`;
 }
 
 function list(variables: readonly Variable[]): string {

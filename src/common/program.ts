@@ -104,26 +104,26 @@ export interface BackendGauge {
 
 /** The variables that all programs read. */
 export const commonVariables: readonly Variable[] = [
-  { name: "MAX_OUTPUT_BYTES", default: "32768", purpose: "bytes of the text of one answer" },
+  { name: "MAX_OUTPUT_BYTES", default: "32768", purpose: "maximum bytes of an answer's text" },
   {
     name: "RATE_LIMIT_PER_MINUTE",
     default: "60",
-    purpose: "calls of one tool a minute; 0 turns the limit off",
+    purpose: "calls of one tool per minute; 0 turns the limit off",
   },
   {
     name: "CACHE_TTL_SECONDS",
     default: "60",
-    purpose: "how long metric names, API discovery and the like are remembered",
+    purpose: "how long metric names, API discovery and the like are cached",
   },
   {
     name: "QUERY_CACHE_TTL_SECONDS",
     default: "0",
-    purpose: "how long an answer may be given again; 0 for never",
+    purpose: "how long an answer may be reused; 0 for never",
   },
   {
     name: "AUDIT_LOG",
     default: "stderr",
-    purpose: "stderr, or the file that a line per call is appended to",
+    purpose: "stderr, or a file to append one line per call to",
     path: true,
   },
   { name: "LOG_LEVEL", default: "warn", purpose: logLevels.join(", ") },

@@ -18,7 +18,7 @@ import { contextInput, namespaceInput, resolveScope } from "./scope.ts";
 import { eventType, nodeType, persistentVolumeClaimType } from "./well_known.ts";
 
 const input = z.strictObject({
-  pod_name: z.string().min(1).max(253).describe("Or the start of it"),
+  pod_name: z.string().min(1).max(253).describe("Or its start"),
   namespace: namespaceInput,
   context: contextInput,
 });

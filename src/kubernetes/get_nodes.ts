@@ -67,8 +67,8 @@ export function getNodes(clusters: Clusters): Tool {
     name: "get_nodes",
     title: "Nodes",
     description:
-      "Readiness, pressure and other conditions with since when, taints, versions, and cpu, memory and pods " +
-      "requested of what is allocatable.",
+      "Readiness, pressure and other conditions and since when, taints, versions, and requested versus allocatable " +
+      "cpu, memory and pods.",
     input,
     output,
     async run({ context, name, label_selector: labelSelector, limit }, { signal }): Promise<Found> {

@@ -18,24 +18,24 @@ const maxSources = 20;
 
 const input = z.strictObject({
   pod_name: z.string().min(1).max(253).optional().describe(
-    "Or the start of it; or selector, or deployment",
+    "Or its start; or selector, or deployment",
   ),
   selector: z.string().min(1).max(1_000).optional().describe("e.g. app=web; merged by time"),
   deployment: z.string().min(1).max(253).optional(),
   namespace: namespaceInput,
   context: contextInput,
-  container: z.string().min(1).max(253).optional().describe("The default or first unless given"),
-  containers: z.enum(["all", "init"]).optional().describe("In place of one"),
+  container: z.string().min(1).max(253).optional().describe("Default: the pod's default or first"),
+  containers: z.enum(["all", "init"]).optional().describe("Instead of one container"),
   tail: z.int().min(1).max(5_000).default(50).describe("Last lines, after include and exclude"),
   previous: z.boolean().default(false).describe("The run before the last restart"),
-  since: z.string().max(20).optional().describe("Not older than: 30s, 5m, 2h, 1d"),
+  since: z.string().max(20).optional().describe("At most this old: 30s, 5m, 2h, 1d"),
   since_time: z.string().max(40).optional().describe("RFC 3339"),
   timestamps: z.boolean().default(false),
   include: z.string().min(1).max(500).optional().describe(
     "Only lines that match; RE2, (?i) ignores case",
   ),
-  exclude: z.string().min(1).max(500).optional().describe("No lines that match"),
-  follow_seconds: z.int().min(1).max(30).optional().describe("Waits for new lines as well"),
+  exclude: z.string().min(1).max(500).optional().describe("Without lines that match"),
+  follow_seconds: z.int().min(1).max(30).optional().describe("Also waits for new lines"),
 });
 
 /** Reads logs. */
@@ -44,7 +44,7 @@ export function getPodLogs(clusters: Clusters): Tool {
     name: "get_pod_logs",
     title: "Pod logs",
     description:
-      "The last lines of the log of a pod, or of the pods of a selector or deployment. Where a container " +
+      "The last lines of the log of a pod, or of the pods of a selector or deployment. If a container " +
       "restarted, previous: true shows why. Secrets are masked, repeated lines folded.",
     input,
     output: logOutput,

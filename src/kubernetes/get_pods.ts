@@ -36,13 +36,13 @@ const input = z.strictObject({
     ),
   ...selectorInput,
   limit: z.int().min(1).max(500).default(50),
-  continue: z.string().max(4_000).optional().describe("From the answer before"),
+  continue: z.string().max(4_000).optional().describe("From the previous answer"),
 });
 
 const output = z.object({
   context: z.string(),
   namespace: z.string().nullable().describe("null: all"),
-  pods: z.array(podShape).describe("Sick ones first"),
+  pods: z.array(podShape).describe("Unhealthy ones first"),
   by_status: z.array(z.object({ status: z.string(), pods: z.number() })).describe("Of the pods read"),
   unhealthy: z.number().describe("Of the pods read"),
   shown: z.number(),
@@ -77,7 +77,7 @@ export function getPods(clusters: Clusters): Tool {
     title: "Pods",
     description:
       "Pods as kubectl get pods -o wide shows them (STATUS has the reason, such as CrashLoopBackOff), " +
-      "how the last run ended, images, counts by status; sick pods first. Then describe_pod for the cause.",
+      "how the last run ended, images, counts by status; unhealthy pods first. Then describe_pod for the cause.",
     input,
     output,
     async run(args, { signal, progress }): Promise<Found> {

@@ -73,7 +73,7 @@ export function getServices(clusters: Clusters): Tool {
     title: "Services",
     description:
       "Type, addresses, ports, selector, ready and unready endpoints, and what is wrong: selects nothing, " +
-      "no pod ready, a port nobody has.",
+      "no pod ready, a port that no pod has.",
     input,
     output,
     async run({ name, label_selector: labelSelector, limit, ...args }, { signal }): Promise<Found> {

@@ -53,7 +53,7 @@ export function listResources(clusters: Clusters): Tool {
     name: "list_resources",
     title: "List any kind",
     description:
-      "Objects of any kind, custom ones included, in kubectl's columns. Where there is a get_ tool it says more.",
+      "Objects of any kind, custom ones included, in kubectl's columns. If there is a get_ tool for it, that says more.",
     input,
     output,
     async run(

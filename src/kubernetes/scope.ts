@@ -10,7 +10,7 @@ export const contextInput = z.string().max(500).optional()
 
 /** One namespace. */
 export const namespaceInput = z.string().max(253).optional()
-  .describe("The context's own unless given");
+  .describe("Default: the context's own");
 
 /** The part of a tool's input that says where to look. */
 export const scopeInput = {

@@ -36,7 +36,7 @@ const output = z.object({
     memory_bytes: z.number(),
     cpu_limit_percent: z.number().nullable().describe("Of the pod's limit; null: no limit, or not seen"),
     memory_limit_percent: z.number().nullable(),
-  })).describe("The greatest first"),
+  })).describe("Highest first"),
   shown: z.number(),
   total: z.number().nullable(),
   note: z.string().optional(),
@@ -66,7 +66,7 @@ export function topPods(clusters: Clusters): Tool {
     name: "top_pods",
     title: "Pod usage",
     description:
-      "CPU and memory that pods use now, the greatest first, and how near their limits (needs the metrics API).",
+      "CPU and memory that pods use now, highest first, and how close to their limits (needs the metrics API).",
     input,
     output,
     async run(

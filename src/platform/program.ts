@@ -24,7 +24,7 @@ const nothingConfigured = "nothing is configured: trying all three where they us
 const eventsVariable: Variable = {
   name: "DB_EVENTS",
   default: "events(service, timestamp)",
-  purpose: "the table and columns of recent activity",
+  purpose: "the table and columns that record recent activity",
 };
 
 /** The variables that platform-mcp reads beside the common ones. */

@@ -33,8 +33,8 @@ const all: readonly PromptOfTools[] = [
     needs: ["service_health_report"],
     question: (values) => `Why is ${values.service}${within(values)} slow?`,
     steps: (some) => [
-      "Call service_health_report for it. Its first finding is the likeliest cause; make the calls that it names next.",
-      mention`Only where it leaves a doubt, of these: ${
+      "Call service_health_report for it. Its first finding is the likeliest cause; then make the calls that it names.",
+      mention`Only if that leaves a doubt, some of these: ${
         some("get_latency", "get_pod_logs", "database_health", "top_queries")
       }.`,
       "Say the cause in one sentence, what it explains and what it does not, and what a person could do.",
@@ -50,14 +50,14 @@ const all: readonly PromptOfTools[] = [
     steps: (some) => [
       "Call rank_services_by_error_rate.",
       "Call service_health_report for the worst one.",
-      mention`Where the codes matter: ${some("get_error_rate")}.`,
+      mention`If the codes matter: ${some("get_error_rate")}.`,
       "Name it with its ratio and its traffic: 100% of one request an hour matters less than 2% of thousands.",
     ],
   },
   {
     name: "explore_data",
     title: "What is in the database?",
-    description: "Finds its way through tables to an answer in numbers",
+    description: "From the tables to an answer in numbers",
     arguments: [table],
     needs: ["list_tables", "describe_table", "query_database"],
     question: ({ table }) => `Explore the database${table === undefined ? "" : `, beginning with ${table}`}.`,
@@ -69,29 +69,31 @@ const all: readonly PromptOfTools[] = [
   },
   {
     name: "plan_capacity",
-    title: "How much longer does it suffice?",
-    description: "Growth of traffic and resources, and what ends first",
+    title: "How long will capacity last?",
+    description: "Growth of traffic and resources, and what runs out first",
     arguments: [service, namespace],
     needs: ["query_metrics_range", "find_metrics"],
     question: (values) =>
       `How has the load of ${values.service}${within(values)} grown, and what runs out first?`,
     steps: (some) => [
       "Call find_metrics for what it has, then query_metrics_range with duration 1d and 7d for requests per second: each series comes with its growth.",
-      mention`Compare with what there is: ${some("get_nodes", "get_deployments", "database_health")}.`,
-      "Give growth in percent and in absolute figures, the resource that ends first, and when, as an estimate with its assumption.",
+      mention`Compare with the capacity there is: ${
+        some("get_nodes", "get_deployments", "database_health")
+      }.`,
+      "Give growth in percent and in absolute figures, the resource that runs out first, and when, as an estimate with its assumptions.",
     ],
   },
   {
     name: "incident_handover",
     title: "Hand over an incident",
-    description: "What the next person on call has to know",
+    description: "What the next person on call needs to know",
     arguments: [service, namespace],
     needs: ["service_health_report"],
-    question: (values) => `Write the handover of the incident of ${values.service}${within(values)}.`,
+    question: (values) => `Write a handover of the incident with ${values.service}${within(values)}.`,
     steps: (some) => [
       "Call service_health_report for it.",
       mention`Call these for it, too: ${some("list_alerts", "get_events")}.`,
-      "Write: state now, since when, impact in figures, likeliest cause and what speaks against it, what was looked at, what to look at next.",
+      "Write: state now, since when, impact in figures, likeliest cause and what contradicts it, what was looked at, what to look at next.",
     ],
     last: "At most 20 lines.",
   },

@@ -17,7 +17,7 @@ import { type RankedServices, readServiceErrors } from "./service_errors.ts";
 import { readWorkload, type WorkloadReport } from "./workload.ts";
 
 const input = z.strictObject({
-  namespace: z.string().min(1).max(63).optional().describe("All unless given"),
+  namespace: z.string().min(1).max(63).optional().describe("Default: all"),
   window: z.string().max(20).default("5m"),
   limit: z.int().min(1).max(200).default(20),
 });
@@ -71,8 +71,8 @@ export function rankServicesByErrorRate(sources: Sources): Tool {
     name: "rank_services_by_error_rate",
     title: "Services by error rate",
     description:
-      "Which service has the highest error rate? All that Prometheus counts requests of, with traffic and ratio of " +
-      "errors, worst first, and the pods behind the worst.",
+      "Which service has the highest error rate? All services whose requests Prometheus counts, with traffic and error " +
+      "ratio, worst first, and the pods behind the worst.",
     input,
     output,
     async run({ namespace, window: text, limit }, { signal, progress }): Promise<Found> {

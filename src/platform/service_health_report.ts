@@ -20,9 +20,9 @@ import { wrap } from "./wrap.ts";
 
 const input = z.strictObject({
   service: z.string().min(1).max(200).describe(
-    "Its name as a workload, and as Prometheus's job or service label",
+    "Its name as a workload, and as job or service label in Prometheus",
   ),
-  namespace: z.string().min(1).max(63).optional().describe("All unless given"),
+  namespace: z.string().min(1).max(63).optional().describe("Default: all"),
   window: z.string().max(20).default("15m").describe("How far back, 1d at most"),
 });
 
@@ -64,8 +64,8 @@ export function serviceHealthReport(sources: Sources, tools: ReadonlySet<string>
     title: "Service health report",
     description:
       "Is a service healthy, and if not, why? Start here. Reads pods, nodes, autoscaler, last error lines, traffic, errors, " +
-      "latency against the day before, alerts, activity and health of the database, all at once: a verdict, the findings " +
-      "that carry it, evidence, what was not seen, the calls to make next.",
+      "latency against the day before, alerts, database activity and health, all at once: a verdict, the findings " +
+      "behind it, evidence, what was not seen, the calls to make next.",
     input,
     output,
     async run({ service, namespace, window: text }, { signal, progress }): Promise<Found> {

@@ -55,7 +55,7 @@ export function databaseHealth(database: Database, options: ExaminationOptions =
     description:
       "Examines the PostgreSQL server and this database: connections, who blocks whom, long and idle transactions, " +
       "wraparound, sequences, replication, dangerous settings, deadlocks, cache, vacuum, invalid, duplicate and unused " +
-      "indexes: each with a verdict, evidence and SQL that a person could run. What the role may not see is named as " +
+      "indexes: each with a verdict, evidence and SQL that a person could run. What the role may not see is reported as " +
       "unseen. Start here when the database is slow or refuses connections.",
     input,
     output,

@@ -20,7 +20,7 @@ import {
 
 const input = z.strictObject({
   table_name: z.string().min(1).max(200).describe("todos, or sales.orders"),
-  schema: z.string().min(1).max(63).optional().describe("When table_name does not say it"),
+  schema: z.string().min(1).max(63).optional().describe("If not part of table_name"),
 });
 
 /** Describes a table, partitioned table, view, materialized view or foreign table. */
@@ -30,7 +30,7 @@ export function describeTable(database: Database): Tool {
     title: "Describe a table",
     description:
       "One table or view: columns with type, nullability, default and comment; keys in both directions, checks, " +
-      "indexes; a view's definition. A misspelt name gets the nearest ones.",
+      "indexes; a view's definition. Suggests similar names for a misspelt one.",
     input,
     output: relationDescription,
     run: (args, { signal }) =>

@@ -70,7 +70,7 @@ export function explainQuery(database: Database, options: ExplainQueryOptions): 
     name: "explain_query",
     title: "Explain a query",
     description:
-      "How PostgreSQL runs one SELECT: the plan as a tree, where most of it goes and why (missing index, wrong " +
+      "How PostgreSQL runs one SELECT: the plan as a tree, where most of the cost goes and why (missing index, wrong " +
       "estimate, spill to disk …), and what a person could do. Estimates, unless analyze.",
     input,
     output,

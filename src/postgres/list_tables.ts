@@ -13,7 +13,7 @@ const input = z.strictObject({
   pattern: z.string().min(1).max(200).optional()
     .describe("Part of a name, * for any characters: todo, *_log, sales.*"),
   schema: z.string().min(1).max(63).optional().describe(
-    "Default: all but the system's",
+    "Default: all but system schemas",
   ),
   limit: z.int().min(1).max(1000).default(100),
   offset: z.int().min(0).max(1_000_000).default(0).describe("Tables to skip"),

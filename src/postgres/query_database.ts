@@ -51,7 +51,7 @@ export function queryDatabase(database: Database, options: QueryDatabaseOptions)
     name: "query_database",
     title: "Query the database",
     description:
-      "Runs one read-only SQL statement on PostgreSQL and gives its rows. Writing and functions with side effects " +
+      "Runs one read-only SQL statement on PostgreSQL and returns its rows. Writes and functions with side effects " +
       `are refused. At most ${plural(maxRows, "row")}: aggregate or filter in SQL.`,
     input,
     output,

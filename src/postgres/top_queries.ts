@@ -19,7 +19,7 @@ import {
 const input = z.strictObject({
   limit: z.int().min(1).max(50).default(10),
   order: z.enum(["total", "mean"]).default("total")
-    .describe("total: most of the server's time; mean: slowest each time"),
+    .describe("total: most of the server's time; mean: slowest per call"),
 });
 
 const statement = z.object({
@@ -62,8 +62,8 @@ export function topQueries(database: Database): Tool {
     name: "top_queries",
     title: "Top queries",
     description:
-      "The statements of this database that cost most, from pg_stat_statements: calls, share of all time, rows per " +
-      "call, cache hits, temporary files, and the beginning of the text. Where it is absent: how to enable it.",
+      "The most expensive statements of this database, from pg_stat_statements: calls, share of all time, rows per " +
+      "call, cache hits, temporary files, and the beginning of the text. If it is absent: how to enable it.",
     input,
     output,
     run: (args, { signal }) =>

@@ -22,18 +22,18 @@ const input = z.strictObject({ service: serviceArgument });
 
 const output = z.object({
   ...serviceOutput,
-  verdict: z.enum(healthVerdicts).describe("unknown: nothing bad was seen, but too little was seen"),
-  reasons: z.array(z.string()).describe("What speaks against it, the worst first"),
+  verdict: z.enum(healthVerdicts).describe("unknown: nothing bad was seen, but too little to judge"),
+  reasons: z.array(z.string()).describe("Signs of a problem, the worst first"),
   missing: z.array(z.string()).describe("What is not known"),
-  not_judged: z.array(z.string()).describe("What healthy does not speak of"),
+  not_judged: z.array(z.string()).describe("What healthy does not cover"),
   at: z.string(),
   up: z.number(),
   down: z.number(),
-  stale: z.number().describe("Scraped within the last hour, and no more"),
+  stale: z.number().describe("Scraped within the last hour, but no longer"),
   instances: z.array(z.object({
     name: z.string(),
     state: z.enum(instanceStates),
-    since: z.string().nullable().describe("null: longer than was looked"),
+    since: z.string().nullable().describe("null: before the period looked at"),
     failures: z.number().describe("How often it went down in that time"),
   })).describe("The bad ones first"),
   window: z.string(),
@@ -157,7 +157,7 @@ function render(answer: Answer, { symptoms, time }: Found): string {
   const lines = [
     `${visible(answer.service)}: ${verdict.toUpperCase()}${
       verdict === "unknown"
-        ? ": nothing bad was seen, but too little was seen"
+        ? ": nothing bad was seen, but too little to judge"
         : verdict === "healthy" && notJudged.length > 0
         ? `, ${notJudged.join(" and ")} not judged`
         : ""

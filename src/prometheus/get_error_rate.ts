@@ -25,7 +25,7 @@ const input = z.strictObject({
   service: serviceArgument,
   window: z.string().default("5m").describe("5m, 1h, 1d"),
   objective: z.number().gt(0).lt(100).optional()
-    .describe("Percent that must succeed: 99.9"),
+    .describe("Percentage that must succeed: 99.9"),
 });
 
 const code = z.object({
@@ -87,7 +87,7 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
     name: "get_error_rate",
     title: "Error rate of a service",
     description:
-      "Which part of a service's requests fails: ratio, per second, by code, and where. Finds the instrumentation itself (HTTP, OpenTelemetry, Spring, gRPC, Istio …). With an objective: whether its error budget burns.",
+      "What share of a service's requests fails: ratio, per second, by code, and where. Finds the instrumentation itself (HTTP, OpenTelemetry, Spring, gRPC, Istio …). With an objective: whether its error budget is burning.",
     input,
     output,
     async run({ service: name, window: windowText, objective }, { signal }): Promise<Found> {

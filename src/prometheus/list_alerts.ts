@@ -69,7 +69,7 @@ export function listAlerts(api: PrometheusApi, now: () => number = Date.now): To
     name: "list_alerts",
     title: "List alerts",
     description:
-      "Alerts firing or pending, severe first: since when, value, labels, summary, expression; rules that can't be evaluated. Silences are not seen.",
+      "Firing or pending alerts, most severe first: since when, value, labels, summary, expression; rules that can't be evaluated. Silences are not seen.",
     input,
     output,
     async run({ state, service, limit }, { signal }): Promise<Found> {

@@ -92,7 +92,7 @@ export function listTargets(api: PrometheusApi, now: () => number = Date.now): T
     name: "list_targets",
     title: "List scrape targets",
     description:
-      "Whether Prometheus can scrape its targets: counts by pool, and those that are down with their error. Down is a failed scrape; a service that is up may still fail its requests.",
+      "Whether Prometheus can scrape its targets: counts by pool, and those that are down, with their error. Down means a failed scrape; a service that is up may still fail its requests.",
     input,
     output,
     run: (args, context) => find(api, args, context, now()),

@@ -35,9 +35,9 @@ const digits = 10;
 const input = z.strictObject({
   query: z.string().min(1).describe("PromQL"),
   duration: z.string().default("1h").describe("Up to end: 30m, 24h, 7d"),
-  start: z.string().optional().describe("Not duration: now-1d, RFC 3339 or epoch"),
+  start: z.string().optional().describe("Instead of duration: now-1d, RFC 3339 or epoch"),
   end: z.string().default("now"),
-  step: z.string().optional().describe("Chosen if absent: 1m"),
+  step: z.string().optional().describe("e.g. 1m; chosen if absent"),
   limit: z.int().min(1).max(100).default(10),
 });
 

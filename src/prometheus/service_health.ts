@@ -11,7 +11,7 @@ import type { Symptoms } from "./symptoms.ts";
 import { utc } from "./time.ts";
 import { vanishedText } from "./vanished.ts";
 
-/** `unknown`: nothing bad was seen, but too little was seen. */
+/** `unknown`: nothing bad was seen, but too little to judge. */
 export const healthVerdicts = ["healthy", "degraded", "down", "unknown"] as const;
 /** See {@linkcode healthVerdicts}. */
 export type HealthVerdict = (typeof healthVerdicts)[number];

@@ -148,7 +148,10 @@ Deno.test({
       lines[3],
       "errors from: handler=/pay instance=shop:80 1.5/s; handler=/cart instance=shop:80 0.5/s",
     );
-    assert.match(text, /passed over: http_request_duration_seconds_count \(none of its labels holds a status/);
+    assert.match(
+      text,
+      /passed over: http_request_duration_seconds_count \(none of its labels holds a status/,
+    );
     assert.deepEqual(
       structured.by_code.map(({ code, count }: { code: string; count: number }) => [code, count]),
       [

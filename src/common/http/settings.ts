@@ -32,25 +32,25 @@ export const httpVariables: readonly Variable[] = [
   {
     name: "MCP_TOKENS_FILE",
     default: "",
-    purpose: "a file with the accepted bearer tokens, name:sha256hex a line; see --new-token",
+    purpose: "a file with the accepted bearer tokens, one name:sha256hex per line; see --new-token",
     path: true,
   },
   { name: "MCP_OAUTH_ISSUER", default: "", purpose: "the authorization server whose tokens are accepted" },
   {
     name: "MCP_OAUTH_AUDIENCE",
     default: "MCP_PUBLIC_URL",
-    purpose: "whom a token must be for, separated by commas",
+    purpose: "audiences, of which a token must name one, separated by commas",
   },
   {
     name: "MCP_OAUTH_SCOPES",
     default: "",
-    purpose: "scopes a token must have, separated by blanks or commas",
+    purpose: "scopes a token must have, separated by spaces or commas",
   },
-  { name: "MCP_PUBLIC_URL", default: "", purpose: "the URL of /mcp that clients see" },
+  { name: "MCP_PUBLIC_URL", default: "", purpose: "the URL of /mcp as clients see it" },
   {
     name: "MCP_ALLOWED_HOSTS",
     default: "loopback names",
-    purpose: "names clients reach this server by, with or without a port, separated by commas",
+    purpose: "host names by which clients reach this server, with or without a port, separated by commas",
   },
   {
     name: "MCP_ALLOWED_ORIGINS",
@@ -97,7 +97,7 @@ function readOAuth(
   }
   const resource = publicUrl ?? loopbackResource(address);
   if (resource === undefined) {
-    throw new StartError("MCP_OAUTH_ISSUER needs MCP_PUBLIC_URL: the URL of /mcp that clients see");
+    throw new StartError("MCP_OAUTH_ISSUER needs MCP_PUBLIC_URL: the URL of /mcp as clients see it");
   }
   return { issuer, audiences: audiences.length > 0 ? audiences : [resource.href], scopes, resource };
 }
