@@ -112,7 +112,7 @@ async function note(major: string, { version, passed, ignored }: Outcome): Promi
     "|---|---|",
     ...[...rows].sort(([one], [other]) => Number(one) - Number(other)).map(([, row]) => row),
     "",
-    "Managed services that were tried: none.",
+    "Managed services: none tested.",
     "",
     ...(others.length === 0 ? [] : [others.join("")]),
   ].join("\n");

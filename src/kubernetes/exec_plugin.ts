@@ -154,7 +154,7 @@ async function obtain(plugin: ExecPlugin, world: PluginWorld): Promise<PluginCre
 
 /** A program that is named by the run permission and missing on the PATH can't be told from one that is not named. */
 function notAllowed(name: string): string {
-  return `its credential plugin ${name} is not on the PATH, or none of the programs that this one may start`;
+  return `its credential plugin ${name} is not on the PATH, or not among the programs that this one may start`;
 }
 function notAllowedHint(plugin: ExecPlugin): string {
   return `an operator must install it${

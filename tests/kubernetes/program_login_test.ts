@@ -84,7 +84,7 @@ Deno.test({
         assert.equal(first.isError, true);
         assert.match(
           first.text,
-          /"other-login" is not on the PATH, or none of the programs that this one may start/,
+          /"other-login" is not on the PATH, or not among the programs that this one may start/,
         );
       }
       assert.equal(await runs(other), 0);

@@ -13,11 +13,11 @@ const longest = 45;
 /** The page. */
 export function walkthroughPage(played: readonly Played[]): string {
   const parts = [
-    "# A walk through an incident",
+    "# An incident, step by step",
     "",
-    "A user-service leaks its database connections until there are none left. Five questions, answered by",
-    "platform-mcp: a PostgreSQL, a Prometheus and a Kubernetes control plane, all real, were started for it, and what",
-    "follows is what came. `deno task walkthrough` plays it again and writes this page; a test does, too, and compares.",
+    "A user-service leaks its database connections until none are left. platform-mcp answers five questions about it, in",
+    "front of a real PostgreSQL, Prometheus and Kubernetes control plane. `deno task walkthrough` runs the calls again and",
+    "writes this page; a test runs them, too, and compares.",
   ];
   for (const { workflow, calls } of played) {
     const sum = calls.reduce((total, { tokens }) => total + tokens, 0);
