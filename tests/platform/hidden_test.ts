@@ -246,7 +246,7 @@ Deno.test({
 
       await t.step("what has no traffic for most of a day has lost none", async () => {
         const text = await report("batch");
-        assert.match(text, /^batch: UNKNOWN, nothing bad was seen, but no request arrives/);
+        assert.match(text, /^batch: UNKNOWN, nothing bad was seen, but no requests arrive/);
         assert.match(
           text,
           /^1\. Of note, traffic fell from [\d.]+\/s a day before to nothing, as in 9\d(\.\d)?% of the time since then$/m,

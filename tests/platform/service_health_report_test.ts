@@ -153,7 +153,7 @@ Deno.test({
         /^pods: DEGRADED, Prometheus can't scrape it properly/,
         /^1\. .* 1 of 2 instances: b:80 down$/m,
       ]],
-      ["idle", [/^idle: UNKNOWN, nothing bad was seen, but no request arrives/]],
+      ["idle", [/^idle: UNKNOWN, nothing bad was seen, but no requests arrive/]],
       ["opaque", [/^opaque: UNKNOWN, nothing bad was seen, but nothing tells/]],
       ["shop", [/^shop: DEGRADED, it serves, but not well/, /^1\. 20% of requests fail/m, /ShopBurns/]],
       // Two things have that name, and the one that is not judged here fails.
