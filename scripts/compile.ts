@@ -5,25 +5,25 @@ import { BuildError, buildProgram, knownTargets } from "./build.ts";
 import { narrow, narrowable, permissionFlags, permissionSet } from "./permissions.ts";
 import { type Program, programs } from "./programs.ts";
 
-const help = `Makes the executables in dist/.
+const help = `Builds the executables, into dist/.
 
 Usage: deno task compile [options]            all programs
        deno task compile:postgres [options]   one program
 
-  --target PLATFORM   for another platform, or "all"; more than once for several
-  --output PATH       the file, or the folder where there are several or PATH ends with a slash
-  --net HOSTS         narrower permissions for good: comma-separated, "none" takes them away
-                      (--http needs the address to serve at)
+  --target PLATFORM   another platform, or "all"; repeat it for several
+  --output PATH       the file; a folder if there are several files or PATH ends with a slash
+  --net HOSTS         compile in fewer permissions: comma-separated, "none" for none at all
+                      (--http needs the address that it serves on)
   --read PATHS
   --write PATHS
-  --run PROGRAMS      names that deno.json grants, or absolute paths of programs so named
+  --run PROGRAMS      names that deno.json grants, or absolute paths of programs with these names
   --help
 
-The read, write and net of a program are open unless said so here, because the database and the audit file are the
-user's. A Unix socket needs read and write of its path.
+Without these options, read, write and net are unrestricted, because only the user knows the database and the audit
+file. A Unix socket needs read and write for its path.
 
-DENO_COMPILE   another Deno whose compile is used, at least 2.7.14
-DENORT_BIN     the runtime to embed, where it can't be downloaded; of the same version as that Deno
+DENO_COMPILE   another Deno to compile with, at least 2.7.14
+DENORT_BIN     the runtime to embed if it can't be downloaded; the same version as that Deno
 `;
 
 /** What the command line asks for. */

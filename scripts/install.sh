@@ -1,11 +1,11 @@
 #!/bin/sh
 # Installs postgres-mcp, prometheus-mcp, kubernetes-mcp or platform-mcp for the current user.
 #
-#   sh install.sh [PROGRAM...]      platform-mcp unless named
+#   sh install.sh [PROGRAM...]      default: platform-mcp
 #
-# MCP_VERSION    another version than the one that this script came with
-# MCP_RELEASES   where the archives and SHA256SUMS of that version are, in place of the project's releases
-# MCP_BIN        where to install, in place of ~/.local/bin
+# MCP_VERSION    a version other than the one this script came with
+# MCP_RELEASES   where that version's archives and SHA256SUMS are, instead of the project's releases
+# MCP_BIN        where to install, instead of ~/.local/bin
 set -eu
 
 # A released copy of this script has both filled in.
@@ -45,14 +45,14 @@ main() {
   elif command -v wget >/dev/null 2>&1; then
     fetch() { wget --quiet --output-document "$2" "$1"; }
   else
-    fail "neither curl nor wget is here"
+    fail "neither curl nor wget is installed"
   fi
   if command -v sha256sum >/dev/null 2>&1; then
     checksum() { sha256sum "$1" | cut -d ' ' -f 1; }
   elif command -v shasum >/dev/null 2>&1; then
     checksum() { shasum -a 256 "$1" | cut -d ' ' -f 1; }
   else
-    fail "neither sha256sum nor shasum is here, and nothing is installed unchecked"
+    fail "neither sha256sum nor shasum is installed, and nothing is installed without its checksum"
   fi
 
   workshop=$(mktemp -d)
@@ -90,7 +90,7 @@ main() {
 
   case :${PATH:-}: in
     *":$bin:"*) ;;
-    *) printf '%s is not on PATH; a client is configured with the whole path, so that is no hindrance.\n' "$bin" ;;
+    *) printf '%s is not on PATH. Clients do not need it there: they are configured with the full path.\n' "$bin" ;;
   esac
   printf '\nNext, with the variables of your backends set (see --help):\n'
   for program in "$@"; do

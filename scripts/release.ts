@@ -15,16 +15,16 @@ import { type Platform, platforms } from "./release/platforms.ts";
 import { registryEntry } from "./release/registry_entry.ts";
 import { programs } from "./programs.ts";
 
-const help = `Makes the files of a release.
+const help = `Builds the files of a release.
 
 Usage: deno task release --platform NAME [--program NAME] [--from DIR] [--output DIR]
        deno task release --finish --repository OWNER/NAME [--output DIR]
 
   --platform NAME     ${platforms.map(({ name }) => name).join(", ")}
-  --program NAME      one program in place of all, such as postgres-mcp
+  --program NAME      one program instead of all, such as postgres-mcp
   --from DIR          where the executables of that platform are [dist]
   --output DIR        [release]
-  --finish            write what belongs to all platforms, once their archives are there
+  --finish            write the files common to all platforms, once their archives exist
   --repository        where the release will be downloaded from
 `;
 

@@ -24,7 +24,7 @@ CREATE TABLE users (
   last_seen_at timestamptz,
   CHECK (last_seen_at >= created_at)
 );
-COMMENT ON TABLE users IS 'One row a registered person';
+COMMENT ON TABLE users IS 'One row per registered user';
 COMMENT ON COLUMN users.email IS 'Sign-in name, always lower case';
 COMMENT ON COLUMN users.country IS 'ISO 3166-1 alpha-2';
 COMMENT ON COLUMN users.last_seen_at IS 'NULL: registered and never came back';
@@ -43,7 +43,7 @@ CREATE TABLE todos (
   CONSTRAINT completed_has_a_time CHECK (completed = (completed_at IS NOT NULL)),
   CONSTRAINT completed_after_created CHECK (completed_at >= created_at)
 );
-COMMENT ON TABLE todos IS 'What a user means to do';
+COMMENT ON TABLE todos IS 'What users plan to do';
 COMMENT ON COLUMN todos.completed IS 'Done; completed_at says when';
 COMMENT ON COLUMN todos.estimate IS 'Hours; NULL when nobody guessed';
 
@@ -57,7 +57,7 @@ CREATE TABLE events (
   details     jsonb       NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE events IS 'What happened to the services, newest last; kept for 7 days';
-COMMENT ON COLUMN events.user_id IS 'Whose request it was, when it was a request';
+COMMENT ON COLUMN events.user_id IS 'The user whose request it was, if it was a request';
 
 INSERT INTO users (email, name, plan, country, created_at, last_seen_at)
 SELECT lower(first || '.' || last || i || '@example.com'), first || ' ' || last,
