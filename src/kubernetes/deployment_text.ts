@@ -42,8 +42,8 @@ export const deploymentShape = z.object({
     restarts: z.number(),
     last_ended: z.string().nullable(),
     message: z.string().nullable(),
-  })).optional().describe(`Pods that are not well, ${maxPods} at most`),
-  sick_pods: z.number().optional().describe("How many pods are not well"),
+  })).optional().describe(`Unhealthy pods, ${maxPods} at most`),
+  sick_pods: z.number().optional().describe("How many pods are unhealthy"),
   unseen: z.string().optional(),
 });
 
@@ -101,7 +101,7 @@ export function compositionLines({ rollout, composition }: Deployment, now: numb
     );
   }
   if (composition.sick.length > maxPods) {
-    lines.push(`and ${plural(composition.sick.length - maxPods, "more pod")} that are not well (get_pods)`);
+    lines.push(`and ${plural(composition.sick.length - maxPods, "more unhealthy pod")} (get_pods)`);
   }
   if (composition.pods === 0 && rollout.desired > 0 && composition.unseen === undefined) {
     lines.push("it has no pod at all");

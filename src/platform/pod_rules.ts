@@ -83,7 +83,7 @@ export const podRules: readonly Rule[] = [
       const found = podsFinding(
         evidence,
         (pod) => !pod.status.healthy && !isTold(pod, evidence.now) && !(isAwaiting && isAwaited(pod)),
-        (pods) => `Of note, ${pods} not well`,
+        (pods) => `Of note, ${pods} unhealthy`,
       );
       return found && { ...found, severity: "coincidence" };
     },

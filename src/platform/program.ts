@@ -18,7 +18,7 @@ import { joinResources } from "./resources.ts";
 import { serviceHealthReport } from "./service_health_report.ts";
 
 /** Told at the start and by the check where no variable, kubeconfig or service account is found. */
-const nothingConfigured = "nothing is configured: trying all three where they usually are; " +
+const nothingConfigured = "nothing is configured: trying all three at their default addresses; " +
   "set DB_HOST or DATABASE_URL, PROMETHEUS_URL, KUBECONFIG";
 
 const eventsVariable: Variable = {

@@ -222,8 +222,8 @@ function podsText({ pods, workloads }: WorkloadReport): string {
   }
   const sick = pods.filter(({ status }) => !status.healthy);
   const [worst] = sick.toSorted((a, b) => b.status.restarts - a.status.restarts);
-  if (worst === undefined) return `${plural(pods.length, "pod")}, all well`;
-  return `${sick.length} of ${plural(pods.length, "pod")} not well: ${worst.name} ${worst.status.status}, ${
+  if (worst === undefined) return `${plural(pods.length, "pod")}, all healthy`;
+  return `${sick.length} of ${plural(pods.length, "pod")} unhealthy: ${worst.name} ${worst.status.status}, ${
     plural(worst.status.restarts, "restart")
   }`;
 }

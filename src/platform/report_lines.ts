@@ -40,7 +40,7 @@ function clusterLines({ cluster, now }: Evidence, shown: number): string[] {
     ...autoscalers.slice(0, 3).map(({ namespace, name, current, least, most }) =>
       `HorizontalPodAutoscaler ${namespace}/${name}: ${count(current)} of ${least} to ${most} pods`
     ),
-    `${plural(pods.length, "pod")}, ${count(pods.length - sick.length)} well${
+    `${plural(pods.length, "pod")}, ${count(pods.length - sick.length)} healthy${
       by === "" ? "" : `, found by ${by}${workloads.length === 0 ? ` (context ${context})` : ""}`
     }`,
     ...sick.slice(0, Math.min(5, shown)).map(({ namespace, name, status, node }) =>
@@ -51,7 +51,7 @@ function clusterLines({ cluster, now }: Evidence, shown: number): string[] {
       }${node === undefined ? "" : `, on ${node}`}`
     ),
     ...(sick.length > Math.min(5, shown)
-      ? [`[Cut: ${count(sick.length)} sick pods in all; get_pods lists them]`]
+      ? [`[Cut: ${count(sick.length)} unhealthy pods in all; get_pods lists them]`]
       : []),
     ...saidLines(errors, now).slice(-Math.max(1, Math.min(5, shown))),
     ...notes,

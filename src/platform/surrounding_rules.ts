@@ -153,7 +153,7 @@ function hostsFinding(
   const [first] = hosts;
   if (first === undefined) return undefined;
   const named = hosts.slice(0, maxNamed).map((host) =>
-    `${host.name} (${plural(host.pods, "pod")}${host.sick === 0 ? "" : `, ${host.sick} not well`}): ${
+    `${host.name} (${plural(host.pods, "pod")}${host.sick === 0 ? "" : `, ${host.sick} unhealthy`}): ${
       hostFacts(host, now).join(", ")
     }`
   );
@@ -161,7 +161,7 @@ function hostsFinding(
   const verb = hosts.length === 1 ? "is" : "are";
   return {
     severity,
-    text: `${severity === "coincidence" ? `Of note about ${which}` : `${which} ${verb} not well`}: ${
+    text: `${severity === "coincidence" ? `Of note about ${which}` : `${which} ${verb} unhealthy`}: ${
       named.join("; ")
     }${hosts.length > maxNamed ? "; …" : ""}`,
     next: [{ tool: "get_nodes", arguments: { name: first.name } }],

@@ -194,7 +194,7 @@ Deno.test({
         },
       })]);
       await untilReady(kubernetes, namespace, 2);
-      assert.match(await report("cart"), /^ {2}2 pods, 2 well$/m);
+      assert.match(await report("cart"), /^ {2}2 pods, 2 healthy$/m);
     });
 
     await t.step("a DaemonSet that fits no node is not scaled to zero", async () => {

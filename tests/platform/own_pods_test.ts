@@ -99,7 +99,7 @@ Deno.test({
         const text = await report("users");
         assert.match(text, /^users: DEGRADED/);
         assert.match(text, /^cluster: Deployment pods-\w+\/user-service .*: 2\/2 ready/m);
-        assert.match(text, /^ {2}2 pods, 2 well, found by the pods that Prometheus scrapes for it$/m);
+        assert.match(text, /^ {2}2 pods, 2 healthy, found by the pods that Prometheus scrapes for it$/m);
       });
 
       await t.step("a Service of another name than its deployment", async () => {
@@ -108,7 +108,7 @@ Deno.test({
         const text = await report("user-svc");
         assert.match(text, /^user-svc: DEGRADED/);
         assert.match(text, /^cluster: Deployment pods-\w+\/user-service .*: 2\/2 ready/m);
-        assert.match(text, /^ {2}2 pods, 2 well, found by the Service of that name$/m);
+        assert.match(text, /^ {2}2 pods, 2 healthy, found by the Service of that name$/m);
       });
 
       await t.step("a job that scrapes others as well is no other name of it", async () => {
@@ -218,7 +218,7 @@ Deno.test({
         });
         const text = await report("news");
         assert.match(text, /^news: UNKNOWN, its pods are ready/);
-        assert.match(text, /^ {2}1 pod, 1 well$/m);
+        assert.match(text, /^ {2}1 pod, 1 healthy$/m);
       });
 
       await t.step("what is found by a label has its workload's autoscaler", async () => {
@@ -235,7 +235,7 @@ Deno.test({
         const text = await report("lab");
         assert.match(text, /^cluster: Deployment pods-\w+\/lab-v2 .*: 1\/1 ready, rollout complete/m);
         assert.match(text, /^ {2}HorizontalPodAutoscaler pods-\w+\/lab: /m);
-        assert.match(text, /^ {2}1 pod, 1 well, found by the label app=lab$/m);
+        assert.match(text, /^ {2}1 pod, 1 healthy, found by the label app=lab$/m);
       });
 
       await t.step("a Service that selects nothing, and no pod of its name", async () => {

@@ -204,7 +204,7 @@ Deno.test({
         /^1\. 2 of 3 pods can't start their containers, as ConfigMap web-settings and Secret web-tls do not exist: web-1: ContainerCreating, FailedMount: MountVolume\.SetUp failed for volume "settings" : configmap "web-settings" not found \(x12, \w+ ago\)$/m,
       );
       // What has never run has no log that could be missed.
-      assert.doesNotMatch(text, /^2\. .*not well|the log of/m);
+      assert.doesNotMatch(text, /^2\. .*unhealthy|the log of/m);
       assert.match(text, /^ {2}describe_pod \{"pod_name":"web-1","namespace":"shop"\}$/m);
       const described = await callTool(describePod(clusters), { namespace, pod_name: "web-1" });
       assert.match(
@@ -283,13 +283,13 @@ Deno.test({
       await serve(kubernetes, "api", ["good", "silent"]);
       assert.match(
         await report(clusters, "api"),
-        /^1\. 1 of the 2 nodes that its pods are on is not well: silent \(1 pod\): Ready unknown for 2\dm \(NodeStatusUnknown: Kubelet stopped posting node status\.\)$/m,
+        /^1\. 1 of the 2 nodes that its pods are on is unhealthy: silent \(1 pod\): Ready unknown for 2\dm \(NodeStatusUnknown: Kubelet stopped posting node status\.\)$/m,
       );
       await addPod(kubernetes, "api", "api-gone", "gone", "ContainerCreating");
       const text = await report(clusters, "api");
       assert.match(
         text,
-        /^1\. 2 of the 3 nodes .* are not well: gone \(1 pod, 1 not well\): there is no such/m,
+        /^1\. 2 of the 3 nodes .* are unhealthy: gone \(1 pod, 1 unhealthy\): there is no such/m,
       );
       assert.match(text, /^ {2}get_nodes \{"name":"gone"\}$/m);
     });
@@ -305,7 +305,7 @@ Deno.test({
       await addPod(kubernetes, "calm", "calm-sick", "full", "ContainerCreating");
       assert.match(
         await report(clusters, "calm"),
-        /^1\. 1 of the 3 nodes that its pods are on is not well: full \(2 pods, 1 not well\): DiskPressure/m,
+        /^1\. 1 of the 3 nodes that its pods are on is unhealthy: full \(2 pods, 1 unhealthy\): DiskPressure/m,
       );
     });
 

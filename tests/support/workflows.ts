@@ -61,7 +61,7 @@ export const workflows: readonly Workflow[] = [
     ],
     truths: [
       /^user-service has the highest error rate: 33\.\d%/,
-      /3 of 3 pods not well/,
+      /3 of 3 pods unhealthy/,
       /error budget of 99\.9%: burns fast enough to page somebody/,
     ],
   },
