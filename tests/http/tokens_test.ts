@@ -155,7 +155,7 @@ Deno.test({
     await using program = await HttpProgram.start({ variables: { MCP_TOKENS_FILE: file.path } });
     const status = (token: string) => listStatus(program, { authorization: `Bearer ${token}` });
     const warnings = () =>
-      program.errorLines.filter((line) => /others than its owner/.test(String(line.message)));
+      program.errorLines.filter((line) => /users other than its owner/.test(String(line.message)));
     const complaints = () =>
       program.errorLines.filter((line) => String(line.message).startsWith("nobody is accepted"));
 
