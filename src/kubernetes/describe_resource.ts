@@ -93,8 +93,8 @@ export function describeResource(clusters: Clusters): Tool {
     name: "describe_resource",
     title: "Describe any object",
     description:
-      "One object of any kind: state, conditions, events, and its YAML without secrets; for their kinds also what " +
-      "get_deployments, get_services and describe_pod say.",
+      "One object of any kind: state, conditions, events, and its YAML without secrets; where get_deployments, " +
+      "get_services or describe_pod applies, also what it says.",
     input,
     output,
     async run({ kind, name, path, ...args }, context): Promise<Found> {

@@ -67,7 +67,7 @@ export function getNodes(clusters: Clusters): Tool {
     name: "get_nodes",
     title: "Nodes",
     description:
-      "Readiness, pressure and other conditions and since when, taints, versions, and requested versus allocatable " +
+      "Readiness, pressure and other conditions with their age, taints, versions, and requested versus allocatable " +
       "cpu, memory and pods.",
     input,
     output,

@@ -77,7 +77,7 @@ export function checkServiceHealth(api: PrometheusApi, now?: () => number): Tool
     name: "check_service_health",
     title: "Health of a service",
     description:
-      "Whether a service works: healthy, degraded, down or unknown, and why: instances, traffic, errors and latency against a day before, firing alerts. Start here for one service.",
+      "Whether a service works: healthy, degraded, down or unknown, and why: instances, traffic, errors and latency against the day before, firing alerts. Start here for one service.",
     input,
     output,
     async run({ service: name }, { signal }): Promise<Found> {
