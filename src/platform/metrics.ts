@@ -4,7 +4,7 @@ import type { PrometheusApi } from "../prometheus/api.ts";
 import { type Asking, beginAsking, beside } from "../prometheus/asking.ts";
 import { type Dependencies, readDependencies } from "../prometheus/dependencies.ts";
 import { judgedQuantile, slowLatency } from "../prometheus/latency_verdict.ts";
-import { namespaceLabels } from "../prometheus/service_labels.ts";
+import { namespaceLabels, servedNamespaceLabels } from "../prometheus/service_labels.ts";
 import { findService, type Service } from "../prometheus/service.ts";
 import { type Outlier, readErrorOutlier, readSlowOutlier } from "../prometheus/outliers.ts";
 import { type Matcher, selector } from "../prometheus/promql_literal.ts";
@@ -94,15 +94,17 @@ async function inNamespace(
   namespace: string | undefined,
 ): Promise<{ readonly service: Service; readonly notes: readonly string[] }> {
   if (namespace === undefined) return { service, notes: [] };
-  const counted = `count by (${namespaceLabels.join(", ")}) (${selector(undefined, service.matchers)})`;
-  const { series } = await api.query(counted, time, { signal });
+  const labels = [...namespaceLabels, ...servedNamespaceLabels];
+  const counted = `count by (${labels.join(", ")}) (${selector(undefined, service.matchers)})`;
+  // What has no samples now had its labels with the last of them.
+  const { series } = await api.query(counted, service.goneSince ?? time, { signal });
   const values = (label: string) => series.flatMap(({ metric }) => metric[label] || []);
-  const label = namespaceLabels.find((label) => values(label).includes(namespace));
+  const label = labels.find((label) => values(label).includes(namespace));
   if (label !== undefined) {
     const matchers: readonly Matcher[] = [...service.matchers, [label, "=", namespace]];
     return { service: { ...service, matchers, text: selector(undefined, matchers).slice(1, -1) }, notes: [] };
   }
-  const others = [...new Set(namespaceLabels.flatMap(values))].sort();
+  const others = [...new Set(labels.flatMap(values))].sort();
   if (others.length === 0) {
     return { service, notes: ["no series of it has a namespace: the figures are of all"] };
   }

@@ -75,7 +75,11 @@ export async function findService(asking: Asking, name: string): Promise<Service
 }
 
 type Candidate = Omit<Pick, "series">;
-type Found = Pick & { readonly metrics: ReadonlyMap<string, number> };
+type Found = Pick & {
+  readonly metrics: ReadonlyMap<string, number>;
+  /** Values of the label that tells apart what several clusters send to one backend. */
+  readonly clusters: readonly string[];
+};
 
 function byName(name: string, more: readonly Matcher[]): readonly Candidate[] {
   const exact = labels.map((label): Matcher => [label, "=", name]);
@@ -106,7 +110,7 @@ const marker = "found_by";
 async function countByMetric(asking: Asking, candidates: readonly Candidate[]): Promise<readonly Found[]> {
   return await countCandidates(asking, candidates, ({ matchers }) => {
     const series = selector(undefined, [...matchers, ["__name__", "=~", `up|${knownMetricsRegex}`]]);
-    return `count by (__name__) (${series})`;
+    return `count by (__name__, cluster) (${series})`;
   });
 }
 
@@ -145,13 +149,13 @@ async function countCandidates(
   const series = answers.flatMap((answer) => answer.series);
   return candidates.flatMap((pick, index) => {
     const mine = series.filter(({ metric }) => metric[marker] === String(index));
-    const metrics = new Map(
-      mine.flatMap(({ metric, value }) =>
-        metric.__name__ === undefined ? [] : [[metric.__name__, Number(value?.[1])] as const]
-      ),
-    );
+    const metrics = new Map<string, number>();
+    for (const { metric: { __name__: name }, value } of mine) {
+      if (name !== undefined) metrics.set(name, (metrics.get(name) ?? 0) + Number(value?.[1]));
+    }
+    const clusters = [...new Set(mine.flatMap(({ metric }) => metric.cluster || []))].sort();
     const total = mine.reduce((sum, { value }) => sum + Number(value?.[1]), 0);
-    return mine.length === 0 ? [] : [{ ...pick, metrics, series: total }];
+    return mine.length === 0 ? [] : [{ ...pick, metrics, clusters, series: total }];
   });
 }
 
@@ -194,7 +198,25 @@ function choose(name: string, found: readonly Found[], down: ReadonlySet<Found> 
     } ` +
     "is something else of that name; ask with label=value to choose",
   ];
-  return { ...first, name, others, rivals, down: others.filter((other) => down.has(other)), notes };
+  return {
+    ...first,
+    name,
+    others,
+    rivals,
+    down: others.filter((other) => down.has(other)),
+    notes: [...notes, ...clustersNote(first)],
+  };
+}
+
+function clustersNote({ text, clusters }: Found): readonly string[] {
+  const [first] = clusters;
+  if (first === undefined || clusters.length < 2) return [];
+  const named = clusters.slice(0, 5).join(", ") + (clusters.length > 5 ? ", …" : "");
+  return [
+    `the figures are of ${clusters.length} clusters together (${oneLine(named, 200)}); ask with ${
+      text.replaceAll('"', "")
+    },cluster=${oneLine(first, 100)} for one`,
+  ];
 }
 
 function sameMetrics(one: Found, other: Found): boolean {

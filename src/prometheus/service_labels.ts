@@ -21,6 +21,9 @@ export const serviceLabels = [
 /** Labels that say in which namespace a series is. */
 export const namespaceLabels = ["namespace", "k8s_namespace_name", "kubernetes_namespace"] as const;
 
+/** Where what counts stands before the service, as an ingress or a mesh does: labels that say in which one the service is. */
+export const servedNamespaceLabels = ["exported_namespace", "destination_service_namespace"] as const;
+
 /** The values of {@linkcode serviceLabels}, each once, in that order. */
 export function servicesOf(labels: Labels): readonly string[] {
   return [...new Set(serviceLabels.flatMap((name) => labels[name] ?? []))];
