@@ -70,9 +70,10 @@ function findingOf(subject: Subject): readonly Finding[] {
   const message = textField(status, "state", "waiting", "message")?.trim();
   const said = message === undefined ? [] : [message];
   if (reason !== undefined && imageReasons.test(reason)) {
-    const failures = messagesOf(events, /^(?:Failed|InspectFailed|ErrImageNeverPull)$/).filter((text) =>
-      /image|pull/i.test(text)
-    );
+    const failures = messagesOf(
+      events,
+      /^(?:Failed|InspectFailed|ErrImageNeverPull|FailedToRetrieveImagePullSecret)$/,
+    ).filter((text) => /image|pull/i.test(text));
     return [{
       problem: `${title} can't get its image ${image}: ${
         imageCause(reason, [...said, ...failures].join(" "))

@@ -20,6 +20,9 @@ import { readEvents } from "./read_events.ts";
 const telling = /^(?:Unhealthy|ProbeWarning|NetworkNotReady|Failed(?:PostStartHook|KillPod))$/;
 /** Of an image that can't be pulled an older kubelet's pods say no more than that it waits before the next time. */
 const pullFailure = /^Failed to pull image ("[^"]{1,300}"): (?:.*: )?(.+)$/s;
+/** What a pod says whose image can't be pulled; and the warning that a secret for it is missing, whose names it holds. */
+const pulling = /\bpull/i;
+const lostSecrets = /^Unable to retrieve some image pull secrets \(([^)]{1,300})\)/;
 /** What a condition says of every pod that is not ready, whatever the reason. */
 const general = /^containers with (?:unready|incomplete) status\b|^Back-off pulling image "[^"]*"$/;
 
@@ -101,6 +104,13 @@ export function causeOf(
   const own = (causes.get(key(pod)) ?? []).filter(({ last }) => (last ?? now) >= (pod.created ?? 0));
   // What runs has its volumes.
   const others = pod.phase === "Running" ? own.filter(({ reason }) => !volumeFailure.test(reason)) : own;
+  const [, secrets] =
+    lostSecrets.exec(own.findLast(({ message }) => lostSecrets.test(message))?.message ?? "") ??
+      [];
+  if (secrets !== undefined && pulling.test(pod.message ?? "")) {
+    const reason = "FailedToRetrieveImagePullSecret";
+    return { reason, text: `image pull secret ${secrets} can't be retrieved; ${pod.message}`, missing: [] };
+  }
   const kills = wasKilled(pod) ? own.filter(({ message }) => killing.test(message)) : [];
   // Of one that says why, a probe that killed it says more, and nothing else does.
   if (kills.length === 0 && saysWhy(pod)) return undefined;
@@ -120,9 +130,9 @@ export function causeOf(
   };
 }
 
-/** Whether a pod is not well and does not say why, or not who has killed it. */
+/** Whether a pod is not well and does not say why, or not who has killed it, or not all of why its image is missing. */
 export function needsCause(pod: Pick<PodSummary, "healthy" | "message" | "lastEnding">): boolean {
-  return !pod.healthy && (!saysWhy(pod) || wasKilled(pod));
+  return !pod.healthy && (!saysWhy(pod) || wasKilled(pod) || pulling.test(pod.message ?? ""));
 }
 
 function saysWhy({ message }: Pick<PodSummary, "message">): boolean {
@@ -136,7 +146,9 @@ function wasKilled({ lastEnding }: Pick<PodSummary, "lastEnding">): boolean {
 }
 
 function tells({ reason, message }: ClusterEvent): boolean {
-  return telling.test(reason) || preventsStart(reason) || (reason === "Failed" && pullFailure.test(message));
+  return telling.test(reason) || preventsStart(reason) ||
+    (reason === "Failed" && pullFailure.test(message)) ||
+    lostSecrets.test(message);
 }
 
 function key({ namespace, name }: { readonly namespace: string | undefined; readonly name: string }): string {

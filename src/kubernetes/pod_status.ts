@@ -266,7 +266,7 @@ function explanation(pod: unknown): string | undefined {
     textField(one, "status") === "False"
   );
   const [unmet] = [
-    ...["PodScheduled", "ContainersReady", "Ready"].flatMap((type) =>
+    ...["PodScheduled", "Initialized", "ContainersReady", "Ready"].flatMap((type) =>
       conditions.filter((one) => textField(one, "type") === type)
     ),
     ...conditions,

@@ -48,7 +48,7 @@ export const clusterRules: readonly Rule[] = [
   },
   {
     name: "service_without_pods",
-    explains: 57,
+    explains: 63,
     when: "the Service of its name leads to no pod that is ready, or to none of their ports",
     find(evidence) {
       const { workloads = [], services = [], pods = [] } = seen(evidence.cluster) ?? {};
@@ -71,7 +71,7 @@ export const clusterRules: readonly Rule[] = [
   },
   {
     name: "not_ready",
-    explains: 55,
+    explains: 62,
     when: "fewer pods are ready than there are to be",
     find(evidence) {
       const workloads = seen(evidence.cluster)?.workloads ?? [];
@@ -81,6 +81,7 @@ export const clusterRules: readonly Rule[] = [
       // A workload's own count comes later than what its pods say.
       const serving = seen(evidence.cluster)?.pods.some(isServing) === true;
       const pod = awaitedPod(evidence);
+      const hasSick = seen(evidence.cluster)?.pods.some(({ status }) => !status.healthy) === true;
       return {
         severity: workloads.every(({ ready }) => ready === 0) && !serving ? "down" : "degraded",
         text:
@@ -96,7 +97,8 @@ export const clusterRules: readonly Rule[] = [
             }`
           ).join("; ") + (pod === undefined ? "" : `: ${pod.name}: ${factsOf(pod)}`),
         next: [
-          ...short.slice(0, 1).map(({ namespace, selector }) => ({
+          // Of pods that could not be made there is nothing to list.
+          ...short.slice(0, hasSick ? 1 : 0).map(({ namespace, selector }) => ({
             tool: "get_pods",
             arguments: {
               namespace,

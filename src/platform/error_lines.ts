@@ -32,7 +32,7 @@ export function errorLines(
 ): readonly ErrorLine[] {
   const found = new Map<string, ErrorLine>();
   for (const { text: line, seconds } of lines) {
-    const text = line.slice(0, longest).trim();
+    const text = shortened(line);
     if (!(trouble.test(text) || (slow && slowness.test(text))) || noTrouble.test(text)) continue;
     const key = withoutNumbers(text);
     const count = (found.get(key)?.count ?? 0) + 1;
@@ -43,6 +43,11 @@ export function errorLines(
   return [...found.values()].slice(-limit);
 }
 
+function shortened(line: string): string {
+  const text = line.trim();
+  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
+}
+
 /** What lines have in common that differ in numbers, times and ids alone. */
 export function withoutNumbers(text: string): string {
   return text.replace(/[0-9a-f]{8,}|\d+/gi, "#");
@@ -51,7 +56,7 @@ export function withoutNumbers(text: string): string {
 /** The last two lines of a run that failed: where none of them speaks of trouble, they are all there is. */
 export function lastWords(lines: readonly Line[]): readonly ErrorLine[] {
   return lines.filter(({ text }) => text.trim() !== "").slice(-2).map(({ text, seconds }) => ({
-    text: text.slice(0, longest).trim(),
+    text: shortened(text),
     count: 1,
     last: seconds === undefined ? undefined : seconds * 1000,
   }));

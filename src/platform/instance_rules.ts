@@ -9,7 +9,7 @@ import type { Rule } from "./rule.ts";
 export const instanceRules: readonly Rule[] = [
   {
     name: "gone",
-    explains: 62,
+    explains: 61,
     when: "Prometheus has no samples of it any more",
     find(evidence) {
       const since = seen(evidence.metrics)?.service.goneSince;

@@ -3,7 +3,7 @@ import { formatDuration } from "../prometheus/time.ts";
 import { isOfDatabase } from "./database_rules.ts";
 import { type ErrorLine, timesText, withoutNumbers } from "./error_lines.ts";
 import { type Evidence, seen } from "./evidence.ts";
-import { isOver, type PodErrors } from "./pod_errors.ts";
+import { isInitialising, isOver, type PodErrors } from "./pod_errors.ts";
 import type { Finding, NextCall, Rule } from "./rule.ts";
 import { containerOf, type Pod } from "./workload.ts";
 
@@ -14,7 +14,9 @@ export const logRules: readonly Rule[] = [
   {
     name: "last_words",
     explains: 79,
-    when: "a run of its containers ended with a line that says why, and the database is not what it tells of",
+    when:
+      "a run of its containers ended with a line that says why, or an init container that others wait for says it, " +
+      "and the database is not what it tells of",
     find: (evidence) => saidFinding(evidence, true),
   },
   {
@@ -31,7 +33,9 @@ function saidFinding(evidence: Evidence, hasEnded: boolean): Omit<Finding, "rule
     return undefined;
   }
   const { line, errors, pod } = found;
-  const words = errors.kind === "last words"
+  const words = errors.kind === "awaited"
+    ? `Init container ${pod?.container} has not ended, its last line`
+    : errors.kind === "last words"
     ? "The last line before it ended"
     : pod?.status.healthy === true
     ? "At the same time its log says"
@@ -43,9 +47,12 @@ function saidFinding(evidence: Evidence, hasEnded: boolean): Omit<Finding, "rule
   };
 }
 
-/** Whether it is of a run that is over: while a container waits for the next one its log is that of the last. */
+/**
+ * Whether it is of a run that is over, or that others wait for. While a container waits for its next run, its log is that
+ * of the last.
+ */
 function isEnded({ errors: { previous, kind }, pod }: Omit<Told, "line">): boolean {
-  return previous || kind === "last words" || (pod !== undefined && isOver(pod));
+  return previous || kind === "last words" || (pod !== undefined && (isOver(pod) || isInitialising(pod)));
 }
 
 interface Told {
@@ -83,7 +90,7 @@ function callOf(pod: Pod, { previous, kind }: PodErrors, window: number): NextCa
   if (previous || (isOver(pod) && pod.status.restarts > 0)) {
     return { tool: "get_pod_logs", arguments: { ...named, previous: true } };
   }
-  return kind === "last words" ? { tool: "get_pod_logs", arguments: named } : logCall(pod, window);
+  return kind !== "trouble" ? { tool: "get_pod_logs", arguments: named } : logCall(pod, window);
 }
 
 /** The call that shows a pod's lines of trouble; of one that is well those within the last `window` seconds. */

@@ -18,9 +18,9 @@ const logTimeoutMs = 5_000;
 export interface PodErrors {
   readonly pod: string;
   readonly previous: boolean;
-  /** Lines of trouble, or the end of a run that failed without a word of it. */
+  /** Lines of trouble, or the end of a run that failed without a word of it, or of one that others wait for. */
   readonly lines: readonly ErrorLine[];
-  readonly kind: "trouble" | "last words";
+  readonly kind: "trouble" | "last words" | "awaited";
 }
 
 /** What sick pods said; a log that can't be read is told in `unseen`. */
@@ -36,12 +36,15 @@ export async function readErrors(
   const read = await Promise.all(
     chosen.slice(0, maxLogs).map(async (pod): Promise<PodErrors | undefined> => {
       let ended: readonly LogLine[] = [];
+      let awaited: readonly ErrorLine[] = [];
       for (const previous of pod.status.restarts > 0 ? [false, true] : [false]) {
         const lines = await readLog(cluster, pod, { signal, previous }, unseen);
         const found = errorLines(lines);
         if (found.length > 0) return { pod: pod.name, previous, lines: found, kind: "trouble" };
         if (previous || isOver(pod)) ended = lines;
+        if (isInitialising(pod)) awaited = lastWords(lines).slice(-1);
       }
+      if (awaited.length > 0) return { pod: pod.name, previous: false, lines: awaited, kind: "awaited" };
       const words = lastWords(ended);
       if (words.length === 0) return undefined;
       return { pod: pod.name, previous: pod.status.restarts > 0, lines: words, kind: "last words" };
@@ -96,6 +99,11 @@ async function readLog(
     if (!previous) unseen.push(`the log of ${pod.name}: ${sentenceOf(error)}`);
     return [];
   }
+}
+
+/** Whether an init container runs that the others wait for. */
+export function isInitialising({ status: { status }, container }: Pod): boolean {
+  return /^Init:\d+\/\d+$/.test(status) && container !== undefined;
 }
 
 /** Whether its present run has ended, so that its log ends with why. */

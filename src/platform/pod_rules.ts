@@ -78,8 +78,8 @@ export const podRules: readonly Rule[] = [
     when:
       "pods are not as they should be for another reason than those above: evicted, lost, restarted lately",
     find(evidence) {
-      const isAwaiting =
-        seen(evidence.cluster)?.workloads.every(({ ready, desired }) => ready >= desired) !== true;
+      const { workloads = [] } = seen(evidence.cluster) ?? {};
+      const isAwaiting = workloads.length === 0 || workloads.some(({ ready, desired }) => ready < desired);
       const found = podsFinding(
         evidence,
         (pod) => !pod.status.healthy && !isTold(pod, evidence.now) && !(isAwaiting && isAwaited(pod)),

@@ -70,7 +70,7 @@ function saidLines(errors: readonly PodErrors[], now: number): string[] {
     const last = moments.length === 0 ? undefined : Math.max(...moments);
     return `${pods.size === 1 ? [...pods].join("") : plural(pods.size, "pod")}${
       same.every(({ previous }) => previous) ? " (before the restart)" : ""
-    } ${same.every(({ kind }) => kind === "last words") ? "said last" : "said"}: ${text}${
+    } ${same.every(({ kind }) => kind !== "trouble") ? "said last" : "said"}: ${text}${
       timesText(times, last, now)
     }`;
   });

@@ -54,6 +54,18 @@ interface Found {
 const longestWindow = 86_400;
 /** Calls to make next. */
 const mostCalls = 4;
+/** Rules whose findings the log of a pod that serves may explain. */
+const loggedRules: readonly string[] = [
+  "errors",
+  "failing_route",
+  "latency",
+  "slow_route",
+  "refusals",
+  "no_traffic",
+  "alerts",
+  "probes",
+  "instances_down",
+];
 /** What was not seen of one part. */
 const mostUnseen = 5;
 
@@ -146,8 +158,12 @@ function logs({ cluster, metrics, window }: Evidence, findings: readonly Finding
   const isNamed = findings.some(({ next }) => next.some(({ tool }) => tool === "get_pod_logs"));
   if (isNamed || errors.length > 0 || findings.every(({ severity }) => severity === "coincidence")) return [];
   const read = pods.filter(({ container }) => container !== undefined);
+  const serving =
+    read.find(({ name }) => name === outliers?.errors?.pod || name === outliers?.latency?.pod) ??
+      read[0];
+  // What serves has nothing to say of pods that could not be made or started.
   const pod = read.find(({ status }) => !status.healthy) ??
-    read.find(({ name }) => name === outliers?.errors?.pod || name === outliers?.latency?.pod) ?? read[0];
+    (findings.some(({ rule }) => loggedRules.includes(rule)) ? serving : undefined);
   return pod === undefined ? [] : [logCall(pod, window)];
 }
 

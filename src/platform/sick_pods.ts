@@ -71,7 +71,7 @@ export function factsOf(pod: Pod): string {
   const facts = [
     status.status,
     ...(status.restarts > 0 ? [plural(status.restarts, "restart")] : []),
-    ...(ending === undefined ? [] : [
+    ...(ending === undefined ? unreadyContainer(pod) : [
       `${
         hasSeveral(pod) ? `container ${ending.container} ` : ""
       }last ended with exit code ${ending.exitCode}${ending.reason === "" ? "" : ` (${ending.reason})`}`,
@@ -82,6 +82,15 @@ export function factsOf(pod: Pod): string {
     ...(status.message === undefined ? [] : [status.message]),
   ];
   return facts.join(", ");
+}
+
+/** Of several containers the one that is not ready, where the pod does not name it. */
+function unreadyContainer(pod: Pod): readonly string[] {
+  const { container, status: { status, readyContainers, containers, message } } = pod;
+  const isNamed = container === undefined || message?.includes(`[${container}]`) === true;
+  return status === "Running" && hasSeveral(pod) && readyContainers < containers && !isNamed
+    ? [`container ${container} is not ready`]
+    : [];
 }
 
 function limitText(bytes: number | undefined): string {

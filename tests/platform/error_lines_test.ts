@@ -27,6 +27,13 @@ Deno.test("error_lines: none is none, and of many the last are kept", () => {
   );
 });
 
+Deno.test("error_lines: a line that is cut says so", () => {
+  const untimed = (text: string) => ({ text, seconds: undefined });
+  const [long, short] = errorLines([`error ${"x".repeat(400)}`, "error of a word  "].map(untimed));
+  assert.match(long?.text ?? "", /^error x{294}…$/);
+  assert.equal(short?.text, "error of a word");
+});
+
 Deno.test("error_lines: how often a line came, and when last", () => {
   const now = 1_000_000;
   assert.equal(timesText(6, now - 150_000, now), " (6 times, last 2m30s ago)");

@@ -279,6 +279,18 @@ const cases: readonly {
     verdict: "down",
   },
   {
+    name: "pods that are not ready come before what Prometheus has of them no more",
+    evidence: {
+      cluster: seen(workload([pod("a", { healthy: false, readyContainers: 0, status: "Init:0/1" })])),
+      metrics: seen(metrics({
+        service: { text: 'job="api"', name: "api", goneSince: now / 1000 - 900 } as MetricsReport["service"],
+        instances: instances("DOWN"),
+      })),
+    },
+    found: ["not_ready", "gone", "instances_down"],
+    verdict: "down",
+  },
+  {
     name: "a login that the database refuses stands before the crash that it makes",
     evidence: {
       cluster: seen(workload([crashing], {

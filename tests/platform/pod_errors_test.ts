@@ -154,6 +154,32 @@ Deno.test({
         /^1\. 1 of 1 pod is waiting for an image: pull-1: ImagePullBackOff, Failed to pull image "r\.example\/app:9": not found \(x4, /m,
       );
     });
+    await t.step("that a secret for an image is missing, beside what the registry says", async () => {
+      const message = 'Back-off pulling image "r.example/app:9": ErrImagePull: authorization failed';
+      await hold(
+        kubernetes,
+        namespace,
+        ["private", "private-1"],
+        "Pending",
+        waiting("ImagePullBackOff", message),
+      );
+      await kubernetes.apply([{
+        apiVersion: "v1",
+        kind: "Event",
+        metadata: { name: "private-1.1", namespace },
+        involvedObject: { apiVersion: "v1", kind: "Pod", name: "private-1", namespace },
+        type: "Warning",
+        reason: "FailedToRetrieveImagePullSecret",
+        message:
+          "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed.",
+        firstTimestamp: ago(0),
+        lastTimestamp: ago(-1),
+      }]);
+      assert.match(
+        await report("private"),
+        /^1\. 1 of 1 pod is without an image: private-1: ImagePullBackOff, image pull secret regcred can't be retrieved; Back-off pulling .*: authorization failed$/m,
+      );
+    });
     await t.step("of the container that serves, and not of a proxy beside it", async () => {
       await kubernetes.kubectl("delete", "deployment", "shop", "-n", namespace, "--wait");
       await kubernetes.apply([{

@@ -254,6 +254,95 @@ Deno.test({
       assert.match(text, /^2\. Its log says: ERROR migrate gives up/m);
       assert.match(text, /^ {2}get_pod_logs \{.*"container":"migrate","previous":true\}$/m);
     });
+    await t.step("an init container that others wait for says what it waits for", async () => {
+      const init = { initContainers: [{ name: "wait-for-db", image: "app:1" }] };
+      await kubernetes.apply([workload("Deployment", "billing", { replicas: 1 }, toHold, init)]);
+      await until("a pod", async () => (await held("billing")).length === 1);
+      const [pod = ""] = await held("billing");
+      const waiting = { state: { waiting: { reason: "PodInitializing" } } };
+      await setPod(pod, [container("app", false, waiting)], [container("wait-for-db", false)]);
+      await kubernetes.setPodLogs(namespace, pod, [{
+        container: "wait-for-db",
+        lines: ["billing-db:5432 - no response", "billing-db:5432 - no response"],
+      }]);
+      const unmet = { reason: "ContainersNotInitialized", message: "containers with incomplete status: [w]" };
+      await kubernetes.setPodStatus(namespace, pod, {
+        conditions: [
+          { type: "Initialized", status: "False", ...unmet },
+          { type: "ContainersReady", status: "False", message: "containers with unready status: [app]" },
+        ],
+      });
+      const text = await report("billing");
+      assert.match(
+        text,
+        /^1\. Init container wait-for-db has not ended, its last line: billing-db:5432 - no response \(\w+ ago\)$/m,
+      );
+      assert.match(
+        text,
+        /^2\. Deployment \S+ has 0 of 1 pod ready, .*: Init:0\/1, .* incomplete status: \[w\]$/m,
+      );
+      // A filter for errors would leave out all that it says.
+      assert.match(text, /^ {2}get_pod_logs \{[^}]*"container":"wait-for-db"\}$/m);
+      assert.match(text, /^ {2}billing-\S+ said last: billing-db:5432 - no response \(\w+ ago\)$/m);
+    });
+
+    await t.step("of several containers the one that is not ready is named", async () => {
+      const two = { containers: ["app", "istio-proxy"].map((name) => ({ name, image: "app:1" })) };
+      await kubernetes.apply([workload("Deployment", "cart", { replicas: 1 }, toHold, two)]);
+      await until("a pod", async () => (await held("cart")).length === 1);
+      const [pod = ""] = await held("cart");
+      await setPod(pod, [container("app", true), container("istio-proxy", false)]);
+      await warn(pod, "Readiness probe failed: HTTP probe failed with statuscode: 503", 9);
+      assert.match(
+        await report("cart"),
+        /^\d\. Deployment \S+ has 0 of 1 pod ready.*: Running, container istio-proxy is not ready, Readiness probe failed: HTTP/m,
+      );
+    });
+
+    await t.step("pods of no workload that is known are told once", async () => {
+      await kubernetes.apply([{
+        apiVersion: "apps/v1",
+        kind: "ReplicaSet",
+        metadata: { name: "canary-6c8f9d7b5", namespace },
+        spec: {
+          selector: { matchLabels: { app: "canary" } },
+          template: {
+            metadata: { labels: { app: "canary", ...toHold } },
+            spec: { containers: [{ name: "app", image: "app:1" }] },
+          },
+        },
+      }]);
+      await until("a pod", async () => (await held("canary")).length === 1);
+      const [pod = ""] = await held("canary");
+      await setPod(pod, [container("app", false)]);
+      await warn(pod, "Readiness probe failed: HTTP probe failed with statuscode: 503", 9);
+      const text = await report("canary");
+      assert.match(text, /^1\. 1 of 1 pod is not ready: canary-\S+: Running, Readiness probe failed/m);
+      assert.doesNotMatch(text, /^2\./m);
+    });
+
+    await t.step("pods that can't be made are not asked for, nor the logs of those that serve", async () => {
+      const small = await kubernetes.namespace("small");
+      const hard = { hard: { pods: "1" } };
+      await kubernetes.apply([
+        { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "one", namespace: small }, spec: hard },
+      ]);
+      await until("the quota", async () =>
+        (await kubernetes.kubectl(
+          ...["get", "resourcequota", "one", "-n", small, "--output=jsonpath={.status.hard.pods}"],
+        )) === "1");
+      const packer = workload("Deployment", "packer", { replicas: 3 });
+      await kubernetes.apply([{ ...packer, metadata: { name: "packer", namespace: small } }]);
+      let text = "";
+      await until("a pod that serves and others that can't be made", async () => {
+        ({ text } = await callTool(serviceHealthReport(sources, tools), {
+          service: "packer",
+          namespace: small,
+        }));
+        return /^packer: DEGRADED.*\n1\. The rollout of .* is stalled/.test(text);
+      });
+      assert.deepEqual(text.match(/^ {2}(get_\w+|describe_\w+) \{/gm), ["  get_deployments {"]);
+    });
     clusters.close();
   },
 });
