@@ -1,5 +1,5 @@
 /** The rules that look at latency. Their thresholds are those of check_service_health. */
-import { durationText } from "../prometheus/latency.ts";
+import { durationText, isInLastBucket, type Quantile, quantileValueText } from "../prometheus/latency.ts";
 import { slowerLately, slowerQuantile, slowLatency } from "../prometheus/latency_verdict.ts";
 import { episodeClause } from "../prometheus/episode.ts";
 import { clauseOf } from "../prometheus/outliers.ts";
@@ -53,20 +53,26 @@ function slowerText({ latency }: MetricsReport): string | undefined {
   const slower = slowerQuantile(latency);
   if (latency === undefined || slower === undefined) return undefined;
   const { value, dayBefore } = slower;
-  return `is ${durationText(value, latency.unit)}, ${rate(value / dayBefore)} times that of a day before (${
-    durationText(dayBefore, latency.unit)
-  })`;
+  return `is ${quantileValueText(slower, latency.unit)}, ${atLeast(slower)}${
+    rate(value / dayBefore)
+  } times that of a day before (${durationText(dayBefore, latency.unit)})`;
 }
 
 /** Of the last minutes, where the window does not show it. */
 function latelyText(metrics: MetricsReport): string | undefined {
   const lately = slowerLately(metrics);
   if (lately === undefined) return undefined;
-  const { quantile: { value }, unit, than, whole } = lately;
+  const { quantile, unit, than, whole } = lately;
   const span = formatDuration(metrics.window);
-  return `of the last ${formatDuration(lately.window)} is ${durationText(value, unit)}, ${
-    rate(value / than.value)
-  } times that of ${than.of === "window" ? `the whole ${span}` : "a day before"} (${
-    durationText(than.value, unit)
-  })${than.of === "window" ? "" : `, ${durationText(whole, unit)} in ${span}`}`;
+  return `of the last ${formatDuration(lately.window)} is ${quantileValueText(quantile, unit)}, ${
+    atLeast(quantile)
+  }${rate(quantile.value / than.value)} times that of ${
+    than.of === "window" ? `the whole ${span}` : "a day before"
+  } (${durationText(than.value, unit)})${
+    than.of === "window" ? "" : `, ${durationText(whole, unit)} in ${span}`
+  }`;
+}
+
+function atLeast(quantile: Quantile): string {
+  return isInLastBucket(quantile) ? "at least " : "";
 }

@@ -2,7 +2,7 @@
 import { count, percent, plural } from "../common/units.ts";
 import { age } from "./age.ts";
 import { restartsText } from "../kubernetes/pod_status.ts";
-import { durationText } from "../prometheus/latency.ts";
+import { durationText, quantileValueText } from "../prometheus/latency.ts";
 import { oneLine } from "../prometheus/one_line.ts";
 import { rate } from "../prometheus/requests.ts";
 import { formatDuration } from "../prometheus/time.ts";
@@ -114,9 +114,9 @@ function metricsLines({ metrics }: Evidence): string[] {
   else {
     lines.push(
       `latency: ${
-        latency.quantiles.map(({ quantile, value, dayBefore }) =>
-          `p${Number((quantile * 100).toPrecision(6))} ${durationText(value, latency.unit)}${
-            Number.isNaN(dayBefore) ? "" : ` (a day before ${durationText(dayBefore, latency.unit)})`
+        latency.quantiles.map((one) =>
+          `p${Number((one.quantile * 100).toPrecision(6))} ${quantileValueText(one, latency.unit)}${
+            Number.isNaN(one.dayBefore) ? "" : ` (a day before ${durationText(one.dayBefore, latency.unit)})`
           }`
         ).join(", ")
       }`,

@@ -1,5 +1,5 @@
 /** The rules that look at requests: errors, refusals, traffic. Their thresholds are those of check_service_health where it has one. */
-import { count, percent } from "../common/units.ts";
+import { percent, plural } from "../common/units.ts";
 import { episodeClause } from "../prometheus/episode.ts";
 import { clauseOf } from "../prometheus/outliers.ts";
 import { rate } from "../prometheus/requests.ts";
@@ -53,7 +53,7 @@ export const requestRules: readonly Rule[] = [
         severity: rates.ratio >= downRatio && !few && of !== "beside" && !isOver ? "down" : "degraded",
         text: `${percent(rates.ratio)} of requests${which} fail (${rate(rates.errorsPerSecond)} of ${
           rate(rates.requestsPerSecond)
-        }/s${few ? `, about ${count(Math.round(requests))} requests in all: few to judge by` : ""})${
+        }/s${few ? `, about ${plural(Math.round(requests), "request")} in all: few to judge by` : ""})${
           comparison(of, metrics)
         }${episodeClause(metrics.episodes.errors, metrics.time)}${clauseOf(metrics.outliers.errors)}${
           of === "window" && rates.ratio < mostOfAll ? clauseOf(metrics.failingRoute) : ""
@@ -83,7 +83,7 @@ export const requestRules: readonly Rule[] = [
   {
     name: "refusals",
     explains: 49,
-    when: "most requests are answered with 4xx, and twice as many of them as a day before",
+    when: "most requests are refused (4xx and the like), and twice as many of them as a day before",
     find(evidence) {
       const metrics = seen(evidence.metrics);
       const refused = metrics && refusals(metrics);
@@ -98,7 +98,7 @@ export const requestRules: readonly Rule[] = [
   {
     name: "more_refusals",
     explains: 31,
-    when: "many more requests than a day before are answered with 4xx, though not most",
+    when: "many more requests than a day before are refused, though not most",
     find(evidence) {
       const metrics = seen(evidence.metrics);
       if (metrics === undefined) return undefined;

@@ -109,12 +109,14 @@ function judgeSeen(evidence: Evidence, findings: readonly Finding[]): Judgement 
   };
 }
 
-/** What is refused with 4xx fails through nobody's fault here, and does not succeed either. */
-function success({ ratio, refusedPerSecond, requestsPerSecond }: RequestRates, whose: string): string {
+/** What is refused (4xx and the like) fails through nobody's fault here, and does not succeed either. */
+function success(rates: RequestRates, whose: string): string {
+  const { ratio, refusedPerSecond, requestsPerSecond, codes, source } = rates;
   const refused = refusedPerSecond / requestsPerSecond;
   if (!(refused >= toldRefused)) return `${percent(1 - ratio)} of ${whose} succeed`;
   const fail = ratio === 0 ? `none of ${whose} fails` : `${percent(ratio)} of ${whose} fail`;
-  return `${fail}, ${percent(refused)} are refused (4xx)`;
+  const named = codes.filter(({ code, perSecond }) => perSecond > 0 && source.errors.isRefusal(code));
+  return `${fail}, ${percent(refused)} are refused (${named.slice(0, 3).map(({ code }) => code).join(", ")})`;
 }
 
 /** Rules that tell of Prometheus's scraping, not of the service. */

@@ -51,7 +51,9 @@ export const grpcErrors: ErrorCodes = {
       code,
     ),
   isCode: (code) => code !== "",
-  isRefusal: () => false,
+  isRefusal: (code) =>
+    /^(?:cancell?ed|invalid_?argument|not_?found|already_?exists|permission_?denied|resource_?exhausted|failed_?precondition|aborted|out_?of_?range|unauthenticated|1|3|[5-9]|1[016])$/i
+      .test(code),
 };
 
 /** One way to instrument. */

@@ -202,6 +202,17 @@ export function isHistogram({ form }: DurationMetric): boolean {
   return form === "native histogram" || form === "classic histogram";
 }
 
+/** The bucket that a quantile of a histogram lies in. */
+export async function bucketOf(
+  asking: Asking,
+  metric: DurationMetric,
+  quantile: number,
+  range: Omit<RateRange, "by">,
+): Promise<Quantile["bucket"]> {
+  const read = metric.form === "native histogram" ? readNativeBuckets : readBuckets;
+  return (await read(asking, histogramQuery(metric, range))).bucketOf(quantile);
+}
+
 /** A quantile of a histogram, in the metric's own unit. */
 export function quantileQuery(metric: DurationMetric, quantile: number, range: RateRange): string {
   return `histogram_quantile(${quantile}, ${histogramQuery(metric, range)})`;
@@ -310,8 +321,16 @@ async function readAverage({ asking, metric, matchers, window }: Reading): Promi
 }
 
 /** Whether a quantile lies above the highest finite bound, where a histogram knows nothing but that bound. */
-export function isInLastBucket({ bucket }: Quantile): boolean {
+export function isInLastBucket({ bucket }: Pick<Quantile, "bucket">): boolean {
   return bucket?.upper === Infinity;
+}
+
+/** A quantile for people: in the last bucket, which has no end, its value is the least that it can be. */
+export function quantileValueText(
+  quantile: Pick<Quantile, "value" | "bucket">,
+  unit: Latency["unit"],
+): string {
+  return `${isInLastBucket(quantile) ? "above " : ""}${durationText(quantile.value, unit)}`;
 }
 
 /** A duration of a metric for people: three significant digits in a fitting unit. */

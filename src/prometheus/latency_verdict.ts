@@ -1,5 +1,5 @@
 /** What the latency of a service says against it. */
-import { durationText, isInLastBucket, type Latency, type Quantile } from "./latency.ts";
+import { durationText, isInLastBucket, type Latency, type Quantile, quantileValueText } from "./latency.ts";
 import type { SlowRoute } from "./slow_route.ts";
 import { formatDuration } from "./time.ts";
 
@@ -88,7 +88,7 @@ export function latencyReasons(
   if (latency === undefined || slower === undefined) {
     return slowRoute === undefined ? [] : [`p95 latency of ${slowRoute.text}${since}`];
   }
-  const value = `${isInLastBucket(slower) ? "above " : ""}${durationText(slower.value, latency.unit)}`;
+  const value = quantileValueText(slower, latency.unit);
   const text = lately === undefined
     ? `p95 latency is ${value}, a day before ${durationText(slower.dayBefore, latency.unit)}`
     : `p95 latency of the last ${formatDuration(lately.window)} is ${value}, ${

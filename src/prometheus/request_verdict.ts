@@ -72,7 +72,7 @@ export function isOftenIdle({ idle }: RequestSymptoms): boolean {
   return idle !== undefined && idle >= mostlyIdle;
 }
 
-/** What share of requests is answered with 4xx, where that is `least` of them; `before` is NaN where it is not known. */
+/** What share of requests is refused (4xx and the like), where that is `least` of them; `before` is NaN where it is not known. */
 export function refusals(
   { requests, dayBefore }: RequestSymptoms,
   least: number = mostRefused,

@@ -41,7 +41,7 @@ export interface RequestRates {
   readonly errorsPerSecond: number;
   /** NaN without traffic. */
   readonly ratio: number;
-  /** Answered with 4xx: no errors of the service's, and no successes. */
+  /** Answered with 4xx, or with a gRPC code that tells the caller's fault: no errors of the service's, and no successes. */
   readonly refusedPerSecond: number;
   /** Of codes that tell neither. */
   readonly untoldPerSecond: number;

@@ -3,12 +3,14 @@ import type { Asking } from "./asking.ts";
 import { routeLabels } from "./error_places.ts";
 import { matchersOf } from "./instrumentation.ts";
 import {
+  bucketOf,
   durationText,
   isHistogram,
   type Latency,
   observationsQuery,
   type Quantile,
   quantileQuery,
+  quantileValueText,
 } from "./latency.ts";
 import { judgedQuantile } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
@@ -35,12 +37,13 @@ export interface SlowRoute {
 
 /** Reads it, of a histogram, of the last minutes alone or of the whole window; undefined where none has become slow, or no label tells routes apart. */
 export async function readSlowRoute(
-  { api, time, signal }: Asking,
+  asking: Asking,
   service: Service,
   { metric, unit, window }: Latency,
   { isLate }: { readonly isLate: boolean },
 ): Promise<SlowRoute | undefined> {
   if (!isHistogram(metric)) return undefined;
+  const { api, time, signal } = asking;
   const matchers = matchersOf(service, metric);
   const range = (ago: number) => ({ matchers, window, ago, by: routeLabels });
   const quantile = (ago: number) => quantileQuery(metric, judgedQuantile, range(ago));
@@ -62,8 +65,9 @@ export async function readSlowRoute(
   ].map(async (query) => Number((await api.query(query, time, { signal })).series[0]?.value?.[1] ?? NaN)));
   const now = Number(first.value?.[1] ?? NaN);
   if (!((now - then) * (unit === "s" ? 1000 : 1) >= noticeableMs)) return undefined;
+  const bucket = await bucketOf(asking, metric, judgedQuantile, { matchers: ofRoute, window });
   return {
-    text: `${name} is ${durationText(now, unit)}${
+    text: `${name} is ${quantileValueText({ value: now, bucket }, unit)}${
       isLate ? ` in the last ${formatDuration(window)}` : ""
     }, a day before ${durationText(then, unit)}`,
     quantile: { quantile: judgedQuantile, value: now, dayBefore: then },

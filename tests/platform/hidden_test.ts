@@ -11,6 +11,14 @@ import { callTool } from "../support/tools.ts";
 const hour = 3_600;
 const counter = "http_requests_total";
 
+interface Search {
+  /** Of its buckets, and searches a second before they became slow. */
+  readonly bounds: readonly string[];
+  readonly usual: number;
+  /** They take longer than the last bound. */
+  readonly isEndless?: boolean;
+}
+
 /** Each is scraped, and what is known of it stands beside it. */
 function series(now: number): OpenMetrics {
   const all = new OpenMetrics();
@@ -43,6 +51,10 @@ function series(now: number): OpenMetrics {
     "quick",
     "seldom",
     "worse",
+    "endless",
+    "stuck",
+    "tokens",
+    "lookups",
   ];
   for (const job of jobs) all.gauge("up", { job, instance: `${job}:80` }, span, 1);
   const since = (seconds: number) => (time: number) => time > now - seconds;
@@ -75,14 +87,16 @@ function series(now: number): OpenMetrics {
     slower: { bounds: ["0.1", "0.35"], usual: 1 },
     quick: { bounds: ["0.01", "0.1"], usual: 1 },
     seldom: { bounds: ["0.1", "1", "5"], usual: 0.03 },
+    endless: { bounds: ["0.1", "1"], usual: 1, isEndless: true },
+    stuck: { bounds: ["0.1", "10"], usual: 300, isEndless: true },
   };
-  for (const [job, { bounds, usual }] of Object.entries(searches)) {
+  for (const [job, { bounds, usual, isEndless = false }] of Object.entries<Search>(searches)) {
     for (const route of ["/", "/search"]) {
       const labels = { job, route };
       const isSlow = (time: number) => route === "/search" && since(1_200)(time);
-      const rate = (time: number) => route === "/" ? 99 : isSlow(time) ? 1 : usual;
+      const rate = (time: number) => route === "/" ? 99 : isSlow(time) ? Math.max(1, usual) : usual;
       for (const le of [...bounds, "+Inf"]) {
-        const holdsSlow = le === bounds.at(-1) || le === "+Inf";
+        const holdsSlow = (le === bounds.at(-1) && !isEndless) || le === "+Inf";
         let value = 0;
         all.gauge("http_request_duration_seconds_bucket", { ...labels, le }, span, (time) => {
           return value += isSlow(time) && !holdsSlow ? 0 : 60 * rate(time);
@@ -96,6 +110,20 @@ function series(now: number): OpenMetrics {
   // 30% are refused since 20 minutes, 0.2% before.
   grow({ job: "guarded", status: "200" }, (time) => since(1_200)(time) ? 7 : 9.98);
   grow({ job: "guarded", status: "401" }, (time) => since(1_200)(time) ? 3 : 0.02);
+  // Calls by gRPC: all are refused since 20 minutes; a quarter finds nothing, as ever.
+  const called = (job: string, code: string, rate: (time: number) => number) => {
+    let value = 0;
+    all.gauge(
+      "grpc_server_handled_total",
+      { job, grpc_code: code },
+      span,
+      (time) => value += 60 * rate(time),
+    );
+  };
+  called("tokens", "OK", (time) => since(1_200)(time) ? 0 : 10);
+  called("tokens", "Unauthenticated", (time) => since(1_200)(time) ? 10 : 0);
+  called("lookups", "OK", () => 15);
+  called("lookups", "NotFound", () => 5);
   // Traffic for an hour a day; all day, until 20 minutes ago; for 25 hours in all.
   grow({ job: "batch", status: "200" }, (time) => Math.abs(time - (now - 24 * hour)) < hour / 2 ? 20 : 0);
   grow({ job: "lost", status: "200" }, (time) => since(1_200)(time) ? 0 : 20);
@@ -207,6 +235,29 @@ Deno.test({
         for (const job of ["slower", "quick", "seldom"]) {
           assert.match(await report(job), new RegExp(`^${job}: HEALTHY`));
         }
+      });
+
+      await t.step("what takes longer than the last bucket is told as above it", async () => {
+        assert.match(
+          await report("endless"),
+          /^1\. The 95th percentile of latency of route=\/search is above 1 s, a day before 95 ms, though/m,
+        );
+        const text = await report("stuck");
+        assert.match(
+          text,
+          /^1\. The 95th percentile of latency is above 10 s, at least [\d.]+ times that of a day before/m,
+        );
+        assert.match(text, /^ {2}latency: p50 above 10 s \(a day before \d+ ms\), p95 above 10 s/m);
+      });
+
+      await t.step("what gRPC refuses has not succeeded", async () => {
+        const text = await report("tokens");
+        assert.match(text, /^tokens: DEGRADED/);
+        assert.match(text, /^1\. 100% of requests are refused \(Unauthenticated 10\/s\), 0% a day before$/m);
+        assert.match(
+          await report("lookups"),
+          /^lookups: HEALTHY, none of its requests fails, 25% are refused \(NotFound\)/,
+        );
       });
 
       await t.step("a probe from outside that fails, and one that has not for long", async () => {

@@ -127,7 +127,7 @@ const reports:
       /^not seen, metrics: errors: 100% of requests are refused/m,
     ]],
     ["moved", undefined, [/^moved: DEGRADED/, /^1\. 90% of requests are refused/m]],
-    ["used", undefined, [/^used: HEALTHY, none of its requests fails, 100% are refused \(4xx\)/]],
+    ["used", undefined, [/^used: HEALTHY, none of its requests fails, 100% are refused \(404\)/]],
     ["late", undefined, [
       /^late: DEGRADED/,
       /^1\. [\d.]+% of requests of the last 5m fail .*, [\d.]+% in 15m/m,
