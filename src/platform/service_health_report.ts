@@ -3,6 +3,7 @@ import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
+import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { checkNamespace } from "../kubernetes/paths.ts";
 import { leftOutTexts } from "../prometheus/asking.ts";
@@ -185,7 +186,12 @@ function unseenOf({ cluster, metrics, usage }: Evidence, part: PartName): readon
   if (part === "cluster") return seen(cluster)?.unseen ?? [];
   if (part !== "metrics") return [];
   const { unseen = [], leftOut = [] } = seen(metrics) ?? {};
-  const unused = usage.state === "unseen" ? [`CPU and memory in use: ${usage.why}`] : [];
+  const unread = seen(usage)?.unread ?? 0;
+  const unused = usage.state === "unseen"
+    ? [`CPU and memory in use: ${usage.why}`]
+    : unread > 0
+    ? [`CPU and memory in use of ${plural(unread, "pod")}`]
+    : [];
   return [...unseen, ...leftOutTexts(leftOut), ...unused];
 }
 

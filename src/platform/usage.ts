@@ -4,8 +4,8 @@ import { escapeRegex, type Matcher, selector } from "../prometheus/promql_litera
 import { formatDuration } from "../prometheus/time.ts";
 import { namespacesOf, type Pod } from "./workload.ts";
 
-/** Pods that are asked about. */
-const maxPods = 50;
+/** Beginnings of pods' names that are asked about: a revision's pods have one, a stateful set's as well. */
+const maxBeginnings = 20;
 
 /** One container. */
 export interface Usage {
@@ -22,6 +22,8 @@ export interface Usage {
 /** What was read, and the expression of each, for whoever looks on. */
 export interface UsageReport {
   readonly containers: readonly Usage[];
+  /** Pods that run and were not asked about. */
+  readonly unread: number;
   readonly throttledQuery: string;
   readonly memoryQuery: string;
 }
@@ -33,12 +35,14 @@ export async function readUsage(
   window: number,
   signal: AbortSignal,
 ): Promise<UsageReport> {
-  const running = pods.filter(({ status }) => status.phase === "Running").slice(0, maxPods);
+  const all = pods.filter(({ status }) => status.phase === "Running");
+  const beginnings = [...new Set(all.map(({ name }) => beginningOf(name)))].slice(0, maxBeginnings);
+  const running = all.filter(({ name }) => beginnings.includes(beginningOf(name)));
   const any = (names: readonly string[]) => names.map(escapeRegex).join("|");
   // A pod's own cgroup and its pause container come without a name, or with this one.
   const matchers: readonly Matcher[] = [
     ["namespace", "=~", any(namespacesOf(running))],
-    ["pod", "=~", any(running.map(({ name }) => name))],
+    ["pod", "=~", running.length > 1 ? `(?:${any(beginnings)}).*` : any(running.map(({ name }) => name))],
     ["container", "!~", "|POD"],
   ];
   const by = "max by (namespace, pod, container)";
@@ -48,7 +52,8 @@ export async function readUsage(
     grown(periods)
   } > 0))`;
   const memoryQuery = `${by} (${selector("container_memory_working_set_bytes", matchers)})`;
-  if (running.length === 0) return { containers: [], throttledQuery, memoryQuery };
+  const unread = all.length - running.length;
+  if (running.length === 0) return { containers: [], unread, throttledQuery, memoryQuery };
   const [throttled, memory] = await Promise.all(
     [throttledQuery, memoryQuery].map(async (query) => {
       const { series } = await api.query(query, undefined, { signal });
@@ -70,7 +75,12 @@ export async function readUsage(
       };
     })
   ).filter(({ throttled, memory }) => throttled !== undefined || memory !== undefined);
-  return { containers, throttledQuery, memoryQuery };
+  return { containers, unread, throttledQuery, memoryQuery };
+}
+
+/** `web-7f688c879d-` of `web-7f688c879d-84mtn`: by name, many pods are more than fits into a query. */
+function beginningOf(name: string): string {
+  return name.slice(0, name.lastIndexOf("-") + 1) || name;
 }
 
 function keyOf({ namespace, pod, container }: Readonly<Record<string, string | undefined>>): string {

@@ -2,6 +2,8 @@
 import assert from "@std/assert";
 import { createLogger } from "../../src/common/log.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
+import { readUsage } from "../../src/platform/usage.ts";
+import type { Pod } from "../../src/platform/workload.ts";
 import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
@@ -28,10 +30,12 @@ Deno.test({
         },
       },
     });
-    const apps = ["throttled", "full", "roomy", "endless"];
+    const apps = ["throttled", "full", "roomy", "endless", "many"];
+    const many = deployment("many", { cpu: "500m" });
     await kubernetes.apply([
       ...apps.slice(0, 3).map((app) => deployment(app, { cpu: "500m", memory: "512Mi" })),
       deployment("endless", {}),
+      { ...many, spec: { ...many.spec, replicas: 60 } },
     ]);
     const now = alignedSeconds(Date.now(), 60);
     const span = { from: now - 3_600, to: now + 600, step: 60 };
@@ -48,13 +52,14 @@ Deno.test({
         "-o",
         "name",
       );
-      const pod = names.trim().replace("pod/", "");
+      const pods = names.trim().split("\n").map((line) => line.replace("pod/", "")).sort();
+      const pod = pods.at(-1) ?? "";
       series.gauge("up", { job: app, instance: `${app}:80` }, span, 1)
         .counter("http_requests_total", { job: app, instance: `${app}:80`, status: "200" }, span, 10);
       // The pod's own cgroup counts the whole of it, the pause container next to nothing.
       for (const [container, part] of [["app", 1], ["", 2], ["POD", 0.01]] as const) {
         const labels = { job: "kubelet", namespace, pod, container };
-        const throttled = app === "throttled" ? 8 : 0.1;
+        const throttled = app === "throttled" || app === "many" ? 8 : 0.1;
         series.counter("container_cpu_cfs_periods_total", labels, span, 10 * part)
           .counter("container_cpu_cfs_throttled_periods_total", labels, span, throttled * part)
           .gauge(
@@ -91,6 +96,19 @@ Deno.test({
         (await report("full")).text,
         /^1\. Of note, 1 container of 1 is near the memory limit, above which it is killed: full-\S+ \(app\) uses 97\.7% of 512 MB$/m,
       );
+    });
+    await t.step("the last of many pods, and of too many kinds of pods how many were not seen", async () => {
+      assert.match(
+        (await report("many")).text,
+        /^1\. At the same time 1 container of 1 is throttled by the CPU limit, many-\S+ \(app\) in 80% of its/m,
+      );
+      const pods = Array.from({ length: 21 }, (_, index) => ({
+        namespace,
+        name: `kind${index}-0`,
+        status: { phase: "Running" },
+      })) as unknown as readonly Pod[];
+      const signal = new AbortController().signal;
+      assert.equal((await readUsage(prometheus.api, pods, 900, signal)).unread, 1);
     });
     for (const app of ["roomy", "endless"]) {
       await t.step(`${app}: nothing to tell`, async () => {

@@ -67,7 +67,12 @@ Deno.test({
     fail(`${http}_count`, { ...checkout, server_address: "rates" }, [status("200"), status("503")], 0.02);
     const partner = { ...serve("partner", true), server_address: "payments.partner.com" };
     fail(`${http}_count`, partner, [status("200"), status("503")], 0.9);
-    const called = { outer: "partner.com", unnamable: "r".repeat(64), crossing: "rates.billing:8080" };
+    const called = {
+      outer: "partner.com",
+      unnamable: "r".repeat(64),
+      crossing: "rates.billing:8080",
+      abroad: "rates.qa",
+    };
     for (const [job, address] of Object.entries(called)) {
       const labels = { ...serve(job, true), server_address: address };
       fail(`${http}_count`, labels, [status("200"), status("503")], 0.9);
@@ -114,7 +119,7 @@ Deno.test({
         text,
         /^1\. Its calls to server_address=pricing\.shop\.svc take 2 s on average, 40 times that of a day before \(50 ms\)\n2\. The 95th percentile/m,
       );
-      assert.match(text, /^next:\n {2}service_health_report \{"service":"pricing"\}/m);
+      assert.match(text, /^next:\n {2}service_health_report \{"service":"pricing","namespace":"shop"\}/m);
     });
     await t.step("the one that adds most time, a database", async () => {
       const text = await report("stock");
@@ -130,7 +135,7 @@ Deno.test({
         text,
         /^1\. 58\.3% of its calls to server_address=payment\.shop\.svc fail \(7 of 12\/s\), 0% a day before\n2\. The 95th/m,
       );
-      assert.match(text, /^next:\n {2}service_health_report \{"service":"payment"\}/m);
+      assert.match(text, /^next:\n {2}service_health_report \{"service":"payment","namespace":"shop"\}/m);
     });
     await t.step(
       "one that always fails is of note, and one that fails since then comes before it",
@@ -150,7 +155,16 @@ Deno.test({
       assert.doesNotMatch(text, /service_health_report/);
       assert.doesNotMatch(await report("outer"), /service_health_report/);
       assert.doesNotMatch(await report("unnamable"), /service_health_report/);
-      assert.match(await report("crossing"), /^next:\n {2}service_health_report \{"service":"rates"\}/m);
+      assert.match(
+        await report("crossing"),
+        /^next:\n {2}service_health_report \{"service":"rates","namespace":"billing"\}/m,
+      );
+      // A namespace may be called like a country, where it is the service's own.
+      assert.doesNotMatch(await report("abroad"), /service_health_report/);
+      assert.match(
+        await report("abroad", { namespace: "qa" }),
+        /^next:\n {2}service_health_report \{"service":"rates","namespace":"qa"\}/m,
+      );
     });
     await t.step("one of which few calls fail, and more than a day before", async () => {
       assert.match(
