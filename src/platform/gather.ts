@@ -16,6 +16,7 @@ import { findingsOf } from "./findings.ts";
 import { jobNamed } from "./jobs.ts";
 import { type MetricsReport, readMetrics } from "./metrics.ts";
 import { jobOfPods, workloadOfService } from "./other_names.ts";
+import { withPodAlerts } from "./pod_alerts.ts";
 import { readServingLogs, wantsServingLogs, withLogs } from "./serving_logs.ts";
 import { readUsage } from "./usage.ts";
 import { readWorkload, type WorkloadReport } from "./workload.ts";
@@ -116,7 +117,7 @@ export async function gather(
     window,
     now: Date.now(),
     cluster,
-    metrics,
+    metrics: withPodAlerts(metrics, cluster),
     activity,
     database: { state: "not_needed" },
     usage: { state: "not_needed" },

@@ -1,6 +1,6 @@
 /** The rules that look at what Prometheus sees of a service from outside: its instances, probes, alerts. */
 import { plural } from "../common/units.ts";
-import { alertText, type FiringAlert } from "../prometheus/service_alerts.ts";
+import { alertTexts, type FiringAlert } from "../prometheus/service_alerts.ts";
 import { flaps } from "../prometheus/service_health.ts";
 import { utc } from "../prometheus/time.ts";
 import { metricsNameOf, seen } from "./evidence.ts";
@@ -94,7 +94,10 @@ export const instanceRules: readonly Rule[] = [
       return {
         severity: "degraded",
         text: `${plural(firing.length, "alert fires", "alerts fire")}: ${alertNames(firing)}`,
-        next: [{ tool: "list_alerts", arguments: { service: metricsNameOf(evidence) } }],
+        // By its name those of its pods are not found.
+        next: firing.some(({ isOfPods }) => isOfPods)
+          ? [{ tool: "list_alerts", arguments: { state: "firing" } }]
+          : [{ tool: "list_alerts", arguments: { service: metricsNameOf(evidence) } }],
       };
     },
   },
@@ -117,5 +120,6 @@ export const instanceRules: readonly Rule[] = [
 ];
 
 function alertNames(alerts: readonly FiringAlert[]): string {
-  return alerts.slice(0, 3).map(alertText).join(", ") + (alerts.length > 3 ? ", …" : "");
+  const texts = alertTexts(alerts);
+  return texts.slice(0, 3).join(", ") + (texts.length > 3 ? ", …" : "");
 }

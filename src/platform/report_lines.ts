@@ -136,9 +136,12 @@ function metricsLines({ metrics }: Evidence): string[] {
       : firing.length === 0
       ? "no alert about it fires"
       : `alerts: ${
-        firing.slice(0, 5).map(({ name, severity }) =>
-          `${name} firing${severity === "" ? "" : ` (${severity})`}`
-        )
+        [
+          ...Map.groupBy(
+            firing,
+            ({ name, severity }) => `${name} firing${severity === "" ? "" : ` (${severity})`}`,
+          ),
+        ].slice(0, 5).map(([text, { length }]) => length > 1 ? `${text} x${length}` : text)
           .join(", ")
       }`) + soon,
     ...(report.alerts?.notes ?? []).map((note) => oneLine(note, 300)),

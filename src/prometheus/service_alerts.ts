@@ -5,7 +5,7 @@ import { oneLine } from "./one_line.ts";
 import { isElsewhere, namingMatchers, type Scope, scopeOf } from "./alert_scope.ts";
 import type { Labels } from "./result.ts";
 import type { Asking } from "./asking.ts";
-import { selector } from "./promql_literal.ts";
+import { type Matcher, selector } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
 import { namedBy } from "./service_name.ts";
 
@@ -22,11 +22,15 @@ export interface FiringAlert {
   readonly matters: boolean;
   /** It would, but names no namespace, and may be about a service of that name in another one. */
   readonly isVague?: true;
+  /** It is found by what the service's pods are called, and not by the service's name. */
+  readonly isOfPods?: true;
 }
 
 /** What is known of alerts. */
 export interface ServiceAlerts {
   readonly firing: readonly FiringAlert[];
+  /** Others that fire, and that name a pod or a workload: whoever knows the service's own can tell whether they are about it. */
+  readonly ofObjects: readonly FiringAlert[];
   /** Rules about it that can't be evaluated, and why: sentences without a full stop. */
   readonly unevaluated: readonly string[];
   readonly notes: readonly string[];
@@ -38,6 +42,18 @@ export interface ServiceAlerts {
   readonly ruleless?: true;
 }
 
+/** Labels that name what an alert of kube-state-metrics is about. */
+export const objectLabels = [
+  "pod",
+  "deployment",
+  "statefulset",
+  "daemonset",
+  "horizontalpodautoscaler",
+] as const;
+
+/** Of all namespaces. */
+const mostOfObjects = 1_000;
+
 /** Those that are made to fire always. */
 const heartbeats = new Set(["Watchdog", "DeadMansSwitch", "InfoInhibitor"]);
 /** `severityRank` of an information. */
@@ -46,6 +62,7 @@ const information = 3;
 /** Reads them from the rules, or, where the backend has no such call, from the series that rules leave. */
 export async function readServiceAlerts(asking: Asking, service: Service): Promise<ServiceAlerts> {
   let firing: readonly FiringAlert[];
+  let ofObjects: readonly FiringAlert[] = [];
   let notes: readonly string[] = [];
   let unevaluated: readonly string[] = [];
   let unsure: string | undefined;
@@ -67,6 +84,13 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
         })
       );
     firing = await placed(asking, service, inState("firing"));
+    const isTold = new Set(own.flatMap(({ alerts }) => alerts));
+    ofObjects = rules.flatMap(({ name, severity, alerts }) =>
+      alerts.filter((alert) => alert.state === "firing" && !isTold.has(alert) && namesObject(alert.labels))
+        .map(({ labels, annotations: { summary = "" }, activeAt: since }) =>
+          judged({ name, severity: labels.severity ?? severity, since, summary, labels })
+        )
+    ).slice(0, mostOfObjects);
     pending = inState("pending").filter(({ scope }) => scope !== "other")
       .map(({ alert }) => oneLine(alert.name, 100));
     unsure = why;
@@ -76,16 +100,15 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
     }
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
-    firing = await readAlertSeries(asking, service);
+    ({ firing, ofObjects } = await readAlertSeries(asking, service));
     // In its own words: that it has no rules, that it refuses us, or that it is too slow.
     if (firing.length > 0 || await hasAlertSeries(asking)) {
       notes = [`alerts are read from the ALERTS series: ${error.message}`];
     } else unsure = `no alert has left a series, and ${uncapitalised(error.message)}`;
   }
   return {
-    firing: [...firing].sort((a, b) =>
-      severityRank(a.severity) - severityRank(b.severity) || (a.name < b.name ? -1 : 1)
-    ),
+    firing: firing.toSorted(bySeverity),
+    ofObjects,
     unevaluated,
     notes,
     ...(pending.length === 0 ? {} : { pending: [...new Set(pending)] }),
@@ -94,23 +117,45 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
   };
 }
 
+/** The severe first. */
+export function bySeverity(one: FiringAlert, other: FiringAlert): number {
+  return severityRank(one.severity) - severityRank(other.severity) || (one.name < other.name ? -1 : 1);
+}
+
+function namesObject(labels: Labels): boolean {
+  return objectLabels.some((label) => labels[label] !== undefined);
+}
+
 /** A rule that was evaluated, and whose result could not be stored, is none. */
 function isUnevaluated({ error, alerts }: AlertingRule): boolean {
   return error !== "" && alerts.length === 0 && !/out of order|out of bounds|duplicate sample/.test(error);
 }
 
-async function readAlertSeries(asking: Asking, service: Service): Promise<readonly FiringAlert[]> {
+async function readAlertSeries(
+  asking: Asking,
+  service: Service,
+): Promise<Pick<ServiceAlerts, "firing" | "ofObjects">> {
   const { api, time, signal } = asking;
-  const query = selector("ALERTS", [["alertstate", "=", "firing"], ...namingMatchers(service)]);
-  const { series } = await api.query(query, time, { signal, limit: 200 });
-  const found = series.map(({ metric: labels }) => {
-    const { alertname: name = "", severity = "" } = labels;
-    return {
-      alert: judged({ name, severity, since: "", summary: "", labels }),
-      scope: scopeOf(service, labels, ""),
-    };
-  });
-  return await placed(asking, service, found);
+  const ask = async (matchers: readonly Matcher[], limit: number) => {
+    const query = selector("ALERTS", [["alertstate", "=", "firing"], ...matchers]);
+    const { series } = await api.query(query, time, { signal, limit });
+    return series.map(({ metric: labels }) => {
+      const { alertname: name = "", severity = "" } = labels;
+      return judged({ name, severity, since: "", summary: "", labels });
+    });
+  };
+  const naming = namingMatchers(service);
+  const [own, others] = await Promise.all([ask(naming, 200), ask([["namespace", "!=", ""]], mostOfObjects)]);
+  const text = ({ labels }: FiringAlert) => JSON.stringify(Object.entries(labels).sort());
+  const isTold = new Set(own.map(text));
+  return {
+    firing: await placed(
+      asking,
+      service,
+      own.map((alert) => ({ alert, scope: scopeOf(service, alert.labels, "") })),
+    ),
+    ofObjects: others.filter((alert) => namesObject(alert.labels) && !isTold.has(text(alert))),
+  };
 }
 
 /** Those that may be about the service; what names no namespace is vague where others have a service of that name, too. */
@@ -129,6 +174,13 @@ async function placed(
 /** `HighErrorRate (critical)`. */
 export function alertText({ name, severity }: Pick<FiringAlert, "name" | "severity">): string {
   return `${oneLine(name, 100)}${severity === "" ? "" : ` (${oneLine(severity, 40)})`}`;
+}
+
+/** Alerts for people, those of one name and grade once. */
+export function alertTexts(alerts: readonly FiringAlert[]): readonly string[] {
+  return [...Map.groupBy(alerts, alertText)].map(([text, { length }]) =>
+    length > 1 ? `${text} x${length}` : text
+  );
 }
 
 /** Whether the backend keeps those series at all: without any, nothing follows from there being none of the service. */

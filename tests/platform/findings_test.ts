@@ -118,7 +118,7 @@ function metrics(more: Partial<MetricsReport>): MetricsReport {
     latency: undefined,
     recentLatency: undefined,
     vanished: [],
-    alerts: { firing: [], unevaluated: [], notes: [] },
+    alerts: { firing: [], ofObjects: [], unevaluated: [], notes: [] },
     failures: [],
     leftOut: [],
     warnings: [],
@@ -773,7 +773,7 @@ const failed = { requests: requests(10, 0.1), dayBefore: requests(10, 0) };
 const degraded: readonly (readonly [what: string, metrics: Partial<MetricsReport>, because: RegExp])[] = [
   [
     "an alert alone does not say that it serves badly",
-    { requests: requests(10, 0), alerts: { firing: [alert], unevaluated: [], notes: [] } },
+    { requests: requests(10, 0), alerts: { firing: [alert], ofObjects: [], unevaluated: [], notes: [] } },
     /^an alert about it fires, and nothing else that was seen points to a problem$/,
   ],
   [

@@ -3,6 +3,7 @@ import assert from "@std/assert";
 import { createLogger } from "../../src/common/log.ts";
 import { jobOfPods } from "../../src/platform/other_names.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
+import { FakePrometheus, faults } from "../support/fake_prometheus.ts";
 import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
 import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
@@ -100,6 +101,49 @@ Deno.test({
         assert.match(text, /^users: DEGRADED/);
         assert.match(text, /^cluster: Deployment pods-\w+\/user-service .*: 2\/2 ready/m);
         assert.match(text, /^ {2}2 pods, 2 healthy, found by the pods that Prometheus scrapes for it$/m);
+      });
+
+      await t.step("alerts about its pods and its workload, in which its name does not stand", async () => {
+        const [one = "", two = ""] = await pods("app=user-service");
+        const about = (alert: string, labels: Labels) => ({
+          alert,
+          expr: "vector(1)",
+          labels: { severity: "warning", job: "kube-state-metrics", namespace, ...labels },
+        });
+        const rules = [
+          about("KubePodCrashLooping", { pod: one, container: "app" }),
+          about("KubePodCrashLooping", { pod: two, container: "app" }),
+          about("KubeDeploymentReplicasMismatch", { deployment: "user-service" }),
+          about("OfAnotherNamespace", { namespace: "elsewhere", pod: one }),
+          about("OfAnotherPod", { pod: "user-service" }),
+          about("OfNoPod", {}),
+        ];
+        const watched = [{ name: "kubernetes", interval: "1s", rules }];
+        // What rules leave comes after what there is.
+        const past = new OpenMetrics();
+        for (const pod of [one, two]) {
+          past.gauge("up", { job: "users", namespace, pod, instance: `${pod}:80` }, { ...span, to: now }, 1);
+        }
+        await using alerting = await startPrometheus({ backfill: past.lines, rules: watched });
+        await alerting.untilAnswered(`count(ALERTS) == ${rules.length}`);
+        // The rules, and where those can't be read what they leave.
+        for (const isRefused of [false, true]) {
+          await using front = new FakePrometheus({
+            play: async ({ path, parameters }) =>
+              isRefused && path.endsWith("/rules")
+                ? faults.unavailable()
+                : await fetch(`${alerting.url}${path}?${parameters}`),
+          });
+          const prometheus = openApi(front.url);
+          const tool = serviceHealthReport({ ...sources, prometheus }, new Set(["list_alerts"]));
+          const { text } = await callTool(tool, { service: "user-service", namespace });
+          prometheus.close();
+          assert.match(
+            text,
+            /^\d\. 3 alerts fire: KubeDeploymentReplicasMismatch \(warning\), KubePodCrashLooping \(warning\) x2$/m,
+          );
+          assert.match(text, /^ {2}list_alerts \{"state":"firing"\}$/m);
+        }
       });
 
       await t.step("a Service of another name than its deployment", async () => {

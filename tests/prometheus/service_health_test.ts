@@ -42,7 +42,7 @@ const well: Symptoms = {
   latency: latency({}),
   recentLatency: undefined,
   vanished: [],
-  alerts: { firing: [], unevaluated: [], notes: [] },
+  alerts: { firing: [], ofObjects: [], unevaluated: [], notes: [] },
   episodes: { errors: undefined, latency: undefined },
   failures: [],
   leftOut: [],
