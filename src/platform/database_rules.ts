@@ -1,10 +1,12 @@
 /** The rules that look at the database, and at what the service itself says of it. */
 import { count } from "../common/units.ts";
+import { failing } from "../prometheus/request_verdict.ts";
 import { slowLatency } from "../prometheus/latency_verdict.ts";
 import { timesText } from "./error_lines.ts";
 import type { Evidence } from "./evidence.ts";
 import { seen } from "./evidence.ts";
 import type { NextCall, Rule } from "./rule.ts";
+import { isAwaited } from "./sick_pods.ts";
 
 /** What a log or an error says when a database has no connection left. */
 const exhausted =
@@ -14,9 +16,25 @@ const lockTrouble = /deadlock|lock timeout|could not obtain lock|canceling state
 const loginTrouble =
   /password authentication failed for user|no pg_hba\.conf entry|FATAL:? {1,3}(?:role|database) "[^"]{1,63}" does not exist|Access denied for user '/;
 
+/** A disk that is full, and a server that only reads: a standby, or what was made so. */
+const unwritable =
+  /could not (?:extend|write(?: to)?) file .{1,200}No space left on device|cannot execute [A-Z ]{1,40} in a read-only transaction|SQLSTATE:? ?\(?(?:53100|25006)\b|running with the --read-only option/i;
+/** A server that starts or ends, and one that does not answer at its port. */
+const away =
+  /the database system is (?:starting up|shutting down|in recovery mode|not yet accepting connections)|terminating connection due to administrator command|(?::| port )(?:5432|3306)\b.{0,120}(?:refused|timed? ?out|no route to host|unreachable)|(?:ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH).{0,80}:(?:5432|3306)\b/i;
+
+/** What a log says of the database, each with what it comes to. */
+const told: readonly (readonly [name: string, explains: number, pattern: RegExp, text: string])[] = [
+  ["database_unwritable", 94, unwritable, "The database takes no writes"],
+  ["database_login", 93, loginTrouble, "The database refuses a login"],
+  ["database_away", 92, away, "The service can't reach its database"],
+];
+
 /** Whether a line of a log tells of what a rule about the database looks for. */
 export function isOfDatabase(line: string): boolean {
-  return exhausted.test(line) || lockTrouble.test(line) || loginTrouble.test(line);
+  return [exhausted, lockTrouble, ...told.map(([, , pattern]) => pattern)].some((pattern) =>
+    pattern.test(line)
+  );
 }
 
 /** Events in a window below which none in the next one is chance. */
@@ -59,16 +77,16 @@ export const databaseRules: readonly Rule[] = [
       };
     },
   },
-  {
-    name: "database_login",
-    explains: 93,
-    when: "the service's log says that the database refuses its password, role, database or address",
+  ...told.map(([name, explains, pattern, words]): Rule => ({
+    name,
+    explains,
+    when: `the service's log says: ${words.toLowerCase()}`,
     find(evidence) {
-      const text = logged(evidence, loginTrouble);
+      const text = logged(evidence, pattern);
       if (text === undefined) return undefined;
-      return { severity: "degraded", text: `The database refuses a login: ${text}`, next: [] };
+      return { severity: "degraded", text: `${words}: ${text}`, next: [] };
     },
-  },
+  })),
   {
     name: "database_locks",
     explains: 90,
@@ -113,8 +131,11 @@ export const databaseRules: readonly Rule[] = [
   {
     name: "database_other",
     explains: 29,
-    when: "something else in the database is critical now, or connections and locks are a mere warning",
+    when:
+      "something else in the database is critical now, or connections and locks are a mere warning, and requests fail, " +
+      "are slow, or pods that ran are not ready",
     find(evidence) {
+      if (!isFelt(evidence)) return undefined;
       const told = (name: string) => name === "connections" || name === "blocking";
       const section = seen(evidence.database)?.sections.find(({ name, verdict }) =>
         told(name)
@@ -151,6 +172,13 @@ export const databaseRules: readonly Rule[] = [
     },
   },
 ];
+
+/** Whether anything is wrong that a database may be behind. */
+function isFelt(evidence: Evidence): boolean {
+  const metrics = seen(evidence.metrics);
+  return isSlow(evidence) || (metrics !== undefined && failing(metrics).length > 0) ||
+    (seen(evidence.cluster)?.pods ?? []).some((pod) => isAwaited(pod) && pod.container !== undefined);
+}
 
 function isSlow({ metrics }: Evidence): boolean {
   const report = seen(metrics);

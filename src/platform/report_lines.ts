@@ -153,7 +153,7 @@ function metricsLines({ metrics }: Evidence): string[] {
 function activityLines({ activity, window }: Evidence): string[] {
   const value = seen(activity);
   if (value === undefined) return [];
-  if ("why" in value) return [`recent activity is not known: ${value.why}`];
+  if ("why" in value) return [`not known: ${value.why}`];
   const { table, events, before, lastMs } = value;
   const span = formatDuration(window);
   return [
@@ -168,12 +168,15 @@ function activityLines({ activity, window }: Evidence): string[] {
 function databaseLines({ database }: Evidence, shown: number): string[] {
   const examination = seen(database);
   if (examination === undefined) return [];
-  const bad = examination.sections.filter(({ verdict }) => verdict === "critical" || verdict === "warning");
+  const of = (wanted: string) => examination.sections.filter(({ verdict }) => verdict === wanted);
+  const [critical, warnings] = [of("critical"), of("warning")];
   const connections = examination.sections.find(({ name }) => name === "connections");
   return [
     ...(connections === undefined ? [] : [`connections: ${connections.summary}`]),
-    ...bad.filter(({ name }) => name !== "connections").slice(0, Math.min(4, shown))
-      .map(({ name, verdict, summary }) => `${verdict} ${name}: ${summary}`),
-    ...(bad.length === 0 ? ["nothing critical, no warning"] : []),
+    ...critical.filter(({ name }) => name !== "connections").slice(0, Math.min(4, shown))
+      .map(({ name, summary }) => `critical ${name}: ${summary}`),
+    // What matters of them to the service is among the findings.
+    ...(warnings.length === 0 ? [] : [`warnings: ${warnings.map(({ name }) => name).join(", ")}`]),
+    ...(critical.length + warnings.length === 0 ? ["nothing critical, no warning"] : []),
   ].map((line) => line.slice(0, 100 + 20 * shown));
 }

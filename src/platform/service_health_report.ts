@@ -206,7 +206,12 @@ function notSeen(evidence: Evidence, part: PartName): Report["not_seen"] {
   if (value.state === "not_needed") {
     return [{ part, why: "nothing pointed to it, so its health was not checked; database_health checks it" }];
   }
-  const more = value.state === "not_found" ? value.near : value.state === "unseen" ? value.hint : undefined;
+  const more = value.state === "unseen"
+    ? value.hint
+    // What else there is helps where nothing was found at all.
+    : value.state === "not_found" && value.near?.startsWith("there are ") !== true
+    ? value.near
+    : undefined;
   return [{ part, why: `${value.why}${more === undefined ? "" : `; ${more}`}` }];
 }
 

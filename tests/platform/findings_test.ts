@@ -574,6 +574,44 @@ const cases: readonly {
     verdict: "degraded",
   },
   {
+    name: "nor does it explain an alert alone, or a pod that has never run",
+    evidence: {
+      cluster: seen(workload([pod("a", { status: "Pending", healthy: false }, { container: undefined })])),
+      metrics: seen(metrics({ requests: requests(10, 0), dayBefore: requests(10, 0) })),
+      database: examined("connections", "warning", "40 of 50 are taken"),
+    },
+    found: ["not_ready"],
+    verdict: "down",
+  },
+  {
+    name: "a pod that ran and is not ready it may",
+    evidence: {
+      cluster: seen(workload([pod("a", { healthy: false, readyContainers: 0 })])),
+      database: examined("connections", "warning", "40 of 50 are taken"),
+    },
+    found: ["not_ready", "database_other"],
+    verdict: "down",
+  },
+  ...([
+    [
+      "database_unwritable",
+      'ERROR: could not extend file "base/1/2": No space left on device (SQLSTATE 53100)',
+    ],
+    ["database_unwritable", "ERROR: cannot execute INSERT in a read-only transaction"],
+    ["database_away", "FATAL: the database system is shutting down"],
+    ["database_away", "dial tcp 10.0.0.7:5432: i/o timeout"],
+    ["database_away", 'connection to server at "db" (10.0.0.7), port 5432 failed: Connection refused'],
+    ["database_away", "Error: connect ECONNREFUSED 10.0.0.7:5432"],
+  ] as const).map(([rule, line]) => ({
+    name: `a log that tells of its database stands before the errors: ${line.slice(0, 60)}`,
+    evidence: {
+      cluster: seen(workload([pod("api-1")], { errors: [said(line)] })),
+      metrics: seen(metrics({ requests: requests(10, 0.2), dayBefore: requests(10, 0) })),
+    },
+    found: [rule, "errors"],
+    verdict: "degraded",
+  })),
+  {
     name: "locks that others wait for long explain more than latency, and are called a coincidence",
     evidence: {
       metrics: seen(metrics({ requests: requests(10, 0.2), dayBefore: requests(10, 0) })),
