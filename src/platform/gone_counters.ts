@@ -1,4 +1,4 @@
-/** Counters by which services counted requests within the last hour, and that have no samples any more: no ratio tells of those. */
+/** Counters by which services counted requests within the last hour, and do no more: no ratio tells of those. */
 import type { Asking } from "../prometheus/asking.ts";
 import { knownMetricsRegex, type RequestCounter, requestCounters } from "../prometheus/instrumentation.ts";
 import { type Matcher, quoteLabelName, selector } from "../prometheus/promql_literal.ts";
@@ -6,9 +6,10 @@ import { rateOf } from "../prometheus/requests.ts";
 import { formatDuration } from "../prometheus/time.ts";
 import { keyOf, type NamedService, namingLabels, serviceOf } from "./named_service.ts";
 
-/** A counter of one service that has gone. */
+/** A counter of one service that has no samples any more, or stands still. */
 export interface GoneCounter extends NamedService {
   readonly metric: string;
+  readonly standsStill: boolean;
   readonly perSecond: number;
   /** When it counted so: `15m ago`. */
   readonly when: string;
@@ -17,17 +18,22 @@ export interface GoneCounter extends NamedService {
 /** Seconds before now at which they are looked for, the later first; and over which they are to have counted. */
 const moments = [900, 3_600];
 const span = 300;
+/** Requests per second from which on none at all is not chance. */
+const leastPerSecond = 0.1;
 /** What is left out where they can't be read. */
 export const goneServices = "services that are gone";
 /** Counters, and series of one query, that are read. */
 const mostCounters = 8;
 const mostSeries = 10_000;
 
-/** Finds them, by their rate; `within` picks the namespace, and `counted` is what a longer time than `moments` knows of. */
+/**
+ * Finds them, by their rate; `within` picks the namespace, `counted` are the services that count something, over a time
+ * that may be longer than `moments`.
+ */
 export async function readGoneCounters(
   asking: Asking,
   within: readonly Matcher[],
-  counted: readonly GoneCounter[],
+  counted: readonly Omit<GoneCounter, "standsStill">[],
 ): Promise<readonly GoneCounter[]> {
   const { api, time, signal } = asking;
   const known = selector(undefined, [["__name__", "=~", knownMetricsRegex], ...within]);
@@ -46,12 +52,13 @@ async function readCounter(
   asking: Asking,
   counter: RequestCounter,
   within: readonly Matcher[],
-  counted: readonly GoneCounter[],
+  counted: readonly Omit<GoneCounter, "standsStill">[],
 ): Promise<readonly GoneCounter[]> {
   const { api, time, signal } = asking;
-  const { metric, instrumentation: { matchers = [] } } = counter;
+  const { metric, instrumentation } = counter;
+  const { matchers = [] } = instrumentation;
   const own = [...matchers, ...within];
-  const by = namingLabels.map(quoteLabelName).join(", ");
+  const by = namingLabels(instrumentation).map(quoteLabelName).join(", ");
   const ask = (query: string, ago: number) =>
     api.query(`sum by (${by}) (${query}) > 0`, time - ago, { signal, limit: mostSeries });
   const [now, ...before] = await Promise.all([
@@ -63,19 +70,35 @@ async function readCounter(
     asking.leftOut.push({ what: goneServices, why: `${metric} has more series than are read` });
     return [];
   }
-  const here = new Set(now.series.map(({ metric }) => keyOf(serviceOf(metric))));
-  const found = new Map<string, GoneCounter>();
+  const named = ({ metric }: (typeof now.series)[number]) => serviceOf(metric, instrumentation);
+  const here = new Map(now.series.map((one) => [keyOf(named(one)), named(one)]));
+  const found = new Map<string, Omit<GoneCounter, "standsStill">>();
   for (const [index, { series }] of before.entries()) {
-    const groups = Map.groupBy(series, ({ metric }) => keyOf(serviceOf(metric)));
+    const groups = Map.groupBy(series, (one) => keyOf(named(one)));
+    // The same service under a namespace that it did not have then: its label is new, or another.
+    const renamed = new Set(
+      [...here].flatMap(([key, one]) => groups.has(key) || one === undefined ? [] : nameOf(one)),
+    );
     for (const [key, members] of groups) {
-      const named = serviceOf(members[0]?.metric ?? {});
-      if (named === undefined || found.has(key)) continue;
+      const [first] = members;
+      const one = first && named(first);
+      if (one === undefined || found.has(key) || (!here.has(key) && renamed.has(nameOf(one)))) continue;
       const perSecond = members.reduce((sum, { value }) => sum + Number(value?.[1]), 0);
-      found.set(key, { ...named, metric, perSecond, when: `${formatDuration(moments[index] ?? 0)} ago` });
+      found.set(key, { ...one, metric, perSecond, when: `${formatDuration(moments[index] ?? 0)} ago` });
     }
   }
   for (const one of counted) {
     if (one.metric === metric && !found.has(keyOf(one))) found.set(keyOf(one), one);
   }
-  return [...found].flatMap(([key, one]) => here.has(key) ? [] : [one]);
+  const counts = new Set(counted.map(keyOf));
+  return [...found].flatMap(([key, one]) => {
+    const standsStill = here.has(key);
+    return standsStill && (counts.has(key) || one.perSecond < leastPerSecond)
+      ? []
+      : [{ ...one, standsStill }];
+  });
+}
+
+function nameOf({ label, service }: NamedService): string {
+  return JSON.stringify([label, service]);
 }

@@ -1,6 +1,7 @@
 /** What service a series is of, where all of them are asked about at once. */
+import type { Instrumentation } from "../prometheus/instrumentation.ts";
 import type { Labels } from "../prometheus/result.ts";
-import { serviceLabels } from "../prometheus/service_labels.ts";
+import { servedNamespaceLabels, serviceLabels } from "../prometheus/service_labels.ts";
 
 /** A service by its labels. */
 export interface NamedService {
@@ -11,14 +12,35 @@ export interface NamedService {
   readonly namespace: string;
 }
 
-/** The labels that tell services apart. */
-export const namingLabels: readonly string[] = [...serviceLabels, "namespace"];
+/** Where what is scraped tells of others, whose job its own is not. */
+const exportedJob = "exported_job";
+/** Jobs of the usual configurations of Prometheus for a cluster that scrape all services there are. */
+const ofAll = /^kubernetes-(?:pods|service-endpoints)(?:-slow)?$/;
+
+/** The labels that tell apart the services that one kind of counter counts for. */
+export function namingLabels({ serves = [] }: Instrumentation): readonly string[] {
+  return [
+    ...new Set([
+      ...serves,
+      ...(serves.length > 0 ? servedNamespaceLabels : []),
+      exportedJob,
+      ...serviceLabels,
+      "namespace",
+    ]),
+  ];
+}
 
 /** Reads it; undefined where no label names a service. */
-export function serviceOf(labels: Labels): NamedService | undefined {
-  const label = serviceLabels.find((name) => (labels[name] ?? "") !== "");
+export function serviceOf(labels: Labels, { serves = [] }: Instrumentation): NamedService | undefined {
+  const has = (name: string) => (labels[name] ?? "") !== "";
+  const label = serves.find(has) ??
+    [exportedJob, ...serviceLabels].find((name) =>
+      has(name) && !(name === "job" && ofAll.test(labels.job ?? ""))
+    ) ??
+    (has("job") ? "job" : undefined);
   if (label === undefined) return undefined;
-  return { service: labels[label] ?? "", label, namespace: labels.namespace ?? "" };
+  const served = serves.length > 0 ? servedNamespaceLabels.find(has) : undefined;
+  return { service: labels[label] ?? "", label, namespace: labels[served ?? "namespace"] ?? "" };
 }
 
 /** The same for all series of one service. */

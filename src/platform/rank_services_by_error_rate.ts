@@ -11,9 +11,8 @@ import { ratioText } from "../prometheus/get_error_rate.ts";
 import { rate } from "../prometheus/requests.ts";
 import { formatDuration, parseDuration, utc } from "../prometheus/time.ts";
 import { type Sources, within } from "./gather.ts";
-import type { GoneCounter } from "./gone_counters.ts";
 import { keyOf, type NamedService } from "./named_service.ts";
-import { type RankedServices, readServiceErrors } from "./service_errors.ts";
+import { type RankedServices, readServiceErrors, type ServiceErrors } from "./service_errors.ts";
 import { readWorkload, type WorkloadReport } from "./workload.ts";
 
 const input = z.strictObject({
@@ -32,6 +31,7 @@ const output = z.object({
     requests_per_second: z.number(),
     errors_per_second: z.number(),
     error_ratio: z.number().nullable().describe("null: no traffic, or nothing that tells errors"),
+    error_ratio_day_before: z.number().nullable(),
     metric: z.string(),
   })),
   total: z.number(),
@@ -41,15 +41,18 @@ const output = z.object({
     metric: z.string(),
     requests_per_second: z.number(),
     when: z.string().describe("When it counted so many"),
-  })).describe("Counters that have no samples any more"),
+    stands_still: z.boolean().describe("It has samples still, and counts nothing"),
+  })).describe("Counters that count no more"),
   gone_count: z.number(),
-  pods: z.array(z.object({ service: z.string(), text: z.string() })),
+  pods: z.array(z.object({ service: z.string(), namespace: z.string(), text: z.string() })),
   metrics: z.array(z.string()),
   notes: z.array(z.string()),
 });
 
 /** Services whose pods are looked at, of those that fail and of those that are gone. */
 const mostExamined = 3;
+/** Requests in the window below which a ratio is chance. */
+const leastRequests = 20;
 /** Counters that are gone, and that are named. */
 const shownGone = 5;
 /** Characters of the name of a service, or of its namespace. */
@@ -62,7 +65,7 @@ interface Found extends RankedServices {
   readonly window: number;
   readonly now: number;
   readonly limit: number;
-  readonly pods: readonly { readonly service: string; readonly text: string }[];
+  readonly pods: readonly { readonly service: string; readonly namespace: string; readonly text: string }[];
 }
 
 /** Ranks the services that Prometheus knows. */
@@ -112,24 +115,30 @@ function answerOf(found: Found, shown: number): z.output<typeof output> {
     window: formatDuration(window),
     until: utc(Math.floor(now / 1000)),
     namespace: namespace ?? null,
-    services: services.slice(0, shown).map(({ service, namespace, requests, errors, ratio, metric }) => ({
-      service: name(service),
-      namespace: name(namespace),
-      requests_per_second: requests,
-      errors_per_second: errors,
-      error_ratio: Number.isNaN(ratio) ? null : ratio,
-      metric,
+    services: services.slice(0, shown).map((one) => ({
+      service: name(one.service),
+      namespace: name(one.namespace),
+      requests_per_second: one.requests,
+      errors_per_second: one.errors,
+      error_ratio: Number.isNaN(one.ratio) ? null : one.ratio,
+      error_ratio_day_before: Number.isNaN(one.before) ? null : one.before,
+      metric: one.metric,
     })),
     total: services.length,
-    gone: gone.slice(0, shownGone).map(({ service, namespace, metric, perSecond, when }) => ({
+    gone: gone.slice(0, shownGone).map(({ service, namespace, metric, perSecond, when, standsStill }) => ({
       service: name(service),
       namespace: name(namespace),
       metric,
       requests_per_second: perSecond,
       when,
+      stands_still: standsStill,
     })),
     gone_count: gone.length,
-    pods: pods.map(({ service, text }) => ({ service: name(service), text })),
+    pods: pods.map(({ service, namespace, text }) => ({
+      service: name(service),
+      namespace: name(namespace),
+      text,
+    })),
     metrics: [...metrics],
     notes: [...notes],
   };
@@ -139,12 +148,13 @@ function render(found: Found, shown: number): string {
   const { services, gone, pods, metrics, notes } = found;
   const lines = [heading(found)];
   if (shown > 0) {
-    const columns = ["service", "namespace", "errors", "errors/s", "requests/s"]
+    const columns = ["service", "namespace", "errors", "a day before", "errors/s", "requests/s"]
       .map((name, at) => ({ name, align: at < 2 ? "left" as const : "right" as const }));
     const rows = services.slice(0, shown).map((one) => [
       name(one.service),
       name(one.namespace),
       one.blind ? "unknown" : Number.isNaN(one.ratio) ? "no traffic" : ratioText(one.ratio),
+      Number.isNaN(one.before) ? "-" : ratioText(one.before),
       one.blind ? "-" : rate(one.errors),
       rate(one.requests),
     ]);
@@ -160,26 +170,32 @@ function render(found: Found, shown: number): string {
   }
   lines.push(
     "",
-    ...goneLines(gone),
-    ...pods.map(({ service, text }) => `at the same time, ${name(service)}: ${visible(text)}`),
+    ...goneLines(found),
+    ...pods.map((one) => {
+      const isShared = pods.some(({ service, namespace }) =>
+        service === one.service && namespace !== one.namespace
+      );
+      const where = isShared && one.namespace !== "" ? ` (${name(one.namespace)})` : "";
+      return `at the same time, ${name(one.service)}${where}: ${visible(one.text)}`;
+    }),
     ...(metrics.length === 0 ? [] : [`counted by ${metrics.map((name) => visible(name)).join(", ")}`]),
     ...notes.map((note) => `note: ${visible(note)}`),
   );
   return lines.join("\n");
 }
 
-function goneLines(gone: readonly GoneCounter[]): readonly string[] {
+function goneLines({ gone, window }: Found): readonly string[] {
   const more = gone.length - shownGone;
   return [
-    ...gone.slice(0, shownGone).map(({ service, metric, perSecond, when }) =>
-      `gone, ${name(service)}: ${visible(metric)} counted ${
+    ...gone.slice(0, shownGone).map(({ service, metric, perSecond, when, standsStill }) =>
+      `${standsStill ? "stopped" : "gone"}, ${name(service)}: ${visible(metric)} counted ${
         rate(perSecond)
-      }/s ${when}, and has no samples now`
+      }/s ${when}, ${standsStill ? `and nothing in ${formatDuration(window)}` : "and has no samples now"}`
     ),
-    ...(more > 0 ? [`[Cut: ${more} more are gone. Name a namespace.]`] : []),
+    ...(more > 0 ? [`[Cut: ${more} more have stopped or are gone. Name a namespace.]`] : []),
     ...(gone.length > 0
       ? [
-        "What is gone is down, was removed, or is counted by another name: service_health_report says which.",
+        "What has stopped or is gone is down, idle, removed, or counted by another name: service_health_report says which.",
       ]
       : []),
   ];
@@ -207,10 +223,10 @@ async function podsOf(
       (signal) => readWorkload(clusters, workload, namespace, signal),
     );
     const unseen = report.unseen.length === 0 ? "" : `; not seen: ${report.unseen.join("; ")}`;
-    return [{ service, text: `${podsText(report)}${unseen}` }];
+    return [{ service, namespace: labelled, text: `${podsText(report)}${unseen}` }];
   } catch (error) {
     if (signal.aborted || !(error instanceof CallError)) throw error;
-    return [{ service, text: `pods not seen: ${error.message}` }];
+    return [{ service, namespace: labelled, text: `pods not seen: ${error.message}` }];
   }
 }
 
@@ -234,12 +250,23 @@ function heading({ services, gone, window, now, namespace }: Found): string {
   const span = `(the last ${formatDuration(window)} until ${utc(Math.floor(now / 1000))})`;
   const lost = gone.length === 0
     ? ""
-    : `; ${plural(gone.length, "counter")} of requests ${gone.length === 1 ? "is" : "are"} gone`;
+    : `; ${plural(gone.length, "counter")} of requests ${gone.length === 1 ? "counts" : "count"} no more`;
   if (worst === undefined) {
     return `No service${scope} has a counter of requests that is known${lost} ${span}. That is no data, not 0 errors.`;
   }
+  const called = ({ service, namespace }: ServiceErrors) =>
+    services.filter((one) => one.service === service).length > 1 && namespace !== ""
+      ? `${name(service)} (${name(namespace)})`
+      : name(service);
+  const isFew = ({ requests }: ServiceErrors) => requests * window < leastRequests;
+  const many = isFew(worst) ? services.find((one) => one.errors > 0 && !isFew(one)) : undefined;
+  const few = isFew(worst) ? ` of about ${plural(Math.round(worst.requests * window), "request")}` : "";
   const lead = worst.errors > 0
-    ? `${name(worst.service)} has the highest error rate: ${ratioText(worst.ratio)}`
+    ? `${called(worst)} has the highest error rate: ${ratioText(worst.ratio)}${few}${
+      many === undefined
+        ? ""
+        : `; of those with ${leastRequests} or more, ${called(many)}: ${ratioText(many.ratio)}`
+    }`
     : "No request fails where errors can be told";
   return `${lead}${lost} ${span}`;
 }

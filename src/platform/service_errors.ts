@@ -1,7 +1,7 @@
 /** Which services there are, and how many of their requests fail: one query per way of counting, for all at once. */
 import { listed } from "../common/listing.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
-import { beginAsking, beside, leftOutTexts } from "../prometheus/asking.ts";
+import { type Asking, beginAsking, beside, leftOutTexts } from "../prometheus/asking.ts";
 import {
   knownMetricsRegex,
   type RequestCounter,
@@ -12,7 +12,7 @@ import { type Matcher, quoteLabelName, selector } from "../prometheus/promql_lit
 import { mayHideErrors } from "../prometheus/request_verdict.ts";
 import { rateOf } from "../prometheus/requests.ts";
 import type { Labels } from "../prometheus/result.ts";
-import { formatDuration } from "../prometheus/time.ts";
+import { day, formatDuration } from "../prometheus/time.ts";
 import { type GoneCounter, goneServices, readGoneCounters } from "./gone_counters.ts";
 import { keyOf, type NamedService, namingLabels, serviceOf } from "./named_service.ts";
 
@@ -22,6 +22,8 @@ export interface ServiceErrors extends NamedService {
   readonly errors: number;
   /** NaN without traffic. */
   readonly ratio: number;
+  /** The ratio of a day before; NaN where there was no traffic, or it was not read. */
+  readonly before: number;
   readonly metric: string;
   /** No label of the counter tells errors. */
   readonly blind: boolean;
@@ -64,27 +66,39 @@ export async function readServiceErrors(
     new Map(present.series.map(({ metric, value }) => [metric.__name__ ?? "", Number(value?.[1] ?? 0)])),
   );
   const counters = found.slice(0, mostCounters);
-  const answers = await Promise.all(counters.map(async (counter) => {
-    const { codes, matchers = [] } = counter.instrumentation;
-    const by = [...namingLabels, ...codes].map(quoteLabelName).join(", ");
-    const query = `sum by (${by}) (${rateOf(counter, [...matchers, ...within], window)})`;
-    const { series, truncated } = await asking.api.query(query, time, { signal, limit: mostSeries });
-    const rows = series.map(({ metric, value }) => ({ labels: metric, perSecond: Number(value?.[1]) }));
-    return { counter, query, rows, truncated };
-  }));
+  const read = ({ api, signal }: Asking, ago: number) =>
+    Promise.all(counters.map(async (counter) => {
+      const { codes, matchers = [] } = counter.instrumentation;
+      const by = [...namingLabels(counter.instrumentation), ...codes].map(quoteLabelName).join(", ");
+      const query = `sum by (${by}) (${rateOf(counter, [...matchers, ...within], window, ago)})`;
+      const { series, truncated } = await api.query(query, time, { signal, limit: mostSeries });
+      const rows = series.map(({ metric, value }) => ({ labels: metric, perSecond: Number(value?.[1]) }));
+      return { counter, query, rows, truncated };
+    }));
+  const [answers, earlier = []] = await Promise.all([
+    read(asking, 0),
+    beside(asking, "a day before", (asking) => read(asking, day)),
+  ]);
+  const before = new Map(
+    earlier.flatMap(({ counter, rows }) => servicesOf(counter, rows))
+      .map((one) => [JSON.stringify([one.metric, keyOf(one)]), one.ratio]),
+  );
   const ranked = new Map<string, ServiceErrors>();
   for (const { counter, rows } of answers) {
     for (const service of servicesOf(counter, rows)) {
       const key = JSON.stringify([service.namespace, service.service]);
-      const before = ranked.get(key);
+      const known = ranked.get(key);
       // The counters come in order of preference: a later one is taken where the one before counts nothing, or where
       // it counts what fails more, which may be requests of another kind.
-      const isWorse = before !== undefined &&
-        ((before.requests === 0 && service.requests > 0) || service.ratio > before.ratio);
-      if (before === undefined || isWorse) ranked.set(key, service);
+      const isWorse = known !== undefined &&
+        ((known.requests === 0 && service.requests > 0) || service.ratio > known.ratio);
+      if (known === undefined || isWorse) ranked.set(key, service);
     }
   }
-  const services = [...ranked.values()].sort(worstFirst);
+  const services = [...ranked.values()].sort(worstFirst).map((one) => ({
+    ...one,
+    before: before.get(JSON.stringify([one.metric, keyOf(one)])) ?? NaN,
+  }));
   const counted = services.filter(({ requests }) => requests > 0).map((one) => (
     { ...one, perSecond: one.requests, when: `in ${formatDuration(window)}` }
   ));
@@ -127,10 +141,10 @@ interface Row {
 
 function servicesOf(counter: RequestCounter, rows: readonly Row[]): readonly ServiceErrors[] {
   const { codes, errors: own } = counter.instrumentation;
-  const groups = Map.groupBy(rows, ({ labels }) => keyOf(serviceOf(labels)));
+  const groups = Map.groupBy(rows, ({ labels }) => keyOf(serviceOf(labels, counter.instrumentation)));
   return [...groups.values()].flatMap((all) => {
     const members = all.filter(({ perSecond }) => Number.isFinite(perSecond));
-    const named = serviceOf(members[0]?.labels ?? {});
+    const named = serviceOf(members[0]?.labels ?? {}, counter.instrumentation);
     if (named === undefined) return [];
     // Each service may have a code label of its own.
     const [found] = [own, wordErrors].flatMap((errors) =>
@@ -150,6 +164,7 @@ function servicesOf(counter: RequestCounter, rows: readonly Row[]): readonly Ser
       requests,
       errors,
       ratio: found === undefined ? NaN : errors / requests,
+      before: NaN,
       metric: counter.metric,
       blind: found === undefined,
       doubtful: all.length > members.length || mayHideErrors(untold, errors, requests),

@@ -69,6 +69,8 @@ export interface Instrumentation {
   readonly errors: ErrorCodes;
   /** What keeps a request from being counted twice. */
   readonly matchers?: readonly Matcher[];
+  /** Where it stands before services, labels that say whose requests it counts, the likeliest first. */
+  readonly serves?: readonly string[];
 }
 
 const httpCodes = [
@@ -158,6 +160,7 @@ const instrumentations: readonly Instrumentation[] = [
     errors: serverErrors,
     // Both ends of a request count it: only the one that serves is asked.
     matchers: [["reporter", "=~", "destination|waypoint"]],
+    serves: ["destination_service_name", "destination_workload"],
   },
   {
     from: "Linkerd",
@@ -166,28 +169,38 @@ const instrumentations: readonly Instrumentation[] = [
     codes: ["classification"],
     errors: failureClass,
     matchers: [["direction", "=", "inbound"]],
+    serves: ["deployment"],
   },
   {
     from: "ingress-nginx",
     counter: "nginx_ingress_controller_requests",
     duration: "nginx_ingress_controller_request_duration_seconds",
     ...http,
+    serves: ["exported_service", "service", "ingress"],
   },
   {
     from: "Traefik",
     counter: "traefik_service_requests_total",
     duration: "traefik_service_request_duration_seconds",
     ...http,
+    serves: ["exported_service", "service"],
   },
-  { from: "Kong", counter: "kong_http_requests_total", duration: "kong_request_latency_ms", ...http },
+  {
+    from: "Kong",
+    counter: "kong_http_requests_total",
+    duration: "kong_request_latency_ms",
+    ...http,
+    serves: ["exported_service", "service"],
+  },
   {
     from: "Envoy",
     counter: "envoy_cluster_upstream_rq_xx",
     duration: "envoy_cluster_upstream_rq_time",
     codes: ["envoy_response_code_class"],
     errors: errorClass,
+    serves: ["envoy_cluster_name"],
   },
-  { from: "HAProxy", counter: "haproxy_backend_http_responses_total", ...http },
+  { from: "HAProxy", counter: "haproxy_backend_http_responses_total", ...http, serves: ["proxy", "backend"] },
   { from: "Caddy", duration: "caddy_http_request_duration_seconds", ...http },
   {
     from: "Kubernetes API server",

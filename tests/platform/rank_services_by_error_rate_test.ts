@@ -8,7 +8,7 @@ import { clustersAt } from "../support/kubernetes/fake_apiserver.ts";
 import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
-import { callTool } from "../support/tools.ts";
+import { callTool, type Structured } from "../support/tools.ts";
 
 /** Nothing but what is given. */
 const sources = (more: Partial<Sources>): Sources => ({
@@ -56,9 +56,9 @@ Deno.test({
     await t.step("worst first, a namespace's service by itself, what tells no errors last", async () => {
       const { text, names } = await ranked({});
       assert.deepEqual(names, ["lab/cart", "shop/cart", "shop/pay", "shop/queue"]);
-      assert.match(text, /^cart has the highest error rate: 50% \(the last 5m until /);
-      assert.match(text, /^cart +\| shop +\| +20% \| +2 \| +10$/m);
-      assert.match(text, /^queue +\| shop +\| +unknown \| +- \| +3$/m);
+      assert.match(text, /^cart \(lab\) has the highest error rate: 50% \(the last 5m until /);
+      assert.match(text, /^cart +\| shop +\| +20% \| +- \| +2 \| +10$/m);
+      assert.match(text, /^queue +\| shop +\| +unknown \| +- \| +- \| +3$/m);
       assert.match(text, /^counted by http_requests_total$/m);
     });
     await t.step("of one namespace", async () => {
@@ -84,8 +84,8 @@ Deno.test({
         {},
       );
       clusters.close();
-      assert.match(text, /^cart has the highest error rate/);
-      assert.match(text, /^at the same time, cart: pods not seen: Cannot reach the apiserver/m);
+      assert.match(text, /^cart \(lab\) has the highest error rate/);
+      assert.match(text, /^at the same time, cart \(lab\): pods not seen: Cannot reach the apiserver/m);
     });
   },
 });
@@ -104,7 +104,28 @@ function goneSeries(): OpenMetrics {
   metrics.counter(requests, { job: "renamed", status: "200" }, until(25), 3);
   metrics.counter("http_server_requests_seconds_count", { job: "renamed", status: "200" }, span, 2);
   metrics.counter(requests, { job: "older", status: "200" }, until(90), 7);
-  // Not missed: what counted nothing, and what goes on under other labels.
+  // A counter that is scraped, and counts no more.
+  metrics.gauge(
+    requests,
+    { job: "frozen", status: "200" },
+    span,
+    (time) => 5 * Math.min(time, now - 480),
+  );
+  // Not missed: what counted nothing, or too little, and what goes on under other labels, or another namespace.
+  metrics.gauge(
+    requests,
+    { job: "seldom", status: "200" },
+    span,
+    (time) => Math.floor(Math.min(time, now - 480) / 60),
+  );
+  metrics.counter(requests, { job: "labelled", status: "200" }, until(20), 6);
+  metrics.counter(
+    requests,
+    { job: "labelled", namespace: "shop", status: "200" },
+    { ...span, from: now - 1_140 },
+    6,
+    1e5,
+  );
   metrics.gauge(requests, { job: "idle", status: "200" }, until(8), 42);
   metrics.counter(requests, { job: "moved", app: "one", status: "200" }, until(8), 6);
   return metrics.counter(requests, { job: "moved", app: "two", status: "200" }, span, 6);
@@ -119,17 +140,21 @@ Deno.test({
     const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
     await t.step("it is said in the first line, and which they are", async () => {
       const { text, structured } = await callTool(tool, {});
-      assert.match(text, /^No request fails where errors can be told; 3 counters of requests are gone \(/);
+      assert.match(
+        text,
+        /^No request fails where errors can be told; 4 counters of requests count no more \(/,
+      );
       assert.match(text, /^gone, lost: http_requests_total counted 10\/s 15m ago, and has no samples now$/m);
       assert.match(
         text,
         /^gone, rpc: grpc_server_handled_total counted 4\/s 1h ago, and has no samples now$/m,
       );
       assert.match(text, /^gone, renamed: http_requests_total counted 3\/s 1h ago, and has no samples now$/m);
-      assert.match(text, /^What is gone is down, .*: service_health_report says which\.$/m);
+      assert.match(text, /^stopped, frozen: http_requests_total counted 5\/s 15m ago, and nothing in 5m$/m);
+      assert.match(text, /^What has stopped or is gone is down, .*: service_health_report says which\.$/m);
       assert.deepEqual(
-        structured.gone.map(({ service }: { service: string }) => service),
-        ["lost", "rpc", "renamed"],
+        structured.gone.map((one: Structured) => [one.service, one.stands_still]),
+        [["lost", false], ["frozen", true], ["rpc", false], ["renamed", false]],
       );
     });
     await t.step("of a long window what it still holds is told as gone, too", async () => {
@@ -144,6 +169,67 @@ Deno.test({
       assert.deepEqual(structured.gone.map(({ service }: { service: string }) => service), ["lost"]);
       const { text } = await callTool(tool, { namespace: "nowhere" });
       assert.match(text, /^No service of namespace nowhere has a counter .* no data, not 0 errors\.$/m);
+    });
+  },
+});
+
+/** What stands before services counts for each of them, and what scrapes all of them is none; errors of now, and of a day before. */
+function servedSeries(): OpenMetrics {
+  const now = alignedSeconds(Date.now(), 60);
+  const span = { from: now - 26 * 3_600, to: now + 1_200, step: 60 };
+  const metrics = new OpenMetrics();
+  const mesh = { job: "envoy-stats", reporter: "destination", namespace: "mesh" };
+  for (const [service, failed] of [["bad", 5], ["good", 0]] as const) {
+    const labels = { ...mesh, destination_service_name: service, destination_service_namespace: "shop" };
+    metrics.counter("istio_requests_total", { ...labels, response_code: "200" }, span, 10 - failed)
+      .counter("istio_requests_total", { ...labels, response_code: "503" }, span, failed);
+  }
+  const ingress = { job: "ingress-nginx", namespace: "ingress", exported_namespace: "shop" };
+  metrics.counter(
+    "nginx_ingress_controller_requests",
+    { ...ingress, exported_service: "web", status: "200" },
+    span,
+    3,
+  );
+  const requests = "http_requests_total";
+  for (const app of ["one", "two"]) {
+    metrics.counter(requests, { job: "kubernetes-pods", app, namespace: "shop", status: "200" }, span, 2);
+  }
+  metrics.counter(requests, { job: "otel-collector", exported_job: "shop/three", status: "200" }, span, 2);
+  // 10% now, 1% a day before; and a single request that failed.
+  metrics.gauge(requests, { job: "worse", status: "200" }, span, (time, since) => {
+    const late = Math.max(0, time - (now - 3_600));
+    return 9.9 * (since - late) + 9 * late;
+  }).gauge(requests, { job: "worse", status: "500" }, span, (time, since) => {
+    const late = Math.max(0, time - (now - 3_600));
+    return 0.1 * (since - late) + late;
+  });
+  return metrics.gauge(requests, { job: "few", status: "500" }, span, (time) => time > now - 120 ? 1 : 0);
+}
+
+Deno.test({
+  name: "rank_services_by_error_rate: the services that others count for, and what was a day before",
+  ignore: !prometheusAvailable,
+  async fn(t) {
+    await using server = await startPrometheus({ backfill: servedSeries().lines });
+    using prometheus = apiOf(server.url);
+    const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
+    const { text, structured } = await callTool(tool, {});
+    await t.step("of few requests it is said, and who has the highest rate of many", () => {
+      assert.match(
+        text,
+        /^few has the highest error rate: 100% of about 1 request; of those with 20 or more, bad: 50% \(/,
+      );
+    });
+    await t.step("a mesh, an ingress and a collector are no services, nor is a job of all pods", () => {
+      assert.deepEqual(
+        structured.services.map(({ service, namespace }: Structured) => `${namespace}/${service}`).sort(),
+        ["/few", "/shop/three", "/worse", "shop/bad", "shop/good", "shop/one", "shop/two", "shop/web"],
+      );
+    });
+    await t.step("a day before", () => {
+      assert.match(text, /^worse +\| +\| +10% \| +1% \| +1 \| +10$/m);
+      assert.match(text, /^bad +\| shop +\| +50% \| +50% \| +5 \| +10$/m);
     });
   },
 });
