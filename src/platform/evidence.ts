@@ -24,6 +24,8 @@ export type Part<Value> =
 /** The evidence about one service. */
 export interface Evidence {
   readonly service: string;
+  /** The namespace that was asked for. */
+  readonly namespace: string | undefined;
   /** Seconds. */
   readonly window: number;
   /** Milliseconds since 1970. */

@@ -114,6 +114,7 @@ export async function gather(
   ]);
   const evidence: Evidence = {
     service,
+    namespace,
     window,
     now: Date.now(),
     cluster,

@@ -3,6 +3,7 @@ import type { Asking } from "../prometheus/asking.ts";
 import { knownMetricsRegex, type RequestCounter, requestCounters } from "../prometheus/instrumentation.ts";
 import { type Matcher, quoteLabelName, selector } from "../prometheus/promql_literal.ts";
 import { rateOf } from "../prometheus/requests.ts";
+import { figureOf } from "../prometheus/result.ts";
 import { formatDuration } from "../prometheus/time.ts";
 import { keyOf, type NamedService, namingLabels, serviceOf } from "./named_service.ts";
 
@@ -83,7 +84,8 @@ async function readCounter(
       const [first] = members;
       const one = first && named(first);
       if (one === undefined || found.has(key) || (!here.has(key) && renamed.has(nameOf(one)))) continue;
-      const perSecond = members.reduce((sum, { value }) => sum + Number(value?.[1]), 0);
+      const perSecond = members.reduce((sum, { value }) => sum + figureOf(value), 0);
+      if (!Number.isFinite(perSecond)) continue;
       found.set(key, { ...one, metric, perSecond, when: `${formatDuration(moments[index] ?? 0)} ago` });
     }
   }

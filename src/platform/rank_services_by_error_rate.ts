@@ -145,7 +145,7 @@ function answerOf(found: Found, shown: number): z.output<typeof output> {
 }
 
 function render(found: Found, shown: number): string {
-  const { services, gone, pods, metrics, notes } = found;
+  const { services, pods, metrics, notes } = found;
   const lines = [heading(found)];
   if (shown > 0) {
     const columns = ["service", "namespace", "errors", "a day before", "errors/s", "requests/s"]

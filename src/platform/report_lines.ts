@@ -94,8 +94,14 @@ function metricsLines({ metrics }: Evidence): string[] {
   if (failed("requests")) lines.push("requests: not seen");
   else if (gone !== undefined) {
     lines.push(`requests: no data since ${gone.since}, when ${gone.metrics} had its last sample`);
-  } else if (rates === undefined) lines.push("requests: no data, nothing counts them by status");
-  else if (rates.requestsPerSecond === 0) lines.push(`requests: none in ${formatDuration(window)}`);
+  } else if (rates === undefined) {
+    const [passed] = report.requests?.passedOver ?? [];
+    lines.push(
+      passed === undefined
+        ? "requests: no data, nothing counts them by status"
+        : `requests: no data by status of ${passed.metric}: ${passed.because}`,
+    );
+  } else if (rates.requestsPerSecond === 0) lines.push(`requests: none in ${formatDuration(window)}`);
   else {
     lines.push(
       `${rate(rates.requestsPerSecond)} requests/s, ${percent(rates.ratio)} fail${

@@ -11,7 +11,7 @@ import {
 import { type Matcher, quoteLabelName, selector } from "../prometheus/promql_literal.ts";
 import { mayHideErrors } from "../prometheus/request_verdict.ts";
 import { rateOf } from "../prometheus/requests.ts";
-import type { Labels } from "../prometheus/result.ts";
+import { figureOf, type Labels } from "../prometheus/result.ts";
 import { day, formatDuration } from "../prometheus/time.ts";
 import { type GoneCounter, goneServices, readGoneCounters } from "./gone_counters.ts";
 import { keyOf, type NamedService, namingLabels, serviceOf } from "./named_service.ts";
@@ -72,7 +72,7 @@ export async function readServiceErrors(
       const by = [...namingLabels(counter.instrumentation), ...codes].map(quoteLabelName).join(", ");
       const query = `sum by (${by}) (${rateOf(counter, [...matchers, ...within], window, ago)})`;
       const { series, truncated } = await api.query(query, time, { signal, limit: mostSeries });
-      const rows = series.map(({ metric, value }) => ({ labels: metric, perSecond: Number(value?.[1]) }));
+      const rows = series.map(({ metric, value }) => ({ labels: metric, perSecond: figureOf(value) }));
       return { counter, query, rows, truncated };
     }));
   const [answers, earlier = []] = await Promise.all([
@@ -144,7 +144,7 @@ function servicesOf(counter: RequestCounter, rows: readonly Row[]): readonly Ser
   const groups = Map.groupBy(rows, ({ labels }) => keyOf(serviceOf(labels, counter.instrumentation)));
   return [...groups.values()].flatMap((all) => {
     const members = all.filter(({ perSecond }) => Number.isFinite(perSecond));
-    const named = serviceOf(members[0]?.labels ?? {}, counter.instrumentation);
+    const named = serviceOf(all[0]?.labels ?? {}, counter.instrumentation);
     if (named === undefined) return [];
     // Each service may have a code label of its own.
     const [found] = [own, wordErrors].flatMap((errors) =>

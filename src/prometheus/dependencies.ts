@@ -10,7 +10,7 @@ import { labelsText } from "./one_line.ts";
 import { escapeRegex, type Matcher, quoteLabelName, selector } from "./promql_literal.ts";
 import { errorsSpeak } from "./request_verdict.ts";
 import { rate } from "./requests.ts";
-import type { Labels } from "./result.ts";
+import { figureOf, type Labels } from "./result.ts";
 import type { Service } from "./service.ts";
 import { day, formatDuration } from "./time.ts";
 
@@ -95,7 +95,7 @@ async function readCalls(
   const ask = async (query: string) => {
     const { series } = await api.query(query, time, { signal });
     return new Map(
-      series.map(({ metric, value }) => [labelsText(metric), { of: metric, value: Number(value?.[1]) }]),
+      series.map(({ metric, value }) => [labelsText(metric), { of: metric, value: figureOf(value) }]),
     );
   };
   const [calls, callsBefore, means, meansBefore, errors, errorsBefore] = await Promise.all(

@@ -5,6 +5,7 @@ import { formatDuration } from "./time.ts";
 import { labelsText } from "./one_line.ts";
 import { count } from "../common/units.ts";
 import { quoteLabelName, selector } from "./promql_literal.ts";
+import { figureOf } from "./result.ts";
 
 /** Labels that say which part of a service a request was for, or which instance answered it. */
 export const placeLabels: readonly string[] = [
@@ -44,7 +45,7 @@ export async function readErrorPlaces(
   const { series } = await api.query(query, time, { signal });
   return series.map(({ metric, value }) => ({
     labels: labelsText(metric),
-    perSecond: Number(value?.[1]),
+    perSecond: figureOf(value),
   }))
     .filter(({ labels, perSecond }) => labels !== "" && perSecond > 0)
     .sort((a, b) => b.perSecond - a.perSecond || (a.labels < b.labels ? -1 : 1));

@@ -7,6 +7,7 @@ import { labelsText } from "./one_line.ts";
 import { type Matcher, quoteLabelName } from "./promql_literal.ts";
 import { errorMatchers, rate, rateOf, type RequestRates } from "./requests.ts";
 import { day, formatDuration } from "./time.ts";
+import { figureOf } from "./result.ts";
 
 /** One that fails, the one with the most errors of those that do. */
 export interface FailingRoute {
@@ -44,7 +45,7 @@ export async function readFailingRoute(
     return series.map(({ metric, value }) => ({
       metric,
       labels: labelsText(metric),
-      value: Number(value?.[1]),
+      value: figureOf(value),
     }));
   };
   const routes = (await values(worst)).filter(({ labels }) => labels !== "")

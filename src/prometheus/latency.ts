@@ -6,6 +6,7 @@ import type { Asking } from "./asking.ts";
 import { type Matcher, quoteLabelName, selector } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
 import { day, formatDuration } from "./time.ts";
+import { figureOf } from "./result.ts";
 
 /** A quantile of the durations, in the metric's own unit. */
 export interface Quantile {
@@ -123,7 +124,7 @@ function together(parts: Readonly<Record<string, string>>): string {
 
 async function askTogether({ api, time, signal }: Asking, parts: Readonly<Record<string, string>>) {
   const { series } = await api.query(together(parts), time, { signal });
-  const values = new Map(series.map(({ metric, value }) => [metric[part], Number(value?.[1] ?? NaN)]));
+  const values = new Map(series.map(({ metric, value }) => [metric[part], figureOf(value)]));
   return (name: string) => values.get(name) ?? NaN;
 }
 
@@ -226,7 +227,7 @@ interface Buckets {
 
 async function readBuckets({ api, time, signal }: Asking, query: string): Promise<Buckets> {
   const { series } = await api.query(query, time, { signal });
-  const bounds = series.map(({ metric, value }) => ({ upper: boundOf(metric.le), count: Number(value?.[1]) }))
+  const bounds = series.map(({ metric, value }) => ({ upper: boundOf(metric.le), count: figureOf(value) }))
     .filter(({ upper, count }) => !Number.isNaN(upper) && !Number.isNaN(count))
     .sort((a, b) => a.upper - b.upper);
   const total = bounds.at(-1)?.count ?? NaN;
@@ -281,7 +282,7 @@ async function readSummary({ asking, metric, matchers, window, quantiles }: Read
     readAverage({ asking, metric, matchers, window, quantiles }),
   ]);
   const given = (result: typeof greatest) =>
-    new Map(result.series.map(({ metric, value }) => [Number(metric.quantile), Number(value?.[1] ?? NaN)]));
+    new Map(result.series.map(({ metric, value }) => [Number(metric.quantile), figureOf(value)]));
   const [most, fewest] = [given(greatest), given(least)];
   const known = [...most.keys()].filter((quantile) => !Number.isNaN(quantile)).sort((a, b) => a - b);
   const missing = quantiles.filter((quantile) => !most.has(quantile));

@@ -7,7 +7,7 @@ import { isSlower } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
 import { type Matcher, quoteLabelName } from "./promql_literal.ts";
 import { errorMatchers, rateOf, type RequestRates } from "./requests.ts";
-import type { Labels } from "./result.ts";
+import { figureOf, type Labels } from "./result.ts";
 import type { Service } from "./service.ts";
 
 /** The one that differs. */
@@ -36,7 +36,7 @@ interface Value {
 
 async function values({ api, time, signal }: Asking, query: string): Promise<readonly Value[]> {
   const { series } = await api.query(query, time, { signal });
-  return series.map(({ metric, value }) => ({ labels: metric, value: Number(value?.[1] ?? NaN) }))
+  return series.map(({ metric, value }) => ({ labels: metric, value: figureOf(value) }))
     .filter(({ labels, value }) => Number.isFinite(value) && labelsText(labels) !== "");
 }
 

@@ -11,6 +11,7 @@ import type { Asking } from "./asking.ts";
 import { type Matcher, quoteLabelName, selector } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
 import { formatDuration } from "./time.ts";
+import { figureOf } from "./result.ts";
 
 /** Requests of one code. */
 export interface CodeRate {
@@ -114,9 +115,11 @@ async function readCounter(
   const by = instrumentation.codes.map(quoteLabelName).join(", ");
   const query = `sum by (${by}) (${rateOf(counter, matchers, window)})`;
   const { series } = await api.query(query, time, { signal });
-  const all = series.map(({ metric, value }) => ({ labels: metric, perSecond: Number(value?.[1]) }));
+  const all = series.map(({ metric, value }) => ({ labels: metric, perSecond: figureOf(value) }));
   const rows = all.filter(({ perSecond }) => Number.isFinite(perSecond));
-  if (rows.length === 0) return { metric, because: "it counts nothing in this window" };
+  if (rows.length === 0) {
+    return { metric, because: all.length > 0 ? "its rate is no number" : "it counts nothing in this window" };
+  }
   const found =
     [instrumentation.errors, wordErrors].flatMap((errors) =>
       instrumentation.codes.filter((label) => rows.some(({ labels }) => errors.isCode(labels[label] ?? "")))

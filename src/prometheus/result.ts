@@ -146,3 +146,12 @@ export interface RuntimeInfo {
   readonly storageRetention: string;
   readonly reloadConfigSuccess: boolean | undefined;
 }
+
+/** What is larger is no figure of a service: sums and products of such leave the range of numbers. */
+const largest = 1e15;
+
+/** The number of a sample; NaN where there is none, and of one that is too large to reckon with. */
+export function figureOf(value: readonly [unknown, string] | undefined): number {
+  const number = Number(value?.[1] ?? NaN);
+  return Math.abs(number) < largest ? number : NaN;
+}

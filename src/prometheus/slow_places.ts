@@ -5,6 +5,7 @@ import { labelsText } from "./one_line.ts";
 import type { Asking } from "./asking.ts";
 import { matchersOf } from "./instrumentation.ts";
 import type { Service } from "./service.ts";
+import { figureOf } from "./result.ts";
 
 /** A part of a service, and the quantile of its durations in the metric's unit. */
 export interface SlowPlace {
@@ -24,7 +25,7 @@ export async function readSlowestPlaces(
   const query = `topk(5, ${quantileQuery(metric, quantile, range)} > 0)`;
   const { series } = await api.query(query, time, { signal });
   const places = series
-    .map(({ metric, value }) => ({ labels: labelsText(metric), value: Number(value?.[1] ?? NaN) }))
+    .map(({ metric, value }) => ({ labels: labelsText(metric), value: figureOf(value) }))
     .filter(({ labels, value }) => labels !== "" && Number.isFinite(value))
     .sort((a, b) => b.value - a.value || (a.labels < b.labels ? -1 : 1));
   return places.length < 2 ? [] : places;

@@ -140,6 +140,7 @@ const notAsked = { state: "not_asked", why: "not configured" } as const;
 function evidence(more: Partial<Evidence>): Evidence {
   return {
     service: "api",
+    namespace: undefined,
     window: 900,
     now,
     cluster: notAsked,

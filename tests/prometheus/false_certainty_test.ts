@@ -20,7 +20,19 @@ function misleading(now: number): OpenMetrics {
   const requests = "http_requests_total";
   const counter = (job: string, labels: SeriesLabels, perSecond: number, metric = requests) =>
     series.counter(metric, { job, instance: `${job}:80`, ...labels }, span, perSecond);
-  const jobs = ["probed", "halves", "wordy", "bare", "broken", "born", "ruled", "refusing", "moved", "used"];
+  const jobs = [
+    "probed",
+    "halves",
+    "wordy",
+    "bare",
+    "broken",
+    "born",
+    "ruled",
+    "refusing",
+    "moved",
+    "used",
+    "vast",
+  ];
   for (const job of jobs) series.gauge("up", { job, instance: `${job}:80` }, span, 1);
 
   counter("probed", { status: "200" }, 1);
@@ -37,6 +49,9 @@ function misleading(now: number): OpenMetrics {
   counter("born", { status: "200" }, 0.1);
   series.gauge(requests, { job: "born", status: "500" }, { ...span, from: now - 60 }, 5_000);
   counter("ruled", { status: "200" }, 1);
+  // More than anything can count: sums of such are no numbers any more.
+  counter("vast", { status: "200" }, 1e303);
+  counter("vast", { status: "500" }, 1e303);
   counter("refusing", { status: "404" }, 10);
 
   // Few of a quarter of an hour, and nearly all of the last minutes.
@@ -98,6 +113,7 @@ const checks: readonly (readonly [service: string, headline: RegExp, line: RegEx
   ["wordy", /UNKNOWN/, /^- not known: errors: 90% of requests have no known status \(exception 9\/s\)$/m],
   ["bare", /UNKNOWN/, /^- not known: errors: 90% of requests have no known status \(none 9\/s\)$/m],
   ["broken", /UNKNOWN/, /^- not known: errors: the rate of status 500 is not a number$/m],
+  ["vast", /UNKNOWN/, /^errors: no data; a day before no data$/m],
   ["born", /UNKNOWN/, /^- not known: errors: .* hold 5,000 errors, of which the rate sees about 0/m],
   ["ruled", /UNKNOWN/, /^- not known: alerts: RuledBurns can't be evaluated: .*many-to-many|many-to-one/m],
   ["refusing", /UNKNOWN/, /^- not known: errors: 100% of requests are refused \(404 10\/s\), which/m],
@@ -121,6 +137,10 @@ const reports:
     ["halves", undefined, [/^halves: UNKNOWN/, /^not seen, metrics: errors: 50% of requests have no known/m]],
     ["broken", undefined, [/^broken: UNKNOWN/]],
     ["born", undefined, [/^born: UNKNOWN/]],
+    ["vast", undefined, [
+      /^vast: UNKNOWN, nothing bad was seen, but nothing tells whether its requests succeed/,
+      /^ {2}requests: no data by status of http_requests_total: its rate is no number$/m,
+    ]],
     ["ruled", undefined, [/^ruled: UNKNOWN/, /^not seen, metrics: alerts: RuledBurns can't be evaluated/m]],
     ["refusing", undefined, [
       /^refusing: UNKNOWN/,
@@ -207,10 +227,11 @@ Deno.test({
       await t.step(
         "rank_services_by_error_rate takes the worse counter, and says whose status is not known",
         async () => {
-          const { text, structured } = await callTool(rankServicesByErrorRate(sources), {});
+          const { text, structured } = await callTool(rankServicesByErrorRate(sources), { limit: 50 });
           const probed = structured.services.find(({ service }: { service: string }) => service === "probed");
           assert.equal(probed.metric, "grpc_server_handled_total");
-          assert.match(text, /^note: .*bare, broken, halves and wordy: .*no known status.*$/m);
+          assert.match(text, /^note: .*bare, broken, halves, vast and wordy: .*no known status.*$/m);
+          assert.match(text, /^vast +\| +\| +not told \|/m);
         },
       );
       for (

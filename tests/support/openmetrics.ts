@@ -65,9 +65,9 @@ export class OpenMetrics {
     return this;
   }
 
-  /** A counter that grows by `perSecond` from 0 on: what its rate is, in every window, is known. */
-  counter(name: string, labels: SeriesLabels, span: Span, perSecond: number): this {
-    return this.gauge(name, labels, span, (_, since) => perSecond * since);
+  /** A counter that grows by `perSecond` from `start` on: what its rate is, in every window, is known. */
+  counter(name: string, labels: SeriesLabels, span: Span, perSecond: number, start = 0): this {
+    return this.gauge(name, labels, span, (_, since) => start + perSecond * since);
   }
 
   /**
