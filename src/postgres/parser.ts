@@ -64,7 +64,8 @@ export function loadParser(): Promise<void> {
 
 /**
  * The package reads its WebAssembly as it is loaded, and takes ten times as long to load as the file to read. A client
- * that starts this program waits for the file alone: what was read is put in the place of the reading.
+ * that starts this program waits for the file alone: what was read is put in the place of the reading. It is compiled on
+ * this thread: those that V8 would take for it keep 4 MB.
  */
 async function load(): Promise<void> {
   const { default: files } = await import("node:fs");
@@ -74,12 +75,19 @@ async function load(): Promise<void> {
       ? webAssembly
       : Reflect.apply(readFileSync, files, [path, ...rest]);
   Object.assign(files, { readFileSync: read });
+  const { instantiate } = WebAssembly;
+  const instantiateHere = (bytes: BufferSource, imports: WebAssembly.Imports) => {
+    const module = new WebAssembly.Module(bytes);
+    return Promise.resolve({ module, instance: new WebAssembly.Instance(module, imports) });
+  };
+  Object.assign(WebAssembly, { instantiate: instantiateHere });
   try {
     const imported = await import("libpg-query");
     await imported.loadModule();
     library = imported;
   } finally {
     Object.assign(files, { readFileSync });
+    Object.assign(WebAssembly, { instantiate });
     webAssembly = undefined;
   }
 }
