@@ -48,6 +48,15 @@ const ownShims = `export class DefaultJsonSchemaValidator {
 export const process = globalThis.process;
 `;
 
+/**
+ * The same program in ASCII alone: one letter that is not Latin, and the whole file takes two bytes a letter in memory. The
+ * bundler spells out those in strings, and leaves those in patterns.
+ */
+export function inAscii(script: string): string {
+  // By code units: a pattern reads two halves of a pair as the whole.
+  return script.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** Builds the executable. Throws {@linkcode BuildError} when a step fails; nothing is left half-written. */
 export async function buildProgram(build: Build): Promise<void> {
   const { program, target, output, say, plain = false } = build;
@@ -112,7 +121,7 @@ async function bundleProgram(
     const text = await Deno.readTextFile(join(workshop, name));
     await Deno.writeTextFile(
       join(workshop, name),
-      text.replace(madeRequire, "var $2=(name)=>process.getBuiltinModule(name);"),
+      inAscii(text.replace(madeRequire, "var $2=(name)=>process.getBuiltinModule(name);")),
     );
   }
 

@@ -2,7 +2,7 @@ import assert from "@std/assert";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import manifest from "../../deno.json" with { type: "json" };
-import { explainCompile, flagLines } from "../../scripts/build.ts";
+import { explainCompile, flagLines, inAscii } from "../../scripts/build.ts";
 import { permitted } from "../support/permitted.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
@@ -57,6 +57,14 @@ Deno.test("the flags that are built in are told in lines that can be read, and w
     `--allow-env=${names.join(",")}`,
   );
   assert.deepEqual(flagLines("--allow-net"), ["  --allow-net"]);
+});
+
+Deno.test("a program in ASCII alone finds the same", () => {
+  const script =
+    'return [/^[‘’„«]…/.test("‘…"), /^[\u{1f600}-😂]$/u.test("😁"), /[a-zµ]+/.exec("5 µs")[0], `é😀`]';
+  const ascii = inAscii(script);
+  assert.match(ascii, /^[\x20-\x7e]+$/);
+  assert.deepEqual(new Function(ascii)(), new Function(script)());
 });
 
 const unreachable = [
