@@ -76,6 +76,8 @@ export async function buildProgram(build: Build): Promise<void> {
       // The runtime would keep the compiled code of the first start in the folder for temporary files, and run what it
       // finds there at the next: on a machine with other users, whatever one of them has put there.
       "--no-code-cache",
+      // For src/common/garbage.ts.
+      "--v8-flags=--expose-gc",
       ...[...build.flags, ...options, "--output", unfinished, bundle],
     ], explainCompile);
     await Deno.rename(unfinished, output);

@@ -6,6 +6,7 @@ import { StartError } from "./errors.ts";
 import { readHttpSettings } from "./http/settings.ts";
 import type { HttpFront, HttpLimits, HttpOptions } from "./http/serve.ts";
 import { surviveDefects } from "./defects.ts";
+import { collectGarbage } from "./garbage.ts";
 import { createLogger, describeError, flushStderr, type Logger, logLevels, writeStderr } from "./log.ts";
 import { type Limit, limitsText, pluginsOf, withLimits } from "./limits_resource.ts";
 import { giveUpPermissions } from "./permissions.ts";
@@ -257,7 +258,10 @@ async function run(program: Program, args: readonly string[], limits: HttpLimits
   if (http === undefined) {
     // A failure is told by the call that waits for it.
     const { prepare } = backend;
-    const idle = () => void prepare?.().catch(() => {});
+    const idle = async () => {
+      await prepare?.().catch(() => {});
+      collectGarbage();
+    };
     await serveOverStdio({
       program: program.name,
       makeServer,
