@@ -44,6 +44,19 @@ export function couldNotAnswer(error: unknown): error is CallError {
   return error instanceof CallError && error.kind !== "cancelled";
 }
 
+/** What the work comes to, or `otherwise` where it could not be answered. */
+export async function answerOr<Value, Otherwise>(
+  otherwise: Otherwise,
+  work: () => Promise<Value>,
+): Promise<Value | Otherwise> {
+  try {
+    return await work();
+  } catch (error) {
+    if (couldNotAnswer(error)) return otherwise;
+    throw error;
+  }
+}
+
 /** A program that can't start: one line on stderr, exit code 2. The message never holds a value of a secret. */
 export class StartError extends Error {
   override readonly name = "StartError";

@@ -1,5 +1,5 @@
 /** One object by its name; where there is none, the error says what there is instead. */
-import { CallError, couldNotAnswer } from "../common/errors.ts";
+import { answerOr, CallError } from "../common/errors.ts";
 import { didYouMean, nearest } from "../common/nearest.ts";
 import type { AskOptions, Cluster, KubeObject } from "./api.ts";
 import { textField } from "./fields.ts";
@@ -56,12 +56,14 @@ async function elsewhereHint(
   options: AskOptions,
 ): Promise<string | undefined> {
   if (namespace === undefined) return undefined;
-  const found = await quietly(
-    cluster.list(type, undefined, {
-      signal: options.signal,
-      limit: 5,
-      fieldSelector: `metadata.name=${name}`,
-    }),
+  const found = await answerOr(
+    undefined,
+    () =>
+      cluster.list(type, undefined, {
+        signal: options.signal,
+        limit: 5,
+        fieldSelector: `metadata.name=${name}`,
+      }),
   );
   const others = found?.items.flatMap((object) => textField(object, "metadata", "namespace") ?? []) ?? [];
   return others.length === 0 ? undefined : `there is one of that name in namespace ${others.join(", ")}`;
@@ -74,19 +76,9 @@ async function nearHint(
   name: string,
   options: AskOptions,
 ): Promise<string | undefined> {
-  const found = await quietly(
-    cluster.table(type, namespace, { signal: options.signal, limit: comparedNames }),
+  const found = await answerOr(
+    undefined,
+    () => cluster.table(type, namespace, { signal: options.signal, limit: comparedNames }),
   );
-  const near = nearest(name, found?.rows.map((row) => row.name) ?? [], 3);
-  return didYouMean(near);
-}
-
-/** A hint is worth a try; what fails here has failed already. */
-async function quietly<Value>(work: Promise<Value>): Promise<Value | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (couldNotAnswer(error)) return undefined;
-    throw error;
-  }
+  return didYouMean(nearest(name, found?.rows.map((row) => row.name) ?? [], 3));
 }

@@ -1,5 +1,5 @@
 /** Completes the arguments of prompts: services, namespaces and tables by what the backends have. */
-import { CallError, couldNotAnswer } from "../common/errors.ts";
+import { answerOr, CallError } from "../common/errors.ts";
 import { completePromptInput } from "../common/prompts.ts";
 import { completion, type Completions, maxCompletions, noCompletions } from "../common/resources.ts";
 import type { Tool } from "../common/tool.ts";
@@ -18,26 +18,19 @@ export function completePrompts(sources: Sources): Tool {
   return completion(completePromptInput, ({ argument, value, known }, { signal }) => {
     const { clusters, database } = sources;
     if (argument === "table" && database !== undefined) {
-      return orElse(noCompletions, () => completeTable(database.database, value, undefined, signal));
+      return answerOr(noCompletions, () => completeTable(database.database, value, undefined, signal));
     }
     if (argument === "namespace" && clusters !== undefined) {
-      return orElse(noCompletions, async () => beginningWith(value, await namespaceNames(clusters, signal)));
+      return answerOr(
+        noCompletions,
+        async () => beginningWith(value, await namespaceNames(clusters, signal)),
+      );
     }
     if (argument === "service") {
       return serviceNames(sources, known.namespace, signal).then((names) => beginningWith(value, names));
     }
     return Promise.resolve(noCompletions);
   });
-}
-
-/** What `work` comes to, or that where the backend can't answer; a cancelled call stays one, and a defect, too. */
-async function orElse<Value>(fallback: Value, work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work();
-  } catch (error) {
-    if (couldNotAnswer(error)) return fallback;
-    throw error;
-  }
 }
 
 function beginningWith(start: string, names: readonly string[]): Completions {
@@ -57,8 +50,8 @@ async function serviceNames(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const lists = await Promise.all([
-    orElse([], async () => clusters ? await deploymentNames(clusters, namespace || undefined, signal) : []),
-    orElse([], async () => {
+    answerOr([], async () => clusters ? await deploymentNames(clusters, namespace || undefined, signal) : []),
+    answerOr([], async () => {
       if (prometheus === undefined) return [];
       return (await prometheus.labelValues("job", [], {}, { signal, limit: mostNames })).values;
     }),

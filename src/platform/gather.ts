@@ -1,5 +1,5 @@
 /** Asks the backends about a service, all at once, each within a deadline of its own. */
-import { CallError, couldNotAnswer } from "../common/errors.ts";
+import { answerOr, CallError } from "../common/errors.ts";
 import { describeError, type Logger } from "../common/log.ts";
 import { duration } from "../common/units.ts";
 import type { Clusters } from "../kubernetes/api.ts";
@@ -215,21 +215,18 @@ async function findWorkload(
 }
 
 /** Names to offer; none where they can't be listed, as that is no answer to what was asked. */
-async function workloadNames(
+function workloadNames(
   clusters: Clusters,
   namespace: string | undefined,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  try {
+  return answerOr([], async () => {
     const { items } = await clusters.cluster(undefined).listAll(deploymentType, namespace, {
       signal,
       maxItems: 500,
     });
     return items.flatMap((item) => textField(item, "metadata", "name") ?? []);
-  } catch (error) {
-    if (couldNotAnswer(error)) return [];
-    throw error;
-  }
+  });
 }
 
 /** Does `work` with a deadline. Throws {@linkcode CallError} `unavailable` when it has passed. */

@@ -1,5 +1,5 @@
 /** CronJobs and Jobs: no services, and what is asked for by the name of one is how its last run ended. */
-import { couldNotAnswer } from "../common/errors.ts";
+import { answerOr, couldNotAnswer } from "../common/errors.ts";
 import type { Cluster, KubeObject } from "../kubernetes/api.ts";
 import { listField, namespaceOf, numberField, textField, timeField } from "../kubernetes/fields.ts";
 import { age } from "./age.ts";
@@ -50,17 +50,14 @@ async function latestOf(
   signal: AbortSignal,
 ): Promise<KubeObject | undefined> {
   const uid = textField(cronJob, "metadata", "uid");
-  try {
+  return await answerOr(undefined, async () => {
     const namespace = textField(cronJob, "metadata", "namespace");
     const { items } = await cluster.listAll(jobType, namespace, { signal, maxItems: maxJobs });
     const own = items.filter((job) =>
       listField(job, "metadata", "ownerReferences").some((owner) => textField(owner, "uid") === uid)
     ).toSorted((a, b) => created(a) - created(b));
     return own.findLast((job) => endOf(job) !== undefined) ?? own.at(-1);
-  } catch (error) {
-    if (!couldNotAnswer(error)) throw error;
-    return undefined;
-  }
+  });
 }
 
 function created(job: KubeObject): number {

@@ -1,5 +1,5 @@
 /** A service that is called otherwise in Prometheus than in the cluster: its pods, which both know, are what is the same. */
-import { couldNotAnswer } from "../common/errors.ts";
+import { answerOr } from "../common/errors.ts";
 import type { Clusters } from "../kubernetes/api.ts";
 import { podType } from "../kubernetes/well_known.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
@@ -60,11 +60,9 @@ export async function workloadOfService(
   const { series } = await api.query(`topk(1, count by (namespace, pod) (${up}))`, undefined, { signal });
   const { namespace, pod } = series[0]?.metric ?? {};
   if (namespace === undefined || pod === undefined) return undefined;
-  try {
-    return ownerOf(await clusters.cluster(undefined).get(podType, namespace, pod, { signal }));
-  } catch (error) {
-    // Another cluster's, perhaps.
-    if (couldNotAnswer(error)) return undefined;
-    throw error;
-  }
+  // Another cluster's, perhaps.
+  return await answerOr(
+    undefined,
+    async () => ownerOf(await clusters.cluster(undefined).get(podType, namespace, pod, { signal })),
+  );
 }

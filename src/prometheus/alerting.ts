@@ -1,5 +1,5 @@
 /** Alerting rules and the alerts that they raised: read, filtered, and put in the order in which people want them. */
-import { CallError, couldNotAnswer } from "../common/errors.ts";
+import { answerOr, CallError } from "../common/errors.ts";
 import { victoriaMetrics } from "./answer_reader.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import type { Alert, Labels, Rule } from "./result.ts";
@@ -67,13 +67,8 @@ export async function readAlerting(api: PrometheusApi, options: AskOptions): Pro
   }
 }
 
-async function isVictoriaMetrics(api: PrometheusApi, options: AskOptions): Promise<boolean> {
-  try {
-    return (await api.buildInfo(options)).application === victoriaMetrics;
-  } catch (error) {
-    if (couldNotAnswer(error)) return false;
-    throw error;
-  }
+function isVictoriaMetrics(api: PrometheusApi, options: AskOptions): Promise<boolean> {
+  return answerOr(false, async () => (await api.buildInfo(options)).application === victoriaMetrics);
 }
 
 /** Alerts of the series that rules leave, which VictoriaMetrics has where a vmalert writes to it. */

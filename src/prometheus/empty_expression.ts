@@ -1,5 +1,5 @@
 /** What in an expression leaves nothing of series that are there. */
-import { couldNotAnswer } from "../common/errors.ts";
+import { answerOr } from "../common/errors.ts";
 import { count } from "../common/units.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import { numberOf } from "./metric_unit.ts";
@@ -23,13 +23,8 @@ export async function explainExpression(
 ): Promise<readonly string[]> {
   const binary = outermostBinary(expression);
   if (binary === undefined) return emptyBecause(expression);
-  try {
-    return await explainBinary(binary, time, probing);
-  } catch (error) {
-    // A side that is a scalar or a string can't be counted.
-    if (couldNotAnswer(error)) return emptyBecause(expression);
-    throw error;
-  }
+  // A side that is a scalar or a string can't be counted.
+  return await answerOr(emptyBecause(expression), () => explainBinary(binary, time, probing));
 }
 
 /** Not inside a subquery, which has times of its own. */

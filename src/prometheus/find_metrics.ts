@@ -1,6 +1,6 @@
 /** Tool `find_metrics`: which metrics there are, and what is needed to query them. */
 import * as z from "zod";
-import { couldNotAnswer } from "../common/errors.ts";
+import { answerOr } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { nearest } from "../common/nearest.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
@@ -88,7 +88,9 @@ export function findMetrics(api: PrometheusApi, catalogue: MetricCatalogue): Too
       const shown = names.slice(0, args.limit).map(({ name }) => name);
       const [described, counts, labels, services] = await Promise.all([
         catalogue.describe(shown, { signal }),
-        shown.length === 0 ? new Map<string, number>() : countsOf(asking, shown, matchers),
+        shown.length === 0
+          ? new Map<string, number>()
+          : answerOr(new Map<string, number>(), () => countSeries(asking, shown, matchers)),
         Promise.all(
           shown.slice(0, withLabels).map(async (name) =>
             [name, await labelsOf(asking, name, matchers)] as const
@@ -118,19 +120,6 @@ export function findMetrics(api: PrometheusApi, catalogue: MetricCatalogue): Too
 function ofService(service: string): readonly string[] {
   const value = `(?i:(?:.*/)?${escapeRegex(service)})`;
   return serviceLabels.map((label) => selector(undefined, [[label, "=~", value]]));
-}
-
-async function countsOf(
-  asking: Asking,
-  names: readonly string[],
-  matchers: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  try {
-    return await countSeries(asking, names, matchers);
-  } catch (error) {
-    if (couldNotAnswer(error)) return new Map();
-    throw error;
-  }
 }
 
 async function nearestServices(

@@ -1,5 +1,5 @@
 /** The labels of metrics: how many series there are, by which labels they differ, and in how many values. */
-import { couldNotAnswer } from "../common/errors.ts";
+import { answerOr } from "../common/errors.ts";
 import type { Asking } from "./asking.ts";
 import { numberOf } from "./metric_unit.ts";
 import { escapeRegex, type Matcher, quoteLabelName, quoteLabelValue, selector } from "./promql_literal.ts";
@@ -44,23 +44,20 @@ function selectorsOf(condition: Matcher, within: readonly string[]): readonly st
  * The labels of a metric's series now, of those that one of the selectors `within` matches; those with most values first.
  * Empty when there are none, or nobody tells.
  */
-export async function labelsOf(
+export function labelsOf(
   asking: Asking,
   name: string,
   within: readonly string[],
 ): Promise<readonly LabelUse[]> {
   const selectors = selectorsOf(["__name__", "=", name], within);
-  try {
+  return answerOr([], async () => {
     const { series, truncated } = await asking.api.query(
       `group without () (${selectors.join(" or ")})`,
       undefined,
       { signal: asking.signal, limit: mostSeries },
     );
     return truncated ? await countLabels(asking, selectors) : usesOf(series.map(({ metric }) => metric));
-  } catch (error) {
-    if (couldNotAnswer(error)) return [];
-    throw error;
-  }
+  });
 }
 
 function usesOf(series: readonly Labels[]): readonly LabelUse[] {

@@ -1,5 +1,5 @@
 /** Asks a range query; of more series than can be fetched, those with the greatest averages and the number of all. */
-import { CallError, couldNotAnswer } from "../common/errors.ts";
+import { answerOr, CallError } from "../common/errors.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import { numberOf } from "./metric_unit.ts";
 import type { ParsedQuery } from "./promql.ts";
@@ -39,23 +39,14 @@ export async function askRange(
     throw error;
   }
   if (!result.truncated) return { ...result, counted: undefined };
+  // These are questions beyond the caller's own: one that fails leaves the first answer as it is.
   const [counted, greatest] = await Promise.all([
-    attempt(() => countAll(api, question, options)),
-    attempt(() => askGreatest(api, question, options)),
+    answerOr(undefined, () => countAll(api, question, options)),
+    answerOr(undefined, () => askGreatest(api, question, options)),
   ]);
   if (greatest === undefined || counted === undefined) return { ...result, counted };
   const warnings = result.warnings.filter((text) => !text.includes("truncated due to limit"));
   return { ...greatest, warnings, infos: result.infos, truncated: false, counted };
-}
-
-/** These are questions beyond the caller's own: one that fails leaves the first answer as it is. */
-async function attempt<T>(ask: () => Promise<T | undefined>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (couldNotAnswer(error)) return undefined;
-    throw error;
-  }
 }
 
 /** The query at all its points, as one range vector. A comment at the end of the query ends with its line. */

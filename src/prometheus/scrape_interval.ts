@@ -1,5 +1,5 @@
 /** How often series get a sample, where only the query is known. */
-import { couldNotAnswer } from "../common/errors.ts";
+import { answerOr } from "../common/errors.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import { scrapeInterval } from "./instances.ts";
 import { type Matcher, selector } from "./promql_literal.ts";
@@ -14,24 +14,21 @@ const usualInterval = 15;
  * Seconds between two scrapes of targets with the job and the instance of the matchers (of any without these), before
  * `time`; 15 where that can't be told.
  */
-export async function readScrapeInterval(
+export function readScrapeInterval(
   api: PrometheusApi,
   matchers: readonly Matcher[],
   time: number,
   options: AskOptions,
 ): Promise<number> {
   const of = matchers.filter(([label]) => label === "job" || label === "instance");
-  try {
+  return answerOr(usualInterval, async () => {
     const { ranges } = await api.query(`${selector("up", of)}[${lookedAt}s]`, time, {
       ...options,
       limit: targets,
     });
     const interval = scrapeInterval(ranges);
     return interval === undefined ? usualInterval : rounded(interval);
-  } catch (error) {
-    if (couldNotAnswer(error)) return usualInterval;
-    throw error;
-  }
+  });
 }
 
 /** Scrapes come a few milliseconds early or late. */

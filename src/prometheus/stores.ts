@@ -2,7 +2,7 @@
  * The stores behind a Thanos Query. Of one that it does not reach it warns for a few seconds; then it answers from the
  * others, and from none with nothing, without a word.
  */
-import { couldNotAnswer } from "../common/errors.ts";
+import { answerOr } from "../common/errors.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import { oneLine } from "./one_line.ts";
 import type { BuildInfo, Store } from "./result.ts";
@@ -23,11 +23,6 @@ export async function readBuild(api: PrometheusApi, options: AskOptions): Promis
   return { version, application: await readStores(api, options) === undefined ? "Prometheus" : "Thanos" };
 }
 
-async function readStores(api: PrometheusApi, options: AskOptions): Promise<readonly Store[] | undefined> {
-  try {
-    return await api.stores(options);
-  } catch (error) {
-    if (couldNotAnswer(error)) return undefined;
-    throw error;
-  }
+function readStores(api: PrometheusApi, options: AskOptions): Promise<readonly Store[] | undefined> {
+  return answerOr(undefined, () => api.stores(options));
 }
