@@ -1,9 +1,10 @@
 /** prometheus-mcp in front of a real Thanos Query over two replicas. */
 import assert from "@std/assert";
 import { programs, startThanos } from "../support/compatible.ts";
-import { eventually, RawClient, runProgramToEnd } from "../support/mcp.ts";
+import { RawClient, runProgramToEnd } from "../support/mcp.ts";
 import { prometheusAvailable } from "../support/prometheus.ts";
 import { askTheShop } from "../support/shop_questions.ts";
+import { until } from "../support/until.ts";
 
 const program = "prometheus";
 
@@ -39,7 +40,7 @@ Deno.test({
     await context.step("all stores gone: nothing that comes is taken for nothing", async () => {
       await server.loseStores();
       // It warns at first, and forgets the store after its next check, 5 s later.
-      await eventually(
+      await until(
         "it forgets them",
         async () => !/Prometheus warns/.test((await client.call("query_metrics", { query: "up" })).text),
       );

@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import { compiled, programNames, RawClient } from "../support/mcp.ts";
-import { until } from "../support/real_program.ts";
+import { until } from "../support/until.ts";
 
 /** Megabytes in memory: now, and at most so far, https://man7.org/linux/man-pages/man5/proc.5.html. */
 async function memory(pid: number): Promise<{ readonly now: number; readonly most: number }> {

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { newToken } from "../../src/common/http/tokens.ts";
 import { HttpProgram } from "../support/http_program.ts";
-import { eventually, programCommand, project } from "../support/mcp.ts";
+import { programCommand, project } from "../support/mcp.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { available, findProgram } from "../support/real_program.ts";
+import { until } from "../support/until.ts";
 
 const folder = join(project, "deploy/monitoring");
 const rulesPath = join(folder, "alerts.yaml");
@@ -230,7 +231,7 @@ Deno.test({
     });
     await t.step("all rules are evaluated without an error", async () => {
       const { groups: evaluated } = await server.ask("rules");
-      await eventually(
+      await until(
         "all are ok",
         () =>
           evaluated.every(({ rules }: { rules: { health: string }[] }) =>

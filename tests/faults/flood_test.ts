@@ -1,7 +1,8 @@
 /** A client that sends more calls than can be worked on, and does not wait. */
 import assert from "@std/assert";
-import { eventually, RawClient, toolAnswer } from "../support/mcp.ts";
+import { RawClient, toolAnswer } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { until } from "../support/until.ts";
 
 Deno.test({
   name:
@@ -25,9 +26,9 @@ Deno.test({
     const ping = client.post("ping");
     await client.answer(ping);
     assert.deepEqual(client.messages.filter(({ id }) => id !== 1).map(({ id }) => id), [ping]);
-    await eventually("the cancelled call's line", () => client.auditLines.length > 0);
+    await until("the cancelled call's line", () => client.auditLines.length > 0);
     assert.equal(client.auditLines[0]?.outcome, "cancelled");
     for (const id of asked) assert.equal(toolAnswer(await client.answer(id)).isError, true);
-    await eventually("a line for each call", () => client.auditLines.length === 401);
+    await until("a line for each call", () => client.auditLines.length === 401);
   },
 });

@@ -7,9 +7,10 @@ import fc from "fast-check";
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { createLogger } from "../../src/common/log.ts";
 import { StdioTransport } from "../../src/common/stdio.ts";
-import { eventually, RawClient } from "../support/mcp.ts";
+import { RawClient } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { rounds } from "../support/rounds.ts";
+import { until } from "../support/until.ts";
 import { seeds } from "./seeds.ts";
 
 const id = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.string({ maxLength: 6 }));
@@ -126,7 +127,7 @@ Deno.test({
     client.write(joined(lines));
     const next = client.post("tools/list");
     // A client that uses an id twice is answered twice.
-    await eventually(
+    await until(
       "the answer",
       () => client.messages.some((message) => message.id === next && Array.isArray(message.result?.tools)),
     );

@@ -1,10 +1,11 @@
 /** A program that may open no more files: the limit is lowered while it runs, to what it has open, and raised again. */
 import assert from "@std/assert";
 import { RawClient } from "../support/mcp.ts";
-import { available, findProgram, freePort, until } from "../support/real_program.ts";
+import { available, findProgram, freePort } from "../support/real_program.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase } from "../support/program_database.ts";
 import { keepRows } from "../support/reliability.ts";
+import { until } from "../support/until.ts";
 
 const isLinux = Deno.build.os === "linux";
 const prlimit = isLinux ? findProgram("PRLIMIT_BIN", "prlimit") : undefined;

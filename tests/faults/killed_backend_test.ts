@@ -4,8 +4,8 @@ import { underLoad } from "../support/load.ts";
 import { postgresAvailable, startPostgres } from "../support/postgres.ts";
 import { createProgramDatabase } from "../support/program_database.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
-import { until } from "../support/real_program.ts";
 import { rounds } from "../support/rounds.ts";
+import { until } from "../support/until.ts";
 
 const times = rounds({ short: 1, long: 5 });
 

@@ -1,9 +1,10 @@
 /** SIGKILL of the program under load: what it has answered is in the audit log, and nothing stays at the backend. */
 import assert from "@std/assert";
-import { eventually, RawClient } from "../support/mcp.ts";
+import { RawClient } from "../support/mcp.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
 import { rounds } from "../support/rounds.ts";
+import { until } from "../support/until.ts";
 
 Deno.test({
   name:
@@ -34,7 +35,7 @@ Deno.test({
               assert.ok(audited.has(`SELECT ${i} AS n`), `call ${i} was answered and is not in the log`);
             }
           }
-          await eventually("no session of the program is left", async () => {
+          await until("no session of the program is left", async () => {
             const [row] = await database.execute(
               `select count(*)::int as left from pg_stat_activity where usename = '${database.variables.DB_USER}'`,
             );

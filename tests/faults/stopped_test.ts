@@ -1,11 +1,12 @@
 /** Processes that stand still (SIGSTOP): their connections stay, and nothing comes. Then they go on. */
 import assert from "@std/assert";
-import { eventually, RawClient } from "../support/mcp.ts";
+import { RawClient } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase } from "../support/program_database.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { keepRows } from "../support/reliability.ts";
+import { until } from "../support/until.ts";
 
 Deno.test({
   name: "a backend that stands still is told in time, and asked again when it goes on",
@@ -83,7 +84,7 @@ Deno.test({
     await client.closeOutput();
     let over = false;
     const ended = client.ended.finally(() => over = true);
-    await eventually("the program ends", () => {
+    await until("the program ends", () => {
       client.post("ping");
       return over;
     });

@@ -1,7 +1,7 @@
 import assert from "@std/assert";
 import { type Era, HttpProgram, mcpRequest, patientProgram } from "../support/http_program.ts";
-import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { until } from "../support/until.ts";
 
 const call = { name: "echo", arguments: { value: "x" } };
 
@@ -66,7 +66,7 @@ Deno.test({
         const { status, text } = await send(one);
         assert.equal(status, one.status, text);
         assert.match(text, /"error"/);
-        await eventually("there is a record", () => program.auditLines.length > before);
+        await until("there is a record", () => program.auditLines.length > before);
         const records = program.auditLines.slice(before);
         assert.deepEqual(records.map(({ tool, outcome }) => [tool, outcome]), [
           [one.method ?? "echo", "invalid"],
@@ -82,14 +82,14 @@ Deno.test({
           last = (await send({ headers: { accept: "application/json" }, status: 406 })).text;
         }
         assert.match(last, /Cannot call echo more than 20 times a minute/);
-        await eventually("it is recorded", () => program.auditLines.at(-1)?.outcome === "limited");
+        await until("it is recorded", () => program.auditLines.at(-1)?.outcome === "limited");
       },
     );
     await t.step("what is answered is recorded once", async () => {
       const before = program.auditLines.length;
       await send({ params: { name: "wait", arguments: { seconds: 0 } }, status: 200 });
       await send({ params: { name: "wait", arguments: {} }, era: "2026-07-28", status: 200 });
-      await eventually("both are recorded", () => program.auditLines.length >= before + 2);
+      await until("both are recorded", () => program.auditLines.length >= before + 2);
       assert.deepEqual(program.auditLines.slice(before).map(({ outcome }) => outcome), ["ok", "invalid"]);
     });
   },

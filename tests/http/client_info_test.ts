@@ -1,8 +1,8 @@
 /** What a client says of itself, in the record of its call. */
 import assert from "@std/assert";
 import { HttpProgram, patientProgram } from "../support/http_program.ts";
-import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { until } from "../support/until.ts";
 
 Deno.test({
   name: "what a client says of itself is recorded, its beginning where it is long",
@@ -13,7 +13,7 @@ Deno.test({
     const recorded = async (...send: Parameters<HttpProgram["ask"]>) => {
       const before = program.auditLines.length;
       await program.ask(...send);
-      await eventually("the call's line", () => program.auditLines.length > before);
+      await until("the call's line", () => program.auditLines.length > before);
       return program.auditLines.at(-1)?.client_info;
     };
     const agent = "agent/1 ".repeat(40);

@@ -1,8 +1,8 @@
 import assert from "@std/assert";
 import { HttpProgram } from "../support/http_program.ts";
-import { eventually } from "../support/mcp.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
+import { until } from "../support/until.ts";
 
 interface Answer {
   readonly content: readonly { readonly type: string; readonly text?: string }[];
@@ -108,15 +108,15 @@ for (const [name, revision, open] of clients) {
             onprogress: ({ progress }) => told.push(progress),
           });
           const outcome = call.then(() => "answered", () => "rejected");
-          await eventually("two notifications of progress", () => told.length >= 2);
+          await until("two notifications of progress", () => told.length >= 2);
           assert.equal(await database.running("over_http"), 1);
           cancel.abort();
           assert.equal(await outcome, "rejected");
           // Before 2026-07-28 a client only sends a notification, which need not come to the same replica, and leaves
           // its stream open: the call ends by its deadline, or here with the program.
           if (revision < "2026") return;
-          await eventually("the statement is gone", async () => await database.running("over_http") === 0);
-          await eventually("the audit log knows", () => program.auditLines.at(-1)?.outcome === "cancelled");
+          await until("the statement is gone", async () => await database.running("over_http") === 0);
+          await until("the audit log knows", () => program.auditLines.at(-1)?.outcome === "cancelled");
         },
       );
       await t.step(

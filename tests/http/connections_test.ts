@@ -4,8 +4,8 @@ import type { HttpRequest } from "../../src/common/http/http_request.ts";
 import { HttpServer, type ServerLimits } from "../../src/common/http/http_server.ts";
 import type { Logger } from "../../src/common/log.ts";
 import { sendRaw } from "../support/http_program.ts";
-import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { until } from "../support/until.ts";
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const patient: ServerLimits = {
@@ -98,7 +98,7 @@ for (const [what, limits, bytes, answer] of slow) {
       await using subject = serve(limits);
       const connection = await subject.connect(bytes);
       assert.match(await rest(connection), answer);
-      await eventually("it is forgotten", () => subject.server.connections === 0);
+      await until("it is forgotten", () => subject.server.connections === 0);
     },
   });
 }
@@ -202,7 +202,7 @@ Deno.test({
     await using subject = serve({ writeMs: 100 }, () => Promise.resolve(events(endless())));
     await subject.connect(get);
     await promise;
-    await eventually("it is forgotten", () => subject.server.connections === 0);
+    await until("it is forgotten", () => subject.server.connections === 0);
   },
 });
 
@@ -220,7 +220,7 @@ Deno.test({
         Promise.resolve(request.url.endsWith("/endless") ? events(endless()) : new Response("here")),
     );
     for (let number = 0; number < 2; number++) await subject.connect(get.replace("/", "/endless"));
-    await eventually("a newcomer is answered", async () => {
+    await until("a newcomer is answered", async () => {
       const newcomer = await subject.connect();
       await newcomer.write(new TextEncoder().encode(get)).catch(() => {});
       return /here$/.test(await some(newcomer).catch(() => ""));
@@ -258,7 +258,7 @@ Deno.test({
     const idle = await subject.connect(get);
     assert.match(await some(idle), /here$/);
     const owing = await subject.connect();
-    await eventually("three are open", () => subject.server.connections === 3);
+    await until("three are open", () => subject.server.connections === 3);
     let next: Deno.TcpConn | undefined;
     await t.step("first the one between two requests", async () => {
       await settled();
@@ -326,7 +326,7 @@ Deno.test({
     await client.write(new TextEncoder().encode(get));
     let answer = "";
     rest(client).then((text) => answer = text);
-    await eventually("it is answered", () => answer === "here");
+    await until("it is answered", () => answer === "here");
     client.close();
     connections.stop();
     await ended;

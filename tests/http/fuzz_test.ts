@@ -7,9 +7,9 @@ import {
   sendRaw,
 } from "../support/http_program.ts";
 import { authorization, malformedRequest, random } from "../support/malformed_requests.ts";
-import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { newToken } from "../../src/common/http/tokens.ts";
+import { until } from "../support/until.ts";
 
 /** How many requests; `deno task fuzz:http` for the long run. */
 const requests = permitted ? Number(Deno.env.get("HTTP_FUZZ_REQUESTS") ?? 3_000) : 0;
@@ -86,11 +86,11 @@ Deno.test({
     // An answer that never comes would pass every assertion on what is in it.
     assert.ok(answered > requests * 0.8, `${answered} of ${requests} answered`);
     await answersStill(program);
-    await eventually(
+    await until(
       "every connection is gone",
       async () => await program.metric("mcp_http_connections") < 3,
     );
-    await eventually("memory is level", async () => await memory() - before < 64 * megabyte);
+    await until("memory is level", async () => await memory() - before < 64 * megabyte);
   },
 });
 
@@ -186,7 +186,7 @@ Deno.test({
     };
     const statuses = await Promise.all(Array.from({ length: 20 }, (_, number) => slowly(number % 2 === 0)));
     assert.deepEqual(statuses, Array.from({ length: 20 }, (_, number) => number % 2 === 0 ? 200 : 408));
-    await eventually("their places are free", async () => await program.metric("mcp_http_exchanges") === 0);
+    await until("their places are free", async () => await program.metric("mcp_http_exchanges") === 0);
     await answersStill(program);
   },
 });

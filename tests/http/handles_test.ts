@@ -1,7 +1,8 @@
 import assert from "@std/assert";
 import { HttpProgram } from "../support/http_program.ts";
-import { eventually, programCommand } from "../support/mcp.ts";
+import { programCommand } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { until } from "../support/until.ts";
 
 /** File handles that the program may have; it takes about 25 before the first connection. */
 const handles = 64;
@@ -41,7 +42,7 @@ for (const [what, bytes, isAnswered] of holdings) {
           await connection.write(new TextEncoder().encode(bytes)).catch(() => {});
           if (isAnswered) await connection.read(new Uint8Array(1_024)).catch(() => {});
         }
-        await eventually("a call is answered", async () => {
+        await until("a call is answered", async () => {
           try {
             return (await program.ask("tools/list")).result !== undefined;
           } catch {
@@ -54,7 +55,7 @@ for (const [what, bytes, isAnswered] of holdings) {
       } finally {
         for (const connection of held) connection.close();
       }
-      await eventually("all are gone", async () => await program.metric("mcp_http_connections") < 5);
+      await until("all are gone", async () => await program.metric("mcp_http_connections") < 5);
       assert.ok((await program.ask("tools/list")).result !== undefined);
       const told = program.errorLines.filter((line) => line.level === "error");
       assert.ok(told.length < 10, program.stderr);

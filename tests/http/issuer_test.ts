@@ -3,8 +3,8 @@ import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { AccessTokenError } from "../../src/common/http/admission.ts";
 import { Issuer, IssuerError } from "../../src/common/http/issuer.ts";
 import { OAuth } from "../../src/common/http/oauth.ts";
-import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !permitted;
 
@@ -211,7 +211,7 @@ Deno.test({
       .setExpirationTime("1 h").setProtectedHeader({ alg: "ES256", kid }).sign(privateKey);
     assert.equal(await codeOf(oauth, good), "unavailable");
     server.published.status = 200;
-    await eventually("its keys are fetched again", () => oauth.verify(good).then(() => true, () => false));
+    await until("its keys are fetched again", () => oauth.verify(good).then(() => true, () => false));
     server.published.status = 500;
     const wall = Date.now;
     try {

@@ -7,10 +7,10 @@ import {
   patientProgramWith,
   sendRaw,
 } from "../support/http_program.ts";
-import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { newToken } from "../../src/common/http/tokens.ts";
 import { tokenFile } from "../support/token_file.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !permitted;
 
@@ -42,8 +42,8 @@ Deno.test({
     assert.equal(await program.metric('mcp_http_refusals_total{reason="overload"}'), 1);
     abort.abort();
     await Promise.allSettled(responses.map((response) => response.text()));
-    await eventually("all were cancelled", async () => await program.metric("mcp_patience_cancelled") === 64);
-    await eventually("there is room again", async () => await program.metric("mcp_http_exchanges") === 0);
+    await until("all were cancelled", async () => await program.metric("mcp_patience_cancelled") === 64);
+    await until("there is room again", async () => await program.metric("mcp_http_exchanges") === 0);
     assert.ok((await program.ask("tools/list")).result !== undefined);
   },
 });
@@ -74,7 +74,7 @@ Deno.test({
       );
       connection.read(new Uint8Array(1_024)).then(() => turnedAway++, () => {});
     }
-    await eventually("what is over her share is refused", () => turnedAway === 140 - 64);
+    await until("what is over her share is refused", () => turnedAway === 140 - 64);
     const answer = await program.ask("tools/call", { name: "echo", arguments: { value: "me too" } }, {
       headers: { authorization: `Bearer ${bob.token}` },
     });
@@ -101,16 +101,16 @@ Deno.test({
         () => {},
       );
     }
-    await eventually("one is refused", () => refusal !== "");
+    await until("one is refused", () => refusal !== "");
     assert.equal(statusOf(refusal), 503);
     assert.match(refusal, /\r\nretry-after: \d+\r\n/i);
     assert.match(refusal, /\r\nconnection: close\r\n/i);
     assert.match(refusal, /Too many large messages/);
-    await eventually("twelve are waited for", async () => await program.metric("mcp_http_exchanges") === 12);
+    await until("twelve are waited for", async () => await program.metric("mcp_http_exchanges") === 12);
     const small = await program.ask("tools/call", { name: "echo", arguments: { value: "me too" } });
     assert.match(JSON.stringify(small.result), /me too/);
     for (const connection of open) connection.close();
-    await eventually("there is room again", async () => await program.metric("mcp_http_exchanges") === 0);
+    await until("there is room again", async () => await program.metric("mcp_http_exchanges") === 0);
     const large = await program.ask("tools/call", {
       name: "echo",
       arguments: { value: "x".repeat(megabyte - 1_000) },
@@ -148,7 +148,7 @@ Deno.test({
     const answer = await sendRaw(program.port, `${head("Content-Length: 100\r\n")}{"jsonrpc"`, 20_000);
     assert.equal(statusOf(answer), 408, answer);
     assert.match(answer, /longer than 0\.1 s/);
-    await eventually("its place is free", async () => await program.metric("mcp_http_exchanges") === 0);
+    await until("its place is free", async () => await program.metric("mcp_http_exchanges") === 0);
   },
 });
 
@@ -264,7 +264,7 @@ Deno.test({
         await program.send("tools/call", { name: "echo", arguments: { value: "still here" } }),
       );
       assert.match(JSON.stringify(message?.result), /still here/);
-      await eventually(
+      await until(
         "it is recorded",
         () => program.auditLines.some(({ outcome, tool }) => outcome === "invalid" && tool === "(malformed)"),
       );

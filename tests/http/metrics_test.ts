@@ -1,11 +1,12 @@
 import assert from "@std/assert";
 import { join } from "node:path";
 import { HttpProgram, patientProgram } from "../support/http_program.ts";
-import { eventually, programCommand } from "../support/mcp.ts";
+import { programCommand } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
 import { newToken } from "../../src/common/http/tokens.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !permitted;
 
@@ -84,14 +85,14 @@ Deno.test({
       program.ask("tools/call", { name: "backend", arguments: { answers } });
     assert.equal(await status("/readyz"), 200);
     await backend(false);
-    await eventually("not ready", async () => await status("/readyz") === 503);
+    await until("not ready", async () => await status("/readyz") === 503);
     assert.equal(await status("/readyz?exclude=backend"), 200);
     assert.equal(await status("/healthz"), 200);
     await backend(true);
-    await eventually("ready again", async () => await status("/readyz") === 200);
+    await until("ready again", async () => await status("/readyz") === 200);
     const told = () => program.errorLines.filter((line) => /: (not )?ready$/.test(String(line.message)));
     // The answer may be here before the log's line is.
-    await eventually("both told", () => told().length >= 2);
+    await until("both told", () => told().length >= 2);
     assert.equal(told().length, 2);
   },
 });
@@ -161,7 +162,7 @@ Deno.test({
     };
     const started = performance.now();
     assert.equal(await status(), 200);
-    await eventually(
+    await until(
       "the one that was asked by is given back",
       async () => await program.metric("mcp_postgres_connections_busy") === 0,
     );
@@ -171,12 +172,12 @@ Deno.test({
         signal: abort.signal,
       })
     );
-    await eventually(
+    await until(
       "all are taken",
       async () => await program.metric("mcp_postgres_connections_busy") === 2,
     );
     // The last word of the backend is older than it is believed by then.
-    await eventually("it is asked again", async () => {
+    await until("it is asked again", async () => {
       assert.equal(await status(), 200);
       return await database.running("fills_") === 2 && performance.now() - started > 3_500;
     });
@@ -231,7 +232,7 @@ Deno.test({
           signal: abort.signal,
         }).then((response) => response.text()).catch(() => {}),
     );
-    await eventually(
+    await until(
       "eight are under way, others wait",
       async () =>
         await program.metric("mcp_prometheus_requests_running") === 8 &&
@@ -239,7 +240,7 @@ Deno.test({
     );
     abort.abort();
     await Promise.all(calls);
-    await eventually(
+    await until(
       "none is left",
       async () =>
         await program.metric("mcp_prometheus_requests_running") === 0 &&
@@ -279,10 +280,10 @@ Deno.test({
         program.send("tools/call", { name: "get_nodes", arguments: {} }, { id, signal: abort.signal })
           .then((response) => response.text()).catch(() => {}),
     );
-    await eventually("they are under way", async () => await running() > 0);
+    await until("they are under way", async () => await running() > 0);
     abort.abort();
     await Promise.all(calls);
-    await eventually("none is left", async () => await running() === 0);
+    await until("none is left", async () => await running() === 0);
     await Deno.remove(folder, { recursive: true });
   },
 });

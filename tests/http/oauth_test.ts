@@ -6,9 +6,10 @@ import {
   startAuthorizationServer,
 } from "../support/authorization_server.ts";
 import { HttpProgram, sendRaw } from "../support/http_program.ts";
-import { eventually, runProgramToEnd } from "../support/mcp.ts";
+import { runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { newToken } from "../../src/common/http/tokens.ts";
+import { until } from "../support/until.ts";
 
 const resource = "https://mcp.example.com/tools/mcp";
 
@@ -50,7 +51,7 @@ Deno.test({
           headers: { authorization: `Bearer ${token}` },
         });
         assert.ok(answer.result !== undefined);
-        await eventually("its line", () => program.auditLines.at(-1)?.client === "oauth:agent");
+        await until("its line", () => program.auditLines.at(-1)?.client === "oauth:agent");
         assert.ok(!program.stderr.includes(token));
       },
     );
@@ -155,7 +156,7 @@ Deno.test({
         assert.equal((await list(program, await named(255))).status, 200);
         const call = { name: "list_tables", arguments: {} };
         await program.ask("tools/call", call, { headers: { authorization: `Bearer ${await named(255)}` } });
-        await eventually(
+        await until(
           "who it was is recorded whole",
           () => program.auditLines.at(-1)?.client === `oauth:${"x".repeat(255)}`,
         );
@@ -203,7 +204,7 @@ Deno.test({
     await server.rotate();
     const token = await server.token();
     // One fetch of keys leads to no other for some seconds, so that a stranger can't have them fetched at will.
-    await eventually("the new key is known", async () => (await list(program, token)).status === 200);
+    await until("the new key is known", async () => (await list(program, token)).status === 200);
     assert.equal((await list(program, old)).status, 401);
   },
 });
@@ -236,7 +237,7 @@ Deno.test({
     await t.step("the static token", async () => assert.equal((await list(program, made.token)).status, 200));
     await t.step("when it is back, its tokens are accepted", async () => {
       server.breakDown(false);
-      await eventually("it is back", async () => (await list(program, token)).status === 200);
+      await until("it is back", async () => (await list(program, token)).status === 200);
     });
     await Deno.remove(path);
   },

@@ -3,9 +3,9 @@ import { RefusalLog } from "../../src/common/http/refusal_log.ts";
 import { newToken } from "../../src/common/http/tokens.ts";
 import { createLogger } from "../../src/common/log.ts";
 import { HttpProgram, patientProgram, sendRaw } from "../support/http_program.ts";
-import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { tokenFile } from "../support/token_file.ts";
+import { until } from "../support/until.ts";
 
 Deno.test("the first refusal of a kind in a minute is warned of, the next tells how many there were", () => {
   let now = 0;
@@ -48,7 +48,7 @@ Deno.test({
       }
     }
     const refused = () => program.errorLines.filter(({ message }) => message === "a request was refused");
-    await eventually("both are told", () => refused().length >= 2);
+    await until("both are told", () => refused().length >= 2);
     assert.deepEqual(refused().map(({ level, reason }) => ({ level, reason })), [
       {
         level: "warn",

@@ -1,8 +1,8 @@
 import assert from "@std/assert";
 import { type Era, HttpProgram, mcpRequest, messagesOf } from "../support/http_program.ts";
-import { eventually } from "../support/mcp.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !postgresAvailable || Deno.build.os === "windows";
 
@@ -87,7 +87,7 @@ Deno.test({
         }
         await client.close();
         const since = () => replicas.programs.map(asked).map((count, at) => count - (before[at] ?? 0));
-        await eventually("a line of each", () => since().reduce((sum, count) => sum + count) === 12);
+        await until("a line of each", () => since().reduce((sum, count) => sum + count) === 12);
         assert.deepEqual(since(), [4, 4, 4]);
       });
     }
@@ -133,12 +133,12 @@ Deno.test({
     await using replicas = await Replicas.start(database.variables);
     await using proxy = roundRobin(replicas.programs);
     const { counts, stop } = callers(proxy.origin);
-    await eventually("calls are answered", () => counts.answered > 12);
+    await until("calls are answered", () => counts.answered > 12);
     const [lost] = replicas.programs;
     lost?.kill("SIGTERM");
     assert.equal((await lost?.ended())?.code, 0);
     const then = counts.answered;
-    await eventually("calls go on", () => counts.answered > then + 12);
+    await until("calls go on", () => counts.answered > then + 12);
     await stop();
     assert.equal(counts.failed, 0);
   },
@@ -152,15 +152,15 @@ Deno.test({
     await using replicas = await Replicas.start(database.variables);
     await using proxy = roundRobin(replicas.programs);
     const { counts, stop } = callers(proxy.origin);
-    await eventually("calls are answered", () => counts.answered > 12);
+    await until("calls are answered", () => counts.answered > 12);
     const [lost] = replicas.programs;
     const held = await fetch(`${lost?.origin}/mcp`, mcpRequest("tools/call", query(endless("killed"))));
-    await eventually("a call is under way", async () => await database.running("killed") === 1);
+    await until("a call is under way", async () => await database.running("killed") === 1);
     lost?.kill("SIGKILL");
     assert.equal((await lost?.ended())?.signal, "SIGKILL");
     await assert.rejects(held.text());
     const then = counts.answered;
-    await eventually("calls go on", () => counts.answered > then + 12);
+    await until("calls go on", () => counts.answered > then + 12);
     await stop();
     assert.ok(counts.failed <= 6, `${counts.failed} failed`);
   },

@@ -5,8 +5,8 @@ import { HttpServer } from "../../src/common/http/http_server.ts";
 import type { Logger } from "../../src/common/log.ts";
 import { writeAll } from "../../src/common/write_all.ts";
 import { HttpProgram, patientProgram, sendRaw } from "../support/http_program.ts";
-import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !permitted;
 
@@ -147,7 +147,7 @@ Deno.test({
     using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
     const send = (text: string) => connection.write(new TextEncoder().encode(text));
     await send(get().repeat(10));
-    await eventually("the first is being answered", () => server.seen.requests === 1);
+    await until("the first is being answered", () => server.seen.requests === 1);
     const others = async () => {
       const answer = await sendRaw(server.port, get("Connection: close\r\n").replace("/", "/other"));
       assert.match(answer, /here$/);
@@ -447,6 +447,6 @@ Deno.test({
     }
     assert.ok(handles() - before <= 22, `${handles() - before} handles`);
     for (const connection of open) connection.close();
-    await eventually("they are gone", () => handles() <= before + 2);
+    await until("they are gone", () => handles() <= before + 2);
   },
 });

@@ -1,10 +1,11 @@
 import assert from "@std/assert";
 import { HttpProgram, messagesOf, patientProgram, patientProgramWith } from "../support/http_program.ts";
-import { eventually, RawClient, runProgramToEnd } from "../support/mcp.ts";
+import { RawClient, runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
 import { freePort } from "../support/real_program.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !permitted || Deno.build.os === "windows";
 const waiting = (seconds: number) => ["tools/call", { name: "wait", arguments: { seconds } }] as const;
@@ -15,9 +16,9 @@ Deno.test({
   async fn() {
     await using program = await HttpProgram.start({ command: patientProgram });
     const response = await program.send(...waiting(50), { era: "2026-07-28" });
-    await eventually("it is in flight", async () => await program.metric("mcp_http_exchanges") === 1);
+    await until("it is in flight", async () => await program.metric("mcp_http_exchanges") === 1);
     program.kill("SIGTERM");
-    await eventually("it is not ready", async () => {
+    await until("it is not ready", async () => {
       const ready = await program.get("/readyz?exclude=backend");
       await ready.body?.cancel();
       return ready.status === 503;
@@ -42,10 +43,10 @@ Deno.test({
   async fn() {
     await using program = await HttpProgram.start({ command: patientProgramWith({ newcomersMs: 0 }) });
     const response = await program.send(...waiting(3), { era: "2026-07-28" });
-    await eventually("it is in flight", async () => await program.metric("mcp_http_exchanges") === 1);
+    await until("it is in flight", async () => await program.metric("mcp_http_exchanges") === 1);
     program.kill("SIGTERM");
     let refused: Response | undefined;
-    await eventually("no more are taken", async () => {
+    await until("no more are taken", async () => {
       const late = await program.send("tools/call", { name: "echo", arguments: { value: "too late?" } });
       if (late.status === 503) refused = late;
       else await late.body?.cancel();
@@ -67,7 +68,7 @@ Deno.test({
   async fn() {
     await using program = await HttpProgram.start({ command: patientProgramWith({ noticeMs: 60_000 }) });
     program.kill("SIGTERM");
-    await eventually("it is not ready", async () => {
+    await until("it is not ready", async () => {
       const ready = await program.get("/readyz?exclude=backend");
       await ready.body?.cancel();
       return ready.status === 503;
@@ -117,12 +118,12 @@ Deno.test({
       name: "query_database",
       arguments: { sql: endless("cut_short") },
     });
-    await eventually("the statement runs", async () => await database.running("cut_short") === 1);
+    await until("the statement runs", async () => await database.running("cut_short") === 1);
     program.kill("SIGTERM");
     program.kill("SIGINT");
     await assert.rejects(response.text());
     assert.equal((await program.ended()).code, 0);
-    await eventually("the statement is gone", async () => await database.running("cut_short") === 0);
+    await until("the statement is gone", async () => await database.running("cut_short") === 0);
     assert.equal(program.auditLines.at(-1)?.outcome, "cancelled");
   },
 });
@@ -133,7 +134,7 @@ Deno.test({
   async fn() {
     await using program = await HttpProgram.start({ command: patientProgramWith({ drainMs: 300 }) });
     const response = await program.send(...waiting(60));
-    await eventually("it is in flight", async () => await program.metric("mcp_http_exchanges") === 1);
+    await until("it is in flight", async () => await program.metric("mcp_http_exchanges") === 1);
     program.kill("SIGTERM");
     await assert.rejects(response.text());
     assert.equal((await program.ended()).code, 0);
@@ -204,7 +205,7 @@ Deno.test({
       variables: { LOG_LEVEL: "off" },
       plain: true,
     });
-    await eventually("it serves", async () => {
+    await until("it serves", async () => {
       const response = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
       await response?.body?.cancel();
       return response?.status === 200;

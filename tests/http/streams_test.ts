@@ -1,9 +1,9 @@
 import assert from "@std/assert";
 import { type Era, HttpProgram, messagesOf, patientProgramWith } from "../support/http_program.ts";
-import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
+import { until } from "../support/until.ts";
 
 const eras: readonly Era[] = ["2025-11-25", "2026-07-28"];
 
@@ -20,12 +20,12 @@ for (const era of eras) {
         arguments: { sql: endless("closed_stream") },
       }, { era, signal: abort.signal });
       assert.equal(response.headers.get("x-accel-buffering"), "no");
-      await eventually("the statement runs", async () => await database.running("closed_stream") === 1);
+      await until("the statement runs", async () => await database.running("closed_stream") === 1);
       abort.abort();
       await assert.rejects(response.text());
-      await eventually("the statement is gone", async () => await database.running("closed_stream") === 0);
-      await eventually("the audit log knows", () => program.auditLines.at(-1)?.outcome === "cancelled");
-      await eventually("its place is free", async () => await program.metric("mcp_http_exchanges") === 0);
+      await until("the statement is gone", async () => await database.running("closed_stream") === 0);
+      await until("the audit log knows", () => program.auditLines.at(-1)?.outcome === "cancelled");
+      await until("its place is free", async () => await program.metric("mcp_http_exchanges") === 0);
     },
   });
 
@@ -46,7 +46,7 @@ for (const era of eras) {
         assert.equal(answer.id, number % 3);
         assert.match(JSON.stringify(answer.result), new RegExp(String(number + 1_000_000)));
       }));
-      await eventually("a line of each", () => program.auditLines.length === 40);
+      await until("a line of each", () => program.auditLines.length === 40);
     },
   });
 }

@@ -1,11 +1,12 @@
 import assert from "@std/assert";
 import { HttpProgram } from "../support/http_program.ts";
-import { eventually, runProgramToEnd } from "../support/mcp.ts";
+import { runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
 import { newToken, TokenFile } from "../../src/common/http/tokens.ts";
 import { tokenFile } from "../support/token_file.ts";
+import { until } from "../support/until.ts";
 
 const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
 
@@ -40,7 +41,7 @@ Deno.test({
     await t.step("with it a call is answered, under the token's name", async () => {
       const answer = await program.ask("tools/call", { name: "list_tables", arguments: {} }, bearer(token));
       assert.ok(answer.result !== undefined);
-      await eventually("its line", () => program.auditLines.at(-1)?.client === "alice.smith-1_x");
+      await until("its line", () => program.auditLines.at(-1)?.client === "alice.smith-1_x");
       assert.ok(!program.stderr.includes(token));
     });
     await t.step(
@@ -161,7 +162,7 @@ Deno.test({
 
     await t.step("a new line lets its token in", async () => {
       await Deno.writeTextFile(file.path, `${alice.line}\n${bob.line}\n`);
-      await eventually("bob is let in", async () => await status(bob.token) === 200);
+      await until("bob is let in", async () => await status(bob.token) === 200);
       assert.equal(await status(alice.token), 200);
     });
     await t.step(
@@ -169,24 +170,24 @@ Deno.test({
       async () => {
         await Deno.writeTextFile(`${file.path}.new`, `${bob.line}\n`, { mode: 0o600 });
         await Deno.rename(`${file.path}.new`, file.path);
-        await eventually("alice is kept out", async () => await status(alice.token) === 401);
+        await until("alice is kept out", async () => await status(alice.token) === 401);
         assert.equal(await status(bob.token), 200);
       },
     );
     await t.step("a bad line keeps everybody out, and the log says so once", async () => {
       await Deno.writeTextFile(file.path, `${bob.line}\nnonsense\n`);
-      await eventually("bob is kept out", async () => await status(bob.token) === 401);
+      await until("bob is kept out", async () => await status(bob.token) === 401);
       await Deno.writeTextFile(file.path, `${bob.line}\nstill nonsense\n`);
       // What it says of the mode shows that it has looked again.
       await Deno.chmod(file.path, 0o602);
-      await eventually("it has looked again", () => warnings().length === 1);
+      await until("it has looked again", () => warnings().length === 1);
       assert.equal(complaints().length, 1);
       await Deno.remove(file.path);
       assert.equal(await status(bob.token), 401);
     });
     await t.step("a good file lets them in again", async () => {
       await Deno.writeTextFile(file.path, `${bob.line}\n`, { mode: 0o600 });
-      await eventually("bob is let in", async () => await status(bob.token) === 200);
+      await until("bob is let in", async () => await status(bob.token) === 200);
       assert.ok(program.errorLines.some((line) => line.message === "the token file can be read again"));
       assert.equal(complaints().length, 1);
       assert.match(String(complaints()[0]?.reason), /line 2/);
@@ -194,7 +195,7 @@ Deno.test({
     await t.step("others who may write the file are warned of, once", async () => {
       assert.equal(warnings().length, 1);
       await Deno.chmod(file.path, 0o620);
-      await eventually("the warning", () => warnings().length === 2);
+      await until("the warning", () => warnings().length === 2);
       assert.equal(warnings()[1]?.mode, "620");
     });
   },
@@ -216,12 +217,12 @@ Deno.test({
         ...bearer(token),
       });
     const [cut, kept] = await Promise.all([run("of_alice", alice.token), run("of_bob", bob.token)]);
-    await eventually("both run", async () => await database.running("of_") === 2);
+    await until("both run", async () => await database.running("of_") === 2);
     await Deno.writeTextFile(file.path, `${bob.line}\n`);
     await assert.rejects(cut.text());
-    await eventually("alice's is gone", async () => await database.running("of_alice") === 0);
+    await until("alice's is gone", async () => await database.running("of_alice") === 0);
     assert.equal(await database.running("of_bob"), 1);
-    await eventually(
+    await until(
       "its line",
       () => program.auditLines.find((line) => line.client === "alice")?.outcome === "cancelled",
     );
@@ -245,10 +246,10 @@ Deno.test({
       );
     };
     try {
-      await eventually("it was looked at three times", () => refused >= 3);
+      await until("it was looked at three times", () => refused >= 3);
       assert.equal(tokens.holder(token)?.name, "alice");
       await Deno.writeTextFile(file.path, "# nobody, any more\n");
-      await eventually("it lets nobody in", () => tokens.holder(token) === undefined);
+      await until("it lets nobody in", () => tokens.holder(token) === undefined);
     } finally {
       Deno.readFile = readFile;
       tokens.close();

@@ -1,7 +1,7 @@
 import assert from "@std/assert";
 import { HttpProgram, patientProgram } from "../support/http_program.ts";
-import { eventually } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { until } from "../support/until.ts";
 
 /** What a collector learns of a span, https://opentelemetry.io/docs/specs/otlp/ (JSON). */
 interface Span {
@@ -51,7 +51,7 @@ Deno.test({
       await call("echo", { value: "a secret argument" }, {}, traceparent);
       await call("fail", { kind: "refused" }, { _meta: { traceparent } });
       await call("made_up", {}, {});
-      await eventually("two spans of tools", () => spans.some(({ name }) => name === "fail"));
+      await until("two spans of tools", () => spans.some(({ name }) => name === "fail"));
     }
     const named = (name: string) => spans.find((span) => span.name === name);
     await t.step("the trace goes on from the request's header, by way of the request's own span", () => {

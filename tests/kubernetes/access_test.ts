@@ -10,9 +10,9 @@ import {
   kubernetesAvailable,
   sharedKubernetes,
   type TestKubernetes,
-  until,
 } from "../support/kubernetes.ts";
 import { rejection } from "../support/rejection.ts";
+import { until } from "../support/until.ts";
 
 const options = { signal: new AbortController().signal };
 const base64 = (text: string) => new TextEncoder().encode(text).toBase64();

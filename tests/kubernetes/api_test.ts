@@ -3,7 +3,8 @@ import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import type { Cluster } from "../../src/kubernetes/api.ts";
 import { podType } from "../../src/kubernetes/well_known.ts";
-import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes, type TestKubernetes } from "../support/kubernetes.ts";
+import { until } from "../support/until.ts";
 
 const options = { signal: new AbortController().signal };
 

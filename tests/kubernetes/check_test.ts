@@ -5,7 +5,8 @@ import type { CheckResult } from "../../src/common/check_result.ts";
 import { checkClusters } from "../../src/kubernetes/check.ts";
 import { excessRights, readerManifest, readsSecrets } from "../../src/kubernetes/rights.ts";
 import { describeStatus } from "../../src/kubernetes/status_error.ts";
-import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes, type TestKubernetes } from "../support/kubernetes.ts";
+import { until } from "../support/until.ts";
 
 async function check(
   kubernetes: TestKubernetes,

@@ -1,9 +1,10 @@
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import { describePod } from "../../src/kubernetes/describe_pod.ts";
-import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { permitted } from "../support/permitted.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 import { FakeApiserver } from "./fake_apiserver.ts";
 import { container, running, terminated, waiting } from "./pod_states.ts";
 

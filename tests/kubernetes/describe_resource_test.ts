@@ -1,8 +1,9 @@
 import assert from "@std/assert";
 import { describeResource } from "../../src/kubernetes/describe_resource.ts";
-import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { stallRollout } from "../support/kubernetes/stalled_rollout.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const marker = "hunter2-marker-91c4";
 

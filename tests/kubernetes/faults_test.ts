@@ -5,12 +5,13 @@ import type { CallErrorKind } from "../../src/common/errors.ts";
 import { getEvents } from "../../src/kubernetes/get_events.ts";
 import { getPods } from "../../src/kubernetes/get_pods.ts";
 import { podType } from "../../src/kubernetes/well_known.ts";
-import { kubernetesAvailable, startKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, startKubernetes } from "../support/kubernetes.ts";
 import { clustersAt, startFakeApiserver } from "../support/kubernetes/fake_apiserver.ts";
 import { permitted } from "../support/permitted.ts";
 import { freePort } from "../support/real_program.ts";
 import { rejection } from "../support/rejection.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const options = { signal: new AbortController().signal };
 

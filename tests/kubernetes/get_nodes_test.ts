@@ -1,7 +1,8 @@
 import assert from "@std/assert";
 import { getNodes } from "../../src/kubernetes/get_nodes.ts";
-import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 Deno.test({
   name: "get_nodes on a real control plane",

@@ -1,9 +1,10 @@
 import assert from "@std/assert";
 import { getPodLogs } from "../../src/kubernetes/get_pod_logs.ts";
 import { CallError } from "../../src/common/errors.ts";
-import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes, type TestKubernetes } from "../support/kubernetes.ts";
 import { permitted } from "../support/permitted.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 import { FakeApiserver } from "./fake_apiserver.ts";
 import { container, running, terminated, waiting } from "./pod_states.ts";
 

@@ -1,7 +1,8 @@
 import assert from "@std/assert";
 import { getServices } from "../../src/kubernetes/get_services.ts";
-import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 function pod(name: string, labels: Record<string, string>, cpu = "10m") {
   return {

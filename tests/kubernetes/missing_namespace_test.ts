@@ -7,8 +7,9 @@ import { getPodLogs } from "../../src/kubernetes/get_pod_logs.ts";
 import { getPods } from "../../src/kubernetes/get_pods.ts";
 import { getServices } from "../../src/kubernetes/get_services.ts";
 import { listResources } from "../../src/kubernetes/list_resources.ts";
-import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const asked: readonly (readonly [tool: (clusters: Clusters) => Tool, args: Record<string, unknown>])[] = [
   [getPods, {}],

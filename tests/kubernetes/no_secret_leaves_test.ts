@@ -3,7 +3,8 @@ import { Environment } from "../../src/common/env.ts";
 import { CallError } from "../../src/common/errors.ts";
 import type { Tool } from "../../src/common/tool.ts";
 import { openKubernetes } from "../../src/kubernetes/program.ts";
-import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes, type TestKubernetes } from "../support/kubernetes.ts";
+import { until } from "../support/until.ts";
 import { container, terminated, waiting } from "./pod_states.ts";
 
 /** Planted in whatever may hold a secret; letters alone, so that no shape gives it away. */

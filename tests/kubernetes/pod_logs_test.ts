@@ -2,9 +2,9 @@
 import assert from "@std/assert";
 import { getPodLogs } from "../../src/kubernetes/get_pod_logs.ts";
 import { readLogs } from "../../src/kubernetes/pod_logs.ts";
-import { until } from "../support/kubernetes.ts";
 import { permitted } from "../support/permitted.ts";
 import type { Structured } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 import { FakeApiserver } from "./fake_apiserver.ts";
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();

@@ -3,8 +3,9 @@ import assert from "@std/assert";
 import { buildProgram } from "../../scripts/build.ts";
 import { narrow, permissionFlags, permissionSet } from "../../scripts/permissions.ts";
 import { programs } from "../../scripts/programs.ts";
-import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes, type TestKubernetes } from "../support/kubernetes.ts";
 import { type CommandLine, compiled, programCommand, RawClient } from "../support/mcp.ts";
+import { until } from "../support/until.ts";
 
 const program = "kubernetes";
 const rbac = new URL("../../deploy/kubernetes/", import.meta.url);

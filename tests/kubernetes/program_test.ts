@@ -6,10 +6,10 @@ import {
   sharedKubernetes,
   startKubernetes,
   type TestKubernetes,
-  until,
 } from "../support/kubernetes.ts";
 import { RawClient, runProgramToEnd, type ToolAnswer } from "../support/mcp.ts";
 import { freePort } from "../support/real_program.ts";
+import { until } from "../support/until.ts";
 
 const program = "kubernetes";
 /** 2,000 tokens. */

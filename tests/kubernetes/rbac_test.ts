@@ -4,9 +4,10 @@ import { Environment } from "../../src/common/env.ts";
 import { CallError } from "../../src/common/errors.ts";
 import type { Backend } from "../../src/common/program.ts";
 import { openKubernetes } from "../../src/kubernetes/program.ts";
-import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes, type TestKubernetes } from "../support/kubernetes.ts";
 import { permitted } from "../support/permitted.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const folder = new URL("../../deploy/kubernetes/", import.meta.url);
 

@@ -1,9 +1,10 @@
 import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import { kubernetesResources } from "../../src/kubernetes/resources.ts";
-import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { stallRollout } from "../support/kubernetes/stalled_rollout.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const uri = "kubernetes://overview";
 

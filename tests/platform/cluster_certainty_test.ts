@@ -5,8 +5,9 @@ import { describePod } from "../../src/kubernetes/describe_pod.ts";
 import { getPods } from "../../src/kubernetes/get_pods.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
 import { readWorkload } from "../../src/platform/workload.ts";
-import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes, type TestKubernetes } from "../support/kubernetes.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const template = (app: string) => ({
   metadata: { labels: { app } },

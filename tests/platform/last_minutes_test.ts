@@ -5,11 +5,12 @@ import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts
 import { listAlerts } from "../../src/prometheus/list_alerts.ts";
 import { metricsReporter } from "../support/metrics_report.ts";
 import { alignedSeconds, OpenMetrics, type Span } from "../support/openmetrics.ts";
-import { prometheusAvailable, startPrometheus, until } from "../support/prometheus.ts";
+import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { SampleService } from "../support/sample_service.ts";
 import { openApi } from "../support/service_tools.ts";
 import { standingClock } from "../support/standing_clock.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const { signal } = new AbortController();
 const minute = 60;

@@ -9,12 +9,12 @@ import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts
 import { FakeApiserver } from "../kubernetes/fake_apiserver.ts";
 import { container, running } from "../kubernetes/pod_states.ts";
 import { beforeServer, FakePrometheus, faults, type Play, success } from "../support/fake_prometheus.ts";
-import { until } from "../support/own_server.ts";
 import { permitted } from "../support/permitted.ts";
 import { prometheusAvailable } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
 import { servicePrometheus } from "../support/service_prometheus.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 /** What the tools say where `play` answers the queries that `pattern` matches, and the real server all others. */
 async function told(

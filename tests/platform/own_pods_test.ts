@@ -4,11 +4,12 @@ import { createLogger } from "../../src/common/log.ts";
 import { jobOfPods } from "../../src/platform/other_names.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
 import { FakePrometheus, faults } from "../support/fake_prometheus.ts";
-import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { openApi } from "../support/service_tools.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 type Labels = Readonly<Record<string, string>>;
 

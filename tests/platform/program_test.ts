@@ -1,6 +1,7 @@
 import assert from "@std/assert";
-import { eventually, type Message, RawClient, runProgramToEnd } from "../support/mcp.ts";
+import { type Message, RawClient, runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !permitted;
 /** A backend that refuses at once. */
@@ -57,7 +58,7 @@ Deno.test({
         assert.ok(names.includes("service_health_report"));
         assert.equal(names.includes("rank_services_by_error_rate"), expected.includes("prometheus"));
         const isTold = () => client.stderr.includes("nothing is configured: trying all three");
-        if (expected.length === 3) await eventually("the log says that it is a guess", isTold);
+        if (expected.length === 3) await until("the log says that it is a guess", isTold);
         else assert.ok(!isTold());
         await Deno.remove(home);
       });
@@ -159,7 +160,7 @@ Deno.test({
     assert.equal(ranked.isError, true);
     assert.match(ranked.text, /refused/);
     assert.deepEqual((await client.request("ping")).result, {});
-    await eventually("both calls are audited", () => client.auditLines.length >= 2);
+    await until("both calls are audited", () => client.auditLines.length >= 2);
     assert.deepEqual(client.auditLines.map(({ tool, outcome }) => [tool, outcome]), [
       ["service_health_report", "unavailable"],
       ["rank_services_by_error_rate", "unavailable"],
@@ -192,7 +193,7 @@ for (const [what, variables, expected] of listedThen) {
         client.errorLines.some(({ level, scheme, reason }) =>
           level === "warn" && scheme === "postgres" && /nothing accepts connections/.test(String(reason))
         );
-      await eventually("the log says what is left out", isWarned);
+      await until("the log says what is left out", isWarned);
       await Deno.remove(home);
     },
   });

@@ -3,8 +3,9 @@ import assert from "@std/assert";
 import { createLogger } from "../../src/common/log.ts";
 import { deploymentRolling, setRolling } from "../../src/platform/rolling.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
-import { kubernetesAvailable, sharedKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

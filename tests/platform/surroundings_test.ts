@@ -9,9 +9,9 @@ import {
   sharedKubernetes,
   startKubernetes,
   type TestKubernetes,
-  until,
 } from "../support/kubernetes.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -4,9 +4,10 @@ import type { Clusters } from "../../src/kubernetes/api.ts";
 import { completePrompts } from "../../src/platform/complete_prompts.ts";
 import { serviceHealthReport } from "../../src/platform/service_health_report.ts";
 import { namespacesOf, readWorkload } from "../../src/platform/workload.ts";
-import { kubernetesAvailable, sharedKubernetes, type TestKubernetes, until } from "../support/kubernetes.ts";
+import { kubernetesAvailable, sharedKubernetes, type TestKubernetes } from "../support/kubernetes.ts";
 import { RawClient } from "../support/mcp.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const { signal } = new AbortController();
 const sources = (clusters: Clusters) => ({

@@ -13,9 +13,10 @@ import {
 } from "../../src/postgres/health/section.ts";
 import { type Thresholds, thresholds } from "../../src/postgres/health/thresholds.ts";
 import { postgresAvailable } from "../support/postgres.ts";
-import { type OwnServer, patient, startOwnServer, until } from "../support/own_server.ts";
+import { type OwnServer, patient, startOwnServer } from "../support/own_server.ts";
 import { startStandby } from "../support/standby.ts";
 import { callTool, type Structured } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !postgresAvailable;
 const any = { warning: 0, critical: Infinity };

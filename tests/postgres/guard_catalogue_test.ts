@@ -1,7 +1,7 @@
 /** The guard's second layer where the corpus does not reach: permissions by name, secrets, sessions, each layer alone. */
 import assert from "@std/assert";
 import { authorize, inspect } from "../../src/postgres/guard.ts";
-import { until } from "../support/own_server.ts";
+import { until } from "../support/until.ts";
 import { catalogueOf, connect, guard, onServer, reading, refusal, ROLES, step } from "./corpus/server.ts";
 
 onServer("the server's read-only transaction refuses writes without the guard", async (t, server) => {

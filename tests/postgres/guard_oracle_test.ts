@@ -2,7 +2,7 @@
 import assert from "@std/assert";
 import { authorize, inspect } from "../../src/postgres/guard.ts";
 import { CallError } from "../../src/common/errors.ts";
-import { until } from "../support/own_server.ts";
+import { until } from "../support/until.ts";
 import { SEEN_INSIDE, SEEN_OUTSIDE, UNSEEN } from "./corpus/hostile.ts";
 import { Oracle } from "./corpus/oracle.ts";
 import { catalogueOf, connect, onServer, reading, step } from "./corpus/server.ts";

@@ -5,10 +5,11 @@ import { CallError } from "../../src/common/errors.ts";
 import type { Catalogue } from "../../src/postgres/catalogue.ts";
 import type { Database, Transaction } from "../../src/postgres/database.ts";
 import { loadParser } from "../../src/postgres/parser.ts";
-import { startOwnServer, until } from "../support/own_server.ts";
+import { startOwnServer } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createDatabase, createReader } from "../support/test_database.ts";
 import { wide } from "../support/unguarded.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !postgresAvailable;
 

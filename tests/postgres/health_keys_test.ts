@@ -1,9 +1,10 @@
 /** Foreign keys that deletes pay for, and tables without a key: told, and nothing worse for it. */
 import assert from "@std/assert";
 import { databaseHealth } from "../../src/postgres/database_health.ts";
-import { patient, startOwnServer, until } from "../support/own_server.ts";
+import { patient, startOwnServer } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { callTool, type Structured } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const schema = `
   create table users (id int primary key, code int unique not null);

@@ -2,8 +2,9 @@
 import assert from "@std/assert";
 import type { Database } from "../../src/postgres/database.ts";
 import { examine } from "../../src/postgres/health/examination.ts";
-import { patient, startOwnServer, until } from "../support/own_server.ts";
+import { patient, startOwnServer } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
+import { until } from "../support/until.ts";
 
 const whatever = { warning: 0, critical: Infinity };
 

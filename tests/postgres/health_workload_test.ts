@@ -1,9 +1,10 @@
 /** Rollbacks and temporary files: what their counters do not tell is not said. */
 import assert from "@std/assert";
 import { databaseHealth } from "../../src/postgres/database_health.ts";
-import { patient, startOwnServer, until } from "../support/own_server.ts";
+import { patient, startOwnServer } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { callTool, type Structured } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const never = { warning: Infinity, critical: Infinity };
 

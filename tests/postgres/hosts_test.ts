@@ -11,12 +11,13 @@ import { queryDatabase } from "../../src/postgres/query_database.ts";
 import { postgresResources } from "../../src/postgres/resources.ts";
 import { readDatabaseSettings, sessionAttributes } from "../../src/postgres/settings.ts";
 import { topQueries } from "../../src/postgres/top_queries.ts";
-import { type OwnServer, startOwnServer, until } from "../support/own_server.ts";
+import { type OwnServer, startOwnServer } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { psql, psqlAvailable } from "../support/psql.ts";
 import { type Standby, startStandby } from "../support/standby.ts";
 import { callTool } from "../support/tools.ts";
 import { fetchOnce } from "../support/unguarded.ts";
+import { until } from "../support/until.ts";
 
 /** Hosts in the order of the URL; nothing listens on port 1. */
 const orders = [

@@ -6,7 +6,7 @@ import { explainQuery } from "../../src/postgres/explain_query.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createDatabase } from "../support/test_database.ts";
 import { callTool } from "../support/tools.ts";
-import { until } from "../support/own_server.ts";
+import { until } from "../support/until.ts";
 import { analyzed, cases, counted, schema } from "./plan_cases.ts";
 
 /** As the tool gives it. */

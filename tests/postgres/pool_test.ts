@@ -4,7 +4,7 @@ import { Pool } from "../../src/postgres/pool.ts";
 import { CallError } from "../../src/common/errors.ts";
 import { ConnectionError } from "../../src/postgres/database_errors.ts";
 import type { Session } from "../../src/postgres/session.ts";
-import { eventually } from "../support/mcp.ts";
+import { until } from "../support/until.ts";
 
 const never = new AbortController().signal;
 
@@ -104,7 +104,7 @@ class Watched implements Disposable {
     const leases = [];
     for (let count = 0; count < number; count++) leases.push(await take(this.pool));
     for (const { session } of leases) this.pool.give(session, clean());
-    await eventually("they are back", () => this.pool.use.busy === busy);
+    await until("they are back", () => this.pool.use.busy === busy);
     return leases.map(({ session }) => session);
   }
 
@@ -121,16 +121,16 @@ Deno.test("connections that nobody uses are ended, each when its time is over", 
   const { pool, closed } = watched;
   const [first, second] = [(await take(pool)).session, (await take(pool)).session];
   pool.give(first, Promise.resolve(true));
-  await eventually("the first is back", () => pool.use.idle === 1);
+  await until("the first is back", () => pool.use.idle === 1);
   watched.now += 15;
   pool.give(second, Promise.resolve(true));
-  await eventually("the second is back", () => pool.use.idle === 2);
+  await until("the second is back", () => pool.use.idle === 2);
   watched.now += 5;
-  await eventually("the first is ended", () => closed.length > 0);
+  await until("the first is ended", () => closed.length > 0);
   assert.deepEqual(closed, [first]);
   assert.equal(pool.use.idle, 1);
   watched.now += 15;
-  await eventually("the second is ended", () => closed.length === 2);
+  await until("the second is ended", () => closed.length === 2);
   assert.equal(pool.use.idle, 0);
 });
 
@@ -155,7 +155,7 @@ Deno.test("a connection that ends while it is idle is not taken again", async ()
   using watched = new Watched(1);
   const { session } = await take(watched.pool);
   watched.pool.give(session, Promise.resolve(true));
-  await eventually("it is back", () => watched.pool.use.idle === 1);
+  await until("it is back", () => watched.pool.use.idle === 1);
   session.failure = lost;
   assert.notEqual((await take(watched.pool)).session, session);
 });
@@ -181,7 +181,7 @@ for (const [failure, ended] of [[lost, 2], [refused, 1]] as const) {
     await watched.used(1);
     session.failure = failure;
     watched.pool.give(session, Promise.resolve(true));
-    await eventually("it is back", () => watched.pool.use.busy === 0);
+    await until("it is back", () => watched.pool.use.busy === 0);
     assert.equal(watched.closed.length, ended);
     assert.equal(watched.pool.use.idle, 2 - ended);
   });
@@ -206,7 +206,7 @@ Deno.test("a call that is cancelled takes no connection, before it waits or whil
   controller.abort(new Error("enough"));
   await assert.rejects(waiting, /enough/);
   pool.give(session, Promise.resolve(true));
-  await eventually("it is back", () => pool.use.idle === 1);
+  await until("it is back", () => pool.use.idle === 1);
   assert.deepEqual(pool.use, { busy: 0, idle: 1, waiting: 0 });
 });
 

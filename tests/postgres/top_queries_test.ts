@@ -4,10 +4,11 @@ import { loadParser } from "../../src/postgres/parser.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
 import { HIDDEN_TEXT, statementPrefix } from "../../src/postgres/statement_prefix.ts";
 import { topQueries } from "../../src/postgres/top_queries.ts";
-import { startOwnServer, until } from "../support/own_server.ts";
+import { startOwnServer } from "../support/own_server.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { rejection } from "../support/rejection.ts";
 import { callTool, type Structured } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !postgresAvailable;
 

@@ -2,7 +2,6 @@ import assert from "@std/assert";
 import {
   type CommandLine,
   type ErrorLine,
-  eventually,
   programCommand,
   RawClient,
   runProgramToEnd,
@@ -10,6 +9,7 @@ import {
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase } from "../support/program_database.ts";
+import { until } from "../support/until.ts";
 
 Deno.test({
   name: "one line per call, before its answer, with what happened and no secret",
@@ -20,7 +20,7 @@ Deno.test({
     const last = async (tool: string, args: Readonly<Record<string, unknown>>): Promise<ErrorLine> => {
       const before = client.auditLines.length;
       await client.request("tools/call", { name: tool, arguments: args });
-      await eventually("the call's line", () => client.auditLines.length > before);
+      await until("the call's line", () => client.auditLines.length > before);
       const lines = client.auditLines.slice(before);
       assert.equal(lines.length, 1);
       return lines[0] ?? {};
@@ -73,7 +73,7 @@ Deno.test({
       });
       client.notify("notifications/cancelled", { requestId: id });
       await client.query("SELECT 1");
-      await eventually("both lines", () => client.auditLines.length >= before + 2);
+      await until("both lines", () => client.auditLines.length >= before + 2);
       const lines = client.auditLines.slice(before);
       assert.deepEqual(lines.map((line) => line.outcome).toSorted(), ["cancelled", "ok"]);
     });
@@ -112,7 +112,7 @@ Deno.test({
         }
         const { error } = await client.request(method, params);
         assert.match(error?.message ?? "", new RegExp(`${method} more than 2 times a minute`));
-        await eventually("a line of each", () => client.auditLines.length >= before + 3);
+        await until("a line of each", () => client.auditLines.length >= before + 3);
         const lines = client.auditLines.slice(before);
         assert.deepEqual(lines.map(({ tool }) => tool), [method, method, method]);
         assert.deepEqual(lines.map(({ outcome }) => outcome), ["ok", "ok", "limited"]);
@@ -123,7 +123,7 @@ Deno.test({
       await using fresh = await RawClient.connect({ variables: database.variables });
       const uri = "postgres://tables/public/nothing";
       assert.notEqual((await fresh.request("resources/read", { uri })).error, undefined);
-      await eventually("its line", () => fresh.auditLines.length > 0);
+      await until("its line", () => fresh.auditLines.length > 0);
       const [{ tool, arguments: args, outcome } = {}, ...more] = fresh.auditLines;
       assert.deepEqual([tool, args, outcome], ["resources/read", { uri }, "not_found"]);
       assert.deepEqual(more, []);
@@ -156,7 +156,7 @@ Deno.test({
     assert.notEqual(await ask(5), undefined);
     assert.notEqual(await ask(good, "none"), undefined);
     assert.match(await ask(good, "none") ?? "", /list_tables more than 3 times a minute/);
-    await eventually("a line of each", () => client.auditLines.length >= 4);
+    await until("a line of each", () => client.auditLines.length >= 4);
     assert.deepEqual(
       client.auditLines.map(({ tool, outcome }) => [tool, outcome]),
       ["ok", "invalid", "invalid", "limited"].map((outcome) => ["list_tables", outcome]),

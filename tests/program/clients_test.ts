@@ -1,8 +1,9 @@
 import assert from "@std/assert";
 import type { ClientOptions } from "@modelcontextprotocol/client";
-import { eventually, programCommand, programEnvironment, project } from "../support/mcp.ts";
+import { programCommand, programEnvironment, project } from "../support/mcp.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase, endless, type ProgramDatabase } from "../support/program_database.ts";
+import { until } from "../support/until.ts";
 
 /** One of the official clients, as these tests use them. */
 interface SessionClient extends AsyncDisposable {
@@ -163,13 +164,13 @@ for (const [name, revision, open] of clients) {
             onprogress: (progress) => told.push(progress),
           });
           const outcome = call.then(() => "answered", () => "rejected");
-          await eventually("two notifications of progress", () => told.length >= 2);
+          await until("two notifications of progress", () => told.length >= 2);
           assert.ok(Number(told[1]?.progress) > Number(told[0]?.progress));
           assert.match(told[0]?.message ?? "", /running for/);
           assert.equal(await database.running("to_be_cancelled"), 1);
           cancel.abort();
           assert.equal(await outcome, "rejected");
-          await eventually(
+          await until(
             "the statement is gone",
             async () => await database.running("to_be_cancelled") === 0,
           );

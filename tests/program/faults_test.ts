@@ -1,7 +1,8 @@
 import assert from "@std/assert";
-import { eventually, RawClient, runProgramToEnd } from "../support/mcp.ts";
+import { RawClient, runProgramToEnd } from "../support/mcp.ts";
 import { postgresAvailable, startPostgres } from "../support/postgres.ts";
 import { createProgramDatabase, endless, readerPassword } from "../support/program_database.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !postgresAvailable;
 
@@ -94,7 +95,7 @@ Deno.test({
     await using client = await RawClient.connect({ variables });
     const hog = () => client.query(endless("busy"));
     const busy = [hog(), hog()];
-    await eventually("both connections are busy", async () => await database.running("busy") === 2);
+    await until("both connections are busy", async () => await database.running("busy") === 2);
     const waiting = client.query("SELECT 1 AS waited");
     const texts = (await Promise.all(busy)).map((answer) => answer.text);
     for (const text of texts) assert.match(text, /within 3 s.*STATEMENT_TIMEOUT_MS/);
@@ -116,7 +117,7 @@ Deno.test({
     assert.equal((await client.query("SELECT 1")).isError, false);
     await database.execute("checkpoint"); // what was made here outlives the crash
     const running = client.query(endless("killed"));
-    await eventually("the statement runs", async () => await database.running("killed") === 1);
+    await until("the statement runs", async () => await database.running("killed") === 1);
     await t.step("killed in mid-query", async () => {
       await server.stop("immediate");
       const { text, isError } = await running;
@@ -142,7 +143,7 @@ Deno.test({
     });
     await t.step("one session ended by an administrator in mid-query", async () => {
       const call = client.query(endless("terminated"));
-      await eventually("the statement runs", async () => await database.running("terminated") === 1);
+      await until("the statement runs", async () => await database.running("terminated") === 1);
       await database.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity where query like '%terminated%' and pid <> pg_backend_pid()",
       );

@@ -1,6 +1,7 @@
 import assert from "@std/assert";
-import { eventually, type ProgramName, RawClient } from "../support/mcp.ts";
+import { type ProgramName, RawClient } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
+import { until } from "../support/until.ts";
 
 /** A variable of each program, and what it then says. */
 const cases: readonly (readonly [ProgramName, Readonly<Record<string, string>>, readonly RegExp[]])[] = [
@@ -44,7 +45,7 @@ for (const [program, variables, says] of cases) {
       }
       assert.doesNotMatch(content?.text ?? "", /DB_PORT 2/);
       assert.match((await read()).error?.message ?? "", /more than 1 time a minute/);
-      await eventually("both are audited", () => client.auditLines.length >= 2);
+      await until("both are audited", () => client.auditLines.length >= 2);
       assert.deepEqual(client.auditLines.map(({ tool, outcome }) => [tool, outcome]), [
         ["resources/read", "ok"],
         ["resources/read", "limited"],

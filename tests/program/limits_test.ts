@@ -1,8 +1,9 @@
 import assert from "@std/assert";
-import { eventually, RawClient, toolAnswer } from "../support/mcp.ts";
+import { RawClient, toolAnswer } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { createProgramDatabase } from "../support/program_database.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !postgresAvailable;
 const bytes = (text: string) => new TextEncoder().encode(text).length;
@@ -18,7 +19,7 @@ Deno.test({
     assert.equal(isError, true);
     assert.match(text, /query_database more than 60 times a minute\. Wait \d+ s/);
     // Two pipes: the line is out before the answer, and may be read after it.
-    await eventually("the 61st line", () => client.auditLines.length === 61);
+    await until("the 61st line", () => client.auditLines.length === 61);
     assert.equal(client.auditLines.at(-1)?.outcome, "limited");
     assert.doesNotMatch((await client.call("list_tables")).text, /a minute/);
   },
@@ -54,7 +55,7 @@ Deno.test({
       assert.equal(isError, i % 5 !== 0, text);
       if (!isError) assert.match(text, new RegExp(`\\b${i}\\b`));
     }
-    await eventually("500 lines", () => client.auditLines.length === 500);
+    await until("500 lines", () => client.auditLines.length === 500);
   },
 });
 

@@ -1,9 +1,10 @@
 import assert from "@std/assert";
-import { eventually, RawClient, toolAnswer } from "../support/mcp.ts";
+import { RawClient, toolAnswer } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
 import { createProgramDatabase, endless } from "../support/program_database.ts";
+import { until } from "../support/until.ts";
 
 const ignore = !postgresAvailable;
 
@@ -33,11 +34,11 @@ Deno.test({
       name: "query_database",
       arguments: { sql: endless("at_the_end") },
     });
-    await eventually("the statement runs", async () => await database.running("at_the_end") === 1);
+    await until("the statement runs", async () => await database.running("at_the_end") === 1);
     await client.endInput();
     const { code, stderr } = await client.ended;
     assert.equal(code, 0);
-    await eventually("the statement is gone", async () => await database.running("at_the_end") === 0);
+    await until("the statement is gone", async () => await database.running("at_the_end") === 0);
     assert.equal(client.auditLines.at(-1)?.outcome, "cancelled");
     assert.match((await client.answer(id)).error?.message ?? "", /^Not answered: .*longer than the 3 s/);
     assert.match(stderr, /"level":"warn","message":"requests were cut as the program ends","requests":1,/);
@@ -66,7 +67,7 @@ Deno.test({
     assert.equal(code, 0);
     const answered = client.messages.map(({ id }) => Number(id)).sort((a, b) => a - b);
     assert.deepEqual(answered, ids);
-    await eventually("no statement is left", async () => await database.running("crowd") === 0);
+    await until("no statement is left", async () => await database.running("crowd") === 0);
   },
 });
 
@@ -81,12 +82,12 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
         name: "query_database",
         arguments: { sql: endless("by_signal") },
       });
-      await eventually("the statement runs", async () => await database.running("by_signal") === 1);
+      await until("the statement runs", async () => await database.running("by_signal") === 1);
       client.kill(signal);
       const { code, signal: by } = await client.ended;
       assert.deepEqual({ code, by }, { code: 0, by: null });
       assert.match((await client.answer(id)).error?.message ?? "", /^Not answered: .*told to stop/);
-      await eventually("the statement is gone", async () => await database.running("by_signal") === 0);
+      await until("the statement is gone", async () => await database.running("by_signal") === 0);
     },
   });
 }
@@ -100,7 +101,7 @@ Deno.test({
     // It hears of it when it writes, and the system may take a moment to close the pipe.
     let over = false;
     const ended = client.ended.finally(() => over = true);
-    await eventually("the program ends", () => {
+    await until("the program ends", () => {
       client.post("ping");
       return over;
     });
@@ -137,9 +138,9 @@ Deno.test({
         name: "query_database",
         arguments: { sql: endless("at_once") },
       });
-      await eventually("the statement is seen", async () => await database.running("at_once") === 1);
+      await until("the statement is seen", async () => await database.running("at_once") === 1);
       client.notify("notifications/cancelled", { requestId: id });
-      await eventually("the statement is gone", async () => await database.running("at_once") === 0);
+      await until("the statement is gone", async () => await database.running("at_once") === 0);
     }
     assert.ok(client.auditLines.every((line) => line.outcome === "cancelled"));
   },
@@ -164,7 +165,7 @@ Deno.test({
     });
     // What has passed the guard is sent together with the beginning of its transaction.
     for (let i = 0; i < 3; i++) assert.equal((await client.call("query_database", times(1))).isError, false);
-    await eventually("the session is as it was", async () => {
+    await until("the session is as it was", async () => {
       const idle = await database.execute(
         "select from pg_stat_activity where state = 'idle' and query like '%pg_prepared_statements' and pid <> pg_backend_pid()",
       );
@@ -172,9 +173,9 @@ Deno.test({
     });
     proxy.arm("stall");
     const id = client.post("tools/call", { name: "query_database", arguments: times(2_000_000_000) });
-    await eventually("the statement is seen", async () => await database.running("held") === 1);
+    await until("the statement is seen", async () => await database.running("held") === 1);
     client.notify("notifications/cancelled", { requestId: id });
-    await eventually("the statement is gone", async () => await database.running("held") === 0);
+    await until("the statement is gone", async () => await database.running("held") === 0);
     proxy.disarm();
     assert.equal((await client.call("query_database", { sql: "SELECT 1" })).isError, false);
   },

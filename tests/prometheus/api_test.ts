@@ -13,9 +13,9 @@ import {
   prometheusMajor,
   sharedPrometheus,
   startPrometheus,
-  until,
 } from "../support/prometheus.ts";
 import { rejection } from "../support/rejection.ts";
+import { until } from "../support/until.ts";
 
 type Variables = Readonly<Record<string, string>>;
 

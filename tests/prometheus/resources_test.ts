@@ -3,10 +3,11 @@ import { CallError } from "../../src/common/errors.ts";
 import { prometheusResources } from "../../src/prometheus/resources.ts";
 import { FakePrometheus, faults, success } from "../support/fake_prometheus.ts";
 import { permitted } from "../support/permitted.ts";
-import { prometheusAvailable, prometheusMajor, startPrometheus, until } from "../support/prometheus.ts";
+import { prometheusAvailable, prometheusMajor, startPrometheus } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
 import { SampleService } from "../support/sample_service.ts";
 import { callTool } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const uriTemplate = "prometheus://metrics/{metric}";
 

@@ -5,7 +5,8 @@
 import { alignedSeconds } from "./openmetrics.ts";
 import { shopSeries } from "./program_prometheus.ts";
 import { startPrometheus, type TestPrometheus } from "./prometheus.ts";
-import { findProgram, freePort, until } from "./real_program.ts";
+import { findProgram, freePort } from "./real_program.ts";
+import { until } from "./until.ts";
 
 /** A running server. */
 export interface CompatibleServer extends AsyncDisposable {

@@ -1,7 +1,8 @@
 /** One call of a running program for each fault of its connection to a real backend, and what came of it. */
 import assert from "@std/assert";
-import { type ErrorLine, eventually, RawClient, type ToolAnswer } from "./mcp.ts";
+import { type ErrorLine, RawClient, type ToolAnswer } from "./mcp.ts";
 import { type Fault, FaultProxy } from "./fault_proxy.ts";
+import { until } from "./until.ts";
 
 /** How a program is set up behind a proxy. */
 export interface FaultyBackend {
@@ -64,7 +65,7 @@ async function suffer(
   const during = await call();
   proxy.disarm();
   const next = await call();
-  await eventually("a line for each call", () => client.auditLines.length >= calls);
+  await until("a line for each call", () => client.auditLines.length >= calls);
   return { during, next, auditLines: client.auditLines };
 }
 

@@ -4,12 +4,12 @@ import type { HttpLimits } from "../../src/common/http/serve.ts";
 import {
   type CommandLine,
   type ErrorLine,
-  eventually,
   type Message,
   programCommand,
   programEnvironment,
   project,
 } from "./mcp.ts";
+import { until } from "./until.ts";
 
 /** How to start an {@linkcode HttpProgram}. */
 export interface HttpLaunch {
@@ -135,7 +135,7 @@ export class HttpProgram implements AsyncDisposable {
     })();
     const address_ = () => /"message":"serving MCP","url":"(http:[^"]+)\/mcp"/.exec(log.text)?.[1];
     try {
-      await eventually("the program listens", () => hasEnded || address_() !== undefined);
+      await until("the program listens", () => hasEnded || address_() !== undefined);
     } finally {
       if (address_() === undefined) {
         clearTimeout(watchdog);

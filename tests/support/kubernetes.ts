@@ -12,6 +12,7 @@ import { readKubernetesSettings } from "../../src/kubernetes/settings.ts";
 import { permitted } from "./permitted.ts";
 import { makeKeys } from "./kubernetes/keys.ts";
 import { freePorts, type Ports, Processes } from "./kubernetes/processes.ts";
+import { until } from "./until.ts";
 
 const programs = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok"];
 
@@ -113,15 +114,6 @@ export interface PodLog {
 export interface TestKubernetesOptions {
   /** Without, there are only etcd and the apiserver. */
   readonly controllers?: boolean;
-}
-
-/** Waits until the answer is true; throws after two minutes. */
-export async function until(what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 120_000;
-  while (!(await ask())) {
-    if (performance.now() > end) throw new Error(`It never came: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 let shared: Promise<TestKubernetes> | undefined;

@@ -1,6 +1,7 @@
 /** Calls of a running program, several at a time and without a pause, while something is done to its backend. */
 import assert from "@std/assert";
-import { eventually, RawClient, type ToolAnswer } from "./mcp.ts";
+import { RawClient, type ToolAnswer } from "./mcp.ts";
+import { until } from "./until.ts";
 
 /** Which program is asked what. */
 export interface LoadOptions {
@@ -33,12 +34,12 @@ export async function underLoad(
   };
   const asking = Promise.all(Array.from({ length: width }, ask));
   try {
-    await eventually("some answers", () => answers.length >= 2 * width);
+    await until("some answers", () => answers.length >= 2 * width);
     await harm();
-    await eventually("a call that fails", () => answers.some(({ isError }) => isError));
+    await until("a call that fails", () => answers.some(({ isError }) => isError));
     await mend();
     const sofar = answers.length;
-    await eventually(
+    await until(
       "answers again",
       () => answers.slice(sofar).filter(({ isError }) => !isError).length >= 2 * width,
     );
@@ -56,5 +57,5 @@ export async function underLoad(
       assert.doesNotMatch(text, /defect|undefined|file:\/\//);
     }
   }
-  await eventually("a line for each call", () => client.auditLines.length === answers.length + 1);
+  await until("a line for each call", () => client.auditLines.length === answers.length + 1);
 }

@@ -356,15 +356,3 @@ export function toolAnswer(message: Message): ToolAnswer {
     isError: isError === true,
   };
 }
-
-/** Resolves when `condition` holds; throws after a minute. */
-export async function eventually(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-): Promise<void> {
-  const limit = performance.now() + patienceMs;
-  while (!(await condition())) {
-    if (performance.now() > limit) throw new Error(`It never came true: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}

@@ -1,5 +1,6 @@
 /** A real node_exporter for tests: `NODE_EXPORTER_BIN`, else `node_exporter` from `PATH`. */
-import { available, findProgram, freePort, listens, until } from "./real_program.ts";
+import { available, findProgram, freePort, listens } from "./real_program.ts";
+import { until } from "./until.ts";
 
 const nodeExporter = findProgram("NODE_EXPORTER_BIN", "node_exporter");
 

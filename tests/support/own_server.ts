@@ -121,12 +121,3 @@ export async function startOwnServer(
 
 /** Times for `database_health` that no machine takes. */
 export const patient = { statementMs: 60_000, totalMs: 600_000 };
-
-/** Asks until the answer is true; throws after a minute. */
-export async function until(what: string, ask: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 60_000;
-  while (!(await ask())) {
-    if (performance.now() > end) throw new Error(`It never came: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -1,7 +1,8 @@
 /** A real PgBouncer in transaction mode in front of a test's server; `PGBOUNCER_BIN` names the program, else `PATH`. */
 import { permitted } from "./permitted.ts";
-import { freePort, listens, until } from "./real_program.ts";
+import { freePort, listens } from "./real_program.ts";
 import type { TestPostgres } from "./postgres.ts";
+import { until } from "./until.ts";
 
 /** A running PgBouncer. */
 export interface PgBouncer extends AsyncDisposable {

@@ -3,7 +3,8 @@
  * that fires and targets that are down.
  */
 import { alignedSeconds, OpenMetrics, type SeriesLabels, type Span } from "./openmetrics.ts";
-import { startPrometheus, type TestPrometheus, until } from "./prometheus.ts";
+import { startPrometheus, type TestPrometheus } from "./prometheus.ts";
+import { until } from "./until.ts";
 
 /** The server, and how the program reaches it. */
 export interface ProgramPrometheus extends AsyncDisposable {

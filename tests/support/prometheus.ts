@@ -6,10 +6,9 @@
  */
 import { stringify } from "yaml";
 import { alignedSeconds } from "./openmetrics.ts";
-import { available, findProgram, freePort, until } from "./real_program.ts";
+import { available, findProgram, freePort } from "./real_program.ts";
 import { sharedSeries } from "./shared_series.ts";
-
-export { until } from "./real_program.ts";
+import { until } from "./until.ts";
 
 /** A scrape job, as `scrape_configs` has it; `targets` is short for one static configuration. */
 export interface ScrapeJob {

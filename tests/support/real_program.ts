@@ -38,15 +38,6 @@ export function freePort(): number {
   }
 }
 
-/** Resolves when `condition` holds; throws after two minutes. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 120_000;
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`It never came true: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
-
 /** Whether somebody listens on a port of the loopback interface. */
 export async function listens(port: number): Promise<boolean> {
   try {

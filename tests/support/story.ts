@@ -10,10 +10,11 @@
  */
 import postgres from "postgres";
 import { alignedSeconds, OpenMetrics, type Span } from "./openmetrics.ts";
-import { kubernetesAvailable, startKubernetes, type TestKubernetes, until } from "./kubernetes.ts";
+import { kubernetesAvailable, startKubernetes, type TestKubernetes } from "./kubernetes.ts";
 import { postgresAvailable, startPostgres, type TestPostgres } from "./postgres.ts";
 import { prometheusAvailable, startPrometheus, type TestPrometheus } from "./prometheus.ts";
 import { SampleService } from "./sample_service.ts";
+import { until } from "./until.ts";
 
 /** Whether all of it can be started. */
 export const storyAvailable: boolean = postgresAvailable && prometheusAvailable && kubernetesAvailable;

@@ -1,5 +1,6 @@
 /** A rollout that has stalled for good, so that a test sees one state and not the last but one. */
-import { type TestKubernetes, until } from "../kubernetes.ts";
+import type { TestKubernetes } from "../kubernetes.ts";
+import { until } from "../until.ts";
 
 interface Pod {
   readonly status: { readonly conditions?: readonly { readonly reason?: string }[] };
