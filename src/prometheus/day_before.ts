@@ -27,7 +27,7 @@ export function isNew(ratio: number, dayBefore: number): boolean {
   return !(dayBefore >= same * ratio);
 }
 
-/** The part of the last day in which as good as none arrived, `usual` being those of a day before. */
+/** The part of the last day in which as good as no requests arrived; the rates are those of a day before. */
 export async function readIdle(
   { api, time, signal }: Asking,
   { source: { counter, matchers }, requestsPerSecond }: RequestRates,
