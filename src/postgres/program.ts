@@ -47,7 +47,7 @@ export const postgresVariables: readonly Variable[] = [
   },
   { name: "DB_POOL_SIZE", default: "4", purpose: "maximum number of connections" },
   { name: "STATEMENT_TIMEOUT_MS", default: "30000", purpose: "milliseconds a statement may take" },
-  { name: "MAX_ROWS", default: "200", purpose: "most rows one call may ask for" },
+  { name: "MAX_ROWS", default: "200", purpose: "maximum number of rows per call" },
   {
     name: "DB_ALLOW_FUNCTIONS",
     default: "",

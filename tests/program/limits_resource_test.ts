@@ -5,7 +5,11 @@ import { until } from "../support/until.ts";
 
 /** A variable of each program, and what it then says. */
 const cases: readonly (readonly [ProgramName, Readonly<Record<string, string>>, readonly RegExp[]])[] = [
-  ["postgres", { MAX_ROWS: "5" }, [/^ {2}MAX_ROWS 5: rows/m, /given up after 45 s$/m, /^ {2}run: none$/m]],
+  ["postgres", { MAX_ROWS: "5" }, [
+    /^ {2}MAX_ROWS 5: maximum number of rows/m,
+    /given up after 45 s$/m,
+    /^ {2}run: none$/m,
+  ]],
   ["prometheus", { MAX_POINTS: "7" }, [/^ {2}MAX_POINTS 7: points/m, /^ {2}PROMETHEUS_TIMEOUT_MS 30,000:/m]],
   ["kubernetes", { KUBE_TIMEOUT_MS: "2000" }, [
     /^ {2}KUBE_TIMEOUT_MS 2,000:/m,
@@ -13,7 +17,7 @@ const cases: readonly (readonly [ProgramName, Readonly<Record<string, string>>, 
     /^ {2}run: none$/m,
   ]],
   ["platform", { DB_HOST: "127.0.0.1", MAX_ROWS: "6" }, [
-    /^ {2}MAX_ROWS 6: rows/m,
+    /^ {2}MAX_ROWS 6: maximum number of rows/m,
     /^ {2}run: none$/m,
     /^ {2}PostgreSQL: 6 tools, there as DB_HOST, DB_PORT, MAX_ROWS are set$/m,
     /^ {2}Prometheus: not there, as nothing of it is configured$/m,
