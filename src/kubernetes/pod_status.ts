@@ -271,8 +271,12 @@ function explanation(pod: unknown): string | undefined {
     ),
     ...conditions,
   ];
-  return (textField(unmet, "message") ?? textField(unmet, "reason"))?.trim();
+  return (textField(unmet, "message") ?? textField(unmet, "reason"))?.trim().replace(noPreemption, "");
 }
+
+/** What the scheduler says at the end of every message: that no other pod's end would help, either. */
+const noPreemption =
+  /\.? (?:no new claims to deallocate, )?preemption: \d+\/\d+ nodes are available: [^:]*(?:not helpful for scheduling|No preemption victims found for incoming pods?)\.?$/;
 
 /** The kubelet ends what it says of a back-off with names that stand beside it, and an id that is of no use. */
 function withoutIds(message: string): string {

@@ -1,7 +1,7 @@
 /** The rules that look at the workload: how many pods it has of those that it is to have, and whether its Service finds them. */
 import { plural } from "../common/units.ts";
 import { type Evidence, seen } from "./evidence.ts";
-import { isRolling } from "./rollout_rules.ts";
+import { hasTimedOut, isRolling } from "./rollout_rules.ts";
 import type { Finding, Rule } from "./rule.ts";
 import { awaitedPod, factsOf, isAwaited } from "./sick_pods.ts";
 import { isNotStarted } from "./surrounding_rules.ts";
@@ -64,7 +64,7 @@ export const clusterRules: readonly Rule[] = [
       const isReached = (requestsOf(evidence) ?? 0) > 0;
       return {
         severity: !isReached && services.every(({ ready }) => ready === 0) ? "down" : "degraded",
-        text: `Service ${namespace}/${name} ${problem}`,
+        text: `Service ${namespace}/${name} ${problem?.startsWith("no ") === true ? "has " : ""}${problem}`,
         next: [{ tool: "get_services", arguments: { namespace, name } }],
       };
     },
@@ -87,7 +87,9 @@ export const clusterRules: readonly Rule[] = [
         text:
           short.map(({ kind, namespace, name, ready, desired, rollout, rolling }) =>
             `${kind} ${namespace}/${name} has ${ready} of ${plural(desired, "pod")} ready${
-              rolling === undefined && rollout?.verdict !== "progressing"
+              hasTimedOut({ rollout })
+                ? ", and its rollout has timed out"
+                : rolling === undefined && rollout?.verdict !== "progressing"
                 ? ""
                 : `, while a rollout is going on${
                   rolling === undefined || rolling.updated >= desired

@@ -9,7 +9,7 @@ import { findService, type Service } from "../prometheus/service.ts";
 import { type Outlier, readErrorOutlier, readSlowOutlier } from "../prometheus/outliers.ts";
 import { type Matcher, selector } from "../prometheus/promql_literal.ts";
 import { failing, requestDoubts } from "../prometheus/request_verdict.ts";
-import { alertDoubts, vanishedDoubts } from "../prometheus/service_health.ts";
+import { alertDoubts } from "../prometheus/service_health.ts";
 import { readSymptoms, type Symptoms } from "../prometheus/symptoms.ts";
 import type { Question } from "./gather.ts";
 
@@ -42,7 +42,6 @@ export async function readMetrics(
     leftOut: [...asking.leftOut],
     unseen: [
       ...symptoms.failures,
-      ...vanishedDoubts(symptoms),
       ...requestDoubts(symptoms),
       ...alertDoubts(symptoms.alerts),
       ...symptoms.warnings.map((warning) => `Prometheus warns: ${warning}`),

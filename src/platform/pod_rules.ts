@@ -2,6 +2,7 @@
 import { plural } from "../common/units.ts";
 import { age } from "./age.ts";
 import { type Evidence, seen } from "./evidence.ts";
+import { hasTimedOut } from "./rollout_rules.ts";
 import type { Finding, NextCall, Rule } from "./rule.ts";
 import {
   endedAt,
@@ -79,7 +80,8 @@ export const podRules: readonly Rule[] = [
       "pods are not as they should be for another reason than those above: evicted, lost, restarted lately",
     find(evidence) {
       const { workloads = [] } = seen(evidence.cluster) ?? {};
-      const isAwaiting = workloads.length === 0 || workloads.some(({ ready, desired }) => ready < desired);
+      const isAwaiting = workloads.length === 0 ||
+        workloads.some((one) => one.ready < one.desired || hasTimedOut(one));
       const found = podsFinding(
         evidence,
         (pod) => !pod.status.healthy && !isTold(pod, evidence.now) && !(isAwaiting && isAwaited(pod)),

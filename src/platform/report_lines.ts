@@ -6,7 +6,7 @@ import { durationText, quantileValueText } from "../prometheus/latency.ts";
 import { oneLine } from "../prometheus/one_line.ts";
 import { rate } from "../prometheus/requests.ts";
 import { formatDuration } from "../prometheus/time.ts";
-import { vanishedSince } from "../prometheus/vanished.ts";
+import { vanishedText } from "../prometheus/vanished.ts";
 import { timesText } from "./error_lines.ts";
 import { type Evidence, type PartName, seen } from "./evidence.ts";
 import type { PodErrors } from "./pod_errors.ts";
@@ -83,7 +83,7 @@ function metricsLines({ metrics }: Evidence): string[] {
   const rates = report.requests?.rates;
   const before = report.dayBefore?.rates;
   const firing = report.alerts?.firing;
-  const gone = vanishedSince(report.vanished, report.time);
+  const gone = vanishedText(report.vanished, report.requests?.rates, report.time);
   const lines = [];
   if (service.goneSince !== undefined) lines.push(`found by ${service.text}, which has no samples now`);
   else if (instances !== undefined && instances.all.length > 0) {
@@ -93,7 +93,7 @@ function metricsLines({ metrics }: Evidence): string[] {
   const failed = (what: string) => report.failures.some((failure) => failure.startsWith(`${what}:`));
   if (failed("requests")) lines.push("requests: not seen");
   else if (gone !== undefined) {
-    lines.push(`requests: no data since ${gone.since}, when ${gone.metrics} had its last sample`);
+    lines.push(`requests: ${gone}`);
   } else if (rates === undefined) {
     const [passed] = report.requests?.passedOver ?? [];
     lines.push(

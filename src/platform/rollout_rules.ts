@@ -3,7 +3,7 @@ import { plural } from "../common/units.ts";
 import { age } from "./age.ts";
 import { type Evidence, seen } from "./evidence.ts";
 import type { Rule } from "./rule.ts";
-import { isAwaited, isTold } from "./sick_pods.ts";
+import { awaitedPod, factsOf, isAwaited, isTold } from "./sick_pods.ts";
 import { isServing, type Pod, type Workload } from "./workload.ts";
 
 /** Milliseconds in which a rollout counts as recent. */
@@ -20,14 +20,19 @@ export const rolloutRules: readonly Rule[] = [
   {
     name: "rollout_stalled",
     explains: 65,
-    when: "a deployment does not get on with its rollout",
+    when: "a deployment does not get on with its rollout, and not only as too few of its pods are ready",
     find(evidence) {
-      const stalled = seen(evidence.cluster)?.workloads.find(({ rollout }) => rollout?.verdict === "stalled");
+      const stalled = seen(evidence.cluster)?.workloads.find((one) =>
+        one.rollout?.verdict === "stalled" && !(hasTimedOut(one) && one.ready < one.desired)
+      );
       if (stalled?.rollout === undefined) return undefined;
       const { namespace, name } = stalled;
+      const pod = hasTimedOut(stalled) ? awaitedPod(evidence) : undefined;
       return {
         severity: "degraded",
-        text: `The rollout of ${namespace}/${name} is stalled: ${stalled.rollout.explanation}`,
+        text: `The rollout of ${namespace}/${name} is stalled: ${stalled.rollout.explanation}${
+          pod === undefined ? "" : `: ${pod.name}: ${factsOf(pod)}`
+        }`,
         next: [{ tool: "get_deployments", arguments: { namespace, name } }],
       };
     },
@@ -121,7 +126,8 @@ function suspicion(evidence: Evidence, { changed }: RolledOut): string | undefin
   if (trouble !== undefined && isBefore(changed, trouble.began)) return `${trouble.what} began about when`;
   const pods = seen(evidence.cluster)?.pods ?? [];
   const isNew = ({ created = 0 }: Pod) => created >= changed;
-  const sick = pods.filter((pod) => isTold(pod, evidence.now));
+  const isStalled = seen(evidence.cluster)?.workloads.some(hasTimedOut) === true;
+  const sick = pods.filter((pod) => isTold(pod, evidence.now) || (isStalled && isAwaited(pod)));
   // Where all pods are new, they may have failed for something else later on.
   const speaks = evidence.now - changed < freshMs || pods.some((pod) => !isNew(pod) && isServing(pod));
   return sick.length > 0 && sick.every(isNew) && speaks
@@ -147,6 +153,11 @@ export function isRolling({ rolling, ready, desired }: Workload, evidence: Evide
   return rolling !== undefined && desired - ready <= rolling.mayMiss &&
     (seen(evidence.cluster)?.pods ?? []).filter(isAwaited)
       .every(({ created }) => evidence.now - (created ?? evidence.now) < startingMs);
+}
+
+/** Whether a rollout has not come to its end in time: what its pods wait for says why. */
+export function hasTimedOut({ rollout }: Pick<Workload, "rollout">): boolean {
+  return rollout?.verdict === "stalled" && rollout.explanation.startsWith("ProgressDeadlineExceeded");
 }
 
 function rollingClause({ rolling, ready, desired }: Workload): string {

@@ -122,3 +122,27 @@ Deno.test(
     await kubernetes.kubectl("delete", "namespace", namespace, "--wait=false");
   },
 );
+
+Deno.test.each(
+  [
+    // As schedulers of 1.34 and 1.28 say it.
+    [
+      "0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.",
+      "0/2 nodes are available: 2 Insufficient cpu",
+    ],
+    [
+      "0/2 nodes are available: 1 Insufficient cpu, 1 Too many pods. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.",
+      "0/2 nodes are available: 1 Insufficient cpu, 1 Too many pods",
+    ],
+    ["0/2 nodes are available: 2 Insufficient cpu.", "0/2 nodes are available: 2 Insufficient cpu."],
+  ] as const,
+)("pod_status: of a pod that has no node, why: %s", (message, said) => {
+  const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }];
+  assert.equal(podStatus({ status: { phase: "Pending", conditions } }).message, said);
+});
+
+Deno.test("pod_status: an init container that has not ended comes before what waits for it", () => {
+  const unmet = (type: string, message: string) => ({ type, status: "False", message });
+  const conditions = [unmet("Ready", "unready: [app]"), unmet("Initialized", "incomplete: [wait]")];
+  assert.equal(podStatus({ status: { phase: "Pending", conditions } }).message, "incomplete: [wait]");
+});

@@ -287,6 +287,51 @@ Deno.test({
       assert.match(text, /^ {2}billing-\S+ said last: billing-db:5432 - no response \(\w+ ago\)$/m);
     });
 
+    await t.step(
+      "a rollout that has timed out: what its pods wait for, and that nothing else fails",
+      async () => {
+        const slow = { replicas: 1, progressDeadlineSeconds: 2, minReadySeconds: 1 };
+        const before = workload("Deployment", "slow", slow);
+        await kubernetes.apply([before]);
+        await until(
+          "a pod",
+          async () => (await get("deployment", "slow", ".status.availableReplicas")) === "1",
+        );
+        await kubernetes.apply([workload("Deployment", "slow", slow, toHold)]);
+        await until("a new pod", async () => (await held("slow")).length === 1);
+        const [pod = ""] = await held("slow");
+        await setPod(pod, [container("app", false)]);
+        await warn(pod, "Readiness probe failed: HTTP probe failed with statuscode: 500", 30);
+        let text = "";
+        await until("a rollout that has timed out", async () => {
+          text = await report("slow");
+          return text.includes("stalled");
+        });
+        assert.match(
+          text,
+          /^1\. The rollout of \S+\/slow is stalled: ProgressDeadlineExceeded: .*: slow-\S+: Running, Readiness probe failed: HTTP probe failed with statuscode: 500 \(x30, \w+ ago\)$/m,
+        );
+        assert.match(
+          text,
+          /^2\. The pods that fail were all made after revision 2 of \S+\/slow was rolled out/m,
+        );
+        assert.doesNotMatch(text, /^3\./m);
+        // Where no old one serves it is told once.
+        await kubernetes.apply([workload("Deployment", "new", slow, toHold)]);
+        await until("a new pod", async () => (await held("new")).length === 1);
+        await setPod((await held("new"))[0] ?? "", [container("app", false)]);
+        await until("a rollout that has timed out", async () => {
+          text = await report("new");
+          return text.includes("timed out");
+        });
+        assert.match(
+          text,
+          /^1\. Deployment \S+\/new has 0 of 1 pod ready, and its rollout has timed out: new-/m,
+        );
+        assert.doesNotMatch(text, /^2\./m);
+      },
+    );
+
     await t.step("of several containers the one that is not ready is named", async () => {
       const two = { containers: ["app", "istio-proxy"].map((name) => ({ name, image: "app:1" })) };
       await kubernetes.apply([workload("Deployment", "cart", { replicas: 1 }, toHold, two)]);
