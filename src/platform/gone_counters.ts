@@ -16,6 +16,13 @@ export interface GoneCounter extends NamedService {
   readonly when: string;
 }
 
+/** What was found of all services at once. */
+export interface Counting {
+  readonly gone: readonly GoneCounter[];
+  /** Those that have a counter now. */
+  readonly here: readonly NamedService[];
+}
+
 /** Seconds before now at which they are looked for, the later first; and over which they are to have counted. */
 const moments = [900, 3_600];
 const span = 300;
@@ -35,7 +42,7 @@ export async function readGoneCounters(
   asking: Asking,
   within: readonly Matcher[],
   counted: readonly Omit<GoneCounter, "standsStill">[],
-): Promise<readonly GoneCounter[]> {
+): Promise<Counting> {
   const { api, time, signal } = asking;
   const known = selector(undefined, [["__name__", "=~", knownMetricsRegex], ...within]);
   const names = await Promise.all(
@@ -45,8 +52,12 @@ export async function readGoneCounters(
     series.map(({ metric }) => [metric.__name__ ?? "", 1] as const)
   );
   const counters = requestCounters(new Map(metrics)).slice(0, mostCounters);
-  const gone = await Promise.all(counters.map((counter) => readCounter(asking, counter, within, counted)));
-  return gone.flat().sort((a, b) => b.perSecond - a.perSecond || (a.service < b.service ? -1 : 1));
+  const read = await Promise.all(counters.map((counter) => readCounter(asking, counter, within, counted)));
+  return {
+    gone: read.flatMap(({ gone }) => gone)
+      .sort((a, b) => b.perSecond - a.perSecond || (a.service < b.service ? -1 : 1)),
+    here: read.flatMap(({ here }) => here),
+  };
 }
 
 async function readCounter(
@@ -54,7 +65,7 @@ async function readCounter(
   counter: RequestCounter,
   within: readonly Matcher[],
   counted: readonly Omit<GoneCounter, "standsStill">[],
-): Promise<readonly GoneCounter[]> {
+): Promise<Counting> {
   const { api, time, signal } = asking;
   const { metric, instrumentation } = counter;
   const { matchers = [] } = instrumentation;
@@ -69,7 +80,7 @@ async function readCounter(
   if (now.truncated) {
     // Of a part of what there is, nothing is known to be missing.
     asking.leftOut.push({ what: goneServices, why: `${metric} has more series than are read` });
-    return [];
+    return { gone: [], here: [] };
   }
   const named = ({ metric }: (typeof now.series)[number]) => serviceOf(metric, instrumentation);
   const here = new Map(now.series.map((one) => [keyOf(named(one)), named(one)]));
@@ -93,12 +104,13 @@ async function readCounter(
     if (one.metric === metric && !found.has(keyOf(one))) found.set(keyOf(one), one);
   }
   const counts = new Set(counted.map(keyOf));
-  return [...found].flatMap(([key, one]) => {
+  const gone = [...found].flatMap(([key, one]) => {
     const standsStill = here.has(key);
     return standsStill && (counts.has(key) || one.perSecond < leastPerSecond)
       ? []
       : [{ ...one, standsStill }];
   });
+  return { gone, here: [...here.values()].flatMap((one) => one ?? []) };
 }
 
 function nameOf({ label, service }: NamedService): string {

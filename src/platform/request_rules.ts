@@ -43,6 +43,10 @@ export const requestRules: readonly Rule[] = [
       const requests = rates.requestsPerSecond * (of === "window" ? metrics.window : rates.window);
       const few = requests < leastRequests;
       const isOver = metrics.episodes.errors?.ended !== undefined;
+      // A window that began before all went down holds what succeeded then.
+      const now = of === "window" ? metrics.recent?.requests.rates : undefined;
+      const isAllNow = now !== undefined && rates.ratio < downRatio && now.ratio >= downRatio &&
+        now.requestsPerSecond * now.window >= leastRequests;
       const which = of === "recent"
         ? " of the last " + formatDuration(rates.window)
         : of === "beside"
@@ -50,14 +54,16 @@ export const requestRules: readonly Rule[] = [
         : "";
       return {
         // What another counter counts may be a small part of all, and what is over is down no more.
-        severity: rates.ratio >= downRatio && !few && of !== "beside" && !isOver ? "down" : "degraded",
+        severity: (isAllNow || (rates.ratio >= downRatio && !few)) && of !== "beside" && !isOver
+          ? "down"
+          : "degraded",
         text: `${percent(rates.ratio)} of requests${which} fail (${rate(rates.errorsPerSecond)} of ${
           rate(rates.requestsPerSecond)
         }/s${few ? `, about ${plural(Math.round(requests), "request")} in all: few to judge by` : ""})${
-          comparison(of, metrics)
-        }${episodeClause(metrics.episodes.errors, metrics.time)}${clauseOf(metrics.outliers.errors)}${
-          of === "window" && rates.ratio < mostOfAll ? clauseOf(metrics.failingRoute) : ""
-        }`,
+          isAllNow ? `, ${percent(now.ratio)} in the last ${formatDuration(now.window)}` : ""
+        }${comparison(of, metrics)}${episodeClause(metrics.episodes.errors, metrics.time)}${
+          clauseOf(metrics.outliers.errors)
+        }${of === "window" && rates.ratio < mostOfAll ? clauseOf(metrics.failingRoute) : ""}`,
         next: [{ tool: "get_error_rate", arguments: { service: metricsNameOf(evidence) } }],
       };
     },

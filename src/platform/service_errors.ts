@@ -102,17 +102,18 @@ export async function readServiceErrors(
   const counted = services.filter(({ requests }) => requests > 0).map((one) => (
     { ...one, perSecond: one.requests, when: `in ${formatDuration(window)}` }
   ));
-  const gone = await beside(
+  const counting = await beside(
     asking,
     goneServices,
     (asking) => readGoneCounters(asking, within, counted),
   );
   return {
     services,
-    gone: gone ?? [],
+    gone: counting?.gone ?? [],
     metrics: counters.map(({ metric }) => metric),
     notes: [
       ...doubts(services),
+      ...unrated(services, counting?.here ?? [], window),
       ...(answers.some(({ truncated }) => truncated)
         ? [`only the first ${mostSeries} series of a counter were read: name a namespace`]
         : []),
@@ -127,11 +128,36 @@ export async function readServiceErrors(
 
 /** Services whose ratio may be higher than it is told. */
 function doubts(services: readonly ServiceErrors[]): readonly string[] {
-  const doubtful = services.filter(({ doubtful }) => doubtful).map(({ service }) => service.slice(0, 60))
-    .sort();
+  const doubtful = services.filter(({ doubtful }) => doubtful).map(({ service }) => service).sort();
   if (doubtful.length === 0) return [];
-  const named = doubtful.length > 5 ? [...doubtful.slice(0, 5), `${doubtful.length - 5} more`] : doubtful;
-  return [`${listed(named)}: requests with no known status may be errors, which their ratio leaves out`];
+  return [`${listOf(doubtful)}: requests with no known status may be errors, which their ratio leaves out`];
+}
+
+/** Services that have a counter and no rate. */
+function unrated(
+  services: readonly ServiceErrors[],
+  here: readonly NamedService[],
+  window: number,
+): readonly string[] {
+  const rated = new Set(services.map(nameOf));
+  const names = [...new Set(here.filter((one) => !rated.has(nameOf(one))).map(({ service }) => service))]
+    .sort();
+  if (names.length === 0) return [];
+  return [
+    `${listOf(names)}: not ranked, as ${
+      formatDuration(window)
+    } hold fewer than two samples: a longer window may`,
+  ];
+}
+
+function nameOf({ namespace, service }: NamedService): string {
+  return JSON.stringify([namespace, service]);
+}
+
+function listOf(names: readonly string[]): string {
+  const short = names.map((name) => name.slice(0, 60));
+  const named = short.length > 5 ? [...short.slice(0, 5), `${short.length - 5} more`] : short;
+  return listed(named);
 }
 
 interface Row {

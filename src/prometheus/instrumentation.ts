@@ -82,6 +82,8 @@ const httpCodes = [
   "http_status",
   "response_code",
   "statusCode",
+  "outcome",
+  "result",
 ];
 const http = { codes: httpCodes, errors: serverErrors };
 

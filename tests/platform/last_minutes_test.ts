@@ -35,6 +35,8 @@ function series(now: number): OpenMetrics {
     "rare",
     "relabelled",
     "recovered",
+    "dead",
+    "worded",
   ];
   for (const job of jobs) all.gauge("up", { job }, span, 1);
 
@@ -69,6 +71,13 @@ function series(now: number): OpenMetrics {
     span,
     (time) => Math.max(0, time - recovered),
   );
+
+  // All fail since nine minutes, of which a quarter of an hour shows half; and one that tells outcomes by words.
+  const died = now - 9 * minute;
+  all.gauge(requests, { job: "dead", status: "200" }, span, (time) => 10 * Math.min(time, died))
+    .gauge(requests, { job: "dead", status: "503" }, span, (time) => 10 * Math.max(0, time - died))
+    .counter(requests, { job: "worded", outcome: "success" }, span, 9)
+    .counter(requests, { job: "worded", outcome: "error" }, span, 1);
 
   /** All take less than 0.1 s, but those of the times that `isSlow` is true of take up to 0.4 s. */
   const durations = (job: string, within: Span, perSecond: number, isSlow: (time: number) => boolean) => {
@@ -158,6 +167,20 @@ Deno.test({
           text,
           /^1\. 9\d[\d.]*% of requests fail .*; until about \d\d:\d\dZ \(\d+m ago\), not since/m,
         );
+      });
+
+      await t.step("what fails altogether by now is down, though most of the window was before", async () => {
+        const text = await report("dead", "15m");
+        assert.match(text, /^dead: DOWN, nearly all of its requests fail/);
+        assert.match(
+          text,
+          /^1\. [56]\d[\d.]*% of requests fail \(.*\/s\), 100% in the last 5m, no figure from a day/m,
+        );
+        assert.doesNotMatch(await report("recovered", "1h"), /in the last 5m/);
+      });
+
+      await t.step("outcomes that are told by words in a label of that name", async () => {
+        assert.match(await report("worded"), /^1\. 10% of requests fail \(1 of 10\/s\)/m);
       });
 
       await t.step("a counter that has gone: no data since then", async () => {

@@ -204,6 +204,8 @@ function servedSeries(): OpenMetrics {
     const late = Math.max(0, time - (now - 3_600));
     return 0.1 * (since - late) + late;
   });
+  // Scraped every five minutes: no rate over five minutes.
+  metrics.counter(requests, { job: "rare", status: "500" }, { ...span, step: 300 }, 1);
   return metrics.gauge(requests, { job: "few", status: "500" }, span, (time) => time > now - 120 ? 1 : 0);
 }
 
@@ -226,6 +228,15 @@ Deno.test({
         structured.services.map(({ service, namespace }: Structured) => `${namespace}/${service}`).sort(),
         ["/few", "/shop/three", "/worse", "shop/bad", "shop/good", "shop/one", "shop/two", "shop/web"],
       );
+    });
+    await t.step("what has no rate in so short a time is named, and ranked in a longer one", async () => {
+      assert.match(
+        text,
+        /^note: rare: not ranked, as 5m hold fewer than two samples: a longer window may$/m,
+      );
+      const longer = await callTool(tool, { window: "20m" });
+      assert.match(longer.text, /^rare +\| +\| +100% \|/m);
+      assert.doesNotMatch(longer.text, /not ranked/);
     });
     await t.step("a day before", () => {
       assert.match(text, /^worse +\| +\| +10% \| +1% \| +1 \| +10$/m);
