@@ -104,6 +104,14 @@ export function percent(ratio: number): string {
   return `${count(tenths)}%`;
 }
 
+/**
+ * A computed number as the structured form of an answer gives it: six significant digits, as more are noise of the
+ * computation, and every digit before the point, so that whole numbers stay exact: `0.333333`, `12345.7`, `1234568`.
+ */
+export function significant(value: number): number {
+  return Math.abs(value) >= 100_000 ? Math.round(value) : Number(value.toPrecision(6));
+}
+
 function notFinite(value: number): string | undefined {
   if (Number.isNaN(value)) return "unknown";
   if (!Number.isFinite(value)) return value < 0 ? "-infinite" : "infinite";

@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import fc from "fast-check";
-import { age, count, duration, percent, plural, size } from "../../src/common/units.ts";
+import { age, count, duration, percent, plural, significant, size } from "../../src/common/units.ts";
 
 const S = 1_000, MIN = 60 * S, H = 60 * MIN, D = 24 * H;
 
@@ -99,6 +99,26 @@ equal("percent", percent, [
   [0 / 0, "unknown"],
   [1 / 0, "infinite"],
 ]);
+
+for (
+  const [value, expected] of [
+    [1 / 3, 0.333333],
+    [0.00123456789, 0.00123457],
+    [0.1 + 0.2, 0.3],
+    [-2 / 3, -0.666667],
+    [12_345.678, 12_345.7],
+    [99_999.96, 100_000],
+    [1_234_567.891, 1_234_568],
+    [9_007_199_254_740_991, 9_007_199_254_740_991],
+    [1e-300 / 3, 3.33333e-301],
+    [0, 0],
+    [NaN, NaN],
+    [Infinity, Infinity],
+    [-Infinity, -Infinity],
+  ] as const
+) {
+  Deno.test(`significant of ${value} is ${expected}`, () => assert.equal(significant(value), expected));
+}
 
 Deno.test("plural takes the noun that goes with the count", () => {
   const entries = (value: number | string) => plural(value, "entry", "entries");
