@@ -1,5 +1,6 @@
 /** Tool `database_health`: what an experienced administrator would say of a server, worst first, in a screen. */
 import * as z from "zod";
+import { filled } from "../common/structured.ts";
 import { fitsBudget } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
@@ -13,8 +14,8 @@ const input = z.strictObject({});
 const finding = z.object({
   verdict: z.enum(["critical", "warning", "notice"]),
   text: z.string(),
-  statements: z.array(z.string()).describe("SQL for a person to run; never run by this tool"),
-  caution: z.string().nullable(),
+  statements: z.array(z.string()).optional().describe("SQL for a person to run; never run by this tool"),
+  caution: z.string().optional(),
 });
 
 const section = z.object({
@@ -23,10 +24,10 @@ const section = z.object({
     "unseen: the role lacks a right; unknown: asking failed; no_data: nothing to judge by; notice: nothing ails",
   ),
   summary: z.string(),
-  unseen: z.string().nullable(),
-  findings: z.array(finding).describe("Worst first"),
-  finding_count: z.number(),
-  details: z.array(z.string()),
+  unseen: z.string().optional().describe("What the role can't see, and the right that is missing"),
+  finding_count: z.number().optional().describe("Where not all of them are shown"),
+  findings: z.array(finding).optional().describe("Worst first"),
+  details: z.array(z.string()).optional(),
 });
 
 const output = z.object({
@@ -35,8 +36,9 @@ const output = z.object({
   ),
   database: z.string(),
   server_version: z.string(),
-  standby: z.boolean(),
-  sections: z.array(section),
+  standby: z.literal(true).optional(),
+  notes: z.array(z.string()).optional().describe("What was cut"),
+  sections: z.array(section).describe("Worst first"),
 });
 type Report = z.output<typeof output>;
 
@@ -63,11 +65,12 @@ export function databaseHealth(database: Database, options: ExaminationOptions =
     present(examination: Examination, budget) {
       let shown: Presentation<Report> | undefined;
       for (const level of levels) {
-        const structured = reportOf(examination, level);
+        const report = reportOf(examination, level);
+        const cut = cutOf(examination, report);
         shown = {
-          text: render(structured, { cut: cutOf(examination, structured), dense: level[1] <= 1 }),
-          structured,
-          rows: structured.sections.length,
+          text: render(report, { cut, dense: level[1] <= 1 }),
+          structured: structuredOf(report, cut),
+          rows: report.sections.length,
         };
         // A screen is worth no finding that stands alone in its section.
         const fits = lineCount(shown.text) <= LINES || level === levels.at(-2);
@@ -78,7 +81,24 @@ export function databaseHealth(database: Database, options: ExaminationOptions =
   });
 }
 
-function reportOf({ server, sections }: Examination, [ofCritical, ofOther, lines]: Level): Report {
+/** In the order that sections are told in. */
+const order: readonly Verdict[] = ["critical", "warning", "notice", "unseen", "unknown", "no_data", "ok"];
+
+const forAPerson = "The SQL is for a person to judge and run; nothing was run or changed.";
+
+/** The report with its notes, and its sections worst first. */
+function structuredOf({ sections, ...report }: Report, cut: string | undefined): Report {
+  const hasSql = sections.some(({ findings = [] }) =>
+    findings.some(({ statements }) => statements !== undefined)
+  );
+  return {
+    ...report,
+    ...filled({ notes: [...(cut === undefined ? [] : [cut]), ...(hasSql ? [forAPerson] : [])] }),
+    sections: sections.toSorted((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict)),
+  };
+}
+
+function reportOf({ server, sections }: Examination, level: Level): Report {
   const found = new Set(sections.map(({ verdict }) => verdict));
   return {
     verdict: found.has("critical")
@@ -90,23 +110,30 @@ function reportOf({ server, sections }: Examination, [ofCritical, ofOther, lines
       : "ok",
     database: server.database,
     server_version: server.version,
-    standby: server.inRecovery,
-    sections: sections.map(({ name, verdict, summary, unseen, findings, details = [] }) => ({
-      name,
-      verdict,
-      summary: shortened(summary, ofOther),
-      unseen: unseen === undefined ? null : shortened(unseen, ofOther),
-      findings: findings.slice(0, verdict === "critical" ? ofCritical : ofOther).map((
-        { verdict, text, statements = [], caution = null },
-      ) => ({
+    ...(server.inRecovery ? { standby: true as const } : {}),
+    sections: sections.map((section) => sectionOf(section, level)),
+  };
+}
+
+function sectionOf(
+  { name, verdict, summary, unseen, findings, details = [] }: Examination["sections"][number],
+  [ofCritical, ofOther, lines]: Level,
+): Report["sections"][number] {
+  const shown = findings.slice(0, verdict === "critical" ? ofCritical : ofOther);
+  return {
+    name,
+    verdict,
+    summary: shortened(summary.replace(/^no data: /, ""), ofOther),
+    ...filled({
+      unseen: unseen === undefined ? undefined : shortened(unseen, ofOther),
+      finding_count: shown.length < findings.length ? findings.length : undefined,
+      findings: shown.map(({ verdict, text, statements = [], caution }) => ({
         verdict,
         text,
-        statements: [...statements],
-        caution,
+        ...filled({ statements: [...statements], caution }),
       })),
-      finding_count: findings.length,
-      details: details.slice(0, lines),
-    })),
+      details: isTold(verdict) ? details.slice(0, lines) : [],
+    }),
   };
 }
 
@@ -126,8 +153,8 @@ function cutOf({ sections }: Examination, report: Report): string | undefined {
   const parts = sections.flatMap(({ name, verdict, findings, details = [] }, at) => {
     const shown = report.sections[at];
     if (shown === undefined || !isTold(verdict)) return [];
-    const more = findings.length - shown.findings.length;
-    const lines = details.length - shown.details.length;
+    const more = findings.length - (shown.findings?.length ?? 0);
+    const lines = details.length - (shown.details?.length ?? 0);
     return [
       ...(more > 0 ? [`${plural(more, "more finding")} of ${name}`] : []),
       ...(lines > 0 ? [`${plural(lines, "line")} of ${name}`] : []),
@@ -135,9 +162,7 @@ function cutOf({ sections }: Examination, report: Report): string | undefined {
   });
   return parts.length === 0
     ? undefined
-    : `[Cut: ${
-      parts.join(", ")
-    }. Fix what is shown and ask again, or read the catalogue with query_database.]`;
+    : `Cut: ${parts.join(", ")}. Fix what is shown and ask again, or read the catalogue with query_database.`;
 }
 
 /** With the least budget, what a line begins with. */
@@ -158,27 +183,27 @@ function render(
     for (const item of rest(wanted)) {
       if (!dense) lines.push("");
       lines.push(`${wanted.toUpperCase()} ${item.name}: ${visible(item.summary)}`);
-      lines.push(...item.details.map((line) => `  ${visible(line)}`));
-      for (const { verdict, text, statements, caution } of item.findings) {
+      lines.push(...(item.details ?? []).map((line) => `  ${visible(line)}`));
+      for (const { verdict, text, statements = [], caution } of item.findings ?? []) {
         lines.push(`- ${verdict}: ${visible(text)}`);
         lines.push(...statements.map((statement) => `    ${visible(statement)}`));
-        if (caution !== null) lines.push(`    (${visible(caution)})`);
+        if (caution !== undefined) lines.push(`    (${visible(caution)})`);
       }
-      if (item.unseen !== null) lines.push(`  unseen: ${visible(item.unseen)}`);
+      if (item.unseen !== undefined) lines.push(`  unseen: ${visible(item.unseen)}`);
     }
   }
   const words = { unseen: "UNSEEN", unknown: "UNKNOWN", no_data: "no data", ok: "ok" } as const;
   const quiet = (["unseen", "unknown", "no_data", "ok"] as const).flatMap((verdict) =>
     rest(verdict).map((item) =>
-      `${words[verdict]} ${item.name}: ${visible(item.summary.replace(/^no data: /, ""))}${
-        item.unseen === null ? "" : `; unseen: ${visible(item.unseen)}`
+      `${words[verdict]} ${item.name}: ${visible(item.summary)}${
+        item.unseen === undefined ? "" : `; unseen: ${visible(item.unseen)}`
       }`
     )
   );
   if (quiet.length > 0) lines.push("", ...quiet);
-  if (cut !== undefined) lines.push("", cut);
-  if (shown.some(({ findings }) => findings.some(({ statements }) => statements.length > 0))) {
-    lines.push("", "The SQL is for a person to judge and run; nothing was run or changed.");
+  if (cut !== undefined) lines.push("", `[${cut}]`);
+  if (shown.some(({ findings = [] }) => findings.some(({ statements }) => statements !== undefined))) {
+    lines.push("", forAPerson);
   }
   return lines.join("\n");
 }
@@ -188,7 +213,7 @@ function headline(report: Report): string {
     report.standby ? " (standby)" : ""
   }`;
   const gaps = report.sections.filter(({ verdict, unseen }) =>
-    unseen !== null || verdict === "unseen" || verdict === "unknown"
+    unseen !== undefined || verdict === "unseen" || verdict === "unknown"
   )
     .map(({ name }) => name);
   const withoutData = report.sections.filter(({ verdict }) => verdict === "no_data").map(({ name }) => name);
@@ -207,7 +232,7 @@ function headline(report: Report): string {
 
 /** The findings that carry the verdict: at most three, each the worst of its section. */
 function carrying(report: Report): string[] {
-  const firsts = report.sections.flatMap(({ name, findings: [first] }) =>
+  const firsts = report.sections.flatMap(({ name, findings: [first] = [] }) =>
     first === undefined ? [] : [{ name, ...first }]
   );
   return [

@@ -1,6 +1,7 @@
 /** Tool `describe_table`: what psql's `\d+` says of one relation, in the order a reader needs it. */
 import * as z from "zod";
 import { CallError } from "../common/errors.ts";
+import { filled } from "../common/structured.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
@@ -125,35 +126,40 @@ async function read(transaction: Transaction, oid: string, others: string[]): Pr
     schema: relation.schema ?? "",
     name: relation.name ?? "",
     kind: relationKind(relation.relkind),
-    comment: relation.comment ?? null,
-    estimated_rows: numberOrNull(relation.tuples),
-    bytes: numberOrNull(relation.bytes),
-    readable: relation.readable === "t",
+    ...filled({
+      comment: relation.comment,
+      estimated_rows: numberOrNull(relation.tuples),
+      bytes: numberOrNull(relation.bytes),
+      partitioning: partitioningText(relation),
+      row_security: relation.row_security === "t" ? true as const : undefined,
+      readable: relation.readable === "t" ? undefined : false as const,
+    }),
     column_count: columns.length,
     columns: columns.map((row) => ({
       name: row.name ?? "",
       type: row.type ?? "",
-      ...(row.base_type === null || row.base_type === undefined ? {} : { base_type: row.base_type }),
-      ...(row.labels === null || row.labels === undefined ? {} : { labels: readLabels(row.labels) }),
+      ...filled({
+        base_type: row.base_type,
+        labels: row.labels === null || row.labels === undefined ? undefined : readLabels(row.labels),
+      }),
       nullable: row.nullable === "t",
-      default: defaultText(row),
-      comment: row.comment ?? null,
+      ...filled({ default: defaultText(row), comment: row.comment }),
     })),
-    primary_key: ofType("p")[0]?.definition ?? null,
-    unique: ofType("u"),
-    foreign_keys: ofType("f"),
-    referenced_by: constraints.filter((item) => item.type === "r")
-      .map(({ table, name, definition }) => ({ table, name, definition })),
-    checks: [...ofType("c"), ...ofType("x")],
-    indexes: indexes.map((row) => ({
-      name: row.name ?? "",
-      definition: indexText(row.definition ?? "", row.is_unique === "t"),
-      valid: row.valid === "t",
-    })),
-    view_definition: relation.view_definition ?? null,
-    partitioning: partitioningText(relation),
-    row_security: relation.row_security === "t",
-    also_named_so: others,
+    ...filled({
+      primary_key: ofType("p")[0]?.definition,
+      unique: ofType("u"),
+      foreign_keys: ofType("f"),
+      referenced_by: constraints.filter((item) => item.type === "r")
+        .map(({ table, name, definition }) => ({ table, name, definition })),
+      checks: [...ofType("c"), ...ofType("x")],
+      indexes: indexes.map((row) => ({
+        name: row.name ?? "",
+        definition: indexText(row.definition ?? "", row.is_unique === "t"),
+        ...(row.valid === "t" ? {} : { valid: false as const }),
+      })),
+      view_definition: relation.view_definition,
+      also_named_so: others,
+    }),
   };
 }
 

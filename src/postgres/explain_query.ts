@@ -1,6 +1,7 @@
 /** Tool `explain_query`: how PostgreSQL runs one SELECT, where its time goes, and what a person could do about it. */
 import * as z from "zod";
 import { CallError } from "../common/errors.ts";
+import { bracketless, filled } from "../common/structured.ts";
 import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { plural, size } from "../common/units.ts";
@@ -13,7 +14,17 @@ import { type Plan, readPlan } from "./plan.ts";
 import { type Finding, findingsOf, isFast, rulesFor } from "./plan_findings.ts";
 import { offsetOf } from "./plan_offset.ts";
 import { readFacts } from "./plan_relations.ts";
-import { costliest, head, mostImportant, nodeLines, tree } from "./plan_text.ts";
+import {
+  costliest,
+  estimates,
+  head,
+  isOncePerProcess,
+  leftOut,
+  mostImportant,
+  nodeLines,
+  remarks,
+  tree,
+} from "./plan_text.ts";
 import { nodeName } from "./plan_names.ts";
 import { suggesting } from "./suggestions.ts";
 
@@ -34,30 +45,34 @@ const input = z.strictObject({
 
 const output = z.object({
   measured: z.boolean().describe("False: not run, all numbers are the planner's estimates"),
-  cost: z.number().describe("The planner's, in its own unit"),
+  execution_ms: z.number().optional(),
+  planning_ms: z.number().optional(),
+  rows: z.number().optional().describe("Absent: not run"),
   expected_rows: z.number(),
-  rows: z.number().nullable().describe("Null: not run"),
-  execution_ms: z.number().nullable(),
-  planning_ms: z.number().nullable(),
+  cost: z.number().describe("The planner's, in its own unit"),
   costliest: z.string().describe("The node that takes the most by itself"),
+  notes: z.array(z.string()).optional().describe("Pages read, settings, what was looked for, what was cut"),
   findings: z.array(z.object({
     title: z.string(),
     evidence: z.string(),
     advice: z.string(),
     statement: z.string().optional().describe("What a person could run; this server only reads"),
+    caution: z.string().optional().describe("What to know before it is run"),
     share: z.number().describe("How much of the time or cost it is about, 0 to 1"),
   })).describe("What explains most first"),
+  nodes_left_out: z.number(),
   nodes: z.array(z.object({
     depth: z.number(),
     name: z.string(),
     share: z.number().describe("Its own, 0 to 1, of the time or cost"),
+    self_ms: z.number().optional(),
+    rows: z.number().optional().describe("Per loop; absent: not run"),
     expected_rows: z.number().describe("Per loop"),
-    rows: z.number().nullable().describe("Per loop; null: not run"),
-    loops: z.number().nullable(),
-    self_ms: z.number().nullable(),
-    details: z.array(z.string()),
+    cost: z.number().optional().describe("With all that is below it; absent: run"),
+    loops: z.number().optional().describe("0: never executed"),
+    processes: z.number().optional().describe("Each of which ran it once; absent: one"),
+    details: z.array(z.string()).optional(),
   })).describe("In the order EXPLAIN prints them"),
-  nodes_left_out: z.number(),
 });
 type Explained = z.output<typeof output>;
 
@@ -218,33 +233,52 @@ function make(
   lines: ReturnType<typeof nodeLines>,
 ): Presentation<Explained> {
   const told = findings.slice(0, most);
+  const { run, circumstances } = remarks(plan);
+  const verdict = verdictLines(plan, { fast, found: findings.length, told: told.length });
   const structured: Explained = {
     measured: plan.measured,
-    cost: plan.root.number("Total Cost") ?? 0,
+    ...filled({
+      execution_ms: plan.executionMs,
+      planning_ms: plan.planningMs,
+      rows: plan.root.totalRows,
+    }),
     expected_rows: plan.root.estimatedRows,
-    rows: plan.root.totalRows ?? null,
-    execution_ms: plan.executionMs ?? null,
-    planning_ms: plan.planningMs ?? null,
+    cost: plan.root.number("Total Cost") ?? 0,
     costliest: nodeName(costliest(plan).node),
-    findings: told.map((finding) => ({ ...finding, share: rounded(finding.share) })),
+    ...filled({
+      notes: [
+        ...verdict.map(bracketless),
+        ...leftOut(plan, lines.length),
+        ...(plan.measured ? [] : [estimates]),
+        ...run,
+        ...circumstances,
+      ],
+    }),
+    findings: told.map(({ share, statement, ...finding }) => ({
+      ...finding,
+      ...filled({ statement, caution: statement?.split("\n").some(blocksWriters) ? waits : undefined }),
+      share: rounded(share),
+    })),
+    nodes_left_out: plan.nodes.length - lines.length,
     nodes: lines.map(({ node, name, details }) => ({
       depth: node.depth,
       name,
       share: rounded(node.share),
+      ...filled({ self_ms: node.selfMs === undefined ? undefined : rounded(node.selfMs), rows: node.rows }),
       expected_rows: node.estimatedRows,
-      rows: node.rows ?? null,
-      loops: node.loops ?? null,
-      self_ms: node.selfMs === undefined ? null : rounded(node.selfMs),
-      details: [...details],
+      ...filled({
+        cost: node.rows === undefined ? node.number("Total Cost") : undefined,
+        loops: node.loops,
+        processes: isOncePerProcess(node) ? node.processes : undefined,
+        details: [...details],
+      }),
     })),
-    nodes_left_out: plan.nodes.length - lines.length,
   };
   const text = [
     ...head(plan),
     "",
-    ...(fast
-      ? ["Nothing stands out: in less than a millisecond there is little to gain."]
-      : findingLines(plan, told, findings.length)),
+    ...told.flatMap(findingLines),
+    ...verdict,
     "",
     `Plan (${plan.measured ? "each node's own part of the time" : "each node's own part of the cost"}):`,
     ...tree(plan, lines),
@@ -252,31 +286,42 @@ function make(
   return { text, structured, rows: lines.length };
 }
 
-function findingLines(plan: Plan, told: readonly Finding[], found: number): readonly string[] {
+/** What is said where nothing was found, or not all of it is told. */
+function verdictLines(
+  { measured }: Plan,
+  { fast, found, told }: { readonly fast: boolean; readonly found: number; readonly told: number },
+): readonly string[] {
+  if (fast) return ["Nothing stands out: in less than a millisecond there is little to gain."];
   if (found === 0) {
-    const looked = rulesFor(plan.measured).map(({ looksAt }) => looksAt).join(", ");
-    return [
-      `Nothing stands out in the ${plan.measured ? "measurements" : "estimates"}. Looked for: ${looked}.`,
-    ];
+    const looked = rulesFor(measured).map(({ looksAt }) => looksAt).join(", ");
+    return [`Nothing stands out in the ${measured ? "measurements" : "estimates"}. Looked for: ${looked}.`];
   }
+  return told < found ? [`[Cut: the first ${told} of ${plural(found, "finding")} shown.]`] : [];
+}
+
+function findingLines({ title, evidence, advice, statement }: Finding, index: number): readonly string[] {
   return [
-    ...told.flatMap((finding, index) => [
-      `${index + 1}. ${finding.title}.`,
-      `   Evidence: ${finding.evidence}.`,
-      `   ${finding.advice}.`,
-      ...statementLines(finding.statement),
-    ]),
-    ...(told.length < found ? [`[Cut: the first ${told.length} of ${plural(found, "finding")} shown.]`] : []),
+    `${index + 1}. ${title}.`,
+    `   Evidence: ${evidence}.`,
+    `   ${advice}.`,
+    ...statementLines(statement),
   ];
+}
+
+const waits = "writes wait until it is built";
+
+/** Of a partitioned table, which takes no CONCURRENTLY. */
+function blocksWriters(line: string): boolean {
+  return /^CREATE INDEX (?!CONCURRENTLY)/.test(line);
 }
 
 /** One statement a line: two in one go make a transaction of their own, which CONCURRENTLY refuses. */
 function statementLines(statement: string | undefined): readonly string[] {
-  return (statement?.split("\n") ?? []).map((line, at) => {
-    // Of a partitioned table, which takes no CONCURRENTLY.
-    const caution = /^CREATE INDEX (?!CONCURRENTLY)/.test(line) ? " -- writes wait until it is built" : "";
-    return `   ${at === 0 ? "A person could run: " : "and: "}${visible(line)}${caution}`;
-  });
+  return (statement?.split("\n") ?? []).map((line, at) =>
+    `   ${at === 0 ? "A person could run: " : "and: "}${visible(line)}${
+      blocksWriters(line) ? ` -- ${waits}` : ""
+    }`
+  );
 }
 
 function rounded(value: number): number {

@@ -1,11 +1,12 @@
 /** Tool `list_tables`: which relations a database has, with what helps to choose among them. */
 import * as z from "zod";
+import { filled } from "../common/structured.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { count, plural, size } from "../common/units.ts";
 import { useCatalogueAlone } from "./catalogue_session.ts";
-import type { Database, Transaction } from "./database.ts";
+import type { Cell, Database, Transaction } from "./database.ts";
 import { likePattern } from "./like_pattern.ts";
 import { relationKind, relationKinds } from "./relation.ts";
 
@@ -23,19 +24,20 @@ const relation = z.object({
   schema: z.string(),
   name: z.string(),
   kind: z.enum(relationKinds),
-  estimated_rows: z.number().nullable().describe("As of the last ANALYZE or VACUUM; null: never counted"),
-  bytes: z.number().nullable().describe("With indexes and TOAST; null: stores nothing itself"),
+  estimated_rows: z.number().optional().describe("As of the last ANALYZE or VACUUM; absent: never counted"),
+  bytes: z.number().optional().describe("With indexes and TOAST; absent: stores nothing itself"),
   partitions: z.number().optional(),
-  readable: z.boolean().describe("Whether the role may SELECT from it"),
-  comment: z.string().nullable(),
+  readable: z.literal(false).optional().describe("The role may not SELECT from it"),
+  comment: z.string().optional(),
 });
 type Relation = z.output<typeof relation>;
 
 const output = z.object({
-  tables: z.array(relation),
-  total: z.number().describe("Tables that match, on all pages"),
+  total: z.number().optional().describe("Tables that match, on all pages; absent: not known"),
   offset: z.number(),
   next_offset: z.number().optional(),
+  note: z.string().optional().describe("Where to look on"),
+  tables: z.array(relation),
 });
 
 /** What the catalogue said; `total` counts the tables on all pages. */
@@ -108,28 +110,39 @@ async function readRelations(
     String(limit),
     String(offset),
   ]);
+  const number = (text: Cell | undefined) => text === null || text === undefined ? undefined : Number(text);
   const tables = rows.map((row): Relation => ({
     schema: row.nspname ?? "",
     name: row.relname ?? "",
     kind: relationKind(row.relkind),
-    estimated_rows: row.tuples === null || row.tuples === undefined ? null : Number(row.tuples),
-    bytes: row.bytes === null || row.bytes === undefined ? null : Number(row.bytes),
-    ...(row.partitions === null || row.partitions === undefined
-      ? {}
-      : { partitions: Number(row.partitions) }),
-    readable: row.readable === "t",
-    comment: row.comment ?? null,
+    ...filled({
+      estimated_rows: number(row.tuples),
+      bytes: number(row.bytes),
+      partitions: number(row.partitions),
+      readable: row.readable === "t" ? undefined : false as const,
+      comment: row.comment,
+    }),
   }));
   return { tables, total: Number(rows[0]?.total ?? 0) };
 }
 
 function pageOf({ tables, total, offset }: Page, shown: number): z.output<typeof output> {
   const next = offset + shown;
+  const goesOn = next < total && shown > 0;
+  const note = shown === 0
+    ? total === 0 && offset === 0
+      ? "No table matches. Call list_tables without arguments to see all; tables of pg_catalog need schema."
+      : "No table on this page. Start again with offset 0."
+    : goesOn
+    ? `More: offset ${next}, or narrow it with pattern or schema.`
+    : undefined;
   return {
-    tables: tables.slice(0, shown),
-    total,
+    // A page without tables does not tell how many there are before it.
+    ...(total === 0 && offset > 0 ? {} : { total }),
     offset,
-    ...(next < total && shown > 0 ? { next_offset: next } : {}),
+    ...(goesOn ? { next_offset: next } : {}),
+    ...(note === undefined ? {} : { note }),
+    tables: tables.slice(0, shown),
   };
 }
 
@@ -143,29 +156,24 @@ const columns = [
 ] as const;
 
 function render(result: z.output<typeof output>): string {
-  const { tables, total, offset } = result;
-  if (tables.length === 0) {
-    return total === 0 && offset === 0
-      ? "No table matches. Call list_tables without arguments to see all; tables of pg_catalog need schema."
-      : "No table on this page. Start again with offset 0.";
-  }
+  const { tables, total = 0, offset, note = "" } = result;
+  if (tables.length === 0) return note;
   const rows = tables.map((item) => [
     item.schema,
     item.name,
     item.partitions === undefined ? item.kind : `${item.kind} (${item.partitions})`,
-    item.estimated_rows === null ? null : `~${count(item.estimated_rows)}`,
-    item.bytes === null ? null : size(item.bytes),
-    [item.readable ? "" : "(no right to SELECT)", item.comment ?? ""].filter((part) => part !== "").join(
-      " ",
-    ) || null,
+    item.estimated_rows === undefined ? null : `~${count(item.estimated_rows)}`,
+    item.bytes === undefined ? null : size(item.bytes),
+    [item.readable === false ? "(no right to SELECT)" : "", item.comment ?? ""].filter((part) => part !== "")
+      .join(
+        " ",
+      ) || null,
   ]);
   const header = total === tables.length
     ? `${plural(total, "table")}; rows are estimates.`
     : `Tables ${count(offset + 1)} to ${count(offset + tables.length)} of ${
       count(total)
     }; rows are estimates.`;
-  const more = result.next_offset === undefined
-    ? ""
-    : `\n\nMore: offset ${result.next_offset}, or narrow it with pattern or schema.`;
+  const more = note === "" ? "" : `\n\n${note}`;
   return `${header}\n\n${table(columns, rows, { nullText: "-", quotes: false })}${more}`;
 }

@@ -27,37 +27,47 @@ export function head(plan: Plan): readonly string[] {
   const cost = `cost ${count(root.number("Total Cost") ?? 0)}`;
   const expected = plural(root.estimatedRows, "row");
   const planned = plan.planningMs === undefined ? "" : `, after ${duration(plan.planningMs)} of planning`;
-  const lines = plan.measured
-    ? [
-      `Ran in ${duration(plan.executionMs ?? 0)}${planned}: ${
-        plural(Math.round(root.totalRows ?? 0), "row")
-      }. Expected: ${expected}, ${cost}.`,
-    ]
-    : [
-      `Not run. The planner expects ${expected} at ${cost} (in its own unit). ` +
-      "These are estimates, not measurements: analyze runs it.",
-    ];
-  const memory = buffers(root);
-  if (memory !== "") lines.push(`Pages: ${memory}.`);
-  const compiled = plan.jit === undefined || !plan.measured
-    ? ""
-    : `Just-in-time compilation: ${duration(plan.jit.ms)}.`;
-  if (compiled !== "") lines.push(compiled);
-  if (plan.nodes.length > 1) lines.push(`Costliest by itself: ${costliest(plan).text}.`);
+  const first = plan.measured
+    ? `Ran in ${duration(plan.executionMs ?? 0)}${planned}: ${
+      plural(Math.round(root.totalRows ?? 0), "row")
+    }. Expected: ${expected}, ${cost}.`
+    : `Not run. The planner expects ${expected} at ${cost} (in its own unit). ${estimates}`;
+  const most = plan.nodes.length > 1 ? [`Costliest by itself: ${costliest(plan).text}.`] : [];
+  const { run, circumstances } = remarks(plan);
+  return [first, ...run, ...most, ...circumstances];
+}
+
+/** What the figures of the nodes do not tell: sentences, those for before the costliest node and those for after it. */
+export function remarks(
+  plan: Plan,
+): { readonly run: readonly string[]; readonly circumstances: readonly string[] } {
+  const memory = buffers(plan.root);
   const never = plan.nodes.filter((node) => node.loops === 0).length;
-  if (never > 0) lines.push(`Never executed: ${plural(never, "node")} of ${count(plan.nodes.length)}.`);
   const settings = plan.settings.map(([name, value]) => `${visible(name)} = ${visible(value)}`).join(", ");
   const workers = plan.nodes.reduce((sum, node) => sum + (node.number("Workers Launched") ?? 0), 0);
-  if (plan.measured && workers > 0) {
-    lines.push(
-      `Ran with ${
-        plural(workers, "parallel worker")
-      }: query_database fetches in portions, for which PostgreSQL starts none, so that it may take longer there.`,
-    );
-  }
-  if (settings !== "") lines.push(`Settings that are not the default: ${settings}.`);
-  return lines;
+  return {
+    run: [
+      ...(memory === "" ? [] : [`Pages: ${memory}.`]),
+      ...(plan.jit === undefined || !plan.measured
+        ? []
+        : [`Just-in-time compilation: ${duration(plan.jit.ms)}.`]),
+    ],
+    circumstances: [
+      ...(never > 0 ? [`Never executed: ${plural(never, "node")} of ${count(plan.nodes.length)}.`] : []),
+      ...(plan.measured && workers > 0
+        ? [
+          `Ran with ${
+            plural(workers, "parallel worker")
+          }: query_database fetches in portions, for which PostgreSQL starts none, so that it may take longer there.`,
+        ]
+        : []),
+      ...(settings === "" ? [] : [`Settings that are not the default: ${settings}.`]),
+    ],
+  };
 }
+
+/** What to know of a plan that was not run. */
+export const estimates = "These are estimates, not measurements: analyze runs it.";
 
 /** One node as it is shown. */
 export interface NodeLines {
@@ -104,14 +114,16 @@ export function tree(plan: Plan, lines: readonly NodeLines[]): readonly string[]
       `${share.padStart(6)}  ${indent}${name}: ${rows}`,
       ...details.map((detail) => `        ${indent}    ${detail}`),
     ];
-  }).concat(plan.nodes.length > lines.length ? [leftOut(plan, lines.length)] : []);
+  }).concat(leftOut(plan, lines.length).map((notice) => `[${notice}]`));
 }
 
-function leftOut(plan: Plan, shown: number): string {
-  return `[Cut: ${plural(plan.nodes.length - shown, "cheaper node")} of ${
-    count(plan.nodes.length)
-  } left out. ` +
-    "Explain a part of the query for the rest, or run EXPLAIN with query_database.]";
+/** The notice of the nodes that are not among the `shown`, if there are any. */
+export function leftOut(plan: Plan, shown: number): readonly string[] {
+  const more = plan.nodes.length - shown;
+  return more === 0 ? [] : [
+    `Cut: ${plural(more, "cheaper node")} of ${count(plan.nodes.length)} left out. ` +
+    "Explain a part of the query for the rest, or run EXPLAIN with query_database.",
+  ];
 }
 
 function rowsText(node: PlanNode): string {
@@ -122,11 +134,16 @@ function rowsText(node: PlanNode): string {
   if (node.loops === 0) return `never executed (${plural(node.estimatedRows, "row")} expected)`;
   const loops = node.loops === 1
     ? ""
-    : node.processes > 1 && node.loops === node.processes
+    : isOncePerProcess(node)
     ? ` in each of ${count(node.loops)} processes`
     : ` × ${plural(node.loops, "loop")}`;
   const self = node.selfMs === undefined ? "" : `, ${milliseconds(node.selfMs)}`;
   return `${plural(node.rows, "row")}${loops} (${count(node.estimatedRows)} expected)${self}`;
+}
+
+/** Whether each of several processes ran it once. */
+export function isOncePerProcess({ loops, processes }: PlanNode): boolean {
+  return processes > 1 && loops === processes;
 }
 
 /** PostgreSQL measures to the microsecond, which is none for many nodes. */

@@ -1,6 +1,7 @@
 /** Tool `query_database`: one SELECT of the caller's, guarded, read-only, and cut to what a reader can take in. */
 import * as z from "zod";
 import { cutText } from "../common/cell.ts";
+import { filled } from "../common/structured.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { fit, fitRows, type Shown } from "../common/output.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
@@ -22,13 +23,14 @@ export interface QueryDatabaseOptions {
 }
 
 const output = z.object({
+  row_count: z.number().describe("Rows given here"),
+  complete: z.boolean().describe("False: there were more rows, or long values were shortened"),
+  cut: z.string().optional().describe("What was cut, and how to ask for less"),
+  note: z.string().optional().describe("A likely mistake"),
   columns: z.array(z.object({ name: z.string(), type: z.string() })),
   rows: z.array(z.array(z.string().nullable())).describe(
     "Values as PostgreSQL prints them; null is SQL NULL",
   ),
-  row_count: z.number().describe("Rows given here"),
-  complete: z.boolean().describe("False: there were more rows, or long values were shortened"),
-  note: z.string().optional(),
 });
 
 /** PostgreSQL's bytea, https://www.postgresql.org/docs/current/datatype-binary.html */
@@ -117,7 +119,6 @@ function adviceFor({ kind, rows, dropped, mayAskForMore }: Result, { shown, cutC
 
 function present(result: Result, budget: number): Presentation<z.output<typeof output>> {
   // What takes most of the room, text or JSON, decides how much is shown.
-  const note = result.note === undefined ? {} : { note: result.note };
   const noted = result.note === undefined ? "" : `\n\n${result.note}`;
   for (let room = budget - noted.length;; room = Math.floor(room * 0.7)) {
     const { rows, more, dropped } = result;
@@ -132,15 +133,15 @@ function present(result: Result, budget: number): Presentation<z.output<typeof o
     });
     const complete = !more && fitted.shown === atLeast && fitted.cutCells === 0;
     const structured = {
+      row_count: fitted.shown,
+      complete,
+      ...filled({ cut: fitted.notice?.replace(/^\[Cut: (.*)\]$/s, "$1"), note: result.note }),
       columns: result.columns.map(({ name, type }) => ({ name, type })),
       rows: rows.slice(0, fitted.shown).map((row, index) =>
         row.map((cell, column) =>
           cell === null ? null : shortened(cell, fitted.cellBytes, result.cut.get(`${index}:${column}`))
         )
       ),
-      row_count: fitted.shown,
-      complete,
-      ...note,
     };
     const fits = utf8Length(JSON.stringify(structured)) <= budget;
     if (!fits && room >= 512) continue;
@@ -148,12 +149,19 @@ function present(result: Result, budget: number): Presentation<z.output<typeof o
     const text = fitted.text + (result.format === "csv" ? "" : summary) + noted;
     if (fits) return { text, structured, rows: fitted.shown };
     // So many columns that not even their names fit: the first of them, and no rows.
+    const all = structured.columns;
     const make = (shown: number) => ({
       text: fit(text, budget),
-      structured: { columns: structured.columns.slice(0, shown), rows: [], row_count: 0, complete: false },
+      structured: {
+        row_count: 0,
+        complete: false,
+        cut: `${count(shown)} of ${plural(all.length, "column")} shown, and no rows. Ask for fewer columns.`,
+        columns: all.slice(0, shown),
+        rows: [],
+      },
       rows: 0,
     });
-    return largestThatFits(structured.columns.length, make, budget);
+    return largestThatFits(all.length, make, budget);
   }
 }
 

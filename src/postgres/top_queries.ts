@@ -1,5 +1,6 @@
 /** Tool `top_queries`: the statements that cost the server most, as pg_stat_statements counted them. */
 import * as z from "zod";
+import { filled, rounded } from "../common/structured.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
@@ -25,31 +26,34 @@ const input = z.strictObject({
 const statement = z.object({
   query_id: z.string().nullable().describe("null: hidden from this role"),
   query: z.string().describe("The beginning, with $1 for constants; secrets masked"),
-  nested: z.boolean().describe("Ran inside of another statement, whose time has its time in it"),
+  nested: z.literal(true).optional().describe(
+    "Ran inside of another statement, whose time has its time in it",
+  ),
   calls: z.number(),
   total_ms: z.number(),
   mean_ms: z.number(),
-  share: z.number().nullable().describe("Of the time of all statements in this database; 1 is all"),
+  share: z.number().optional().describe("Of the time of all statements in this database; 1 is all"),
   rows_per_call: z.number(),
-  cache_hit: z.number().nullable().describe(
-    "Of its block reads, those found in shared buffers; null: read none",
+  cache_hit: z.number().optional().describe(
+    "Of its block reads, those found in shared buffers, 0 to 1; absent: read none",
   ),
-  temp_bytes: z.number().describe("Written to temporary files"),
+  temp_bytes: z.number().optional().describe("Written to temporary files"),
 });
 type Statement = z.output<typeof statement>;
 
 const output = z.object({
   database: z.string(),
   order: z.enum(["total", "mean"]),
-  statements: z.array(statement),
   total: z.number().describe("Statements that were counted"),
   total_ms: z.number(),
-  own: z.object({ statements: z.number(), share: z.number().nullable() }).describe(
+  since_seconds: z.number().optional().describe("How long the counters have counted; absent: not reported"),
+  notes: z.array(z.string()).optional().describe("What was cut, left out, hidden or forgotten"),
+  own: z.object({ statements: z.number(), share: z.number().optional() }).optional().describe(
     "Queries of this program itself, counted but not shown",
   ),
-  hidden: z.number().describe("Statements whose text this role may not see"),
-  since_seconds: z.number().nullable().describe("How long the counters have counted; null: not reported"),
-  evictions: z.number().nullable().describe("Times that rare statements were forgotten for lack of room"),
+  hidden: z.number().optional().describe("Statements whose text this role may not see"),
+  evictions: z.number().optional().describe("Times that rare statements were forgotten for lack of room"),
+  statements: z.array(statement),
 });
 type Ranking = z.output<typeof output>;
 
@@ -71,22 +75,37 @@ export function topQueries(database: Database): Tool {
         await useCatalogueAlone(transaction);
         return rank(await readStatementStatistics(transaction, args), args.order);
       }),
-    present(ranking: Ranking & { readonly role: string }, budget) {
-      const { role, ...whole } = ranking;
+    present(ranking: Ranked, budget) {
       const make = (shown: number) => {
-        const structured = { ...whole, statements: whole.statements.slice(0, shown) };
+        const statements = ranking.statements.slice(0, shown);
+        const cut = cutOf(shown, ranking.statements.length);
+        const notes = notesOf(ranking);
         return {
-          text: render(structured, { role, wanted: whole.statements.length }),
-          structured,
+          text: render(ranking, { statements, cut, notes }),
+          structured: rounded(structuredOf(ranking, statements, [...cut, ...notes])),
           rows: shown,
         };
       };
-      return largestThatFits(whole.statements.length, make, budget);
+      return largestThatFits(ranking.statements.length, make, budget);
     },
   });
 }
 
-function rank(found: StatementStatistics, order: RankingOrder): Ranking & { readonly role: string } {
+/** What was counted, as it is told. */
+interface Ranked {
+  readonly role: string;
+  readonly database: string;
+  readonly order: RankingOrder;
+  readonly statements: readonly Statement[];
+  readonly total: number;
+  readonly totalMs: number;
+  readonly own: { readonly statements: number; readonly share: number | undefined };
+  readonly hidden: number;
+  readonly sinceSeconds: number | undefined;
+  readonly evictions: number;
+}
+
+function rank(found: StatementStatistics, order: RankingOrder): Ranked {
   const [first] = found.rows;
   const allMs = numberOf(first?.all_ms) ?? 0;
   const sinceMs = numberOf(found.sinceMs);
@@ -97,14 +116,14 @@ function rank(found: StatementStatistics, order: RankingOrder): Ranking & { read
     // The totals stand in every row, also where all are our own.
     statements: found.rows.filter(({ own }) => own !== "t").map((row) => statementOf(row, allMs)),
     total: numberOf(first?.statements) ?? 0,
-    total_ms: allMs,
+    totalMs: allMs,
     own: {
       statements: numberOf(first?.own_statements) ?? 0,
-      share: allMs > 0 ? (numberOf(first?.own_ms) ?? 0) / allMs : null,
+      share: allMs > 0 ? (numberOf(first?.own_ms) ?? 0) / allMs : undefined,
     },
     hidden: numberOf(first?.hidden_statements) ?? 0,
-    since_seconds: sinceMs === null ? null : Math.round(sinceMs / 100) / 10,
-    evictions: numberOf(found.evictions),
+    sinceSeconds: sinceMs === null ? undefined : Math.round(sinceMs / 100) / 10,
+    evictions: numberOf(found.evictions) ?? 0,
   };
 }
 
@@ -112,17 +131,43 @@ function statementOf(row: Readonly<Record<string, Cell>>, allMs: number): Statem
   const value = (name: string) => numberOf(row[name]) ?? 0;
   const blocks = value("hit") + value("read");
   const calls = value("calls");
+  const written = value("temp_bytes");
   return {
     query_id: row.queryid ?? null,
     query: statementPrefix(row.query, STATEMENT),
-    nested: row.top === "f",
+    ...(row.top === "f" ? { nested: true } : {}),
     calls,
     total_ms: value("total_ms"),
     mean_ms: value("total_ms") / calls,
-    share: allMs > 0 ? value("total_ms") / allMs : null,
+    ...(allMs > 0 ? { share: value("total_ms") / allMs } : {}),
     rows_per_call: value("rows") / calls,
-    cache_hit: blocks === 0 ? null : value("hit") / blocks,
-    temp_bytes: value("temp_bytes"),
+    ...(blocks === 0 ? {} : { cache_hit: value("hit") / blocks }),
+    ...(written === 0 ? {} : { temp_bytes: written }),
+  };
+}
+
+function structuredOf(
+  ranking: Ranked,
+  statements: readonly Statement[],
+  notes: readonly string[],
+): z.output<typeof output> {
+  const { database, order, total, totalMs, own, hidden, sinceSeconds, evictions } = ranking;
+  return {
+    database,
+    order,
+    total,
+    total_ms: totalMs,
+    ...filled({
+      since_seconds: sinceSeconds,
+      notes: [...(ranking.statements.length === 0 ? [noneOf(ranking)] : []), ...notes],
+      own: own.statements === 0 ? undefined : {
+        statements: own.statements,
+        ...(own.share === undefined ? {} : { share: own.share }),
+      },
+      hidden: hidden === 0 ? undefined : hidden,
+      evictions: evictions === 0 ? undefined : evictions,
+    }),
+    statements: [...statements],
   };
 }
 
@@ -138,66 +183,77 @@ const columns = [
   { name: "statement" },
 ] as const;
 
-function render(
-  ranking: Ranking,
-  { role, wanted }: { readonly role: string; readonly wanted: number },
-): string {
-  const since = ranking.since_seconds === null
-    ? "since the last reset"
-    : `in the last ${duration(ranking.since_seconds * 1000)}`;
-  const { own } = ranking;
-  const notes = [
+function sinceText({ sinceSeconds }: Ranked): string {
+  return sinceSeconds === undefined ? "since the last reset" : `in the last ${duration(sinceSeconds * 1000)}`;
+}
+
+function noneOf(ranking: Ranked): string {
+  return `No data: pg_stat_statements counted no statement of ${visible(ranking.database)} ${
+    sinceText(ranking)
+  }.`;
+}
+
+function cutOf(shown: number, wanted: number): readonly string[] {
+  return shown < wanted ? [`Cut: ${count(shown)} of ${count(wanted)} shown. Ask for less with limit.`] : [];
+}
+
+/** What was left out, hidden or forgotten, sentences. */
+function notesOf({ role, own, hidden, evictions }: Ranked): readonly string[] {
+  return [
     ...(own.statements > 0
       ? [
         `Left out: ${plural(own.statements, "statement")} of this program's own${
-          own.share === null ? "" : `, ${percent(own.share)} of the time`
+          own.share === undefined ? "" : `, ${percent(own.share)} of the time`
         }.`,
       ]
       : []),
-    ...(ranking.hidden > 0
+    ...(hidden > 0
       ? [
-        `${plural(ranking.hidden, "statement")} of other roles ${
-          ranking.hidden === 1 ? "is" : "are"
+        `${plural(hidden, "statement")} of other roles ${
+          hidden === 1 ? "is" : "are"
         } counted, but their texts are unseen: an operator can run GRANT pg_read_all_stats TO ${
           quoteIdentifier(visible(role))
         };`,
       ]
       : []),
-    ...((ranking.evictions ?? 0) > 0
+    ...(evictions > 0
       ? [
         `Rare statements were forgotten ${
-          plural(ranking.evictions ?? 0, "time")
+          plural(evictions, "time")
         } for lack of room (pg_stat_statements.max), so that shares are of what is left.`,
       ]
       : []),
   ];
-  if (wanted === 0) {
-    return [
-      `No data: pg_stat_statements counted no statement of ${visible(ranking.database)} ${since}.`,
-      ...notes,
-    ].join("\n");
-  }
-  const rows = ranking.statements.map((item) => [
+}
+
+interface Shown {
+  readonly statements: readonly Statement[];
+  readonly cut: readonly string[];
+  readonly notes: readonly string[];
+}
+
+function render(ranking: Ranked, { statements, cut, notes }: Shown): string {
+  if (ranking.statements.length === 0) return [noneOf(ranking), ...notes].join("\n");
+  const rows = statements.map((item) => [
     duration(item.total_ms),
-    item.share === null ? null : percent(item.share),
+    item.share === undefined ? null : percent(item.share),
     count(item.calls),
     duration(item.mean_ms),
     count(Number(item.rows_per_call.toFixed(item.rows_per_call < 10 ? 1 : 0))),
-    item.cache_hit === null ? null : percent(item.cache_hit),
-    item.temp_bytes === 0 ? null : size(item.temp_bytes),
+    item.cache_hit === undefined ? null : percent(item.cache_hit),
+    item.temp_bytes === undefined ? null : size(item.temp_bytes),
     item.query_id,
     item.nested ? `(nested) ${item.query}` : item.query,
   ]);
-  const cut = ranking.statements.length < wanted
-    ? [`[Cut: ${count(ranking.statements.length)} of ${count(wanted)} shown. Ask for less with limit.]`]
-    : [];
   return [
-    `${visible(ranking.database)}: ${count(ranking.statements.length)} of ${
+    `${visible(ranking.database)}: ${count(statements.length)} of ${
       plural(ranking.total, "statement")
-    } by ${ranking.order} time, counted ${since}; all of them took ${duration(ranking.total_ms)}.`,
+    } by ${ranking.order} time, counted ${sinceText(ranking)}; all of them took ${
+      duration(ranking.totalMs)
+    }.`,
     "",
     table(columns, rows, { nullText: "-", quotes: false }),
-    ...cut,
+    ...cut.map((notice) => `[${notice}]`),
     ...(notes.length === 0 ? [] : ["", ...notes]),
   ].join("\n");
 }

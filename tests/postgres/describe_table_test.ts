@@ -64,10 +64,10 @@ Deno.test({
         columns.map((item: Record<string, unknown>) => [item.name, item.type, item.nullable, item.default]),
         [
           ["id", "bigint", false, "generated always as identity"],
-          ["name", "character varying(20)", false, null],
-          ["mail", "email", true, null],
+          ["name", "character varying(20)", false, undefined],
+          ["mail", "email", true, undefined],
           ["mood", "mood", true, "'ok'::mood"],
-          ["price", "numeric(10,2)[]", true, null],
+          ["price", "numeric(10,2)[]", true, undefined],
           ["at", "timestamp(3) with time zone", true, "now()"],
           ["twice", "integer", true, "generated always as ((length((name)::text) * 2)) stored"],
         ],
@@ -99,9 +99,8 @@ Deno.test({
         {
           name: "todos_open",
           definition: "btree (user_id, lower(title)) WHERE (title <> ''::text)",
-          valid: true,
         },
-        { name: "todos_title", definition: "UNIQUE btree (title)", valid: true },
+        { name: "todos_title", definition: "UNIQUE btree (title)" },
       ]);
       assert.equal(todos.columns[2].default, "''::text");
     });
@@ -258,6 +257,14 @@ Deno.test({
       assert.ok(huge.structured.columns.length > 50 && huge.structured.columns.length < 1000);
       assert.match(huge.text, /\[Cut: the first \d+ of 1,000 columns shown/);
       assert.match(huge.text, /Indexes:[^]*\[Cut: the first \d+ of 60 shown\.\]/);
+      const [columnsCut, indexesCut] = huge.structured.notes;
+      assert.match(
+        columnsCut,
+        /^Cut: the first \d+ of 1,000 columns shown\. Query information_schema\.columns/,
+      );
+      assert.match(indexesCut, /^Cut: the first \d+ of 60 indexes shown\.$/);
+      const keys = Object.keys(huge.structured);
+      assert.ok(keys.indexOf("notes") < keys.indexOf("columns"), `${keys}`);
       const long = await callTool(tool, { table_name: "long" }, 4_096);
       assert.match(long.text, /y{100}…/);
     });

@@ -121,25 +121,27 @@ Plan (each node's own part of the cost):
       assert.ok(!text.includes("spill to disk"), "what only a measurement shows was not looked for");
       assert.deepEqual(structured, {
         measured: false,
-        cost: 8.29,
-        expected_rows: 1,
-        rows: null,
-        execution_ms: null,
         planning_ms: structured.planning_ms,
+        expected_rows: 1,
+        cost: 8.29,
         costliest: "Index Scan using users_pkey on users",
+        notes: [
+          /^Nothing stands out .*$/m.exec(text)?.[0],
+          "These are estimates, not measurements: analyze runs it.",
+          "Settings that are not the default: jit = off, max_parallel_workers_per_gather = 0.",
+        ],
         findings: [],
+        nodes_left_out: 0,
         nodes: [{
           depth: 0,
           name: "Index Scan using users_pkey on users",
           share: 1,
           expected_rows: 1,
-          rows: null,
-          loops: null,
-          self_ms: null,
+          cost: 8.29,
           details: ["index condition (users.id = 7)"],
         }],
-        nodes_left_out: 0,
       });
+      assert.deepEqual(Object.keys(structured).slice(-3), ["findings", "nodes_left_out", "nodes"]);
     });
 
     await context.step("says so when there is little to gain", async () => {
@@ -324,7 +326,11 @@ Plan (each node's own part of the cost):
         structured.nodes.slice(0, 2).map((node: { name: string }) => node.name),
         ["Sort", "Append"],
       );
-      assert.match(text, new RegExp(`\\[Cut: ${structured.nodes_left_out} cheaper nodes of 102 left out\\.`));
+      const cut = new RegExp(
+        `Cut: ${structured.nodes_left_out} cheaper nodes of 102 left out\\. Explain a part`,
+      );
+      assert.match(text, cut);
+      assert.match(structured.notes.join("\n"), cut);
       assert.match(text, /^Ran in /);
     });
 
@@ -368,6 +374,7 @@ Plan (each node's own part of the cost):
       const statement = "CREATE INDEX ON public.halves (id)";
       assert.equal(structured.findings[0]?.statement, statement);
       assert.ok(text.includes(`${statement} -- writes wait until it is built\n`), text);
+      assert.equal(structured.findings[0]?.caution, "writes wait until it is built");
     });
 
     await context.step("a long condition is shortened, and hidden characters are shown", async () => {

@@ -42,7 +42,7 @@ Deno.test({
       );
       return {
         text,
-        keys: structured.sections.find(({ name }: Structured) => name === "keys"),
+        keys: { findings: [], ...structured.sections.find(({ name }: Structured) => name === "keys") },
         verdict: structured.verdict,
       };
     };

@@ -85,11 +85,17 @@ Deno.test({
       assert.equal(first.structured.next_offset, 4);
       assert.match(first.text, /^Tables 1 to 4 of 6/);
       assert.match(first.text, /More: offset 4/);
+      assert.equal(first.structured.note, "More: offset 4, or narrow it with pattern or schema.");
+      assert.deepEqual(Object.keys(first.structured).at(-1), "tables");
       const second = await callTool(tool, { limit: 4, offset: 4 });
       assert.equal(second.structured.next_offset, undefined);
       assert.equal(second.structured.tables.length, 2);
-      assert.match((await callTool(tool, { offset: 100 })).text, /No table on this page/);
-      assert.match((await callTool(tool, { pattern: "nothing" })).text, /No table matches/);
+      const beyond = await callTool(tool, { offset: 100 });
+      assert.equal(beyond.text, "No table on this page. Start again with offset 0.");
+      assert.deepEqual(beyond.structured, { offset: 100, note: beyond.text, tables: [] });
+      const none = await callTool(tool, { pattern: "nothing" });
+      assert.match(none.text, /^No table matches\. Call list_tables without arguments/);
+      assert.deepEqual(none.structured, { total: 0, offset: 0, note: none.text, tables: [] });
     });
 
     await context.step({
@@ -101,8 +107,8 @@ Deno.test({
         );
         await using reader = await createReader(test, "lister");
         const { structured, text } = await callTool(listTables(reader.database), { pattern: "*s" });
-        assert.deepEqual(structured.tables.map((item: { readable: boolean }) => item.readable), [
-          true,
+        assert.deepEqual(structured.tables.map((item: { readable?: false }) => item.readable), [
+          undefined,
           false,
         ]);
         assert.match(text, /orders.*\(no right to SELECT\)/);

@@ -219,6 +219,10 @@ Deno.test({
       const { structured, text } = await query("select id from users order by id", { max_rows: 3 });
       assert.deepEqual(structured.rows, [["1"], ["2"], ["3"]]);
       assert.equal(structured.complete, false);
+      assert.equal(
+        structured.cut,
+        "the first 3 of more than 3 rows shown. Aggregate, filter with WHERE, or raise max_rows (200 at most).",
+      );
       assert.match(
         text,
         /\[Cut: the first 3 of more than 3 rows shown\. Aggregate, filter with WHERE, or raise max_rows \(200 at most\)\.\]$/,
@@ -263,11 +267,13 @@ Deno.test({
     ];
     for (const [sql, budget, advice] of advised) {
       await context.step(`advises what to do about what was cut: ${sql.slice(0, 40)}`, async () => {
-        const { text } = await query(sql, {}, budget);
+        const { text, structured } = await query(sql, {}, budget);
         assert.ok(
           text.endsWith(` shown. ${advice}]`) || text.endsWith(` shortened. ${advice}]`),
           text.slice(-300),
         );
+        assert.ok(structured.cut.endsWith(` ${advice}`), structured.cut);
+        assert.deepEqual(Object.keys(structured), ["row_count", "complete", "cut", "columns", "rows"]);
       });
     }
 

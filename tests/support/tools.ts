@@ -2,10 +2,21 @@
 import assert from "@std/assert";
 import type { Presentation, Tool } from "../../src/common/tool.ts";
 import { utf8Length } from "../../src/common/utf8.ts";
+import { unsaidIn } from "./both_forms.ts";
 
 /** A structured answer that a test reads freely; its shape has been checked against the tool's own schema. */
 // deno-lint-ignore no-explicit-any
 export type Structured = any;
+
+/** Tools whose structured form says all that the text says. */
+const saysAll: ReadonlySet<string> = new Set([
+  "query_database",
+  "list_tables",
+  "describe_table",
+  "explain_query",
+  "database_health",
+  "top_queries",
+]);
 
 /** The tool's answer; the budget is the one of the default settings. */
 export async function callTool(
@@ -22,5 +33,6 @@ export async function callTool(
     utf8Length(JSON.stringify(answer.structured)) <= budget,
     "the structured content is over the budget",
   );
+  if (saysAll.has(tool.name)) assert.deepEqual(unsaidIn(answer.structured, answer.text), [], answer.text);
   return answer;
 }

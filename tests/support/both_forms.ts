@@ -1,0 +1,38 @@
+/** Whether the structured form of an answer says what its text says: many clients give a model that form alone. */
+
+/** Sentences that say in words what the structured form has as numbers. */
+const inNumbers = /^Costliest by itself: /;
+
+/**
+ * What the text says and the structured form does not: that something was cut and what to do about it, notes, warnings
+ * and other lines below the first that are sentences, and every name with an underscore, as tools, arguments, settings,
+ * metrics and columns have.
+ */
+export function unsaidIn(structured: unknown, text: string): readonly string[] {
+  const json = JSON.stringify(structured);
+  const strings = stringsOf(structured).join("\n");
+  const isCut = /"cut":|"Cut: /.test(json);
+  const notices = matches(text, /^\s*\[(Cut: .*)\]$/gm);
+  const sentences = [
+    // How much was cut of which form may differ; what to do is the same.
+    ...notices.flatMap((notice) => notice.split(/(?<=\.) /).slice(1)),
+    ...matches(text, /^(?:note|Note|Warning|Prometheus warns|Prometheus notes): (.*?)\.?$/gm),
+    ...matches(text, /\n(?!Note: |Warning: |Prometheus )([A-Z][^|\n]*\.)(?=\n|$)/g),
+  ].filter((sentence) => !inNumbers.test(sentence));
+  const names = new Set(matches(text, /\b([A-Za-z]+(?:_[A-Za-z]+)+)\b/g));
+  return [
+    ...notices.filter(() => !isCut),
+    ...sentences.filter((sentence) => !strings.includes(sentence)),
+    ...[...names].filter((name) => !json.includes(name)),
+  ];
+}
+
+function stringsOf(value: unknown): readonly string[] {
+  if (typeof value === "string") return [value];
+  if (value === null || typeof value !== "object") return [];
+  return Object.values(value).flatMap(stringsOf);
+}
+
+function matches(text: string, pattern: RegExp): readonly string[] {
+  return [...text.matchAll(pattern)].map(([, found = ""]) => found);
+}
