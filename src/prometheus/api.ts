@@ -179,7 +179,7 @@ export class PrometheusApi {
   }
 
   /** The targets. Some backends ignore the state. */
-  targets(state: "active" | "dropped" | "any", options: AskOptions): Promise<TargetsResult> {
+  targets(state: "active" | "dropped", options: AskOptions): Promise<TargetsResult> {
     const form = new URLSearchParams({ state });
     return this.#ask("targets", { form }, options, ({ data, ...told }) => {
       const { activeTargets, droppedTargets, droppedTargetCounts } = asObject(data, "the data");

@@ -165,7 +165,7 @@ Deno.test({
     await api.labelNames([], {}, never);
     await api.labelValues("job", ["up"], {}, never);
     await api.metadata("up", never);
-    await api.targets("any", never);
+    await api.targets("active", never);
     await api.rules(never);
     await api.alerts(never);
     await api.buildInfo(never);

@@ -78,11 +78,14 @@ Deno.test({
     assert.equal(vector.infos[0]?.length, 2_001);
     const metadata = await bearer.api.metadata(undefined, never);
     assert.deepEqual([...metadata], [["***", [{ type: "counter", help: "***", unit: "" }]]]);
-    assert.deepEqual((await bearer.api.targets("any", never)).active[0]?.labels, { job: "a", echoed: "***" });
+    assert.deepEqual((await bearer.api.targets("active", never)).active[0]?.labels, {
+      job: "a",
+      echoed: "***",
+    });
 
     using basic = apiOf(fake.url, { PROMETHEUS_USERNAME: "reader", PROMETHEUS_PASSWORD: password });
     assert.match((await basic.api.query("up", 1, never)).infos[0] ?? "", /^\*\*\* \*\*\*/);
-    assert.equal((await basic.api.targets("any", never)).active[0]?.lastError, 'Get "http://a": ***');
+    assert.equal((await basic.api.targets("active", never)).active[0]?.lastError, 'Get "http://a": ***');
   },
 });
 

@@ -8,7 +8,7 @@ import { authorize, inspect } from "../../../src/postgres/guard.ts";
 import type { TestPostgres } from "../../support/postgres.ts";
 import { generate, type KnownFunction } from "./generate.ts";
 import { difference, Oracle } from "./oracle.ts";
-import { transactionCatalogue } from "./server.ts";
+import { catalogueOf } from "./server.ts";
 
 /** What came of the statements. */
 export interface FuzzReport {
@@ -67,7 +67,7 @@ export async function fuzz(
     }
     await oracle.begin();
     try {
-      await authorize(inspected, transactionCatalogue(oracle.sql), { allowFunctions: [] });
+      await authorize(inspected, catalogueOf(oracle.sql), { allowFunctions: [] });
     } catch (error) {
       await oracle.sql.unsafe("rollback");
       return refused(error, text);

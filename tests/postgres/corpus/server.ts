@@ -92,12 +92,8 @@ export async function reading<T>(
   return result.value;
 }
 
-export function catalogueOf(transaction: postgres.TransactionSql): Catalogue {
-  return transactionCatalogue(transaction);
-}
-
 /** The catalogue as a session sees it that has begun a transaction. */
-export function transactionCatalogue(transaction: Pick<postgres.Sql, "unsafe">): Catalogue {
+export function catalogueOf(transaction: Pick<postgres.Sql, "unsafe">): Catalogue {
   return {
     query: async (text, parameters = [], { keep = false } = {}) =>
       [...await transaction.unsafe(text, [...parameters], { prepare: keep })] as Record<
