@@ -29,11 +29,11 @@ export interface EndpointOptions {
   readonly longestMs: number;
   /** The calls that may be under way at once. */
   readonly exchanges: Exchanges;
-  readonly maxBodyBytes?: number;
   readonly bodyTimeoutMs?: number;
   readonly keepAliveMs?: number;
 }
 
+const maxBodyBytes = 1024 * 1024;
 const retrySeconds = 2;
 /** Shorter than the idle timeout of the usual proxies, which is 60 s. */
 const usualKeepAliveMs = 15_000;
@@ -56,7 +56,7 @@ export class McpEndpoint {
   constructor(options: EndpointOptions) {
     this.#options = options;
     this.#bodyLimits = {
-      maxBytes: options.maxBodyBytes ?? 1024 * 1024,
+      maxBytes: maxBodyBytes,
       timeoutMs: options.bodyTimeoutMs ?? 10_000,
     };
     this.#handler = createMcpHandler(
