@@ -63,7 +63,7 @@ async function checkCluster(cluster: Cluster, say: Say): Promise<CheckResult> {
   }));
   const missing = answers.filter(({ may }) => !may);
   if (missing.length === 0) {
-    say(`It may read all that the tools ask for in namespace ${visible(namespace)}.`);
+    say(`It may read everything that the tools need in namespace ${visible(namespace)}.`);
   } else {
     say(`In namespace ${visible(namespace)} it lacks these rights:`);
     for (const { verb, group, resource, subresource, tool } of missing) {
@@ -84,9 +84,9 @@ async function checkCluster(cluster: Cluster, say: Say): Promise<CheckResult> {
   if (readsSecrets(rules)) say("The identity can read Secrets, whose values kubernetes-mcp never shows.");
   if (incomplete) say("The apiserver could not list all of its rights.");
   if (excess.length === 0 && !readsSecrets(rules)) {
-    say("The identity can read and nothing else.");
+    say("The identity can only read.");
     if (missing.length === 0) return incomplete ? "wanting" : "well";
-    say("An identity that can read what the tools ask for:");
+    say("An identity that can read what the tools need:");
   } else {
     say(
       "kubernetes-mcp changes nothing either way, but an identity that can't is a second line of defence:",

@@ -131,7 +131,7 @@ function suspicion(evidence: Evidence, { changed }: RolledOut): string | undefin
   // Where all pods are new, they may have failed for something else later on.
   const speaks = evidence.now - changed < freshMs || pods.some((pod) => !isNew(pod) && isServing(pod));
   return sick.length > 0 && sick.every(isNew) && speaks
-    ? "The pods that fail were all made after"
+    ? "The pods that fail were all created after"
     : undefined;
 }
 

@@ -46,7 +46,7 @@ function judgeSeen(evidence: Evidence, findings: readonly Finding[]): Judgement 
   if (silent.length > 0) {
     return {
       verdict: "unknown",
-      because: `nothing bad was seen, but not all was: no word from ${silent.join(", ")}`,
+      because: `nothing bad was seen, but not everything was looked at: no answer from ${silent.join(", ")}`,
     };
   }
   if (evidence.metrics.state === "not_found") {
@@ -70,7 +70,7 @@ function judgeSeen(evidence: Evidence, findings: readonly Finding[]): Judgement 
   }
   const unseen = [...seen(evidence.cluster)?.unseen ?? [], ...seen(evidence.metrics)?.unseen ?? []];
   if (unseen.length > 0) {
-    return { verdict: "unknown", because: "nothing bad was seen, but not all could be read" };
+    return { verdict: "unknown", because: "nothing bad was seen, but not everything could be read" };
   }
   const rates = seen(evidence.metrics)?.requests?.rates;
   if (rates !== undefined && rates.requestsPerSecond > 0) {

@@ -39,7 +39,7 @@ export async function checkDatabase(
     const missing = missingGrantsSql(report);
     if (missing !== undefined) {
       sayMissing(report, say);
-      say("To let it, as a superuser:");
+      say("To allow it, run as a superuser:");
       saySql(missing);
     }
     const allowed = await database.read(
@@ -47,7 +47,7 @@ export async function checkDatabase(
       (transaction) => allowedLines(transaction, allowFunctions),
     );
     if (allowed.length > 0) {
-      say("DB_ALLOW_FUNCTIONS lets pass, on your word that it only reads:");
+      say("DB_ALLOW_FUNCTIONS allows, on your word that it only reads:");
       for (const { text } of allowed) say(`  - ${text}`);
     }
     if (report.excess.length === 0) {

@@ -78,7 +78,7 @@ async function explainBinary(
     ];
   }
   if (operator === "unless") {
-    return ["Every series on the left side of unless has its like on the right side."];
+    return ["Every series on the left side of unless has a match on the right side."];
   }
   return [
     `The left side of ${operator} has ${numbers("left")} series, the right side ${

@@ -121,7 +121,7 @@ function figures(one: Series, { range, unit }: RangeTextOptions): readonly strin
 function growth(one: Series, shown: (value: string) => string): string {
   const { change, change_percent: relative, trend, slope_per_hour: slope } = one;
   const parts: string[] = [];
-  if (change === undefined) parts.push("no growth to tell");
+  if (change === undefined) parts.push("growth unknown");
   else {
     const sign = change > 0 ? "+" : "";
     const share = relative === undefined

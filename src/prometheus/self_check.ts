@@ -46,11 +46,11 @@ export async function checkPrometheus(
     say(`Connected to ${url.host}, ${visible(name)} ${visible(version)}, ${tls}.`);
     say(
       credentials.variables.length === 0
-        ? "No credentials are set, and none are asked for."
-        : `The credentials of ${credentials.variables.join(", ")} were accepted, or not looked at.`,
+        ? "No credentials are set, and none are required."
+        : `The credentials of ${credentials.variables.join(", ")} were accepted, or not checked.`,
     );
     if (credentials.variables.length > 0 && url.protocol === "http:" && !isLoopback(url.hostname)) {
-      say("They travel unencrypted: use https if anybody can listen on the way.");
+      say("They are sent unencrypted: use https if anybody could listen in.");
       isWanting = true;
     }
     for (const text of [...unreached, ...tellable(warnings, 4_000)]) {
@@ -72,10 +72,10 @@ export async function checkPrometheus(
       say(`It keeps samples for ${visible(runtime.storageRetention)}.`);
     }
     if (runtime?.reloadConfigSuccess === false) {
-      say("Its last reload of its configuration failed.");
+      say("Its last configuration reload failed.");
       isWanting = true;
     }
-    say("prometheus-mcp only reads: no call that writes, reloads or deletes is in it.");
+    say("prometheus-mcp is read-only: it contains no call that writes, reloads or deletes.");
     return isWanting ? "wanting" : "well";
   } catch (error) {
     if (signal.aborted) {

@@ -129,6 +129,6 @@ export function vanishedText(
     ? `; ${counter} counts ${rate(requests.requestsPerSecond)}/s now`
     : successor === undefined
     ? ""
-    : `; ${oneLine(successor, 200)} is there since then`;
+    : `; ${oneLine(successor, 200)} has been there since`;
   return `no data since ${gone.since}: ${gone.metrics} had its last sample then${now}`;
 }

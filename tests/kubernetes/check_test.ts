@@ -118,7 +118,7 @@ Deno.test({
     await until("the rights", async () => (await check(kubernetes, { token })).result === "well");
     const reader = await check(kubernetes, { token });
     assert.match(reader.text, /as system:serviceaccount:mcp-reader:mcp-reader\./);
-    assert.match(reader.text, /The identity can read and nothing else\./);
+    assert.match(reader.text, /The identity can only read\./);
   },
 });
 

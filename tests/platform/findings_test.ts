@@ -883,7 +883,7 @@ Deno.test("findings: pods that fail since a rollout made them speak against it, 
     return findingsOf(evidence({ cluster: seen({ ...report, workloads }) }))
       .find(({ rule }) => rule === "rollout_before" || rule === "recent_rollout")?.text ?? "";
   };
-  const suspected = /^The pods that fail were all made after revision \? of shop\/api was rolled out, /;
+  const suspected = /^The pods that fail were all created after revision \? of shop\/api was rolled out, /;
   assert.match(told([failing(now - 5 * minute), pod("b")], now - 6 * minute), suspected);
   assert.match(told([failing(now - 5 * minute)], now - 6 * minute), suspected);
   // An hour ago, but the pods of before are well.

@@ -229,11 +229,11 @@ Deno.test({
 
       await t.step("one that has another name since then", async () => {
         const renamed =
-          /no data since 1[0-2]m: http_requests_total had its last sample then; app_http_requests_total is there since then$/m;
+          /no data since 1[0-2]m: http_requests_total had its last sample then; app_http_requests_total has been there since$/m;
         assert.match(await report("relabelled"), renamed);
         assert.match(await check("relabelled"), renamed);
         assert.match((await callTool(getErrorRate(api), { service: "relabelled" })).text, renamed);
-        assert.doesNotMatch(await report("vanished"), /is there since|counts/);
+        assert.doesNotMatch(await report("vanished"), /has been there since|counts/);
       });
 
       await t.step("one that counted nothing before is not missed", async () => {

@@ -76,7 +76,10 @@ Deno.test({
     const value = await tool.run(tool.input.parse({ service: "api" }), context);
     const { text } = tool.present(value, context.budget);
     clusters.close();
-    assert.match(text, /^api: UNKNOWN, nothing bad was seen, but not all was: no word from cluster, metrics/);
+    assert.match(
+      text,
+      /^api: UNKNOWN, nothing bad was seen, but not everything was looked at: no answer from cluster, metrics/,
+    );
     assert.match(text, /^activity: events: 14 events in 15m, 6 in the 15m before, the last \w+ ago$/m);
     assert.match(text, /^not seen, cluster: .*127\.0\.0\.1:2 .*nothing|^not seen, cluster: .*refused/m);
     assert.match(text, /^not seen, metrics: .*\n.*within 0\.2 s/m);
@@ -260,7 +263,7 @@ Deno.test({
     using prometheus = apiOf((await servicePrometheus()).url);
     await using api = FakeApiserver.start({});
     const { text } = await report(sources({ clusters: api.clusters, prometheus: prometheus.api }), "steady");
-    assert.match(text, /^steady: UNKNOWN, .*no word from cluster/);
+    assert.match(text, /^steady: UNKNOWN, .*no answer from cluster/);
     assert.match(text, /^not seen, cluster: Cannot list deployments/m);
     assert.doesNotMatch(text, /no workload of that name/);
   },
@@ -318,7 +321,7 @@ Deno.test({
     } as unknown as PrometheusApi;
     const given = { ...withEvents(test), prometheus: broken };
     const { text } = await report(given);
-    assert.match(text, /^api: UNKNOWN, .*no word from metrics/);
+    assert.match(text, /^api: UNKNOWN, .*no answer from metrics/);
     assert.match(text, /^activity: events: 14 events/m);
     assert.match(text, /^not seen, metrics: an internal error/m);
     assert.equal(given.logged.length, 1);

@@ -478,7 +478,8 @@ export const cases: readonly Expected[] = [
     analyze: false,
     title: /^OFFSET has about 50,000 rows computed and thrown away$/,
     evidence: /^OFFSET 50000 before 5 rows, as the planner expects$/,
-    advice: /^Continuing after the last row .*ORDER BY ending in a unique column, .*< where the order descends$/,
+    advice:
+      /^Continuing after the last row .*ORDER BY ending in a unique column, .*< where the order descends$/,
   },
   {
     name: "no OFFSET that is computed, by the estimates alone",

@@ -52,7 +52,7 @@ Deno.test({
       assert.equal(code, 0);
       assert.match(
         stdout,
-        /can't see 1 sequence, so that .* it is\.\nTo let it, as a superuser:\n\n[^]*GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO "program_1_reader";/,
+        /can't see 1 sequence, so that .* it is\.\nTo allow it, run as a superuser:\n\n[^]*GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO "program_1_reader";/,
       );
       assert.doesNotMatch(stdout, /All is well/);
       await database.execute("drop sequence invoices");
@@ -106,7 +106,7 @@ Deno.test({
       ];
       const { code, stdout } = await check({ ...variables, DB_ALLOW_FUNCTIONS: entries.join(", ") });
       assert.equal(code, 0);
-      const [, lines = ""] = /^DB_ALLOW_FUNCTIONS lets pass, .*:\n((?: {2}- .*\n)+)/m.exec(stdout) ?? [];
+      const [, lines = ""] = /^DB_ALLOW_FUNCTIONS allows, .*:\n((?: {2}- .*\n)+)/m.exec(stdout) ?? [];
       assert.deepEqual(lines.trimEnd().split("\n"), [
         "  - public.owned: public.owned(), volatile, SECURITY DEFINER",
         "  - twice: public.twice(integer), volatile, of the role An owner, who can change what it does; " +
@@ -231,7 +231,7 @@ Deno.test({
         DB_PASSWORD: "a password",
       };
       const [, sql = ""] =
-        /To let it, as a superuser:\n\n([^]*?;.*)\n\nThe role/.exec(await checkAs(variables)) ?? [];
+        /To allow it, run as a superuser:\n\n([^]*?;.*)\n\nThe role/.exec(await checkAs(variables)) ?? [];
       await pasted(sql);
       assert.doesNotMatch(await checkAs(variables), /may not read/);
     });

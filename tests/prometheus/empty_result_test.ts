@@ -62,7 +62,7 @@ Deno.test({
       ],
       ["http_requests_total < 0 # a comment", /None of 8 values is < 0: they lie between 0 and 144000\./],
       ["10 < up", /None of 6 values is > 10: they lie between 0 and 1\./],
-      ["up unless up", /Every series on the left side of unless has its like on the right side/],
+      ["up unless up", /Every series on the left side of unless has a match on the right side/],
       ["scalar(queue_length) > bool 5 > 1000", /./],
       ["queue_length + on (job) nope", /There is no metric nope/],
       ['{job="nobody"}', /^None with job="nobody"\.\nValues of job: /],

@@ -143,7 +143,7 @@ Deno.test({
       const { structured, text } = await ask('queue_length{job="batch"} / 0', { duration: "5m" });
       assert.equal(structured.series[0].first.value, "+Inf");
       assert.equal(structured.series[0].min, undefined);
-      assert.match(text, /first \+Inf, last \+Inf: no growth to tell/);
+      assert.match(text, /first \+Inf, last \+Inf: growth unknown/);
     });
 
     await context.step("keeps to a small budget, figures before points", async () => {
