@@ -11,6 +11,16 @@ const topLevel = /^(?:com|net|org|edu|gov|int|info|biz|[a-z]{2})$/;
 
 export const dependencyRules: readonly Rule[] = [
   {
+    name: "pool_exhausted",
+    explains: 91,
+    when: "requests wait for a connection of the service's own database pool, while it is slow or fails",
+    find(evidence) {
+      const pool = seen(evidence.metrics)?.pool;
+      if (pool === undefined) return undefined;
+      return { severity: "degraded", text: pool.text, next: [{ tool: "database_health", arguments: {} }] };
+    },
+  },
+  {
     name: "failing_dependency",
     explains: 53,
     when: "calls that it makes fail, while its own requests are slow or fail",

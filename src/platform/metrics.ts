@@ -4,6 +4,7 @@ import type { PrometheusApi } from "../prometheus/api.ts";
 import { type Asking, beginAsking, beside } from "../prometheus/asking.ts";
 import { type Dependencies, readDependencies } from "../prometheus/dependencies.ts";
 import { judgedQuantile, slowLatency } from "../prometheus/latency_verdict.ts";
+import { readWaitingPool, type WaitingPool } from "../prometheus/pools.ts";
 import { namespaceLabels, servedNamespaceLabels } from "../prometheus/service_labels.ts";
 import { findService, type Service } from "../prometheus/service.ts";
 import { type Outlier, readErrorOutlier, readSlowOutlier } from "../prometheus/outliers.ts";
@@ -19,6 +20,8 @@ export interface MetricsReport extends Symptoms {
   readonly outliers: { readonly errors: Outlier | undefined; readonly latency: Outlier | undefined };
   /** What it calls and that has become slow or fails, where it is slow or fails itself. */
   readonly dependencies?: Dependencies | undefined;
+  /** Its database pool, where requests wait for it. */
+  readonly pool?: WaitingPool | undefined;
   /** What could not be read, a sentence each. */
   readonly unseen: readonly string[];
   /** What to know of the figures. */
@@ -56,20 +59,23 @@ const oneInstance = "whether one instance is to blame";
 async function readSuspects(
   asking: Asking,
   symptoms: Symptoms,
-): Promise<Pick<MetricsReport, "outliers" | "dependencies">> {
+): Promise<Pick<MetricsReport, "outliers" | "dependencies" | "pool">> {
   const [worst] = failing(symptoms);
   const { service } = symptoms;
   const latency = slowLatency(symptoms);
   const minutes = latency?.window ?? worst?.rates.window;
-  const [errors, slow, dependencies] = await Promise.all([
+  const [errors, slow, dependencies, pool] = await Promise.all([
     worst && beside(asking, oneInstance, (asking) => readErrorOutlier(asking, worst.rates)),
     latency &&
     beside(asking, oneInstance, (asking) => readSlowOutlier(asking, service, latency, judgedQuantile)),
     minutes === undefined
       ? undefined
       : beside(asking, "what it calls", (asking) => readDependencies(asking, service, minutes)),
+    minutes === undefined
+      ? undefined
+      : beside(asking, "its database pool", (asking) => readWaitingPool(asking, service)),
   ]);
-  return { outliers: { errors, latency: slow }, dependencies };
+  return { outliers: { errors, latency: slow }, dependencies, pool };
 }
 
 /** As `findService`, whose sentence names the service again where a report has named it already. */

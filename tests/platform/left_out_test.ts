@@ -73,6 +73,7 @@ Deno.test({
       const [, names = "", why] = /^not seen, metrics: (.*?): (.*)$/m.exec(report) ?? [];
       assert.deepEqual(names.split(/, | and /).sort(), [
         "failing routes",
+        "its database pool",
         "since when it is so",
         "slow routes",
         "what it calls",
