@@ -5,6 +5,7 @@ import { slowLatency } from "../prometheus/latency_verdict.ts";
 import { timesText } from "./error_lines.ts";
 import type { Evidence } from "./evidence.ts";
 import { seen } from "./evidence.ts";
+import type { Finding as SectionFinding } from "../postgres/health/section.ts";
 import type { NextCall, Rule } from "./rule.ts";
 import { isAwaited } from "./sick_pods.ts";
 
@@ -56,10 +57,10 @@ export const databaseRules: readonly Rule[] = [
     when:
       "the database has no connections left, or few and the service's log or its role's name is among the witnesses",
     find(evidence) {
-      const { verdict, text, isOwn } = sectionOf(evidence, "connections");
       const refused = [evidence.database, evidence.activity]
         .some((part) => part.state === "unseen" && exhausted.test(part.why));
       const said = logged(evidence, exhausted);
+      const { verdict, text, isOwn } = sectionOf(evidence, "connections", said);
       const linked = refused || said !== undefined || isOwn;
       if (!linked && verdict !== "critical") return undefined;
       const facts = [
@@ -139,7 +140,7 @@ export const databaseRules: readonly Rule[] = [
       const told = (name: string) => name === "connections" || name === "blocking";
       const section = seen(evidence.database)?.sections.find(({ name, verdict }) =>
         told(name)
-          ? verdict === "warning" && !sectionOf(evidence, name).isOwn
+          ? isUntold(sectionOf(evidence, name, logged(evidence, exhausted)), verdict)
           // Settings are as they were before: they explain nothing that came lately.
           : verdict === "critical" && name !== "settings" && !(isSlow(evidence) && slowing.includes(name))
       );
@@ -173,6 +174,11 @@ export const databaseRules: readonly Rule[] = [
   },
 ];
 
+/** Of connections and locks what no rule of their own tells. */
+function isUntold({ isOwn, verdict }: ReturnType<typeof sectionOf>, ofAll: string): boolean {
+  return !isOwn && (ofAll === "warning" || (ofAll === "critical" && verdict === undefined));
+}
+
 /** Whether anything is wrong that a database may be behind. */
 function isFelt(evidence: Evidence): boolean {
   const metrics = seen(evidence.metrics);
@@ -185,17 +191,24 @@ function isSlow({ metrics }: Evidence): boolean {
   return report !== undefined && slowLatency(report) !== undefined;
 }
 
-/** The verdict of a section, where it is a bad one, and its finding: that about the service itself, else the first. */
-function sectionOf(evidence: Evidence, name: string): {
+/**
+ * The verdict of a section, where it is a bad one, and its finding: that about the service itself, else the first. The
+ * limit of another role is no matter of the service's, unless its log, of which `said` is a line, names that role.
+ */
+function sectionOf(evidence: Evidence, name: string, said = ""): {
   readonly verdict: "critical" | "warning" | undefined;
   readonly text: string;
   readonly isOwn: boolean;
 } {
   const section = seen(evidence.database)?.sections.find((one) => one.name === name);
-  const { verdict, findings = [] } = section ?? {};
-  const own = findings.find(({ parties = [] }) => parties.some((party) => isCalled(party, evidence.service)));
+  const isOwn = ({ parties = [] }: SectionFinding) =>
+    parties.some((party) => isCalled(party, evidence.service) || said.includes(`"${party}"`));
+  const findings = (section?.findings ?? []).filter((one) => one.isTheirsAlone !== true || isOwn(one));
+  const own = findings.find(isOwn);
   return {
-    verdict: verdict === "critical" || verdict === "warning" ? verdict : undefined,
+    verdict: (["critical", "warning"] as const).find((verdict) =>
+      findings.some((one) => one.verdict === verdict)
+    ),
     text: (own ?? findings[0])?.text ?? section?.summary ?? "",
     isOwn: own !== undefined,
   };

@@ -88,8 +88,9 @@ function examined(
   verdict: "critical" | "warning",
   text: string,
   parties: readonly string[] = [],
+  isTheirsAlone = false,
 ): Evidence["database"] {
-  const section = { name, verdict, summary: text, findings: [{ verdict, text, parties }] };
+  const section = { name, verdict, summary: text, findings: [{ verdict, text, parties, isTheirsAlone }] };
   // The fields that no rule reads are left out.
   return seen({ sections: [section] } as unknown as Parameters<typeof seen<Examination>>[0]);
 }
@@ -549,10 +550,31 @@ const cases: readonly {
     name: "the database's trouble with the connections of others is a coincidence",
     evidence: {
       metrics: seen(metrics({ requests: requests(10, 0) })),
-      database: examined("connections", "critical", "role billing has 12 of the 12 connections of its limit"),
+      database: examined("connections", "critical", "48 of the 50 connections are taken", ["billing"]),
     },
     found: ["database_connections"],
     verdict: "healthy",
+  },
+  {
+    name: "the own limit of another role explains less than the errors",
+    evidence: {
+      metrics: seen(metrics({ requests: requests(10, 0.2), dayBefore: requests(10, 0) })),
+      database: examined("connections", "critical", "role batch has 5 of the 5", ["batch"], true),
+    },
+    found: ["errors", "database_other"],
+    verdict: "degraded",
+  },
+  {
+    name: "unless the service's log names that role",
+    evidence: {
+      cluster: seen(
+        workload([pod("api-1")], { errors: [said('too many connections for role "batch"')] }),
+      ),
+      metrics: seen(metrics({ requests: requests(10, 0.2), dayBefore: requests(10, 0) })),
+      database: examined("connections", "critical", "role batch has 5 of the 5", ["batch"], true),
+    },
+    found: ["database_connections", "errors"],
+    verdict: "degraded",
   },
   {
     name: "with those of a role of its own name it is a finding",

@@ -109,6 +109,7 @@ export const connections: Section = {
         verdict: ownVerdict,
         text: `${row.name} has ${count(taken)} of the ${count(own)} connections of its own limit`,
         parties: row.party === null || row.party === undefined ? [] : [row.party],
+        isTheirsAlone: row.party !== null && row.party !== undefined,
         statements: row.sql === null || row.sql === undefined ? [] : [row.sql],
         caution: "first check whether its application should hold that many",
       });

@@ -17,6 +17,8 @@ export interface Finding {
   readonly text: string;
   /** Roles and applications that it is about, by name: holders, those that wait and those that they wait for. */
   readonly parties?: readonly string[] | undefined;
+  /** It concerns nobody but its parties. */
+  readonly isTheirsAlone?: boolean | undefined;
   /** SQL that a person could run. Never run here. */
   readonly statements?: readonly string[] | undefined;
   /** What to know before running it. */
