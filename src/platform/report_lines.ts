@@ -53,7 +53,8 @@ function clusterLines({ cluster, now }: Evidence, shown: number): string[] {
     ...(sick.length > Math.min(5, shown)
       ? [`[Cut: ${count(sick.length)} unhealthy pods in all; get_pods lists them]`]
       : []),
-    ...saidLines(errors, now).slice(-Math.max(1, Math.min(5, shown))),
+    ...saidLines(errors, now).slice(-Math.max(1, Math.min(5, shown)))
+      .map((line) => shortened(line, 100 + 20 * shown)),
     ...notes,
   ];
 }
@@ -184,5 +185,10 @@ function databaseLines({ database }: Evidence, shown: number): string[] {
     // What matters of them to the service is among the findings.
     ...(warnings.length === 0 ? [] : [`warnings: ${warnings.map(({ name }) => name).join(", ")}`]),
     ...(critical.length + warnings.length === 0 ? ["nothing critical, no warning"] : []),
-  ].map((line) => line.slice(0, 100 + 20 * shown));
+  ].map((line) => shortened(line, 100 + 20 * shown));
+}
+
+/** At most so many characters, with a mark where it is cut. */
+export function shortened(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most)}…`;
 }

@@ -12,7 +12,7 @@ import { type Evidence, type Part, type PartName, parts, seen } from "./evidence
 import { findingsOf } from "./findings.ts";
 import { gather, type Sources } from "./gather.ts";
 import { refuseNothing } from "./nothing_known.ts";
-import { evidenceLines } from "./report_lines.ts";
+import { evidenceLines, shortened } from "./report_lines.ts";
 import { logCall } from "./log_rules.ts";
 import type { Finding, NextCall } from "./rule.ts";
 import { healthVerdicts, judge, type Judgement } from "./verdict.ts";
@@ -130,7 +130,7 @@ function reportOf(
     findings: kept.map(({ rule, severity, text }) => ({
       rule,
       severity,
-      text: text.slice(0, 60 + 40 * shown),
+      text: shortened(text, 140 + 36 * shown),
     })),
     finding_count: findings.length,
     notes: notesOf(evidence),

@@ -51,7 +51,7 @@ Deno.test({
     await t.step("a probe's address, and the counter that has another's place", async () => {
       const { structured } = await report("shop");
       assert.equal(queryOf(structured), 'probe_success{job="blackbox"}');
-      assert.match(JSON.stringify(structured.not_seen), /; http_requests_a+… has been there since/);
+      assert.match(JSON.stringify(structured.evidence), /; http_requests_a+… has been there since/);
       await callTool(checkServiceHealth(api), { service: "shop" });
       const { text } = await callTool(getErrorRate(api), { service: "shop" });
       assert.match(text, /; http_requests_a+… has been there since$/m);

@@ -282,6 +282,11 @@ Deno.test({
         text,
         /^2\. Deployment \S+ has 0 of 1 pod ready, .*: Init:0\/1, .* incomplete status: \[w\]$/m,
       );
+      // In little room, too, a finding is told to a length that says something, and what is cut is marked.
+      const tool = serviceHealthReport(sources, tools);
+      const asked = { service: "billing", namespace };
+      const small = await callTool(tool, asked, 2_300);
+      assert.match(small.text.replace(/\n {3,}/g, " "), /^2\. Deployment .{120,}(?:…|\[w\])$/m);
       // A filter for errors would leave out all that it says.
       assert.match(text, /^ {2}get_pod_logs \{[^}]*"container":"wait-for-db"\}$/m);
       assert.match(text, /^ {2}billing-\S+ said last: billing-db:5432 - no response \(\w+ ago\)$/m);
