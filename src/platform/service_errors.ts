@@ -11,6 +11,7 @@ import {
 import { type Matcher, quoteLabelName, selector } from "../prometheus/promql_literal.ts";
 import { mayHideErrors } from "../prometheus/request_verdict.ts";
 import { rateOf } from "../prometheus/requests.ts";
+import { servedNamespaceLabels } from "../prometheus/service_labels.ts";
 import { figureOf, type Labels } from "../prometheus/result.ts";
 import { day, formatDuration } from "../prometheus/time.ts";
 import { type GoneCounter, goneServices, readGoneCounters } from "./gone_counters.ts";
@@ -57,8 +58,15 @@ export async function readServiceErrors(
   const names: Matcher = ["__name__", "=~", knownMetricsRegex];
   const asking = await beginAsking(api, signal);
   const { time } = asking;
+  // What stands before services counts for those of its own namespace and of others.
+  const served: readonly (readonly Matcher[])[] = namespace === undefined
+    ? [[]]
+    : ["namespace", ...servedNamespaceLabels].map((label) => [[label, "=", namespace]]);
   const present = await asking.api.query(
-    `count by (__name__) (${selector(undefined, [names, ...within])})`,
+    // Without `on` the names of metrics would not tell them apart.
+    served.map((within) => `count by (__name__) (${selector(undefined, [names, ...within])})`).join(
+      " or on (__name__) ",
+    ),
     time,
     { signal },
   );
@@ -70,9 +78,14 @@ export async function readServiceErrors(
     Promise.all(counters.map(async (counter) => {
       const { codes, matchers = [] } = counter.instrumentation;
       const by = [...namingLabels(counter.instrumentation), ...codes].map(quoteLabelName).join(", ");
-      const query = `sum by (${by}) (${rateOf(counter, [...matchers, ...within], window, ago)})`;
+      const query = (counter.instrumentation.serves === undefined ? [within] : served)
+        .map((within) => `sum by (${by}) (${rateOf(counter, [...matchers, ...within], window, ago)})`)
+        .join(" or ");
       const { series, truncated } = await api.query(query, time, { signal, limit: mostSeries });
-      const rows = series.map(({ metric, value }) => ({ labels: metric, perSecond: figureOf(value) }));
+      const rows = series.map(({ metric, value }) => ({ labels: metric, perSecond: figureOf(value) }))
+        .filter(({ labels }) =>
+          namespace === undefined || serviceOf(labels, counter.instrumentation)?.namespace === namespace
+        );
       return { counter, query, rows, truncated };
     }));
   const [answers, earlier = []] = await Promise.all([

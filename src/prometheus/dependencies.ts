@@ -61,7 +61,8 @@ async function presentCalls(
     selector(undefined, [["__name__", "=~", names], ...service.matchers]),
     ...clientCalls.flatMap(({ counter, of }) => of === undefined ? [] : selector(counter, of(service))),
   ].map((series) => `count by (__name__) (${series})`);
-  const { series } = await api.query(counted.join(" or "), time, { signal });
+  // Without `on` the names of metrics would not tell them apart.
+  const { series } = await api.query(counted.join(" or on (__name__) "), time, { signal });
   const present = new Set(series.map(({ metric }) => metric.__name__));
   return clientCalls.filter(({ counter }) => present.has(counter));
 }

@@ -229,6 +229,14 @@ Deno.test({
         ["/few", "/shop/three", "/worse", "shop/bad", "shop/good", "shop/one", "shop/two", "shop/web"],
       );
     });
+    await t.step("of one namespace those that are in it, whatever counts for them", async () => {
+      const { structured } = await callTool(tool, { namespace: "shop" });
+      assert.deepEqual(
+        structured.services.map(({ service }: Structured) => service).sort(),
+        ["bad", "good", "one", "two", "web"],
+      );
+      assert.deepEqual((await callTool(tool, { namespace: "ingress" })).structured.services, []);
+    });
     await t.step("what has no rate in so short a time is named, and ranked in a longer one", async () => {
       assert.match(
         text,

@@ -98,6 +98,10 @@ Deno.test({
     const answered = (code: string) => ({ response_code: code });
     fail("istio_requests_total", mesh, [answered("200"), answered("503")], 0.4);
     fail("istio_requests_total", { ...mesh, reporter: "destination" }, [answered("200"), answered("503")], 1);
+    // Measures its calls itself as well, which are well.
+    const twofold = { ...mesh, source_workload: serve("twofold", true).job };
+    fail("istio_requests_total", twofold, [answered("200"), answered("503")], 0.4);
+    call(http, { job: "twofold", instance: "twofold:80", server_address: "users" }, 0.05, 0.05);
     for (const [namespace, share] of [["shop", 0.3], ["lab", 1]] as const) {
       const own = { ...mesh, source_workload: serve("twin", true, { namespace }).job };
       fail("istio_requests_total", { ...own, source_workload_namespace: namespace }, [
@@ -177,6 +181,7 @@ Deno.test({
         await report("meshed"),
         /^1\. 40% of its calls to destination_service_name=stock fail \(4 of 10\/s\), 0% a day before$/m,
       );
+      assert.match(await report("twofold"), /^1\. 40% of its calls to destination_service_name=stock fail/m);
     });
     await t.step("by a mesh, of a service that is chosen by labels", async () => {
       assert.match(
