@@ -26,7 +26,7 @@ const away =
 
 /** What a log says of the database, each with what it comes to. */
 const told: readonly (readonly [name: string, explains: number, pattern: RegExp, text: string])[] = [
-  ["database_unwritable", 94, unwritable, "The database takes no writes"],
+  ["database_unwritable", 94, unwritable, "The database does not accept writes"],
   ["database_login", 93, loginTrouble, "The database refuses a login"],
   ["database_away", 92, away, "The service can't reach its database"],
 ];

@@ -68,7 +68,7 @@ const output = z.object({
     self_ms: z.number().optional(),
     rows: z.number().optional().describe("Per loop; absent: not run"),
     expected_rows: z.number().describe("Per loop"),
-    cost: z.number().optional().describe("With all that is below it; absent: run"),
+    cost: z.number().optional().describe("Including everything below it; absent: run"),
     loops: z.number().optional().describe("0: never executed"),
     processes: z.number().optional().describe("Each of which ran it once; absent: one"),
     details: z.array(z.string()).optional(),

@@ -27,7 +27,7 @@ const statement = z.object({
   query_id: z.string().nullable().describe("null: hidden from this role"),
   query: z.string().describe("The beginning, with $1 for constants; secrets masked"),
   nested: z.literal(true).optional().describe(
-    "Ran inside of another statement, whose time has its time in it",
+    "Ran inside another statement, whose time includes its time",
   ),
   calls: z.number(),
   total_ms: z.number(),

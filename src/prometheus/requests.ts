@@ -118,7 +118,10 @@ async function readCounter(
   const all = series.map(({ metric, value }) => ({ labels: metric, perSecond: figureOf(value) }));
   const rows = all.filter(({ perSecond }) => Number.isFinite(perSecond));
   if (rows.length === 0) {
-    return { metric, because: all.length > 0 ? "its rate is no number" : "it counts nothing in this window" };
+    return {
+      metric,
+      because: all.length > 0 ? "its rate is not a number" : "it counts nothing in this window",
+    };
   }
   const found =
     [instrumentation.errors, wordErrors].flatMap((errors) =>

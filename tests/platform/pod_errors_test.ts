@@ -177,7 +177,7 @@ Deno.test({
       }]);
       assert.match(
         await report("private"),
-        /^1\. 1 of 1 pod is without an image: private-1: ImagePullBackOff, image pull secret regcred can't be retrieved; Back-off pulling .*: authorization failed$/m,
+        /^1\. 1 of 1 pod is waiting for an image: private-1: ImagePullBackOff, image pull secret regcred can't be retrieved; Back-off pulling .*: authorization failed$/m,
       );
     });
     await t.step("of the container that serves, and not of a proxy beside it", async () => {

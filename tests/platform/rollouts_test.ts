@@ -318,7 +318,7 @@ Deno.test({
         );
         assert.match(
           text,
-          /^2\. The pods that fail were all made after revision 2 of \S+\/slow was rolled out/m,
+          /^2\. The pods that fail were all created after revision 2 of \S+\/slow was rolled out/m,
         );
         assert.doesNotMatch(text, /^3\./m);
         // Where no old one serves it is told once.

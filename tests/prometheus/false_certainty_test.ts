@@ -139,7 +139,7 @@ const reports:
     ["born", undefined, [/^born: UNKNOWN/]],
     ["vast", undefined, [
       /^vast: UNKNOWN, nothing bad was seen, but nothing tells whether its requests succeed/,
-      /^ {2}requests: no data by status of http_requests_total: its rate is no number$/m,
+      /^ {2}requests: no data by status of http_requests_total: its rate is not a number$/m,
     ]],
     ["ruled", undefined, [/^ruled: UNKNOWN/, /^not seen, metrics: alerts: RuledBurns can't be evaluated/m]],
     ["refusing", undefined, [
@@ -231,7 +231,7 @@ Deno.test({
           const probed = structured.services.find(({ service }: { service: string }) => service === "probed");
           assert.equal(probed.metric, "grpc_server_handled_total");
           assert.match(text, /^note: .*bare, broken, halves, vast and wordy: .*no known status.*$/m);
-          assert.match(text, /^vast +\| +\| +not told \|/m);
+          assert.match(text, /^vast +\| +\| +unknown \|/m);
         },
       );
       for (
