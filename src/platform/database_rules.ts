@@ -11,7 +11,7 @@ import { isAwaited } from "./sick_pods.ts";
 
 /** What a log or an error says when a database has no connection left. */
 const exhausted =
-  /remaining connection slots|too many clients|too many connections|connection pool|pool (is )?exhausted|acquir\w+ (a )?connection|QueuePool limit/i;
+  /remaining connection slots|too many clients|too many connections|connection pool|connection is not available, request timed out|pool (is )?exhausted|acquir\w+ (a )?connection|QueuePool limit/i;
 const lockTrouble = /deadlock|lock timeout|could not obtain lock|canceling statement due to lock/i;
 /** A password, a role, a database or an address that it does not take: PostgreSQL's words, and MySQL's. */
 const loginTrouble =
@@ -22,11 +22,11 @@ const unwritable =
   /could not (?:extend|write(?: to)?) file .{1,200}No space left on device|cannot execute [A-Z ]{1,40} in a read-only transaction|SQLSTATE:? ?\(?(?:53100|25006)\b|running with the --read-only option/i;
 /** A server that starts or ends, and one that does not answer at its port. */
 const away =
-  /the database system is (?:starting up|shutting down|in recovery mode|not yet accepting connections)|terminating connection due to administrator command|(?::| port )(?:5432|3306)\b.{0,120}(?:refused|timed? ?out|no route to host|unreachable)|(?:ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH).{0,80}:(?:5432|3306)\b/i;
+  /the database system is (?:starting up|shutting down|in recovery mode|not yet accepting connections)|terminating connection due to administrator command|(?::| port )(?:5432|3306)\b.{0,120}(?:refused|(?<!(?:statement|lock|session|transaction)[ _])timed? ?out|no route to host|unreachable)|(?:ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH).{0,80}:(?:5432|3306)\b/i;
 
 /** What a log says of the database, each with what it comes to. */
 const told: readonly (readonly [name: string, explains: number, pattern: RegExp, text: string])[] = [
-  ["database_unwritable", 94, unwritable, "The database does not accept writes"],
+  ["database_unwritable", 94, unwritable, "The database refuses writes"],
   ["database_login", 93, loginTrouble, "The database refuses a login"],
   ["database_away", 92, away, "The service can't reach its database"],
 ];

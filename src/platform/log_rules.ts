@@ -34,7 +34,7 @@ function saidFinding(evidence: Evidence, hasEnded: boolean): Omit<Finding, "rule
   }
   const { line, errors, pod } = found;
   const words = errors.kind === "awaited"
-    ? `Init container ${pod?.container} has not ended, its last line`
+    ? `The others wait for init container ${pod?.container}, its last line`
     : errors.kind === "last words"
     ? "The last line before it ended"
     : pod?.status.healthy === true

@@ -208,15 +208,13 @@ function choose(name: string, found: readonly Found[], down: ReadonlySet<Found> 
   };
 }
 
-function clustersNote({ text, clusters }: Found): readonly string[] {
+function clustersNote({ text, matchers, clusters }: Found): readonly string[] {
   const [first] = clusters;
   if (first === undefined || clusters.length < 2) return [];
   const named = clusters.slice(0, 5).join(", ") + (clusters.length > 5 ? ", …" : "");
-  return [
-    `the figures are of ${clusters.length} clusters together (${oneLine(named, 200)}); ask with ${
-      text.replaceAll('"', "")
-    },cluster=${oneLine(first, 100)} for one`,
-  ];
+  const isExact = matchers.every(([, operator]) => operator === "=");
+  const one = isExact ? `; ask with ${text.replaceAll('"', "")},cluster=${oneLine(first, 100)} for one` : "";
+  return [`the figures are of ${clusters.length} clusters together (${oneLine(named, 200)})${one}`];
 }
 
 function sameMetrics(one: Found, other: Found): boolean {

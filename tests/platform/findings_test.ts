@@ -634,6 +634,28 @@ const cases: readonly {
     found: [rule, "errors"],
     verdict: "degraded",
   })),
+  ...["ERROR: canceling statement due to statement timeout at db:5432 (statement_timeout=3s)"].map((
+    line,
+  ) => ({
+    name: `what does not tell that it is absent: ${line.slice(0, 60)}`,
+    evidence: {
+      cluster: seen(workload([pod("api-1")], { errors: [said(line)] })),
+      metrics: seen(metrics({ requests: requests(10, 0.2), dayBefore: requests(10, 0) })),
+    },
+    found: ["errors", "said"],
+    verdict: "degraded",
+  })),
+  {
+    name: "a pool without a connection for Hikari's own time",
+    evidence: {
+      cluster: seen(workload([pod("api-1")], {
+        errors: [said("HikariPool-1 - Connection is not available, request timed out after 30000ms")],
+      })),
+      metrics: seen(metrics({ requests: requests(10, 0.2), dayBefore: requests(10, 0) })),
+    },
+    found: ["database_connections", "errors"],
+    verdict: "degraded",
+  },
   {
     name: "locks that others wait for long explain more than latency, and are called a coincidence",
     evidence: {

@@ -276,7 +276,7 @@ Deno.test({
       const text = await report("billing");
       assert.match(
         text,
-        /^1\. Init container wait-for-db has not ended, its last line: billing-db:5432 - no response \(\w+ ago\)$/m,
+        /^1\. The others wait for init container wait-for-db, its last line: billing-db:5432 - no response \(\w+ ago\)$/m,
       );
       assert.match(
         text,
