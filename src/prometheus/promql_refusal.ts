@@ -44,7 +44,7 @@ function placeIn(message: string, parsed: ParsedQuery): number | undefined {
     const rest = unparsed(message);
     return rest !== undefined && parsed.text.endsWith(rest)
       ? parsed.text.length - rest.length
-      : parsed.problem?.offset;
+      : parsed.stumblesAt;
   }
   const lines = parsed.text.split("\n");
   const line = Number(match[1]) - 1;

@@ -1,6 +1,6 @@
 import assert from "@std/assert";
 import { humanValue, metricUnit, unitOf, unitText } from "../../src/prometheus/metric_unit.ts";
-import { loadPromql, parsePromql } from "../../src/prometheus/promql.ts";
+import { loadPromql, readPromql } from "../../src/prometheus/promql.ts";
 
 const loaded = await loadPromql().then(() => true, (error) => {
   if (error instanceof Deno.errors.NotCapable) return false;
@@ -44,7 +44,7 @@ for (const [query, unit] of units) {
     ignore: !loaded,
     fn() {
       const metric = (name: string) => metricUnit(name, name === "described" ? "joules" : "");
-      assert.equal(unitText(unitOf(parsePromql(query).expression, metric)), unit);
+      assert.equal(unitText(unitOf(readPromql(query).expression, metric)), unit);
     },
   });
 }
