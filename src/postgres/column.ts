@@ -16,8 +16,7 @@ export function readColumns(body: Uint8Array): ColumnDescription[] {
     if (end === -1 || end + 19 > body.length) throw broken();
     columns.push({
       name: decoder.decode(body.subarray(at, end)),
-      tableOid: view.getUint32(end + 1),
-      attribute: view.getUint16(end + 5),
+      // end + 1 is the table, end + 5 the attribute of it.
       typeOid: view.getUint32(end + 7),
       // end + 11 is the type's size.
       typmod: view.getInt32(end + 13),

@@ -15,8 +15,6 @@ export interface FetchLimits {
 /** A column as RowDescription tells it: https://www.postgresql.org/docs/current/protocol-message-formats.html */
 export interface ColumnDescription {
   readonly name: string;
-  readonly tableOid: number;
-  readonly attribute: number;
   readonly typeOid: number;
   readonly typmod: number;
 }

@@ -16,10 +16,6 @@ export interface Column {
   /** As format_type prints it: `character varying(20)`, `numeric(10,2)`, `integer[]`. */
   readonly type: string;
   readonly typeOid: number;
-  /** The table, 0 when the column is not simply one of a table's. */
-  readonly tableOid: number;
-  /** pg_attribute.attnum in that table, or 0. */
-  readonly attribute: number;
 }
 
 /** A result, or the beginning of it. */
@@ -142,12 +138,10 @@ export class ReadTransaction implements Transaction {
     }
     const types = await this.#types(reader.columns);
     return {
-      columns: reader.columns.map(({ name, typeOid, typmod, tableOid, attribute }) => ({
+      columns: reader.columns.map(({ name, typeOid, typmod }) => ({
         name,
         type: types.get(`${typeOid}:${typmod}`) ?? "???",
         typeOid,
-        tableOid,
-        attribute,
       })),
       rows: reader.rows,
       more: reader.more,

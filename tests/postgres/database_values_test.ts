@@ -123,13 +123,9 @@ Deno.test("values as PostgreSQL prints them", needsServer, async (t) => {
       assert.deepEqual(columns.map((column) => column.name), ["a", "a", "?column?"]);
       assert.deepEqual(rows, [["1", "2", "3"]]);
     });
-    await t.step("a table's column knows where it is from", async () => {
+    await t.step("a table's column has its type's modifier", async () => {
       const { columns } = await fetchOnce(database, "select name, name || 'x' from values_test.t");
-      assert.equal(columns[0]?.type, "character varying(30)");
-      assert.equal(columns[0]?.attribute, 2);
-      assert.notEqual(columns[0]?.tableOid, 0);
-      assert.equal(columns[1]?.tableOid, 0);
-      assert.equal(columns[1]?.attribute, 0);
+      assert.deepEqual(columns.map(({ type }) => type), ["character varying(30)", "text"]);
     });
     await t.step("no columns, no rows, SHOW and EXPLAIN", async () => {
       assert.deepEqual(await fetchOnce(database, "select from generate_series(1, 2)"), {

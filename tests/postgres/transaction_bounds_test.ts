@@ -43,7 +43,7 @@ function begin({ row = {}, reported = {}, status = "T", isPooled = false }: Said
     runTogether(statements: readonly Statement[]) {
       const reader = statements.at(-1)?.options.reader;
       const said = Object.entries({ ...good, ...row });
-      const column = { tableOid: 0, attribute: 0, typeOid: 25, typmod: -1 };
+      const column = { typeOid: 25, typmod: -1 };
       if (reader !== undefined) reader.columns = said.map(([name]) => ({ name, ...column }));
       reader?.rows.push(said.map(([, value]) => value));
       return statements.map(() => Promise.resolve(false));
