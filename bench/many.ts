@@ -12,8 +12,6 @@ export interface Target {
 
 /** What came of it. */
 export interface ManyResult {
-  readonly name: string;
-  readonly clients: number;
   readonly perSecond: number;
   /** Milliseconds of one call. */
   readonly time: Summary;
@@ -36,7 +34,7 @@ export async function measureMany(target: Target, clients: number, seconds: numb
     }
   }));
   const elapsed = (performance.now() - begun) / 1000;
-  return { name: target.name, clients, perSecond: times.length / elapsed, time: summarize(times), failures };
+  return { perSecond: times.length / elapsed, time: summarize(times), failures };
 }
 
 /** One call of the stateless protocol, with a client's own connections where there is one; whether it was answered. */

@@ -5,7 +5,6 @@ export interface Summary {
   readonly count: number;
   readonly median: number;
   readonly p99: number;
-  readonly least: number;
   /** Half the distance between the quartiles: how much a measurement usually strays. */
   readonly spread: number;
 }
@@ -18,7 +17,6 @@ export function summarize(values: readonly number[]): Summary {
     count: sorted.length,
     median: at(0.5),
     p99: at(0.99),
-    least: sorted[0] ?? NaN,
     spread: (at(0.75) - at(0.25)) / 2,
   };
 }
