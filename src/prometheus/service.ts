@@ -79,6 +79,8 @@ type Found = Pick & {
   readonly metrics: ReadonlyMap<string, number>;
   /** Values of the label that tells apart what several clusters send to one backend. */
   readonly clusters: readonly string[];
+  /** Replicas of one Prometheus that each send the same. */
+  readonly replicas: number;
 };
 
 function byName(name: string, more: readonly Matcher[]): readonly Candidate[] {
@@ -110,7 +112,7 @@ const marker = "found_by";
 async function countByMetric(asking: Asking, candidates: readonly Candidate[]): Promise<readonly Found[]> {
   return await countCandidates(asking, candidates, ({ matchers }) => {
     const series = selector(undefined, [...matchers, ["__name__", "=~", `up|${knownMetricsRegex}`]]);
-    return `count by (__name__, cluster) (${series})`;
+    return `count by (__name__, cluster, prometheus_replica) (${series})`;
   });
 }
 
@@ -153,9 +155,10 @@ async function countCandidates(
     for (const { metric: { __name__: name }, value } of mine) {
       if (name !== undefined) metrics.set(name, (metrics.get(name) ?? 0) + Number(value?.[1]));
     }
+    const replicas = new Set(mine.flatMap(({ metric }) => metric.prometheus_replica || [])).size;
     const clusters = [...new Set(mine.flatMap(({ metric }) => metric.cluster || []))].sort();
     const total = mine.reduce((sum, { value }) => sum + Number(value?.[1]), 0);
-    return mine.length === 0 ? [] : [{ ...pick, metrics, clusters, series: total }];
+    return mine.length === 0 ? [] : [{ ...pick, metrics, clusters, replicas, series: total }];
   });
 }
 
@@ -204,8 +207,14 @@ function choose(name: string, found: readonly Found[], down: ReadonlySet<Found> 
     others,
     rivals,
     down: others.filter((other) => down.has(other)),
-    notes: [...notes, ...clustersNote(first)],
+    notes: [...notes, ...clustersNote(first), ...replicasNote(first)],
   };
+}
+
+function replicasNote({ replicas }: Found): readonly string[] {
+  return replicas < 2 ? [] : [
+    `${replicas} replicas of one Prometheus (prometheus_replica) are counted together: rates are their sum`,
+  ];
 }
 
 function clustersNote({ text, matchers, clusters }: Found): readonly string[] {

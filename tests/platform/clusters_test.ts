@@ -19,6 +19,11 @@ function series(): OpenMetrics {
       .counter(requests, { ...labels, code: "200" }, span, 10 - failed)
       .counter(requests, { ...labels, code: "500" }, span, failed);
   }
+  // Sent by two replicas that scrape the same.
+  for (const prometheus_replica of ["a", "b"]) {
+    const labels = { job: "twice", namespace: "shop", instance: "10.0.0.4:80", prometheus_replica };
+    metrics.gauge("up", labels, span, 1).counter(requests, { ...labels, code: "200" }, span, 10);
+  }
   // What an ingress counts for a service of another namespace.
   const ingress = { job: "ingress-nginx", namespace: "ingress", exported_namespace: "shop" };
   for (const [status, perSecond] of [["200", 20], ["502", 5]] as const) {
@@ -58,6 +63,15 @@ Deno.test({
       const one = await report("job=pay,cluster=us");
       assert.match(one, /^1\. 90% of requests fail/m);
       assert.doesNotMatch(one, /clusters/);
+    });
+    await t.step("that the rates of replicas are added up is said", async () => {
+      const text = await report("twice");
+      assert.match(text, /^ {2}20 requests\/s, 0% fail/m);
+      assert.match(
+        text,
+        /^note: 2 replicas of one Prometheus \(prometheus_replica\) are counted together: rates/m,
+      );
+      assert.doesNotMatch(await report("pay"), /replicas/);
     });
     await t.step("an ingress of another namespace counts for the service's own", async () => {
       assert.match(await report("web", "shop"), /^1\. 20% of requests fail/m);
