@@ -1,5 +1,6 @@
 /** A deployment in an answer: its shape, and the lines that say why it is not rolled out. */
 import * as z from "zod";
+import { filled } from "../common/structured.ts";
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
@@ -17,61 +18,89 @@ const maxPods = 5;
 
 /** The shape in structured content. */
 export const deploymentShape = z.object({
-  namespace: z.string(),
+  namespace: z.string().optional().describe("Where the answer is of several"),
   name: z.string(),
   verdict: z.enum(rolloutVerdicts).describe("degraded: rolled out before, pods missing now"),
-  explanation: z.string(),
+  explanation: z.string().optional().describe("Of every other verdict than complete"),
   desired: z.number(),
   ready: z.number(),
   updated: z.number(),
   available: z.number(),
   age: z.string(),
   images: z.array(z.string()),
-  replica_sets: z.array(z.object({
-    name: z.string(),
-    current: z.boolean(),
-    revision: z.string().nullable(),
-    desired: z.number(),
-    ready: z.number(),
-    images: z.array(z.string()),
-    age: z.string(),
-  })).optional().describe("The current one, and old ones with pods"),
+  pods: z.number().optional().describe("How many it has, where they were looked at"),
+  sick_pods: z.number().optional().describe("How many of them are unhealthy"),
   held_up_by: z.array(z.object({
     pod: z.string(),
     status: z.string(),
     restarts: z.number(),
-    last_ended: z.string().nullable(),
-    message: z.string().nullable(),
-  })).optional().describe(`Unhealthy pods, ${maxPods} at most`),
-  sick_pods: z.number().optional().describe("How many pods are unhealthy"),
+    last_ended: z.string().optional(),
+    message: z.string().optional(),
+  })).optional().describe(`Its unhealthy pods, ${maxPods} at most`),
+  replica_sets: z.array(z.object({
+    name: z.string(),
+    current: z.boolean(),
+    revision: z.string().optional(),
+    desired: z.number(),
+    ready: z.number(),
+    age: z.string(),
+    images: z.array(z.string()).optional().describe("Of old ones"),
+  })).optional().describe("The current one, and old ones with pods"),
+  older_sets: z.number().optional().describe("Replica sets without pods"),
   unseen: z.string().optional(),
 });
 
-/** A deployment as {@linkcode deploymentShape}. */
+/** A deployment as {@linkcode deploymentShape}; `namespaced` where it is one of several namespaces. */
 export function deploymentAnswer(
   { rollout, composition }: Deployment,
   now: number,
+  { namespaced }: { readonly namespaced: boolean },
 ): z.output<typeof deploymentShape> {
-  const { created, revision: _, pods: __, ...counts } = rollout;
-  const answer = { ...counts, images: [...rollout.images], age: kubernetesAge(created, now) };
-  if (composition === undefined) return answer;
+  const { verdict, explanation } = rollout;
   return {
-    ...answer,
-    replica_sets: composition.sets.map(({ created, pods: _, ...set }) => ({
-      ...set,
-      revision: set.revision ?? null,
-      images: [...set.images],
-      age: kubernetesAge(created, now),
-    })),
-    held_up_by: composition.sick.slice(0, maxPods).map(({ name, message, ended, ...pod }) => ({
-      pod: name,
-      ...pod,
-      last_ended: ended ?? null,
-      message: message ?? null,
-    })),
-    sick_pods: composition.sick.length,
-    ...(composition.unseen === undefined ? {} : { unseen: composition.unseen }),
+    ...(namespaced ? { namespace: rollout.namespace } : {}),
+    name: rollout.name,
+    verdict,
+    ...(verdict === "complete" ? {} : { explanation }),
+    desired: rollout.desired,
+    ready: rollout.ready,
+    updated: rollout.updated,
+    available: rollout.available,
+    age: kubernetesAge(rollout.created, now),
+    images: [...rollout.images],
+    ...(composition === undefined ? {} : compositionAnswer(composition, now)),
   };
+}
+
+/** What could not be seen is left out, and `unseen` says why. */
+function compositionAnswer({ sets, history, sick, pods, unseen }: Composition, now: number) {
+  return {
+    ...(pods === undefined ? {} : { pods, sick_pods: sick.length }),
+    ...filled({
+      held_up_by: sick.slice(0, maxPods).map(({ name, status, restarts, ended, message }) => ({
+        pod: name,
+        status,
+        restarts,
+        ...filled({ last_ended: ended, message }),
+      })),
+      replica_sets: sets.map(({ name, current, revision, desired, ready, created, images }) => ({
+        name,
+        current,
+        ...filled({ revision }),
+        desired,
+        ready,
+        age: kubernetesAge(created, now),
+        ...(current ? {} : { images: [...images] }),
+      })),
+      older_sets: history === 0 ? undefined : history,
+      unseen,
+    }),
+  };
+}
+
+/** Whether unhealthy pods of it are left out. */
+export function leavesPodsOut({ composition }: Deployment): boolean {
+  return composition !== undefined && composition.sick.length > maxPods;
 }
 
 /** Replica sets and the pods that hold it up, a line each. */

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { fitsBudget } from "../common/largest_that_fits.ts";
 import { fit } from "../common/output.ts";
+import { filled } from "../common/structured.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
@@ -27,18 +28,19 @@ const output = z.object({
   context: z.string(),
   diagnosis: z.array(z.object({ problem: z.string(), evidence: z.array(z.string()) }))
     .describe("What is wrong, the cause first; empty: nothing seems to be"),
+  notes: z.array(z.string()).optional().describe("What was not seen, or not shown"),
   pod: podShape,
-  description: z.string().describe("What kubectl describe pod shows, and what it leaves out"),
   events: z.array(z.object({
     type: z.string(),
     reason: z.string(),
-    count: z.number(),
-    first_seen: z.string().describe("Age"),
+    count: z.number().optional().describe("How often, if several times"),
+    first_seen: z.string().optional().describe("Age"),
     last_seen: z.string().describe("Age"),
     from: z.string(),
+    about: z.string().optional().describe("Part of the pod's spec"),
     message: z.string(),
   })).describe("The latest last"),
-  notes: z.array(z.string()),
+  description: z.string().describe("What kubectl describe pod shows, and what it leaves out"),
 });
 
 /** An event with what only a description shows. */
@@ -192,22 +194,34 @@ function present(found: Found, budget: number): Presentation<z.output<typeof out
     if (fitsBudget(shortest, budget)) return shortest;
   }
   const least = shortest ?? attempt(found, 120, 8);
-  const notes = [
-    ...least.structured.notes,
-    "The description was cut: describe_resource shows parts of a pod.",
-  ];
+  const { context, diagnosis, notes = [], pod, events } = least.structured;
+  const { message: _, ...silentPod } = pod;
   for (let room = budget;; room = Math.floor(room * 0.7)) {
-    const description = fit(least.structured.description, Math.floor(room / 2));
+    const findings = leading(diagnosis, Math.floor(room / 2));
     const structured = {
-      ...least.structured,
-      diagnosis: room < 2_000 ? [] : least.structured.diagnosis,
-      events: room < budget / 2 ? [] : least.structured.events,
-      description,
-      notes: room < 2_000 ? [] : notes,
+      context,
+      diagnosis: [...findings],
+      notes: [
+        ...(findings.length < diagnosis.length
+          ? [`Cut: ${findings.length} of ${plural(diagnosis.length, "problem")} shown.`]
+          : []),
+        ...(room < budget / 4 ? [] : notes),
+        "The description was cut: describe_resource shows parts of a pod.",
+      ],
+      pod: room < budget / 2 ? silentPod : pod,
+      events: room < budget / 2 ? [] : events,
+      description: fit(least.structured.description, Math.floor(room / 2)),
     };
     const answer = { ...least, structured, text: fit(least.text, budget) };
     if (fitsBudget(answer, budget) || room < 64) return answer;
   }
+}
+
+/** As many of the first items as take that many characters of JSON. */
+function leading<Item>(items: readonly Item[], characters: number): readonly Item[] {
+  let left = characters;
+  const end = items.findIndex((item) => (left -= JSON.stringify(item).length) < 0);
+  return end === -1 ? items : items.slice(0, end);
 }
 
 function attempt(found: Found, longest: number, most: number): Presentation<z.output<typeof output>> {
@@ -232,21 +246,22 @@ function attempt(found: Found, longest: number, most: number): Presentation<z.ou
     problem: cut(problem),
     evidence: evidence.map(cut),
   }));
+  const told = [...(findings.length === 0 ? [wellText(found)] : []), ...notes];
   const structured = {
     context: found.context,
     diagnosis,
-    pod: podAnswer(summary, now),
-    description,
+    ...filled({ notes: told }),
+    pod: podAnswer(summary, now, { namespaced: true }),
     events: events.map((event) => ({
       type: event.type,
       reason: event.reason,
-      count: event.count,
-      first_seen: kubernetesAge(event.first, now),
+      ...(event.count > 1 ? { count: event.count, first_seen: kubernetesAge(event.first, now) } : {}),
       last_seen: kubernetesAge(event.last, now),
       from: event.from,
+      ...filled({ about: event.path }),
       message: cut(event.message),
     })),
-    notes,
+    description,
   };
   const text = [
     headingText(found),
@@ -259,15 +274,19 @@ function attempt(found: Found, longest: number, most: number): Presentation<z.ou
   return { text, structured, rows: 1 };
 }
 
-function headingText({ context, summary, findings, now }: Found): string {
+function headingText(found: Found): string {
+  const { context, summary, findings, now } = found;
   const ready = `${summary.readyContainers}/${summary.containers} ready`;
   const name =
     `Pod ${summary.namespace}/${summary.name}, context ${context}: ${visible(summary.status)}, ${ready}, ` +
     `${plural(summary.restarts, "restart")}, ${kubernetesAge(summary.created, now)} old.`;
   if (findings.length > 0) return `${name}\nDiagnosis:`;
-  return `${name} ${
-    summary.healthy ? "Nothing seems to be wrong." : "No cause was found in its state or its events."
-  }`;
+  return `${name} ${wellText(found)}`;
+}
+
+/** What is said where there is no finding. */
+function wellText({ summary }: Found): string {
+  return summary.healthy ? "Nothing seems to be wrong." : "No cause was found in its state or its events.";
 }
 
 /** kubectl's table of events, without the alignment; its times are of the last one, with counts. */

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { couldNotAnswer } from "../common/errors.ts";
 import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
+import { filled } from "../common/structured.ts";
 import { defineTool, type Presentation, type Tool, type ToolContext } from "../common/tool.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
@@ -39,20 +40,22 @@ const input = z.strictObject({
 const output = z.object({
   context: z.string(),
   resource: z.string().describe("With its group"),
-  namespace: z.string().nullable(),
+  namespace: z.string().optional(),
   name: z.string(),
-  age: z.string(),
-  verdict: z.string().nullable().describe("For kinds with a tool of their own, what that says"),
+  age: z.string().optional(),
+  facts: z.array(z.string()).optional().describe("What controls it, whether it is being deleted"),
+  verdict: z.string().optional().describe("For kinds with a tool of their own, what that says"),
+  notes: z.array(z.string()).optional().describe("What was not seen, or not shown"),
   conditions: z.array(z.object({
     type: z.string(),
     status: z.string(),
-    reason: z.string().nullable(),
-    message: z.string().nullable(),
-    since: z.string(),
-  })),
-  events: z.array(eventShape),
-  manifest: z.string().describe("YAML, the status first, secrets masked"),
-  manifest_lines: z.number().describe("Of the whole manifest"),
+    reason: z.string().optional(),
+    message: z.string().optional(),
+    since: z.string().describe("Age"),
+  })).optional(),
+  events: z.array(eventShape).optional(),
+  manifest_lines: z.number().optional().describe("Of the whole manifest"),
+  manifest: z.string().optional().describe("YAML, the status first, secrets masked"),
 });
 
 interface Found {
@@ -63,8 +66,9 @@ interface Found {
   readonly created: number | undefined;
   readonly facts: readonly string[];
   readonly lead: ((budget: number) => string) | undefined;
-  readonly conditions: readonly Condition[];
-  readonly events: readonly EventGroup[];
+  /** Undefined where they were not looked at. */
+  readonly conditions: readonly Condition[] | undefined;
+  readonly events: readonly EventGroup[] | undefined;
   /** Why events are missing. */
   readonly unseen: string | undefined;
   readonly manifest: string;
@@ -122,7 +126,7 @@ export function describeResource(clusters: Clusters): Tool {
         facts: factsOf(object),
         lead: said === undefined ? undefined : (budget) => belowHeading(said(budget)),
         conditions: readConditions(object),
-        events: foldEvents(events),
+        events: unseen === undefined ? foldEvents(events) : undefined,
         unseen,
         manifest: manifest(object, { countsTold: qualified(type) === "deployments.apps" }),
       };
@@ -131,8 +135,8 @@ export function describeResource(clusters: Clusters): Tool {
       const lines = found.manifest === "" ? [] : found.manifest.split("\n");
       const make = (share: number) => {
         const lead = found.lead?.(Math.floor(budget * share));
-        const about = { ...found, conditions: found.conditions.slice(0, share < 0.5 ? 5 : 20) };
-        const events = found.events.slice(0, share < 0.5 ? 3 : maxEvents);
+        const about = { ...found, conditions: found.conditions?.slice(0, share < 0.5 ? 5 : 20) };
+        const events = found.events?.slice(0, share < 0.5 ? 3 : maxEvents);
         return largestThatFits(lines.length, (shown) => presented(about, events, lead, lines, shown), budget);
       };
       // In JSON a text with many quotes takes more than its own length.
@@ -144,33 +148,60 @@ export function describeResource(clusters: Clusters): Tool {
 
 function presented(
   found: Found,
-  events: readonly EventGroup[],
+  events: readonly EventGroup[] | undefined,
   lead: string | undefined,
   lines: readonly string[],
   shown: number,
 ): Presentation<z.output<typeof output>> {
+  const { namespace, created, facts, conditions, now } = found;
   const part = lines.slice(0, shown).join("\n");
+  const missing = lines.length - shown;
+  const more = moreEvents(found, events);
+  const notes = [
+    ...(found.unseen === undefined ? [] : [unseenText(found.unseen)]),
+    ...(more > 0 ? [`${count(more)} more events are not shown (get_events).`] : []),
+    ...(missing > 0 ? [cutText(missing)] : []),
+  ];
   return {
-    text: render(found, events, lead, part, lines.length - shown),
+    text: render(found, events ?? [], lead, part, missing),
     structured: {
       context: found.context,
       resource: qualified(found.type),
-      namespace: found.namespace ?? null,
+      ...filled({ namespace }),
       name: found.name,
-      age: kubernetesAge(found.created, found.now),
-      verdict: lead ?? null,
-      conditions: found.conditions.map(({ since, reason, message, ...condition }) => ({
-        ...condition,
-        reason: reason ?? null,
-        message: message?.slice(0, maxMessage) ?? null,
-        since: kubernetesAge(since, found.now),
-      })),
-      events: events.map((event) => eventAnswer(event, found.now)),
-      manifest: part,
-      manifest_lines: lines.length,
+      ...filled({
+        age: created === undefined ? undefined : kubernetesAge(created, now),
+        facts: [...facts],
+        verdict: lead,
+        notes,
+      }),
+      ...(conditions === undefined ? {} : {
+        conditions: conditions.map(({ type, status, reason, message, since }) => ({
+          type,
+          status,
+          ...filled({ reason, message: message?.slice(0, maxMessage) }),
+          since: kubernetesAge(since, now),
+        })),
+      }),
+      ...(events === undefined ? {} : {
+        events: events.map((event) => eventAnswer(event, now, { object: false, namespace: false })),
+      }),
+      ...(lines.length === 0 ? {} : { manifest_lines: lines.length, manifest: part }),
     },
     rows: 1,
   };
+}
+
+function moreEvents(found: Found, shown: readonly EventGroup[] | undefined): number {
+  return (found.events?.length ?? 0) - (shown?.length ?? 0);
+}
+
+function unseenText(why: string): string {
+  return `Events were not seen: ${why}.`;
+}
+
+function cutText(missing: number): string {
+  return `Cut: ${count(missing)} lines of the object left out. Ask for a part with path.`;
 }
 
 function bare(cluster: Cluster, type: ResourceType, namespace: string | undefined, name: string): Found {
@@ -182,8 +213,8 @@ function bare(cluster: Cluster, type: ResourceType, namespace: string | undefine
     created: undefined,
     facts: [],
     lead: undefined,
-    conditions: [],
-    events: [],
+    conditions: undefined,
+    events: undefined,
     unseen: undefined,
     manifest: "",
     now: Date.now(),
@@ -237,7 +268,7 @@ function render(
   part: string,
   missing: number,
 ): string {
-  const { type, name, namespace, now, conditions } = found;
+  const { type, name, namespace, now, conditions = [] } = found;
   const place = type.namespaced ? ` in ${scopeText(namespace)}` : "";
   const age = found.created === undefined ? "" : `, ${kubernetesAge(found.created, now)} old`;
   const lines = [
@@ -258,13 +289,11 @@ function render(
     lines.push(
       ...events.map((event) => `- ${eventLine(event, now, { object: false, namespace: false })}`),
     );
-    const more = found.events.length - events.length;
+    const more = moreEvents(found, events);
     if (more > 0) lines.push(`- and ${count(more)} more (get_events)`);
   }
-  if (found.unseen !== undefined) lines.push("", visible(`Events were not seen: ${found.unseen}.`));
+  if (found.unseen !== undefined) lines.push("", visible(unseenText(found.unseen)));
   if (part !== "") lines.push("", part);
-  if (missing > 0) {
-    lines.push(`[Cut: ${count(missing)} lines of the object left out. Ask for a part with path.]`);
-  }
+  if (missing > 0) lines.push(`[${cutText(missing)}]`);
   return lines.join("\n");
 }

@@ -53,3 +53,18 @@ export function elsewhereText(
 export function cutNotice(shown: number, all: Read, how: string): string | undefined {
   return totalOf(all) === shown ? undefined : `[Cut: ${how}]`;
 }
+
+/** The same in the structured form, which has no heading that says how much there is. */
+export function cutNote(shown: number, all: Read, how: string): string | undefined {
+  const total = totalOf(all);
+  if (total === shown) return undefined;
+  return `Cut: ${count(shown)} of ${
+    total === undefined ? `more than ${count(all.read)}` : count(total)
+  } shown. ${how}`;
+}
+
+/** The `note` of a structured answer: sentences with their full stops; no field where there is none. */
+export function noteField(...sentences: readonly (string | undefined)[]): { readonly note?: string } {
+  const told = sentences.filter((sentence) => sentence !== undefined && sentence !== "");
+  return told.length === 0 ? {} : { note: told.join(" ") };
+}

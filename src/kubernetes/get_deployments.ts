@@ -6,14 +6,21 @@ import { table } from "../common/table.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters, KubeObject } from "./api.ts";
-import { compositionLines, type Deployment, deploymentAnswer, deploymentShape } from "./deployment_text.ts";
+import {
+  compositionLines,
+  type Deployment,
+  deploymentAnswer,
+  deploymentShape,
+  leavesPodsOut,
+} from "./deployment_text.ts";
 import { textField } from "./fields.ts";
-import { cutNotice, heading, totalOf } from "./extent.ts";
+import { cutNote, cutNotice, elsewhereText, heading, noteField, totalOf } from "./extent.ts";
 import { refuseMissing } from "./find_pods.ts";
+import { kubernetesAge } from "./kubernetes_age.ts";
 import { namedObjects } from "./named_object.ts";
 import { readComposition } from "./replica_sets.ts";
 import { isSick, readRollout, type Rollout, rolloutVerdicts } from "./rollout.ts";
-import { resolveScope, scopeInput, selectorInput } from "./scope.ts";
+import { resolveScope, scopeAnswer, scopeInput, scopeShape, selectorInput } from "./scope.ts";
 import { deploymentType } from "./well_known.ts";
 
 /** Deployments read for one answer, so that the sick ones can be shown first. */
@@ -29,13 +36,15 @@ const input = z.strictObject({
 });
 
 const output = z.object({
-  context: z.string(),
-  namespace: z.string().nullable().describe("null: all"),
-  deployments: z.array(deploymentShape).describe("Those in trouble first"),
-  shown: z.number(),
+  ...scopeShape,
   total: z.number().nullable().describe("null: more than were read"),
+  shown: z.number(),
   note: z.string().optional(),
+  deployments: z.array(deploymentShape).describe("Those in trouble first"),
 });
+
+/** How to see the others, where a list was cut. */
+const less = "Narrow it with namespace, name or label_selector, or raise limit.";
 
 interface Found {
   readonly context: string;
@@ -113,17 +122,31 @@ async function judge(
 
 function present(found: Found, budget: number): Presentation<z.output<typeof output>> {
   return largestThatFits(Math.min(found.limit, found.deployments.length), (shown) => {
-    const total = totalOf({ read: found.deployments.length, more: found.more });
-    const structured = {
-      context: found.context,
-      namespace: found.namespace ?? null,
-      deployments: found.deployments.slice(0, shown).map((one) => deploymentAnswer(one, found.now)),
-      shown,
-      total: total ?? null,
-      ...(found.note === undefined ? {} : { note: found.note }),
-    };
-    return { text: render(found, shown), structured, rows: shown };
+    return { text: render(found, shown), structured: structuredOf(found, shown), rows: shown };
   }, budget);
+}
+
+function structuredOf(found: Found, shown: number): z.output<typeof output> {
+  const { namespace, now } = found;
+  const all = { read: found.deployments.length, more: found.more };
+  const total = totalOf(all);
+  const deployments = found.deployments.slice(0, shown);
+  return {
+    ...scopeAnswer(found),
+    total: total ?? null,
+    shown,
+    ...noteField(
+      total === 0 ? elsewhereText(found) : undefined,
+      found.note,
+      cutNote(shown, all, less),
+      deployments.some(leavesPodsOut)
+        ? "held_up_by has some of the unhealthy pods; get_pods lists all."
+        : undefined,
+    ),
+    deployments: deployments.map((one) =>
+      deploymentAnswer(one, now, { namespaced: namespace === undefined })
+    ),
+  };
 }
 
 function order(a: Rollout, b: Rollout): number {
@@ -161,14 +184,13 @@ function render(found: Found, shown: number): string {
         ],
         deployments.map((deployment) => {
           const { rollout } = deployment;
-          const { age } = deploymentAnswer(deployment, now);
           return [
             title(deployment),
             `${rollout.ready}/${rollout.desired}`,
             rollout.updated,
             rollout.available,
             rollout.verdict,
-            age,
+            kubernetesAge(rollout.created, now),
             rollout.images.join(", "),
           ];
         }),
@@ -176,7 +198,7 @@ function render(found: Found, shown: number): string {
       ),
     );
   }
-  const notice = cutNotice(shown, all, "Narrow it with namespace, name or label_selector, or raise limit.");
+  const notice = cutNotice(shown, all, less);
   if (notice !== undefined) lines.push("", notice);
   return lines.join("\n");
 }

@@ -11,8 +11,8 @@ import { type EventGroup, foldEvents } from "./events.ts";
 import { refuseMissing } from "./find_pods.ts";
 import type { ResourceType } from "./paths.ts";
 import { readEvents } from "./read_events.ts";
-import { elsewhereText } from "./extent.ts";
-import { resolveScope, scopeInput, scopeText } from "./scope.ts";
+import { elsewhereText, noteField } from "./extent.ts";
+import { resolveScope, scopeAnswer, scopeInput, scopeShape, scopeText } from "./scope.ts";
 
 const input = z.strictObject({
   ...scopeInput,
@@ -24,14 +24,15 @@ const input = z.strictObject({
 });
 
 const output = z.object({
-  context: z.string(),
-  namespace: z.string().nullable().describe("null: all"),
-  events: z.array(eventShape).describe("Warnings first, then the latest; what says the same is folded"),
-  shown: z.number(),
+  ...scopeShape,
+  for: z.string().optional(),
   total: z.number().describe("After folding"),
-  events_read: z.number(),
+  warnings: z.number().describe("Of these"),
+  shown: z.number(),
+  events_read: z.number().describe("Before folding"),
   unread: z.boolean().describe("There are more events than were read"),
   note: z.string().optional(),
+  events: z.array(eventShape).describe("Warnings first, then the latest; what says the same is folded"),
 });
 
 interface Found {
@@ -83,16 +84,7 @@ export function getEvents(clusters: Clusters): Tool {
     present(found, budget) {
       return largestThatFits(Math.min(found.limit, found.groups.length), (shown) => ({
         text: render(found, shown),
-        structured: {
-          context: found.context,
-          namespace: found.namespace ?? null,
-          events: found.groups.slice(0, shown).map((event) => eventAnswer(event, found.now)),
-          shown,
-          total: found.groups.length,
-          events_read: found.read,
-          unread: found.more !== 0,
-          ...(found.note === undefined ? {} : { note: found.note }),
-        },
+        structured: structuredOf(found, shown),
         rows: shown,
       }), budget);
     },
@@ -118,16 +110,54 @@ async function involved(
   return kind === undefined ? { name } : { type: await cluster.type(kind, { signal }), name };
 }
 
+function structuredOf(found: Found, shown: number): z.output<typeof output> {
+  const { groups, now, more } = found;
+  const none = groups.length === 0;
+  return {
+    ...scopeAnswer(found),
+    ...(found.about === undefined ? {} : { for: found.about }),
+    total: groups.length,
+    warnings: warningsOf(groups),
+    shown,
+    events_read: found.read,
+    unread: more !== 0,
+    ...noteField(
+      none ? forgets : undefined,
+      none ? elsewhereText(found) : undefined,
+      found.note,
+      none ? undefined : cutText(found, shown),
+    ),
+    events: groups.slice(0, shown).map((event) =>
+      eventAnswer(event, now, { object: true, namespace: found.namespace === undefined })
+    ),
+  };
+}
+
+const forgets = "The apiserver forgets events after a while, by default an hour.";
+
+function warningsOf(groups: readonly EventGroup[]): number {
+  return groups.filter(({ type }) => type !== "Normal").length;
+}
+
+/** What is not shown, and how to see it; undefined where all is. */
+function cutText({ groups, more }: Found, shown: number): string | undefined {
+  const how = "Narrow it with for, type or namespace, or raise limit.";
+  if (more !== 0) {
+    const unread = more === "unknown" ? "more" : count(more);
+    return `Cut: ${count(shown)} shown of those read; ${unread} events were not read. ${how}`;
+  }
+  return shown < groups.length ? `Cut: ${count(shown)} of ${count(groups.length)} shown. ${how}` : undefined;
+}
+
 function render(found: Found, shown: number): string {
   const { groups, namespace, about, now, read } = found;
   const of = about === undefined ? "" : ` of ${visible(about)}`;
   const place = `${of} in ${scopeText(namespace)}, context ${found.context}`;
   if (groups.length === 0) {
-    const forgets = "The apiserver forgets events after a while, by default an hour.";
     const notes = found.note === undefined ? [] : [visible(found.note)];
     return [`No events${place}. ${forgets} ${elsewhereText(found)}`.trimEnd(), ...notes].join("\n");
   }
-  const warnings = groups.filter(({ type }) => type !== "Normal").length;
+  const warnings = warningsOf(groups);
   const folded = read === groups.length ? "" : `, folded from ${count(read)}`;
   const lines = [
     `${plural(groups.length, "event")}${place}: ${
@@ -137,16 +167,7 @@ function render(found: Found, shown: number): string {
       eventLine(event, now, { object: true, namespace: namespace === undefined })
     ),
   ];
-  const how = "Narrow it with for, type or namespace, or raise limit.";
-  if (found.more !== 0) {
-    lines.push(
-      "",
-      `[Cut: ${count(shown)} shown of those read; ${
-        found.more === "unknown" ? "more" : count(found.more)
-      } events were not read. ${how}]`,
-    );
-  } else if (shown < groups.length) {
-    lines.push("", `[Cut: ${count(shown)} of ${count(groups.length)} shown. ${how}]`);
-  }
+  const cut = cutText(found, shown);
+  if (cut !== undefined) lines.push("", `[${cut}]`);
   return lines.join("\n");
 }

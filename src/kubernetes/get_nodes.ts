@@ -2,14 +2,15 @@
 import * as z from "zod";
 import { couldNotAnswer } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
+import { filled } from "../common/structured.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters, KubeObject, ListAnswer } from "./api.ts";
-import { cutNotice, heading, totalOf } from "./extent.ts";
+import { cutNote, cutNotice, heading, noteField, totalOf } from "./extent.ts";
 import { textField } from "./fields.ts";
-import { isSickNode, type Node, readNode, RequestedByNode } from "./nodes.ts";
+import { isSickNode, type Node, readNode, type Requested, RequestedByNode } from "./nodes.ts";
 import { namedObjects } from "./named_object.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
 import { bytesText, coresText, milli, type Nanos, percentOf, whole, wholeText } from "./quantity.ts";
@@ -32,25 +33,37 @@ const amounts = z.object({ cpu_milli: z.number(), memory_bytes: z.number(), pods
 
 const output = z.object({
   context: z.string(),
+  total: z.number().nullable().describe("null: more than were read"),
+  shown: z.number(),
+  note: z.string().optional(),
+  system: z.string().optional().describe("Of all nodes, where it is one"),
   nodes: z.array(z.object({
     name: z.string(),
     ready: z.enum(["True", "False", "Unknown"]),
-    ready_since: z.string(),
-    unschedulable: z.boolean(),
-    roles: z.array(z.string()),
+    ready_since: z.string().describe("Age"),
+    unschedulable: z.boolean().optional(),
+    troubles: z.array(z.object({
+      what: z.string(),
+      since: z.string().describe("Age"),
+      message: z.string(),
+    })).optional(),
+    taints: z.array(z.string()).optional(),
+    requested: amounts.extend({
+      cpu_percent: z.number().optional().describe("Of what is allocatable"),
+      memory_percent: z.number().optional(),
+      pods_percent: z.number().optional(),
+    }).optional().describe("By its pods, where these were seen"),
+    allocatable: amounts,
+    roles: z.array(z.string()).optional(),
     age: z.string(),
     version: z.string(),
-    system: z.string(),
-    address: z.string().nullable(),
-    taints: z.array(z.string()),
-    troubles: z.array(z.object({ what: z.string(), since: z.string(), message: z.string() })),
-    allocatable: amounts,
-    requested: amounts.nullable(),
+    system: z.string().optional(),
+    address: z.string().optional(),
   })).describe("Those in trouble first"),
-  shown: z.number(),
-  total: z.number().nullable().describe("null: more than were read"),
-  note: z.string().nullable(),
 });
+
+/** How to see the others, where a list was cut. */
+const less = "Narrow it with label_selector, or raise limit.";
 
 interface Found {
   readonly context: string;
@@ -158,39 +171,68 @@ async function readRequested(
 
 function structuredOf(found: Found, nodes: readonly Node[]): z.output<typeof output> {
   const { now } = found;
+  const all = { read: found.nodes.length, more: found.more };
+  const system = oneSystem(nodes);
   return {
     context: found.context,
-    nodes: nodes.map(({ created, readySince, address, allocatable, requested, ...node }) => ({
-      ...node,
-      ready_since: kubernetesAge(readySince, now),
-      age: kubernetesAge(created, now),
-      address: address ?? null,
-      roles: [...node.roles],
-      taints: [...node.taints],
-      troubles: node.troubles.map(({ since, ...trouble }) => ({
-        ...trouble,
-        since: kubernetesAge(since, now),
-      })),
-      allocatable: {
-        cpu_milli: milli(allocatable.cpu),
-        memory_bytes: whole(allocatable.memory),
-        pods: whole(allocatable.pods),
-      },
-      requested: requested === undefined ? null : {
-        cpu_milli: milli(requested.cpu),
-        memory_bytes: whole(requested.memory),
-        pods: requested.pods,
-      },
-    })),
+    total: totalOf(all) ?? null,
     shown: nodes.length,
-    total: totalOf({ read: found.nodes.length, more: found.more }) ?? null,
-    note: found.note ?? null,
+    ...noteField(found.note, cutNote(nodes.length, all, less)),
+    ...filled({ system }),
+    nodes: nodes.map((node) => ({
+      name: node.name,
+      ready: node.ready,
+      ready_since: kubernetesAge(node.readySince, now),
+      ...(node.unschedulable ? { unschedulable: true } : {}),
+      ...filled({
+        troubles: node.troubles.map(({ what, since, message }) => ({
+          what,
+          since: kubernetesAge(since, now),
+          message,
+        })),
+        taints: [...node.taints],
+        requested: node.requested && requestedOf(node.requested, node.allocatable),
+      }),
+      allocatable: {
+        cpu_milli: milli(node.allocatable.cpu),
+        memory_bytes: whole(node.allocatable.memory),
+        pods: whole(node.allocatable.pods),
+      },
+      ...filled({ roles: [...node.roles] }),
+      age: kubernetesAge(node.created, now),
+      version: node.version,
+      ...filled({ system: system === undefined ? node.system : undefined, address: node.address }),
+    })),
   };
+}
+
+function requestedOf({ cpu, memory, pods }: Requested, allocatable: Node["allocatable"]) {
+  return {
+    cpu_milli: milli(cpu),
+    memory_bytes: whole(memory),
+    pods,
+    ...filled({
+      cpu_percent: percentOf(cpu, allocatable.cpu),
+      memory_percent: percentOf(memory, allocatable.memory),
+      pods_percent: percentOf(nanos(pods), allocatable.pods),
+    }),
+  };
+}
+
+/** What is said once of all nodes; undefined where they differ. */
+function oneSystem(nodes: readonly Node[]): string | undefined {
+  const systems = new Set(nodes.map(({ system }) => system));
+  const [system] = systems;
+  return systems.size === 1 && system !== "" ? system : undefined;
 }
 
 function statusOf(node: Node): string {
   const ready = { True: "Ready", False: "NotReady", Unknown: "Unknown" }[node.ready];
   return `${ready}${node.unschedulable ? ",SchedulingDisabled" : ""}`;
+}
+
+function nanos(pods: number): Nanos {
+  return BigInt(pods) * 1_000_000_000n;
 }
 
 function share(part: Nanos | undefined, all: Nanos, text: (nanos: Nanos) => string): string {
@@ -236,7 +278,7 @@ function render(found: Found, nodes: readonly Node[]): string {
           share(node.requested?.cpu, node.allocatable.cpu, coresText),
           share(node.requested?.memory, node.allocatable.memory, bytesText),
           share(
-            node.requested === undefined ? undefined : BigInt(node.requested.pods) * 1_000_000_000n,
+            node.requested === undefined ? undefined : nanos(node.requested.pods),
             node.allocatable.pods,
             wholeText,
           ),
@@ -246,10 +288,9 @@ function render(found: Found, nodes: readonly Node[]): string {
       ),
     );
   }
-  const systems = new Set(nodes.map(({ system }) => system));
-  const [system] = systems;
-  if (systems.size === 1 && system !== undefined && system !== "") lines.push("", visible(`All: ${system}`));
-  const notice = cutNotice(nodes.length, all, "Narrow it with label_selector, or raise limit.");
+  const system = oneSystem(nodes);
+  if (system !== undefined) lines.push("", visible(`All: ${system}`));
+  const notice = cutNotice(nodes.length, all, less);
   if (notice !== undefined) lines.push("", notice);
   return lines.join("\n");
 }

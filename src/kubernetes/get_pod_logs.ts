@@ -109,7 +109,7 @@ export function getPodLogs(clusters: Clusters): Tool {
     present(found, budget) {
       return largestThatFits(logAnswer.items(found), (shown) => {
         const structured = logAnswer.structured(found, shown);
-        return { text: logText(found, structured), structured, rows: structured.lines.length };
+        return { text: logText(found, shown), structured, rows: structured.lines.length };
       }, budget);
     },
   });

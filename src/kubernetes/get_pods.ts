@@ -13,12 +13,13 @@ import {
   podAnswer,
   podCells,
   podColumns,
+  podMessage,
   podShape,
   type PodSummary,
   readPod,
 } from "./pod_summary.ts";
-import { elsewhereText } from "./extent.ts";
-import { resolveScope, scopeInput, scopeText, selectorInput } from "./scope.ts";
+import { elsewhereText, noteField } from "./extent.ts";
+import { resolveScope, scopeAnswer, scopeInput, scopeShape, scopeText, selectorInput } from "./scope.ts";
 import { podType } from "./well_known.ts";
 
 /** Pods of one page of the apiserver's; for `status: all` a call reads one. */
@@ -40,16 +41,16 @@ const input = z.strictObject({
 });
 
 const output = z.object({
-  context: z.string(),
-  namespace: z.string().nullable().describe("null: all"),
-  pods: z.array(podShape).describe("Unhealthy ones first"),
-  by_status: z.array(z.object({ status: z.string(), pods: z.number() })).describe("Of the pods read"),
-  unhealthy: z.number().describe("Of the pods read"),
-  shown: z.number(),
-  read: z.number(),
+  ...scopeShape,
+  selected: z.boolean().optional().describe("A selector was given"),
   total: z.number().nullable().describe("null: more than were read"),
+  read: z.number(),
+  shown: z.number(),
+  unhealthy: z.number().describe("Of the pods read"),
+  by_status: z.array(z.object({ status: z.string(), pods: z.number() })).describe("Of the pods read"),
+  note: z.string().optional().describe("What was not seen or not shown, and how to see it"),
   continue: z.string().optional(),
-  note: z.string().nullable().describe("What was not seen"),
+  pods: z.array(podShape).describe("Unhealthy ones first"),
 });
 
 interface Found {
@@ -151,17 +152,24 @@ async function readPods(
 function structuredOf(found: Found, shown: number): z.output<typeof output> {
   const { more, read } = found;
   return {
-    context: found.context,
-    namespace: found.namespace ?? null,
-    pods: found.pods.slice(0, shown).map((pod) => podAnswer(pod, found.now)),
-    by_status: statuses(found).map(([status, pods]) => ({ status, pods })),
-    unhealthy: found.unhealthy,
-    shown,
-    read,
+    ...scopeAnswer(found),
+    ...(found.narrowed ? { selected: true } : {}),
     // A page that does not begin at the first pod does not know what is before it.
     total: more === "unknown" || found.started !== undefined ? null : read + more,
+    read,
+    shown,
+    unhealthy: found.unhealthy,
+    by_status: statuses(found).map(([status, pods]) => ({ status, pods })),
+    ...noteField(
+      read === 0 && found.started === undefined ? elsewhereText(found) : undefined,
+      found.note,
+      shownPart(found, shown),
+      found.continue === undefined ? undefined : `${notExamined(found)}.`,
+    ),
     ...(found.continue === undefined ? {} : { continue: found.continue }),
-    note: found.note ?? null,
+    pods: found.pods.slice(0, shown).map((pod) =>
+      podAnswer(pod, found.now, { namespaced: found.namespace === undefined })
+    ),
   };
 }
 
@@ -192,11 +200,11 @@ function render(found: Found, { shown, total }: z.output<typeof output>): string
     ...(found.namespace === undefined ? [pod.namespace] : []),
     ...podCells(pod, found.now),
   ]);
-  const messages = pods.map((pod) => podAnswer(pod, found.now))
-    .filter(({ message }) => message !== null)
-    .map((pod) =>
-      `${found.namespace === undefined ? `${pod.namespace}/` : ""}${pod.name}: ${visible(pod.message ?? "")}`
-    );
+  const messages = pods.flatMap((pod) => {
+    const message = podMessage(pod);
+    const name = found.namespace === undefined ? `${pod.namespace}/${pod.name}` : pod.name;
+    return message === undefined ? [] : [`${name}: ${visible(message)}`];
+  });
   return [
     heading,
     "",
@@ -213,17 +221,28 @@ function unhealthyText({ unhealthy, read, continue: next }: Found): string {
 }
 
 function notices(found: Found, shown: number): readonly string[] {
-  const lines = found.note === undefined ? [] : [visible(found.note)];
-  const kept = found.status === "unhealthy" ? found.unhealthy : found.read;
-  if (shown < kept) {
-    const how = found.status === "all"
-      ? "narrow it by namespace, label_selector or status: unhealthy, or raise limit (up to 500)"
-      : "narrow it by namespace or label_selector, or raise limit (up to 500)";
-    lines.push(`[Cut: ${count(shown)} of ${count(kept)} shown, unhealthy ones first; ${how}.]`);
-  }
-  if (found.continue !== undefined) {
-    const left = found.more === "unknown" ? "More pods" : `${plural(found.more, "pod")} more`;
-    lines.push(`[${left} not examined: narrow it, or pass continue: ${visible(found.continue)}]`);
-  }
+  const next = found.continue;
+  const cut = shownPart(found, shown);
+  const lines = [
+    ...(found.note === undefined ? [] : [visible(found.note)]),
+    ...(cut === undefined ? [] : [`[${cut}]`]),
+    ...(next === undefined ? [] : [`[${notExamined(found)}: ${visible(next)}]`]),
+  ];
   return lines.length === 0 ? [] : ["", ...lines];
+}
+
+/** How many of the pods are shown, and how to see the others; undefined where all are. */
+function shownPart(found: Found, shown: number): string | undefined {
+  const kept = found.status === "unhealthy" ? found.unhealthy : found.read;
+  if (shown >= kept) return undefined;
+  const how = found.status === "all"
+    ? "narrow it by namespace, label_selector or status: unhealthy, or raise limit (up to 500)"
+    : "narrow it by namespace or label_selector, or raise limit (up to 500)";
+  return `Cut: ${count(shown)} of ${count(kept)} shown, unhealthy ones first; ${how}.`;
+}
+
+/** Of pods on the pages that follow. */
+function notExamined({ more }: Found): string {
+  const left = more === "unknown" ? "More pods" : `${plural(more, "pod")} more`;
+  return `${left} not examined: narrow it, or pass continue`;
 }

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { compare } from "../common/compare.ts";
 import { couldNotAnswer } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
+import { filled } from "../common/structured.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
@@ -11,12 +12,12 @@ import { refuseMissing } from "./find_pods.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
 import type { Cluster, Clusters, KubeObject } from "./api.ts";
 import { type Endpoints, endpointsByService, serviceNameLabel } from "./endpoints.ts";
-import { cutNotice, heading, totalOf } from "./extent.ts";
+import { cutNote, cutNotice, elsewhereText, heading, noteField, totalOf } from "./extent.ts";
 import { nameOf, namespaceOf, textEntries, textField } from "./fields.ts";
 import { equalitySelector } from "./label_selector.ts";
 import { namedObjects } from "./named_object.ts";
 import { podStatus } from "./pod_status.ts";
-import { resolveScope, scopeInput, selectorInput } from "./scope.ts";
+import { resolveScope, scopeAnswer, scopeInput, scopeShape, selectorInput } from "./scope.ts";
 import { readService, type Selected, selectsInVain, type Service } from "./services.ts";
 import { endpointSliceType, podType, serviceType } from "./well_known.ts";
 
@@ -36,25 +37,27 @@ const input = z.strictObject({
 });
 
 const output = z.object({
-  context: z.string(),
-  namespace: z.string().nullable().describe("null: all"),
-  services: z.array(z.object({
-    namespace: z.string(),
-    name: z.string(),
-    type: z.string(),
-    cluster_ip: z.string().nullable(),
-    external: z.array(z.string()),
-    ports: z.array(z.string()),
-    selector: z.string().nullable(),
-    ready: z.number().nullable().describe("Endpoints; null: not seen, or ExternalName"),
-    unready: z.number().nullable(),
-    age: z.string(),
-    problem: z.string().nullable(),
-  })).describe("Those with a problem first"),
-  shown: z.number(),
+  ...scopeShape,
   total: z.number().nullable().describe("null: more than were read"),
-  note: z.string().nullable(),
+  shown: z.number(),
+  note: z.string().optional(),
+  services: z.array(z.object({
+    namespace: z.string().optional().describe("Where the answer is of several"),
+    name: z.string(),
+    problem: z.string().optional(),
+    type: z.string(),
+    cluster_ip: z.string().optional(),
+    external: z.array(z.string()).optional(),
+    ports: z.array(z.string()),
+    ready: z.number().optional().describe("Endpoints; not there: not seen, or ExternalName"),
+    unready: z.number().optional(),
+    selector: z.string().optional(),
+    age: z.string(),
+  })).describe("Those with a problem first"),
 });
+
+/** How to see the others, where a list was cut. */
+const less = "Narrow it with namespace, name or label_selector, or raise limit.";
 
 interface Found {
   readonly context: string;
@@ -115,7 +118,7 @@ export async function tellService(
 function present(found: Found, budget: number): Presentation<z.output<typeof output>> {
   return largestThatFits(Math.min(found.limit, found.services.length), (shown) => {
     const structured = structuredOf(found, shown);
-    return { text: render(found, structured), structured, rows: shown };
+    return { text: render(found, shown), structured, rows: shown };
   }, budget);
 }
 
@@ -228,24 +231,29 @@ async function selectedBy(cluster: Cluster, object: KubeObject, signal: AbortSig
 }
 
 function structuredOf(found: Found, shown: number): z.output<typeof output> {
-  const total = totalOf({ read: found.services.length, more: found.more });
+  const all = { read: found.services.length, more: found.more };
+  const total = totalOf(all);
   return {
-    context: found.context,
-    namespace: found.namespace ?? null,
-    services: found.services.slice(0, shown).map(({ created, lacksPort: _, ...service }) => ({
-      ...service,
-      external: [...service.external],
-      ports: [...service.ports],
-      age: kubernetesAge(created, found.now),
-    })),
-    shown,
+    ...scopeAnswer(found),
     total: total ?? null,
-    note: found.note ?? null,
+    shown,
+    ...noteField(total === 0 ? elsewhereText(found) : undefined, found.note, cutNote(shown, all, less)),
+    services: found.services.slice(0, shown).map((service) => ({
+      ...(found.namespace === undefined ? { namespace: service.namespace } : {}),
+      name: service.name,
+      ...filled({ problem: service.problem }),
+      type: service.type,
+      ...filled({ cluster_ip: service.cluster_ip, external: [...service.external] }),
+      ports: [...service.ports],
+      ...filled({ ready: service.ready, unready: service.unready, selector: service.selector }),
+      age: kubernetesAge(service.created, found.now),
+    })),
   };
 }
 
-function render(found: Found, { services, shown }: z.output<typeof output>): string {
+function render(found: Found, shown: number): string {
   const all = { read: found.services.length, more: found.more };
+  const services = found.services.slice(0, shown);
   const lines = [heading(shown, all, ["service", "services"], found)];
   if (found.note !== undefined) lines.push(visible(found.note));
   const prefix = (service: { namespace: string; name: string }) =>
@@ -274,13 +282,13 @@ function render(found: Found, { services, shown }: z.output<typeof output>): str
           item.ports.join(", ") || null,
           item.ready === null ? null : `${item.ready}/${item.ready + (item.unready ?? 0)}`,
           item.selector,
-          item.age,
+          kubernetesAge(item.created, found.now),
         ]),
         { nullText: "-", quotes: false },
       ),
     );
   }
-  const notice = cutNotice(shown, all, "Narrow it with namespace, name or label_selector, or raise limit.");
+  const notice = cutNotice(shown, all, less);
   if (notice !== undefined) lines.push("", notice);
   return lines.join("\n");
 }

@@ -5,17 +5,18 @@ import { defineTool, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { Clusters } from "./api.ts";
+import { noteField } from "./extent.ts";
 
 const input = z.strictObject({});
 
 const output = z.object({
+  total: z.number(),
+  note: z.string().optional(),
   contexts: z.array(z.object({
     name: z.string(),
     allowed: z.boolean().describe("May be given as context"),
-    default: z.boolean(),
+    default: z.boolean().optional(),
   })),
-  total: z.number(),
-  note: z.string().nullable(),
 });
 
 /** Makes the tool; names alone, no addresses and no users. */
@@ -34,18 +35,28 @@ export function listContexts(clusters: Clusters): Tool {
         const note = contexts.length === 0
           ? "The kubeconfig has no contexts, or there is none."
           : contexts.some(({ allowed }) => allowed)
-          ? null
+          ? undefined
           : "None may be used: an operator must name some in KUBE_CONTEXT.";
         const lines = part.map(({ name, allowed, default: isDefault }) =>
           `${visible(name)}${isDefault ? " (default)" : allowed ? "" : " (not allowed)"}`
         );
-        if (shown < contexts.length) {
-          lines.push(`${plural(contexts.length - shown, "more context")} not shown.`);
-        }
-        if (note !== null) lines.push(note);
+        const notes = [
+          ...(shown < contexts.length
+            ? [`${plural(contexts.length - shown, "more context")} not shown.`]
+            : []),
+          ...(note === undefined ? [] : [note]),
+        ];
         return {
-          text: lines.join("\n"),
-          structured: { contexts: part.map((context) => ({ ...context })), total: contexts.length, note },
+          text: [...lines, ...notes].join("\n"),
+          structured: {
+            total: contexts.length,
+            ...noteField(...notes),
+            contexts: part.map(({ name, allowed, default: isDefault }) => ({
+              name,
+              allowed,
+              ...(isDefault ? { default: true } : {}),
+            })),
+          },
           rows: shown,
         };
       }, budget);

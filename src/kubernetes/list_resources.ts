@@ -6,10 +6,10 @@ import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { visible } from "../common/visible.ts";
 import type { Clusters, TableAnswer } from "./api.ts";
-import { cutNotice, heading, totalOf } from "./extent.ts";
+import { cutNote, cutNotice, elsewhereText, heading, noteField, totalOf } from "./extent.ts";
 import { refuseMissing } from "./find_pods.ts";
 import type { ResourceType } from "./paths.ts";
-import { resolveScope, scopeInput, selectorInput } from "./scope.ts";
+import { resolveScope, scopeAnswer, scopeInput, scopeShape, selectorInput } from "./scope.ts";
 
 /** Bytes of one cell. */
 const maxCell = 200;
@@ -25,16 +25,18 @@ const input = z.strictObject({
 });
 
 const output = z.object({
-  context: z.string(),
   kind: z.string(),
   resource: z.string().describe("With its group"),
-  namespace: z.string().nullable().describe("null: all, or a kind without namespaces"),
+  ...scopeShape,
+  total: z.number().nullable().describe("null: more than were read"),
+  shown: z.number(),
+  note: z.string().optional(),
   columns: z.array(z.string()),
   rows: z.array(z.array(z.string().nullable())),
-  shown: z.number(),
-  total: z.number().nullable().describe("null: more than were read"),
-  note: z.string().optional(),
 });
+
+/** How to see the others, where a list was cut. */
+const less = "Narrow it with namespace, label_selector or field_selector, or raise limit.";
 
 interface Found {
   readonly context: string;
@@ -80,17 +82,7 @@ export function listResources(clusters: Clusters): Tool {
       const { columns, rows } = cellsOf(found);
       return largestThatFits(rows.length, (shown) => ({
         text: render(found, columns, rows.slice(0, shown)),
-        structured: {
-          context: found.context,
-          kind: found.type.kind,
-          resource: qualified(found.type),
-          namespace: found.namespace ?? null,
-          columns: [...columns],
-          rows: rows.slice(0, shown).map((row) => [...row]),
-          shown,
-          total: totalOf({ read: rows.length, more: found.answer.more }) ?? null,
-          ...(found.note === undefined ? {} : { note: found.note }),
-        },
+        structured: structuredOf(found, columns, rows.slice(0, shown)),
         rows: shown,
       }), budget);
     },
@@ -129,21 +121,46 @@ function cellText(cell: unknown): string | null {
   return text + mark;
 }
 
+function structuredOf(
+  found: Found,
+  columns: readonly string[],
+  rows: readonly Row[],
+): z.output<typeof output> {
+  const { type, answer, unscoped } = found;
+  const all = { read: answer.rows.length, more: answer.more };
+  const total = totalOf(all);
+  return {
+    kind: type.kind,
+    resource: qualified(type),
+    ...(type.namespaced ? scopeAnswer(found) : { context: found.context }),
+    total: total ?? null,
+    shown: rows.length,
+    ...noteField(
+      total === 0 ? elsewhereText(found) : undefined,
+      found.note,
+      unscoped ? unscopedText(type) : undefined,
+      cutNote(rows.length, all, less),
+    ),
+    columns: [...columns],
+    rows: rows.map((row) => [...row]),
+  };
+}
+
+function unscopedText({ kind }: ResourceType): string {
+  return `${kind} is a kind without namespaces: these are all there are.`;
+}
+
 function render(found: Found, columns: readonly string[], rows: readonly Row[]): string {
   const { type, answer, unscoped } = found;
   const all = { read: answer.rows.length, more: answer.more };
   const name = qualified(type);
   const lines = [heading(rows.length, all, [type.kind, name], { ...found, namespaced: type.namespaced })];
   if (found.note !== undefined) lines.push(visible(found.note));
-  if (unscoped) lines.push(`${type.kind} is a kind without namespaces: these are all there are.`);
+  if (unscoped) lines.push(unscopedText(type));
   if (rows.length > 0) {
     lines.push("", table(columns.map((name) => ({ name })), rows, { nullText: "-", quotes: false }));
   }
-  const notice = cutNotice(
-    rows.length,
-    all,
-    "Narrow it with namespace, label_selector or field_selector, or raise limit.",
-  );
+  const notice = cutNotice(rows.length, all, less);
   if (notice !== undefined) lines.push("", notice);
   return lines.join("\n");
 }

@@ -1,6 +1,7 @@
 /** Logs in an answer. */
 import * as z from "zod";
 import { cutText } from "../common/cell.ts";
+import { filled } from "../common/structured.ts";
 import { count, plural, size } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { humanDuration } from "./kubernetes_age.ts";
@@ -33,21 +34,24 @@ export interface FoundLogs {
 export const logOutput = z.object({
   context: z.string(),
   namespace: z.string(),
+  of: z.string().optional().describe("What the pods have in common"),
+  previous: z.boolean().optional().describe("Of the run before the last restart"),
   sources: z.array(z.object({
     pod: z.string(),
     container: z.string(),
     state: z.string(),
     restarts: z.number(),
-    has_previous: z.boolean(),
-    problem: z.string().nullable().describe("Why it has no log"),
+    last_ended: z.string().optional().describe("How the run before this one ended"),
+    has_previous: z.boolean().optional(),
+    problem: z.string().optional().describe("Why it has no log"),
   })),
-  lines: z.array(z.string()).describe("Oldest first; (xN) after one that came N times in a row"),
-  shown: z.number().describe("Entries of lines"),
-  matched: z.number().describe("Log lines wanted within what was read"),
+  notes: z.array(z.string()).optional(),
   read: z.number().describe("Log lines read"),
+  matched: z.number().describe("Log lines wanted within what was read"),
+  shown: z.number().describe("Entries of lines"),
   whole: z.boolean().describe("No older lines are left out"),
-  followed: z.number().describe("Lines that came while following"),
-  notes: z.array(z.string()),
+  followed: z.number().optional().describe("Lines that came while following"),
+  lines: z.array(z.string()).describe("Oldest first; (xN) after one that came N times in a row"),
 });
 
 /** Bytes of one line, and of one that is no text. */
@@ -70,35 +74,66 @@ export const logAnswer = {
   /** The last `shown` of them. */
   structured(found: FoundLogs, shown: number): z.output<typeof logOutput> {
     const lines = folded(found);
-    const { logs } = found;
+    const { logs, sources } = found;
+    const told = [
+      ...(sources.length === 0 ? [`${noneText(found)}.`] : []),
+      ...notes(found, lines.length, shown, { restarts: false }),
+      ...(!found.previous && sources.some(({ restarts }) => restarts > 0)
+        ? ["previous: true shows the run before a restart."]
+        : []),
+    ];
     return {
       context: found.context,
       namespace: found.namespace,
-      sources: found.sources.map((source, index) => ({
-        pod: source.pod,
-        container: source.container,
-        state: source.state,
-        restarts: source.restarts,
-        has_previous: source.previous !== undefined,
-        problem: logs.refused[index] ?? null,
-      })),
-      lines: shown === 0 ? [] : lines.slice(-shown).map((line) => lineText(found, line)),
-      shown,
-      matched: logs.matched,
+      ...filled({ of: found.about }),
+      ...(found.previous ? { previous: true } : {}),
+      sources: sources.map((source, index) => {
+        const problem = logs.refused[index];
+        return {
+          pod: source.pod,
+          container: source.container,
+          state: source.state,
+          restarts: source.restarts,
+          ...(source.previous === undefined ? {} : {
+            last_ended: endingText(source.previous) + agoText(source.previous.finished, found.now),
+            has_previous: true,
+          }),
+          ...filled({ problem }),
+        };
+      }),
+      ...filled({ notes: told }),
       read: logs.read,
-      whole: logs.whole && shown === lines.length,
-      followed: logs.followed,
-      notes: [...notes(found, lines.length, shown)],
+      matched: logs.matched,
+      shown,
+      whole: isWhole(found) && shown === lines.length,
+      ...(found.followSeconds === undefined ? {} : { followed: logs.followed }),
+      lines: lastLines(found, shown),
     };
   },
 };
 
 /** The same as text. */
-export function logText(found: FoundLogs, { lines, notes }: z.output<typeof logOutput>): string {
+export function logText(found: FoundLogs, shown: number): string {
+  const lines = lastLines(found, shown);
   return [
-    ...[headingText(found), ...notes].map((line) => visible(line)),
+    ...[headingText(found), ...notes(found, folded(found).length, shown, { restarts: true })]
+      .map((line) => visible(line)),
     ...(lines.length === 0 ? [] : ["", ...lines]),
   ].join("\n");
+}
+
+function lastLines(found: FoundLogs, shown: number): string[] {
+  return shown === 0 ? [] : folded(found).slice(-shown).map((line) => lineText(found, line));
+}
+
+/** Why there is no container whose log could be read. */
+function noneText({ about }: FoundLogs): string {
+  return about === undefined ? "No such containers" : `No pods: nothing matches ${visible(about)}`;
+}
+
+/** Nothing older is left out, by the time that was asked for either. */
+function isWhole({ logs, narrowedInTime }: FoundLogs): boolean {
+  return logs.whole && !narrowedInTime;
 }
 
 function headingText(found: FoundLogs): string {
@@ -107,11 +142,7 @@ function headingText(found: FoundLogs): string {
   const [first] = sources;
   const run = found.previous ? ", the run before the last restart" : "";
   const where = `namespace ${namespace}, context ${context}`;
-  if (first === undefined) {
-    return found.about === undefined
-      ? `No such containers in ${where}.`
-      : `No pods: nothing matches ${visible(found.about)} in ${where}.`;
-  }
+  if (first === undefined) return `${noneText(found)} in ${where}.`;
   const what = sources.length === 1
     ? `pod ${first.pod}, container ${first.container} (${visible(first.state)})`
     : pods.size === 1
@@ -126,11 +157,17 @@ function extent(found: FoundLogs, logs: Logs): string {
   const given = logs.lines.length;
   const noun = found.filtered ? "matching line" : "line";
   if (given === 0) return found.filtered && logs.read > 0 ? "No matching lines" : "No lines";
-  if (logs.whole && !found.narrowedInTime) return `${plural(given, noun)} (all)`;
+  if (isWhole(found)) return `${plural(given, noun)} (all)`;
   return `Last ${plural(given, noun)}`;
 }
 
-function* notes(found: FoundLogs, lines: number, shown: number): Generator<string> {
+/** The structured form has the restarts in its `sources`. */
+function* notes(
+  found: FoundLogs,
+  lines: number,
+  shown: number,
+  { restarts }: { readonly restarts: boolean },
+): Generator<string> {
   const { logs, sources } = found;
   yield* found.notes;
   for (const [index, source] of sources.entries()) {
@@ -144,7 +181,7 @@ function* notes(found: FoundLogs, lines: number, shown: number): Generator<strin
     } else if (logs.lines.length === 0 && sources.length === 1) {
       yield `It is ${visible(source.state)}${message}.`;
     }
-    if (source.restarts > 0 && !found.previous) {
+    if (restarts && source.restarts > 0 && !found.previous) {
       const ended = source.previous === undefined
         ? ""
         : `, last ended: ${visible(endingText(source.previous))}${

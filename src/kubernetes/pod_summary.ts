@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { compare } from "../common/compare.ts";
 import { withOthers } from "../common/listing.ts";
+import { filled } from "../common/structured.ts";
 import { shortened } from "../common/shortened.ts";
 import { visible } from "../common/visible.ts";
 import { listField, nameOf, namespaceOf, textField, timeField } from "./fields.ts";
@@ -54,24 +55,26 @@ export function endingText({ reason, exitCode, signal }: Ending): string {
 
 /** A pod in structured content. */
 export const podShape = z.object({
-  namespace: z.string(),
+  namespace: z.string().optional().describe("Where the answer is of several"),
   name: z.string(),
-  ready: z.string().describe("Ready containers/containers"),
   status: z.string().describe("As kubectl's STATUS"),
   healthy: z.boolean(),
+  ready: z.string().describe("Ready containers/containers"),
   restarts: z.number(),
-  last_restart: z.string().nullable().describe("Age"),
+  last_restart: z.string().optional().describe("Age"),
   last_ended: z.object({
     container: z.string(),
     reason: z.string(),
     exit_code: z.number(),
+    signal: z.number().optional(),
     age: z.string(),
-  }).nullable().describe("How the last run that is over ended"),
+  }).optional().describe("How the last run that is over ended"),
+  message: z.string().optional(),
   age: z.string(),
-  ip: z.string().nullable(),
-  node: z.string().nullable(),
+  ip: z.string().optional(),
+  node: z.string().optional(),
   images: z.array(z.string()),
-  message: z.string().nullable(),
+  more_images: z.number().optional().describe("How many are not named"),
 });
 
 /** Images of a pod in a list, and characters of one. */
@@ -80,29 +83,41 @@ const maxImage = 200;
 /** Characters of a message in a list. */
 const maxMessage = 300;
 
-/** A pod as {@linkcode podShape}. */
-export function podAnswer(pod: PodSummary, now: number): z.output<typeof podShape> {
-  const { lastEnding: ending } = pod;
+/** A pod as {@linkcode podShape}; `namespaced` where it is one of several namespaces. */
+export function podAnswer(
+  pod: PodSummary,
+  now: number,
+  { namespaced }: { readonly namespaced: boolean },
+): z.output<typeof podShape> {
+  const { lastEnding: ending, images } = pod;
   return {
-    namespace: pod.namespace,
+    ...(namespaced ? { namespace: pod.namespace } : {}),
     name: pod.name,
-    ready: `${pod.readyContainers}/${pod.containers}`,
     status: pod.status,
     healthy: pod.healthy,
+    ready: `${pod.readyContainers}/${pod.containers}`,
     restarts: pod.restarts,
-    last_restart: pod.lastRestart === undefined ? null : kubernetesAge(pod.lastRestart, now),
-    last_ended: ending === undefined ? null : {
-      container: ending.container,
-      reason: ending.reason,
-      exit_code: ending.exitCode,
-      age: kubernetesAge(ending.finished, now),
-    },
+    ...filled({
+      last_restart: pod.lastRestart === undefined ? undefined : kubernetesAge(pod.lastRestart, now),
+      last_ended: ending && {
+        container: ending.container,
+        reason: ending.reason,
+        exit_code: ending.exitCode,
+        ...filled({ signal: ending.signal }),
+        age: kubernetesAge(ending.finished, now),
+      },
+      message: podMessage(pod),
+    }),
     age: kubernetesAge(pod.created, now),
-    ip: pod.ip ?? null,
-    node: pod.node ?? null,
-    images: pod.images.slice(0, maxImages).map(shortImage),
-    message: pod.message === undefined ? null : shortened(pod.message, maxMessage),
+    ...filled({ ip: pod.ip, node: pod.node }),
+    images: images.slice(0, maxImages).map(shortImage),
+    ...(images.length > maxImages ? { more_images: images.length - maxImages } : {}),
   };
+}
+
+/** What the pod says of itself, as short as a list takes it. */
+export function podMessage({ message }: PodSummary): string | undefined {
+  return message === undefined ? undefined : shortened(message, maxMessage);
 }
 
 /** Cells of a table: kubectl's columns, then how the last run ended, then the images. */

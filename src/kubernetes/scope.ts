@@ -56,6 +56,20 @@ export function resolveScope(
   return namespace;
 }
 
+/** Where an answer has looked, as the arguments say it. */
+export const scopeShape = {
+  context: z.string(),
+  namespace: z.string().optional(),
+  all_namespaces: z.boolean().optional(),
+};
+
+/** What {@linkcode scopeShape} holds: one namespace, or that it was all of them. */
+export function scopeAnswer(
+  { context, namespace }: { readonly context: string; readonly namespace: string | undefined },
+): { context: string; namespace?: string; all_namespaces?: boolean } {
+  return namespace === undefined ? { context, all_namespaces: true } : { context, namespace };
+}
+
 /** `namespace shop`, or `all namespaces`: for headings. */
 export function scopeText(namespace: string | undefined): string {
   return namespace === undefined ? "all namespaces" : `namespace ${visible(namespace)}`;

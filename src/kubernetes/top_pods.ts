@@ -2,16 +2,17 @@
 import * as z from "zod";
 import { CallError, couldNotAnswer } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
+import { filled } from "../common/structured.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters, ListAnswer } from "./api.ts";
-import { cutNotice, heading, totalOf } from "./extent.ts";
+import { cutNote, cutNotice, elsewhereText, heading, noteField, totalOf } from "./extent.ts";
 import { field, listField, nameOf, namespaceOf } from "./fields.ts";
 import { refuseMissing } from "./find_pods.ts";
 import { podResources, type Resources } from "./pod_requests.ts";
 import { addQuantities, bytesText, coresText, milli, type Nanos, percentOf, whole } from "./quantity.ts";
-import { resolveScope, scopeInput, selectorInput } from "./scope.ts";
+import { resolveScope, scopeAnswer, scopeInput, scopeShape, selectorInput } from "./scope.ts";
 import { podMetricsType, podType } from "./well_known.ts";
 
 /** Pods whose usage is compared; the metrics API knows no pages. */
@@ -27,20 +28,24 @@ const input = z.strictObject({
 });
 
 const output = z.object({
-  context: z.string(),
-  namespace: z.string().nullable().describe("null: all"),
+  ...scopeShape,
+  total: z.number().nullable().describe("null: more than were read"),
+  shown: z.number(),
+  note: z.string().optional(),
+  most_first: z.enum(["cpu", "memory"]),
   pods: z.array(z.object({
-    namespace: z.string(),
+    namespace: z.string().optional().describe("Where the answer is of several"),
     name: z.string(),
     cpu_milli: z.number(),
+    cpu_limit_percent: z.number().optional()
+      .describe("Of the pod's limit; not there: no limit, or not seen"),
     memory_bytes: z.number(),
-    cpu_limit_percent: z.number().nullable().describe("Of the pod's limit; null: no limit, or not seen"),
-    memory_limit_percent: z.number().nullable(),
-  })).describe("Highest first"),
-  shown: z.number(),
-  total: z.number().nullable(),
-  note: z.string().optional(),
+    memory_limit_percent: z.number().optional(),
+  })),
 });
+
+/** How to see the others, where a list was cut. */
+const less = "Narrow it with namespace or label_selector, or raise limit.";
 
 interface Usage {
   readonly namespace: string;
@@ -97,21 +102,7 @@ export function topPods(clusters: Clusters): Tool {
     present(found, budget) {
       return largestThatFits(Math.min(found.limit, found.pods.length), (shown) => ({
         text: render(found, shown),
-        structured: {
-          context: found.context,
-          namespace: found.namespace ?? null,
-          pods: found.pods.slice(0, shown).map(({ namespace, name, cpu, memory, limits }) => ({
-            namespace,
-            name,
-            cpu_milli: milli(cpu),
-            memory_bytes: whole(memory),
-            cpu_limit_percent: percentOf(cpu, limits?.cpu ?? 0n) ?? null,
-            memory_limit_percent: percentOf(memory, limits?.memory ?? 0n) ?? null,
-          })),
-          shown,
-          total: totalOf({ read: found.pods.length, more: found.more }) ?? null,
-          ...(found.note === undefined ? {} : { note: found.note }),
-        },
+        structured: structuredOf(found, shown),
         rows: shown,
       }), budget);
     },
@@ -168,6 +159,26 @@ function podLimits(pod: unknown): Resources {
   return { cpu: every("cpu") ? all.cpu : 0n, memory: every("memory") ? all.memory : 0n };
 }
 
+function structuredOf(found: Found, shown: number): z.output<typeof output> {
+  const all = { read: found.pods.length, more: found.more };
+  const total = totalOf(all);
+  return {
+    ...scopeAnswer(found),
+    total: total ?? null,
+    shown,
+    ...noteField(total === 0 ? elsewhereText(found) : undefined, found.note, cutNote(shown, all, less)),
+    most_first: found.sortBy,
+    pods: found.pods.slice(0, shown).map(({ namespace, name, cpu, memory, limits }) => ({
+      ...(found.namespace === undefined ? { namespace } : {}),
+      name,
+      cpu_milli: milli(cpu),
+      ...filled({ cpu_limit_percent: percentOf(cpu, limits?.cpu ?? 0n) }),
+      memory_bytes: whole(memory),
+      ...filled({ memory_limit_percent: percentOf(memory, limits?.memory ?? 0n) }),
+    })),
+  };
+}
+
 function render(found: Found, shown: number): string {
   const all = { read: found.pods.length, more: found.more };
   const lines = [heading(shown, all, ["pod", "pods"], found)];
@@ -199,7 +210,7 @@ function render(found: Found, shown: number): string {
     );
   }
   if (found.note !== undefined) lines.push(visible(found.note));
-  const notice = cutNotice(shown, all, "Narrow it with namespace or label_selector, or raise limit.");
+  const notice = cutNotice(shown, all, less);
   if (notice !== undefined) lines.push("", notice);
   return lines.join("\n");
 }

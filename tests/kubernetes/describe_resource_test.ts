@@ -125,6 +125,8 @@ Deno.test({
       await kubernetes.kubectl("delete", "configmap", "settings", `--namespace=${namespace}`, "--wait=false");
       const { text, structured } = await describe({ kind: "cm", name: "settings" });
       assert.match(text, /; being deleted since \d{4}-.*, held by the finalizers example\.org\/hold\n/);
+      assert.match(structured.facts[0], /^being deleted since \d{4}-.*, held by the finalizers/);
+      assert.deepEqual(structured.events, []);
       assert.match(text, /colour=green/);
       assert.ok(structured.manifest.length < 10_000);
       await kubernetes.kubectl(
@@ -133,11 +135,13 @@ Deno.test({
       );
     });
     await t.step("a part of it", async () => {
-      const { text } = await describe({
+      const { text, structured } = await describe({
         kind: "deploy",
         name: "user-service",
         path: "spec.template.spec.containers[0].resources",
       });
+      // That there are none is not said of what was not looked at.
+      assert.deepEqual([structured.conditions, structured.events], [undefined, undefined]);
       assert.match(text, /\n\n\{limits: \{cpu: 5k\}, requests: \{cpu: 5k\}\}$/);
       await assert.rejects(describe({ kind: "deploy", name: "user-service", path: "spec.nothing" }), {
         hint: /replicas, selector/,

@@ -2,8 +2,10 @@ import assert from "@std/assert";
 import { getDeployments } from "../../src/kubernetes/get_deployments.ts";
 import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { stallRollout } from "../support/kubernetes/stalled_rollout.ts";
+import { permitted } from "../support/permitted.ts";
 import { callTool } from "../support/tools.ts";
 import { until } from "../support/until.ts";
+import { FakeApiserver } from "./fake_apiserver.ts";
 
 function deployment(
   namespace: string,
@@ -161,4 +163,21 @@ Deno.test({
     });
     clusters.close();
   },
+});
+
+Deno.test("of pods that may not be read nothing is counted", { ignore: !permitted }, async () => {
+  const status = { replicas: 2, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1 };
+  await using api = FakeApiserver.start({
+    "/apis/apps/v1/namespaces/default/deployments": {
+      kind: "DeploymentList",
+      items: [{ ...deployment("default", "web"), status }],
+    },
+    "/apis/apps/v1/namespaces/default/replicasets": { kind: "ReplicaSetList", items: [] },
+    "/api/v1/namespaces/default/pods": () =>
+      Response.json({ kind: "Status", code: 403, reason: "Forbidden", message: "no" }, { status: 403 }),
+  });
+  const { structured } = await callTool(getDeployments(api.clusters), {});
+  const [{ ready, pods, sick_pods: sick, replica_sets: sets, unseen }] = structured.deployments;
+  assert.deepEqual([ready, pods, sick, sets], [1, undefined, undefined, undefined]);
+  assert.match(unseen, /lacks the right to list pods/);
 });

@@ -72,8 +72,14 @@ Deno.test({
           event.count,
           event.objects,
         ]),
-        [["TooSlow", "Warning", 9, 1], ["BackOff", "Warning", 10, 2], ["Pulled", "Normal", 1, 1]],
+        [
+          ["TooSlow", "Warning", 9, undefined],
+          ["BackOff", "Warning", 10, 2],
+          ["Pulled", undefined, undefined, undefined],
+        ],
       );
+      assert.deepEqual([structured.warnings, structured.events_read], [2, 4]);
+      assert.equal(structured.events[1].over, "27m");
       assert.match(text, /^3 events in namespace \S+, context test: 2 warnings first, folded from 4/);
       assert.match(
         text,

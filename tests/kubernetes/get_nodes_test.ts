@@ -139,7 +139,7 @@ Deno.test({
         }
       });
       const { text, structured } = await callTool(getNodes(clusters), {});
-      assert.equal(structured.nodes[0].requested, null);
+      assert.equal(structured.nodes[0].requested, undefined);
       assert.match(
         text,
         /\nWhat pods request was not seen: Cannot list pods as "viewer-\w+" lacks the right to list pods\.\n/,

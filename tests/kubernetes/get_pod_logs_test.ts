@@ -65,6 +65,7 @@ Deno.test("the last 50 lines, without the kubelet's times unless asked for", fak
   assert.equal(structured.whole, false);
   const all = await logsOf(lines, { tail: 100, timestamps: true });
   assert.match(all.text, /^60 lines \(all\) of/);
+  assert.equal(all.structured.whole, true);
   assert.equal(all.structured.lines[0], `${at(0)} line 0`);
 });
 
@@ -189,7 +190,8 @@ Deno.test("secrets in a log are masked before a pattern can ask for them", fake,
 });
 
 Deno.test("since and since_time are passed on, and refused when they are no time", fake, async () => {
-  const { asked } = await logsOf([`${at(0)} a`], { since: "1h30m" });
+  const { asked, structured } = await logsOf([`${at(0)} a`], { since: "1h30m" });
+  assert.equal(structured.whole, false, "what is older was not asked for");
   assert.equal(asked[0]?.get("sinceSeconds"), "5400");
   const time = await logsOf([`${at(0)} a`], { since_time: "2026-01-31T12:00:00+02:00" });
   assert.equal(time.asked[0]?.get("sinceTime"), "2026-01-31T10:00:00Z");

@@ -75,6 +75,26 @@ Deno.test({
   },
 });
 
+Deno.test("images that are too many are counted, and a signal is told", { ignore: !permitted }, async () => {
+  const killed = waiting("CrashLoopBackOff");
+  const status = {
+    phase: "Running",
+    containerStatuses: [
+      container("app", killed, { restartCount: 1, lastState: terminated(137, "Error", { signal: 9 }) }),
+    ],
+  };
+  const containers = Array.from({ length: 10 }, (_, at) => ({ name: `c${at}`, image: `app:${at}` }));
+  await using api = FakeApiserver.start({
+    "/api/v1/namespaces/default/pods": pages([
+      { ...pod("many", "default", status), spec: { containers } },
+    ]),
+  });
+  const { text, structured } = await callTool(getPods(api.clusters), {});
+  assert.match(text, / Error \(signal 9\) .* app:7 and 2 more$/m);
+  const [{ images, more_images: more, last_ended: ended }] = structured.pods;
+  assert.deepEqual([images.length, more, ended.signal], [8, 2, 9]);
+});
+
 Deno.test({
   name: "5,000 pods cost no more than a page, and the answer says so",
   ignore: !permitted,
@@ -270,7 +290,7 @@ Deno.test({
       volume: `${missing} (x3, lately)`,
     });
     assert.ok(text.includes(`\nvolume: ${missing} (x3, `), text);
-    assert.equal(structured.note, null);
+    assert.equal(structured.note, undefined);
     assert.match(api.asked[1] ?? "", /fieldSelector=involvedObject.kind%3DPod%2Ctype%21%3DNormal/);
     // Nobody else pays for it.
     await callTool(tool, {});

@@ -117,7 +117,7 @@ Deno.test({
     await t.step("all namespaces come with their names", async () => {
       const { structured, text } = await callTool(tool, { kind: "wdg", all_namespaces: true });
       assert.equal(structured.columns[0], "NAMESPACE");
-      assert.equal(structured.namespace, null);
+      assert.deepEqual([structured.namespace, structured.all_namespaces], [undefined, true]);
       assert.match(text, new RegExp(`\n${namespace} +\\| one`));
     });
     await t.step("a kind without namespaces is not narrowed by one, and the answer says so", async () => {
@@ -126,7 +126,8 @@ Deno.test({
         text,
         /^\d+ nodes, context test\nNode is a kind without namespaces: these are all there are\.\n/,
       );
-      assert.equal(structured.namespace, null);
+      assert.deepEqual([structured.namespace, structured.all_namespaces], [undefined, undefined]);
+      assert.equal(structured.note, "Node is a kind without namespaces: these are all there are.");
     });
     await t.step("selectors and a limit", async () => {
       assert.equal(

@@ -235,7 +235,7 @@ Deno.test({
     await t.step("its own namespace exists, empty as it may be", async () => {
       assert.doesNotMatch(await said(backend, "list_resources", { kind: "cronjobs" }), /exists/);
       const { structured } = await call(backend, "get_pods", { label_selector: "app=none" });
-      assert.equal(structured.note, null);
+      assert.equal(structured.note, "all_namespaces: true looks everywhere.");
     });
     const refused: readonly (readonly [tool: string, args: Record<string, unknown>, right: RegExp])[] = [
       ["get_pods", { all_namespaces: true }, /list pods$/],

@@ -54,8 +54,11 @@ Deno.test({
       cpu_milli: 49_990,
       memory_bytes: 4_999 * 1024 ** 2,
       pods: 4_999,
+      cpu_percent: 52,
+      memory_percent: 7,
+      pods_percent: 83,
     });
-    assert.equal(structured.note, null);
+    assert.equal(structured.note, undefined);
     assert.match(text, /49990m\/96 \(52%\)/);
     const asked = apiserver.asked.filter((path) => path.startsWith("/api/v1/pods"));
     assert.equal(asked.length, 10);

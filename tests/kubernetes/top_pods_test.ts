@@ -65,9 +65,9 @@ Deno.test({
           one.memory_limit_percent,
         ]),
         [
-          ["big", 1500, 64 * 1024 ** 2, null, null],
-          ["two", 501, 1000 * 1024 ** 2, 25, null],
-          ["small", 2, 12 * 1024 ** 2, null, 75],
+          ["big", 1500, 64 * 1024 ** 2, undefined, undefined],
+          ["two", 501, 1000 * 1024 ** 2, 25, undefined],
+          ["small", 2, 12 * 1024 ** 2, undefined, 75],
         ],
       );
       assert.match(text, /^3 pods in namespace shop, context fake; most cpu first\n/);
@@ -108,7 +108,7 @@ Deno.test({
         { status: 403 },
       );
       const { structured } = await callTool(tool, { namespace: "shop" });
-      assert.equal(structured.pods[0].memory_limit_percent, null);
+      assert.equal(structured.pods[0].memory_limit_percent, undefined);
     });
   },
 });

@@ -3,6 +3,7 @@ import assert from "@std/assert";
 import type { Presentation, Tool } from "../../src/common/tool.ts";
 import { utf8Length } from "../../src/common/utf8.ts";
 import { unsaidIn } from "./both_forms.ts";
+import { assertEveryWord } from "./every_word.ts";
 
 /** A structured answer that a test reads freely; its shape has been checked against the tool's own schema. */
 // deno-lint-ignore no-explicit-any
@@ -34,5 +35,6 @@ export async function callTool(
     "the structured content is over the budget",
   );
   if (saysAll.has(tool.name)) assert.deepEqual(unsaidIn(answer.structured, answer.text), [], answer.text);
+  assertEveryWord(tool, answer);
   return answer;
 }
