@@ -2,9 +2,10 @@
 import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
+import { filled } from "../common/structured.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
-import { count, plural } from "../common/units.ts";
+import { count, plural, significant } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import { checkNamespace } from "../kubernetes/paths.ts";
 import { ratioText } from "../prometheus/get_error_rate.ts";
@@ -22,19 +23,24 @@ const input = z.strictObject({
 });
 
 const output = z.object({
+  summary: z.string(),
   window: z.string(),
   until: z.string(),
-  namespace: z.string().nullable(),
+  namespace: z.string().optional(),
+  total: z.number().describe("Services"),
+  gone_count: z.number().describe("Counters that have stopped"),
+  notes: z.array(z.string()).optional(),
   services: z.array(z.object({
     service: z.string(),
     namespace: z.string(),
-    requests_per_second: z.number(),
-    errors_per_second: z.number(),
     error_ratio: z.number().nullable().describe("null: no traffic, or nothing that tells errors"),
-    error_ratio_day_before: z.number().nullable(),
+    error_ratio_day_before: z.number().optional(),
+    errors_per_second: z.number().nullable().describe("null: nothing tells errors"),
+    requests_per_second: z.number(),
     metric: z.string(),
-  })),
-  total: z.number(),
+  })).describe("The worst first"),
+  pods: z.array(z.object({ service: z.string(), namespace: z.string(), text: z.string() })).optional()
+    .describe("Those of the worst, at the same time"),
   gone: z.array(z.object({
     service: z.string(),
     namespace: z.string(),
@@ -42,11 +48,8 @@ const output = z.object({
     requests_per_second: z.number(),
     when: z.string().describe("When it counted so many"),
     stands_still: z.boolean().describe("It still has samples, but counts nothing"),
-  })).describe("Counters that have stopped"),
-  gone_count: z.number(),
-  pods: z.array(z.object({ service: z.string(), namespace: z.string(), text: z.string() })),
-  metrics: z.array(z.string()),
-  notes: z.array(z.string()),
+  })).optional(),
+  metrics: z.array(z.string()).describe("By which requests are counted"),
 });
 
 /** Services whose pods are looked at, of those that fail and of those that are gone. */
@@ -110,38 +113,68 @@ export function rankServicesByErrorRate(sources: Sources): Tool {
 }
 
 function answerOf(found: Found, shown: number): z.output<typeof output> {
-  const { services, gone, window, now, namespace, pods, metrics, notes } = found;
+  const { services, gone, window, now, namespace, pods, metrics } = found;
+  const shownCounters = gone.slice(0, shownGone);
   return {
+    summary: services.length === 0 ? `${summary(found)}. ${noData}` : summary(found),
     window: formatDuration(window),
     until: utc(Math.floor(now / 1000)),
-    namespace: namespace ?? null,
+    ...(namespace === undefined ? {} : { namespace }),
+    total: services.length,
+    gone_count: gone.length,
+    ...filled({ notes: notesOf(found, shown) }),
     services: services.slice(0, shown).map((one) => ({
       service: name(one.service),
       namespace: name(one.namespace),
-      requests_per_second: one.requests,
-      errors_per_second: one.errors,
-      error_ratio: Number.isNaN(one.ratio) ? null : one.ratio,
-      error_ratio_day_before: Number.isNaN(one.before) ? null : one.before,
+      error_ratio: Number.isNaN(one.ratio) ? null : significant(one.ratio),
+      ...(Number.isNaN(one.before) ? {} : { error_ratio_day_before: significant(one.before) }),
+      errors_per_second: one.blind ? null : significant(one.errors),
+      requests_per_second: significant(one.requests),
       metric: one.metric,
     })),
-    total: services.length,
-    gone: gone.slice(0, shownGone).map(({ service, namespace, metric, perSecond, when, standsStill }) => ({
-      service: name(service),
-      namespace: name(namespace),
-      metric,
-      requests_per_second: perSecond,
-      when,
-      stands_still: standsStill,
-    })),
-    gone_count: gone.length,
-    pods: pods.map(({ service, namespace, text }) => ({
-      service: name(service),
-      namespace: name(namespace),
-      text,
-    })),
+    ...filled({
+      pods: pods.map(({ service, namespace, text }) => ({
+        service: name(service),
+        namespace: name(namespace),
+        text,
+      })),
+      gone: shownCounters.map(({ service, namespace, metric, perSecond, when, standsStill }) => ({
+        service: name(service),
+        namespace: name(namespace),
+        metric,
+        requests_per_second: significant(perSecond),
+        when,
+        stands_still: standsStill,
+      })),
+    }),
     metrics: [...metrics],
-    notes: [...notes],
   };
+}
+
+/** What is cut, what null and `gone` stand for, and the notes. */
+function notesOf({ services, gone, notes }: Found, shown: number): string[] {
+  return [
+    ...(shown < services.length ? [cutText(shown, services.length)] : []),
+    ...(gone.length > shownGone ? [goneCutText(gone.length)] : []),
+    ...(gone.length > 0 ? [goneMeaning] : []),
+    ...(services.some(({ blind }) => blind)
+      ? ["error_ratio and errors_per_second are null where no label of the counter tells errors"]
+      : []),
+    ...notes,
+  ];
+}
+
+const goneMeaning =
+  "What has stopped or is gone is down, idle, removed, or counted by another name: service_health_report says which.";
+
+function cutText(shown: number, all: number): string {
+  return `Cut: the first ${count(shown)} of ${
+    plural(all, "service")
+  } shown. Name a namespace, or change limit.`;
+}
+
+function goneCutText(all: number): string {
+  return `Cut: ${all - shownGone} more have stopped or are gone. Name a namespace.`;
 }
 
 function render(found: Found, shown: number): string {
@@ -161,12 +194,7 @@ function render(found: Found, shown: number): string {
     lines.push("", table(columns, rows, { quotes: false }));
   }
   if (shown < services.length) {
-    lines.push(
-      "",
-      `[Cut: the first ${count(shown)} of ${
-        plural(services.length, "service")
-      } shown. Name a namespace, or change limit.]`,
-    );
+    lines.push("", `[${cutText(shown, services.length)}]`);
   }
   lines.push(
     "",
@@ -185,19 +213,14 @@ function render(found: Found, shown: number): string {
 }
 
 function goneLines({ gone, window }: Found): readonly string[] {
-  const more = gone.length - shownGone;
   return [
     ...gone.slice(0, shownGone).map(({ service, metric, perSecond, when, standsStill }) =>
       `${standsStill ? "stopped" : "gone"}, ${name(service)}: ${visible(metric)} counted ${
         rate(perSecond)
       }/s ${when}, ${standsStill ? `and nothing in ${formatDuration(window)}` : "and has no samples now"}`
     ),
-    ...(more > 0 ? [`[Cut: ${more} more have stopped or are gone. Name a namespace.]`] : []),
-    ...(gone.length > 0
-      ? [
-        "What has stopped or is gone is down, idle, removed, or counted by another name: service_health_report says which.",
-      ]
-      : []),
+    ...(gone.length > shownGone ? [`[${goneCutText(gone.length)}]`] : []),
+    ...(gone.length > 0 ? [goneMeaning] : []),
   ];
 }
 
@@ -244,15 +267,21 @@ function podsText({ pods, workloads }: WorkloadReport): string {
   }`;
 }
 
-function heading({ services, gone, window, now, namespace }: Found): string {
+function heading(found: Found): string {
+  const span = `(the last ${formatDuration(found.window)} until ${utc(Math.floor(found.now / 1000))})`;
+  return `${summary(found)} ${span}${found.services.length === 0 ? `. ${noData}` : ""}`;
+}
+
+const noData = "That is no data, not 0 errors.";
+
+function summary({ services, gone, window, namespace }: Found): string {
   const scope = namespace === undefined ? "" : ` of namespace ${namespace}`;
   const [worst] = services;
-  const span = `(the last ${formatDuration(window)} until ${utc(Math.floor(now / 1000))})`;
   const lost = gone.length === 0
     ? ""
     : `; ${plural(gone.length, "counter")} of requests ${gone.length === 1 ? "counts" : "count"} no more`;
   if (worst === undefined) {
-    return `No service${scope} has a counter of requests that is known${lost} ${span}. That is no data, not 0 errors.`;
+    return `No service${scope} has a counter of requests that is known${lost}`;
   }
   const called = ({ service, namespace }: ServiceErrors) =>
     services.filter((one) => one.service === service).length > 1 && namespace !== ""
@@ -268,5 +297,5 @@ function heading({ services, gone, window, now, namespace }: Found): string {
         : `; of those with ${leastRequests} or more, ${called(many)}: ${ratioText(many.ratio)}`
     }`
     : "No request fails where errors can be told";
-  return `${lead}${lost} ${span}`;
+  return `${lead}${lost}`;
 }

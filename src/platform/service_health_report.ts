@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
+import { filled } from "../common/structured.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
@@ -35,13 +36,14 @@ const output = z.object({
   because: z.string(),
   window: z.string(),
   until: z.string(),
+  finding_count: z.number(),
   findings: z.array(z.object({ rule: z.string(), severity: z.string(), text: z.string() }))
     .describe("What explains most first"),
-  finding_count: z.number(),
-  notes: z.array(z.string()),
-  evidence: z.array(z.object({ part: z.enum(parts), lines: z.array(z.string()) })),
+  notes: z.array(z.string()).optional(),
   not_seen: z.array(z.object({ part: z.enum(parts), why: z.string() })),
-  next: z.array(z.object({ tool: z.string(), arguments: z.string().describe("JSON") })),
+  next: z.array(z.object({ tool: z.string(), arguments: z.string().describe("JSON") })).optional()
+    .describe("Calls to make next"),
+  evidence: z.array(z.object({ part: z.enum(parts), lines: z.array(z.string()) })),
 });
 type Report = z.output<typeof output>;
 
@@ -127,17 +129,19 @@ function reportOf(
     ...judgement,
     window: formatDuration(evidence.window),
     until: utc(Math.floor(evidence.now / 1000)),
+    finding_count: findings.length,
     findings: kept.map(({ rule, severity, text }) => ({
       rule,
       severity,
       text: shortened(text, 140 + 36 * shown),
     })),
-    finding_count: findings.length,
-    notes: notesOf(evidence),
-    evidence: [...evidenceLines(evidence, shown)],
+    ...filled({ notes: notesOf(evidence) }),
     not_seen: parts.flatMap((part) => notSeen(evidence, part)),
-    next: [...calls.values()].slice(0, mostCalls)
-      .map(({ tool, arguments: args }) => ({ tool, arguments: JSON.stringify(args) })),
+    ...filled({
+      next: [...calls.values()].slice(0, mostCalls)
+        .map(({ tool, arguments: args }) => ({ tool, arguments: JSON.stringify(args) })),
+    }),
+    evidence: [...evidenceLines(evidence, shown)],
   };
 }
 
@@ -216,13 +220,13 @@ function notSeen(evidence: Evidence, part: PartName): Report["not_seen"] {
 }
 
 function render(report: Report): string {
-  const { findings, finding_count: found } = report;
+  const { findings, finding_count: found, notes = [], next = [] } = report;
   const span = `(${report.window} until ${report.until})`;
   const lines = [
     ...wrap(`${visible(report.service)}: ${report.verdict.toUpperCase()}, ${report.because} ${span}`),
     ...findings.flatMap(({ text }, index) => wrap(`${index + 1}. ${visible(text)}`)),
     ...(found > findings.length ? [`[Cut: ${found} findings in all]`] : []),
-    ...report.notes.flatMap((note) => wrap(`note: ${visible(note)}`)),
+    ...notes.flatMap((note) => wrap(`note: ${visible(note)}`)),
     "",
   ];
   for (const { part, lines: told } of report.evidence) {
@@ -236,8 +240,8 @@ function render(report: Report): string {
     );
     lines.push("", ...reasons.flatMap((reason) => wrap(reason)));
   }
-  if (report.next.length > 0) {
-    lines.push("", "next:", ...report.next.map(({ tool, arguments: args }) => `  ${tool} ${visible(args)}`));
+  if (next.length > 0) {
+    lines.push("", "next:", ...next.map(({ tool, arguments: args }) => `  ${tool} ${visible(args)}`));
   }
   return lines.join("\n");
 }

@@ -2,6 +2,7 @@ import assert from "@std/assert";
 import { CallError } from "../../src/common/errors.ts";
 import { createLogger } from "../../src/common/log.ts";
 import type { Sources } from "../../src/platform/gather.ts";
+import { significant } from "../../src/common/units.ts";
 import { rankServicesByErrorRate } from "../../src/platform/rank_services_by_error_rate.ts";
 import { FakePrometheus, faults } from "../support/fake_prometheus.ts";
 import { clustersAt } from "../support/kubernetes/fake_apiserver.ts";
@@ -54,8 +55,11 @@ Deno.test({
     };
 
     await t.step("worst first, a namespace's service by itself, what tells no errors last", async () => {
-      const { text, names } = await ranked({});
+      const { text, structured, names } = await ranked({});
       assert.deepEqual(names, ["lab/cart", "shop/cart", "shop/pay", "shop/queue"]);
+      const { errors_per_second: errors, error_ratio: ratio } = structured.services[3];
+      assert.deepEqual([errors, ratio], [null, null]);
+      assert.match(structured.notes[0], /are null where no label of the counter tells errors$/);
       assert.match(text, /^cart \(lab\) has the highest error rate: 50% \(the last 5m until /);
       assert.match(text, /^cart +\| shop +\| +20% \| +- \| +2 \| +10$/m);
       assert.match(text, /^queue +\| shop +\| +unknown \| +- \| +- \| +3$/m);
@@ -67,14 +71,16 @@ Deno.test({
       assert.match(text, /^cart has the highest error rate: 20%/);
     });
     await t.step("of a namespace without any: no data, which is not 0 errors", async () => {
-      const { text, names } = await ranked({ namespace: "nowhere" });
+      const { text, structured, names } = await ranked({ namespace: "nowhere" });
       assert.deepEqual(names, []);
+      assert.match(structured.summary, /^No service of namespace nowhere .* no data, not 0 errors\.$/);
       assert.match(text, /^No service of namespace nowhere has a counter .* no data, not 0 errors\.$/m);
     });
     await t.step("cut: how many there are, and how to ask for others", async () => {
       const { text, structured, names } = await ranked({ limit: 1 });
       assert.deepEqual(names, ["lab/cart"]);
       assert.equal(structured.total, 4);
+      assert.match(structured.notes[0], /^Cut: the first 1 of 4 services shown\. Name a namespace/);
       assert.match(text, /\[Cut: the first 1 of 4 services shown\. Name a namespace, or change limit\.\]/);
     });
     await t.step("a cluster that does not answer is told, and the ranking stands", async () => {
@@ -158,7 +164,13 @@ Deno.test({
       );
     });
     await t.step("of a long window what it still holds is told as gone, too", async () => {
-      const { text } = await callTool(tool, { window: "2h" });
+      const { text, structured } = await callTool(tool, { window: "2h" });
+      assert.match(structured.summary, /; 5 counters of requests count no more$/);
+      assert.match(structured.notes[0], /^What has stopped or is gone is down, .* says which\.$/);
+      const rates: readonly number[] = structured.services.map((one: { requests_per_second: number }) =>
+        one.requests_per_second
+      );
+      assert.ok(rates.every((rate) => rate === significant(rate)), String(rates));
       assert.match(
         text,
         /^gone, older: http_requests_total counted [\d.]+\/s in 2h, and has no samples now$/m,
