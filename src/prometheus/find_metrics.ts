@@ -3,6 +3,7 @@ import * as z from "zod";
 import { answerOr } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { nearest } from "../common/nearest.ts";
+import { filled } from "../common/structured.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
@@ -10,7 +11,7 @@ import type { PrometheusApi } from "./api.ts";
 import { type Asking, beginAsking } from "./asking.ts";
 import { type MetricCatalogue, typeOfSeries } from "./metric_catalogue.ts";
 import { countSeries, labelsOf, type LabelUse } from "./metric_labels.ts";
-import { type RankedName, rankNames, reasons } from "./metric_ranking.ts";
+import { type RankedName, rankNames } from "./metric_ranking.ts";
 import { metricUnit, unitText } from "./metric_unit.ts";
 import { oneLine } from "./one_line.ts";
 import { escapeRegex, selector } from "./promql_literal.ts";
@@ -34,24 +35,20 @@ const input = z.strictObject({
 });
 
 const output = z.object({
-  metrics: z.array(z.object({
-    name: z.string(),
-    match: z.enum(reasons),
-    type: z.string().optional(),
-    unit: z.string().optional(),
-    help: z.string().optional(),
-    series: z.number().optional().describe("Now"),
-    labels: z.array(z.object({
-      name: z.string(),
-      cardinality: z.number(),
-      values: z.array(z.string()).optional(),
-    })).optional(),
-  })),
   total: z.number().describe("Metrics that match"),
   of: z.number().describe("Metrics that were searched"),
-  more: z.boolean().optional().describe("There are more to search, by an unknown number"),
+  more: z.literal(true).optional().describe("There are more to search, by an unknown number"),
   services: z.array(z.string()).optional().describe("Nearest services, when the one asked for is not known"),
-  notes: z.array(z.string()),
+  notes: z.array(z.string()).optional(),
+  metrics: z.array(z.object({
+    name: z.string(),
+    type: z.string().optional(),
+    unit: z.string().optional(),
+    series: z.number().optional().describe("Now"),
+    help: z.string().optional(),
+    label_values: z.object({}).catchall(z.union([z.number(), z.array(z.string())])).optional()
+      .describe("Of each label its values, or how many there are"),
+  })),
 });
 type Output = z.output<typeof output>;
 type Metric = Output["metrics"][number];
@@ -140,73 +137,94 @@ async function nearestServices(
 function present(found: Found, budget: number): Presentation<Output> {
   const shownAtMost = found.names.slice(0, found.limit);
   const make = (shown: number): Presentation<Output> => {
-    const structured: Output = {
-      metrics: shownAtMost.slice(0, shown).map((one) => metricOf(one, found, shown)),
+    const answer: Output = {
       total: found.names.length,
       of: found.of,
-      ...(found.truncated ? { more: true } : {}),
-      ...(found.services.length > 0 ? { services: found.services.map((name) => labelText(name)) } : {}),
-      notes: [
-        ...(found.undescribed === undefined
-          ? []
-          : [`types, units and help are missing: ${oneLine(found.undescribed, 400)}`]),
-        ...(shown > withLabels
-          ? [`labels are those of the first ${withLabels}; give a name for others'`]
-          : []),
-        ...saidNotes(found.told, budget),
-      ],
+      ...(found.truncated ? { more: true as const } : {}),
+      ...filled({
+        services: found.services.map((name) => labelText(name)),
+        notes: [
+          ...(found.undescribed === undefined
+            ? []
+            : [`types, units and help are missing: ${oneLine(found.undescribed, 400)}`]),
+          ...(shown > withLabels
+            ? [`labels are those of the first ${withLabels}; give a name for others'`]
+            : []),
+          ...saidNotes(found.told, budget),
+        ],
+      }),
+      metrics: shownAtMost.slice(0, shown).map((one) => metricOf(one, found, shown)),
     };
-    return { text: render(structured, found), structured, rows: shown };
+    return { text: render(answer, found), structured: withCut(answer, found), rows: shown };
   };
   return largestThatFits(shownAtMost.length, make, budget);
 }
 
-function metricOf({ name, reason }: RankedName, found: Found, shown: number): Metric {
+function metricOf({ name }: RankedName, found: Found, shown: number): Metric {
   const metadata = found.metadata.get(name);
   const unit = unitText(metricUnit(name, metadata?.unit));
   const type = typeOfSeries(name, metadata);
-  const series = found.counts.get(name);
-  const labels = found.labels.get(name);
+  const labels = found.labels.get(name) ?? [];
   return {
     name: visible(name),
-    match: reason,
-    ...(type === undefined ? {} : { type: oneLine(type, 40) }),
-    ...(unit === "" ? {} : { unit: oneLine(unit, 60) }),
-    ...(metadata === undefined || metadata.help === "" ? {} : { help: oneLine(metadata.help, 200) }),
-    ...(series === undefined ? {} : { series }),
-    ...(labels === undefined ? {} : {
-      labels: labels.slice(0, 15).map(({ name, cardinality, values }) => ({
-        name: visible(name),
-        cardinality,
-        ...(values !== undefined && shown <= withValues
-          ? { values: values.map((value) => labelText(value, 60)) }
-          : {}),
-      })),
+    ...filled({
+      type: type === undefined ? undefined : oneLine(type, 40),
+      unit: unit === "" ? undefined : oneLine(unit, 60),
+      series: found.counts.get(name),
+      help: metadata === undefined || metadata.help === "" ? undefined : oneLine(metadata.help, 200),
+      label_values: labels.length === 0 ? undefined : Object.fromEntries(
+        labels.slice(0, 15).map(({ name, cardinality, values = [] }) => [
+          visible(name),
+          values.length > 0 && shown <= withValues
+            ? values.map((value) => labelText(value, 60))
+            : cardinality,
+        ]),
+      ),
     }),
   };
 }
 
-function render(answer: Output, { service }: Found): string {
-  const { metrics, total, of } = answer;
-  const notes = answer.notes.map((note) => `note: ${visible(note)}`);
+/** With what the text says around the metrics. */
+function withCut(answer: Output, found: Found): Output {
+  const { total, of, more, services, notes = [], metrics } = answer;
+  const said = [
+    ...nothingFound(answer, found),
+    ...(found.names[0]?.reason === "similar" ? [bySimilarity] : []),
+    ...cutOf(answer),
+    ...notes,
+  ];
+  return { total, of, ...filled({ more, services, notes: said }), metrics };
+}
+
+const bySimilarity = "by similarity: none has that name";
+
+function nothingFound({ total, of }: Output, { service }: Found): readonly string[] {
+  if (of === 0 && service === undefined) {
+    return ["This Prometheus has no metrics with samples in the last hour."];
+  }
+  if (of === 0) return [`No series has ${labelText(service ?? "")} as its job, service or app.`];
   const where = service === undefined ? "" : ` of ${labelText(service)}`;
-  if (of === 0) {
-    if (service === undefined) {
-      return ["This Prometheus has no metrics with samples in the last hour.", ...notes].join("\n");
-    }
-    const near = answer.services?.join(", ");
-    const services = near === undefined ? "" : ` Services there are: ${near}.`;
-    return [`No series has ${labelText(service)} as its job, service or app.${services}`, ...notes].join(
-      "\n",
-    );
-  }
-  if (total === 0) {
-    return [
-      `None of ${count(of)} metrics${where} has a name like that. Try one word of it, or * for all.`,
-      ...notes,
-    ].join("\n");
-  }
-  const similar = metrics[0]?.match === "similar" ? ", by similarity: none has that name" : "";
+  if (total > 0) return [];
+  return [`None of ${count(of)} metrics${where} has a name like that. Try one word of it, or * for all.`];
+}
+
+function cutOf({ metrics, total, more }: Output): readonly string[] {
+  if (metrics.length >= total) return [];
+  return [
+    `Cut: ${count(metrics.length)} of ${more ? "at least " : ""}${count(total)} shown. ` +
+    "Give more of the name, a service, or limit.",
+  ];
+}
+
+function render(answer: Output, found: Found): string {
+  const { metrics, total, of, services } = answer;
+  const { service } = found;
+  const notes = (answer.notes ?? []).map((note) => `note: ${visible(note)}`);
+  const near = services === undefined ? "" : ` Services there are: ${services.join(", ")}.`;
+  const nothing = nothingFound(answer, found);
+  if (nothing.length > 0) return [...nothing.map((sentence) => sentence + near), ...notes].join("\n");
+  const where = service === undefined ? "" : ` of ${labelText(service)}`;
+  const similar = found.names[0]?.reason === "similar" ? `, ${bySimilarity}` : "";
   const least = answer.more ? "at least " : "";
   const lines = [`${least}${count(total)} of ${least}${count(of)} metrics${where} match${similar}`];
   for (const metric of metrics) {
@@ -216,23 +234,12 @@ function render(answer: Output, { service }: Found): string {
       metric.series === undefined ? "no series now" : `${count(metric.series)} series`,
     ].filter((fact) => fact !== undefined && fact !== "");
     lines.push(`${metric.name} (${facts.join(", ")})${metric.help === undefined ? "" : ` ${metric.help}`}`);
-    if (metric.labels !== undefined && metric.labels.length > 0) {
-      const labels = metric.labels.map(({ name, cardinality, values }) =>
-        values === undefined || values.length === 0
-          ? `${name} ×${count(cardinality)}`
-          : `${name}=${values.join("|")}`
-      );
-      lines.push(`  ${labels.join(", ")}`);
-    }
-  }
-  if (metrics.length < total) {
-    lines.push(
-      `[Cut: ${count(metrics.length)} of ${least}${
-        count(total)
-      } shown. Give more of the name, a service, or limit.]`,
+    const labels = Object.entries(metric.label_values ?? {}).map(([name, values]) =>
+      typeof values === "number" ? `${name} ×${count(values)}` : `${name}=${values.join("|")}`
     );
+    if (labels.length > 0) lines.push(`  ${labels.join(", ")}`);
   }
-  return [...lines, ...notes].join("\n");
+  return [...lines, ...cutOf(answer).map((notice) => `[${notice}]`), ...notes].join("\n");
 }
 
 /** Without what was asked to be cut, which the answer says itself. */

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
+import { filled, rounded } from "../common/structured.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
@@ -31,40 +32,49 @@ const input = z.strictObject({
 const code = z.object({
   code: z.string(),
   per_second: z.number(),
-  share: z.number(),
-  count: z.number(),
-  error: z.boolean(),
+  share: z.number().describe("Of all requests; 1 is all"),
+  count: z.number().describe("About how many in the window"),
+  error: z.literal(true).optional(),
 });
 
 const output = z.object({
-  ...serviceOutput,
+  service: serviceOutput.service,
+  error_ratio: z.number().nullable().describe("1 is all; null: no traffic, or nothing that tells, see notes"),
+  more_may_fail: z.literal(true).optional().describe("error_ratio is what is known to fail"),
+  notes: z.array(z.string()).optional(),
+  errors_per_second: z.number().optional(),
+  requests_per_second: z.number().optional().describe("Absent: no data"),
+  errors: z.number().optional().describe("About how many in the window"),
+  requests: z.number().optional(),
   window: z.string(),
   until: z.string(),
-  metric: z.string().nullable().describe("null: nothing that counts requests was found"),
-  instrumentation: z.string().nullable(),
-  code_label: z.string().nullable(),
-  requests_per_second: z.number().nullable().describe("null: no data"),
-  errors_per_second: z.number().nullable(),
-  error_ratio: z.number().nullable().describe("1 is all; null: no traffic, or nothing that tells"),
-  by_code: z.array(code),
-  code_count: z.number(),
-  errors_by: z.array(z.object({ labels: z.string(), per_second: z.number() })),
   burn_rate: z.object({
     objective_percent: z.number(),
-    verdict: z.enum(["page", "ticket", "ok", "no data"]),
+    verdict: z.enum(["page", "ticket", "ok", "no data"]).describe(
+      "page: burns fast enough to page somebody; ticket: too fast, but slowly enough for a ticket",
+    ),
     windows: z.array(z.object({
       long: z.string(),
       short: z.string(),
-      long_burn: z.number().nullable(),
+      long_burn: z.number().nullable().describe(
+        "1 spends the budget of 30 days in 30 days; null: no traffic",
+      ),
       short_burn: z.number().nullable(),
-      threshold: z.number(),
-      burns: z.boolean().nullable(),
-      covered: z.boolean().describe("Whether there are samples for the whole of the long window"),
+      threshold: z.number().describe("For both"),
+      burns: z.literal(true).optional(),
+      covered: z.literal(false).optional().describe("No samples from the beginning of the long window"),
     })),
   }).optional(),
-  passed_over: z.array(z.object({ metric: z.string(), because: z.string() })),
-  query: z.string().nullable(),
-  notes: z.array(z.string()),
+  code_label: z.string().optional(),
+  code_count: z.number().optional(),
+  by_code: z.array(code).optional(),
+  errors_by: z.array(z.object({ labels: z.string(), per_second: z.number() })).optional(),
+  metric: z.string().nullable().describe("null: nothing that counts requests was found"),
+  instrumentation: z.string().optional(),
+  passed_over: z.array(z.object({ metric: z.string(), because: z.string() })).optional(),
+  found_by: serviceOutput.found_by,
+  also_found_by: serviceOutput.also_found_by,
+  query: z.string().optional(),
 });
 type Answer = z.output<typeof output>;
 
@@ -142,8 +152,13 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
     },
     present(found: Found, budget) {
       const make = (shown: number) => {
-        const structured = answerOf(found, shown, budget);
-        return { text: render(structured, found.doubted), structured, rows: structured.by_code.length };
+        const answer = answerOf(found, shown, budget);
+        const { by_code: codes = [] } = answer;
+        return {
+          text: render(answer, found),
+          structured: rounded(structuredOf(answer, found)),
+          rows: codes.length,
+        };
       };
       return largestThatFits(
         Math.max(1, Math.min(20, found.requests.rates?.codes.length ?? 0)),
@@ -170,31 +185,58 @@ function answerOf(
 ): Answer {
   const { rates } = requests;
   const traffic = rates !== undefined && rates.requestsPerSecond > 0;
-  const { notes: own, ...fields } = serviceFields(service);
+  const { notes: own, found, service: name } = serviceFields(service);
   return {
-    ...fields,
+    service: name,
+    error_ratio: traffic ? rates.ratio : null,
+    ...filled({
+      errors_per_second: rates?.errorsPerSecond,
+      requests_per_second: rates?.requestsPerSecond,
+      errors: traffic ? Math.round(rates.errorsPerSecond * window) : undefined,
+      requests: traffic ? Math.round(rates.requestsPerSecond * window) : undefined,
+    }),
     window: formatDuration(window),
     until: utc(Math.floor(time)),
+    ...filled({
+      notes: [...own, ...notes, ...saidNotes(told, budget)],
+      burn_rate: burn === undefined ? undefined : burnFields(burn),
+      code_label: rates?.source.codeLabel,
+      code_count: rates?.codes.length,
+      by_code: (rates?.codes ?? []).slice(0, shown).map(({ code, perSecond, isError }) => ({
+        code: oneLine(code, 60),
+        per_second: perSecond,
+        share: traffic ? perSecond / rates.requestsPerSecond : 0,
+        count: Math.round(perSecond * window),
+        ...(isError ? { error: true as const } : {}),
+      })),
+      errors_by: places.slice(0, shown === 0 ? 0 : 5)
+        .map(({ labels, perSecond }) => ({ labels, per_second: perSecond })),
+    }),
     metric: rates?.source.counter.metric ?? null,
-    instrumentation: rates?.source.counter.instrumentation.from ?? null,
-    code_label: rates?.source.codeLabel ?? null,
-    requests_per_second: rates?.requestsPerSecond ?? null,
-    errors_per_second: rates?.errorsPerSecond ?? null,
-    error_ratio: traffic ? rates.ratio : null,
-    by_code: (rates?.codes ?? []).slice(0, shown).map(({ code, perSecond, isError }) => ({
-      code: oneLine(code, 60),
-      per_second: perSecond,
-      share: traffic ? perSecond / rates.requestsPerSecond : 0,
-      count: Math.round(perSecond * window),
-      error: isError,
-    })),
-    code_count: rates?.codes.length ?? 0,
-    errors_by: places.slice(0, shown === 0 ? 0 : 5)
-      .map(({ labels, perSecond }) => ({ labels, per_second: perSecond })),
-    ...(burn === undefined ? {} : { burn_rate: burnFields(burn) }),
-    passed_over: requests.passedOver.slice(0, 5).map((each) => ({ ...each })),
-    query: rates?.query ?? null,
-    notes: [...own, ...notes, ...saidNotes(told, budget)],
+    ...filled({
+      instrumentation: rates?.source.counter.instrumentation.from,
+      passed_over: requests.passedOver.slice(0, 5).map((each) => ({ ...each })),
+    }),
+    ...found,
+    ...filled({ query: rates?.query }),
+  };
+}
+
+/** With what its text says in its first line, where that is no figure, and of codes that are not shown. */
+function structuredOf(answer: Answer, { doubted, requests }: Found): Answer {
+  const { service, error_ratio, notes = [], ...others } = answer;
+  const [shown, all] = [answer.by_code?.length ?? 0, requests.rates?.codes.length ?? 0];
+  const said = [
+    ...(error_ratio === null ? [noRatio(answer, doubted)] : []),
+    ...(shown < all ? [`Cut: the first ${shown} of ${all} codes shown`] : []),
+    ...notes,
+  ];
+  return {
+    service,
+    error_ratio,
+    ...(doubted && error_ratio !== null ? { more_may_fail: true as const } : {}),
+    ...filled({ notes: said }),
+    ...others,
   };
 }
 
@@ -209,8 +251,8 @@ function burnFields({ objective, verdict, rules }: BurnRate): NonNullable<Answer
       long_burn: known(longBurn.burn),
       short_burn: known(shortBurn.burn),
       threshold: factor,
-      burns: burns ?? null,
-      covered: longBurn.covered,
+      ...(burns === true ? { burns } : {}),
+      ...(longBurn.covered ? {} : { covered: false as const }),
     })),
   };
 }
@@ -220,27 +262,25 @@ export function ratioText(ratio: number): string {
   return `${rate(ratio * 100)}%`;
 }
 
-function render(answer: Answer, doubted: boolean): string {
+function render(answer: Answer, { doubted, window }: Found): string {
   const { metric, requests_per_second: requests, errors_per_second: errors, error_ratio: ratio } = answer;
+  const { by_code: codes = [], code_count: allCodes = 0, errors_by: places = [], passed_over = [] } = answer;
   const lines = [headline(answer, doubted)];
-  if (metric !== null && requests !== null && errors !== null && ratio !== null) {
-    const seconds = parseDuration(answer.window);
+  if (metric !== null && requests !== undefined && errors !== undefined && ratio !== null) {
     lines.push(
-      `${rate(errors)} of ${rate(requests)} requests/s; about ${count(Math.round(errors * seconds))} of ${
-        count(Math.round(requests * seconds))
+      `${rate(errors)} of ${rate(requests)} requests/s; about ${count(Math.round(errors * window))} of ${
+        count(Math.round(requests * window))
       } in ${answer.window} until ${answer.until}`,
       `by ${answer.code_label}: ${
-        answer.by_code.map(({ code, per_second, share, error }) =>
+        codes.map(({ code, per_second, share, error }) =>
           `${visible(code) || "(none)"} ${rate(per_second)}/s ${ratioText(share)}${error ? " (error)" : ""}`
         ).join(", ")
-      }${answer.code_count > answer.by_code.length ? ` [Cut: ${answer.code_count} codes in all]` : ""}`,
+      }${allCodes > codes.length ? ` [Cut: ${allCodes} codes in all]` : ""}`,
     );
-    if (answer.errors_by.length > 0) {
+    if (places.length > 0) {
       lines.push(
         `errors from: ${
-          answer.errors_by.map(({ labels, per_second }) => `${visible(labels)} ${rate(per_second)}/s`).join(
-            "; ",
-          )
+          places.map(({ labels, per_second }) => `${visible(labels)} ${rate(per_second)}/s`).join("; ")
         }`,
       );
     }
@@ -248,33 +288,35 @@ function render(answer: Answer, doubted: boolean): string {
   if (answer.burn_rate !== undefined) lines.push(...burnLines(answer.burn_rate));
   lines.push(...serviceLines(answer));
   if (metric !== null) lines.push(`counted by ${visible(metric)} (${answer.instrumentation})`);
-  if (answer.passed_over.length > 0) {
+  if (passed_over.length > 0) {
     lines.push(
       `passed over: ${
-        answer.passed_over.map(({ metric, because }) => `${visible(metric)} (${because})`).join(", ")
+        passed_over.map(({ metric, because }) => `${visible(metric)} (${because})`).join(", ")
       }`,
     );
   }
-  if (answer.query !== null) lines.push(`query: ${visible(answer.query)}`);
-  lines.push(...answer.notes.map((note) => `note: ${visible(note)}`));
+  if (answer.query !== undefined) lines.push(`query: ${visible(answer.query)}`);
+  lines.push(...(answer.notes ?? []).map((note) => `note: ${visible(note)}`));
   return lines.join("\n");
 }
 
-function headline(
-  { service, metric, error_ratio: ratio, window, code_label: label }: Answer,
-  doubted: boolean,
-): string {
+function headline(answer: Answer, doubted: boolean): string {
+  const { service, error_ratio: ratio, code_label: label } = answer;
   const name = visible(service);
-  if (metric === null) {
-    if (doubted) return `${name}: no data on errors: what counted its requests has no samples now`;
-    return `${name}: no data on errors: nothing that counts its requests by status was found. find_metrics shows what it has.`;
-  }
-  if (ratio === null) return `${name}: no data: no request in the last ${window}, which is not 0% errors`;
+  if (ratio === null) return `${name}: ${noRatio(answer, doubted)}`;
   return `${name}: ${
     ratio === 0 && !doubted
       ? "0%: no request fails"
       : `${ratioText(ratio)} of requests ${doubted ? "are known to fail" : "fail"}`
   } (by ${label})`;
+}
+
+/** Why there is no ratio. */
+function noRatio({ metric, window }: Answer, doubted: boolean): string {
+  if (metric !== null) return `no data: no request in the last ${window}, which is not 0% errors`;
+  return doubted
+    ? "no data on errors: what counted its requests has no samples now"
+    : "no data on errors: nothing that counts its requests by status was found. find_metrics shows what it has.";
 }
 
 function burnLines(
@@ -292,7 +334,7 @@ function burnLines(
     ...windows.map(({ long, short, long_burn, short_burn, threshold, burns, covered }) =>
       `  ${long} ${burn(long_burn)}, ${short} ${burn(short_burn)}, threshold ${threshold} for both${
         burns === true ? ": BURNS" : ""
-      }${covered ? "" : ` (no samples from ${long} ago: only what there is)`}`
+      }${covered === undefined ? "" : ` (no samples from ${long} ago: only what there is)`}`
     ),
   ];
 }

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
+import { filled, rounded } from "../common/structured.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { visible } from "../common/visible.ts";
 import type { PrometheusApi } from "./api.ts";
@@ -26,29 +27,32 @@ const input = z.strictObject({
 
 const quantile = z.object({
   quantile: z.number(),
-  value: z.number().nullable().describe("null: no data, or beyond what the buckets can tell"),
-  text: z.string(),
-  bucket_lower: z.number().nullable(),
-  bucket_upper: z.number().nullable(),
-  in_last_bucket: z.boolean().describe("The true value is anywhere above bucket_lower"),
-  day_before: z.number().nullable(),
+  value: z.number().nullable().describe("null: see text"),
+  text: z.string().optional().describe(
+    "What value can't say: no data, beyond the last bucket, of instances apart",
+  ),
+  bucket_lower: z.number().optional(),
+  bucket_upper: z.number().optional(),
+  day_before: z.number().optional(),
 });
 
 const output = z.object({
-  ...serviceOutput,
+  service: serviceOutput.service,
+  notes: z.array(z.string()).optional(),
   window: z.string(),
   until: z.string(),
-  metric: z.string().nullable().describe("null: nothing that measures durations was found"),
-  form: z.enum(["native histogram", "classic histogram", "summary", "average"]).nullable(),
+  observations_per_second: z.number().optional().describe("Absent: no data"),
   unit: z.enum(["s", "ms"]).nullable().describe("Of all values; null: not known"),
   quantiles: z.array(quantile),
-  mean: z.number().nullable(),
-  observations_per_second: z.number().nullable().describe("null: no data"),
-  slowest: z.array(z.object({ labels: z.string(), value: z.number(), text: z.string() }))
-    .describe("By the greatest of the quantiles"),
-  passed_over: z.array(z.object({ metric: z.string(), because: z.string() })),
-  query: z.string().nullable().describe("Of the greatest quantile"),
-  notes: z.array(z.string()),
+  mean: z.number().optional(),
+  slowest_quantile: z.number().optional().describe("That which the slowest are found by"),
+  slowest: z.array(z.object({ labels: z.string(), value: z.number() })).optional(),
+  metric: z.string().nullable().describe("null: nothing that measures durations was found"),
+  form: z.enum(["native histogram", "classic histogram", "summary", "average"]).optional(),
+  passed_over: z.array(z.object({ metric: z.string(), because: z.string() })).optional(),
+  found_by: serviceOutput.found_by,
+  also_found_by: serviceOutput.also_found_by,
+  query: z.string().optional().describe("Of the greatest quantile"),
 });
 type Answer = z.output<typeof output>;
 
@@ -99,8 +103,8 @@ export function getLatency(api: PrometheusApi, now?: () => number): Tool {
     },
     present(found: Found, budget) {
       const make = (shown: number) => {
-        const structured = answerOf(found, shown > 0, budget);
-        return { text: render(structured), structured, rows: structured.quantiles.length };
+        const answer = answerOf(found, shown > 0, budget);
+        return { text: render(answer, found), structured: rounded(answer), rows: answer.quantiles.length };
       };
       return largestThatFits(1, make, budget);
     },
@@ -127,41 +131,66 @@ function answerOf(
   budget: number,
 ): Answer {
   const { latency, passedOver } = reading;
-  const { notes: own, ...fields } = serviceFields(service);
-  const unit = latency?.unit;
+  const { notes: own, found, service: name } = serviceFields(service);
   const traffic = latency !== undefined && latency.observationsPerSecond > 0;
+  const places = whole ? slowest : [];
   return {
-    ...fields,
+    service: name,
+    ...filled({
+      notes: [
+        ...noData(reading, window),
+        ...own,
+        ...notes,
+        ...(latency?.notes ?? []),
+        ...saidNotes(told, whole ? budget : budget / 4),
+      ],
+    }),
     window: formatDuration(window),
     until: utc(Math.floor(time)),
+    ...(traffic ? { observations_per_second: latency.observationsPerSecond } : {}),
+    unit: latency?.unit ?? null,
+    quantiles: traffic ? latency.quantiles.map((each) => quantileOf(each, latency.unit)) : [],
+    ...filled({
+      mean: traffic ? known(latency.mean) : undefined,
+      slowest_quantile: places.length === 0 ? undefined : latency?.quantiles.at(-1)?.quantile,
+      slowest: places.map(({ labels, value }) => ({ labels, value })),
+    }),
     metric: latency?.metric.metric ?? null,
-    form: latency?.metric.form ?? null,
-    unit: unit ?? null,
-    quantiles: (latency?.quantiles ?? []).map((each) => ({
-      quantile: each.quantile,
-      value: isInLastBucket(each) ? null : known(each.value),
-      text: quantileText(each, unit),
-      bucket_lower: known(each.bucket?.lower ?? NaN),
-      bucket_upper: known(each.bucket?.upper ?? NaN),
-      in_last_bucket: isInLastBucket(each),
-      day_before: known(each.dayBefore),
-    })),
-    mean: traffic ? known(latency.mean) : null,
-    observations_per_second: traffic ? latency.observationsPerSecond : null,
-    slowest: (whole ? slowest : []).map(({ labels, value }) => ({
-      labels,
-      value,
-      text: durationText(value, unit),
-    })),
-    passed_over: passedOver.slice(0, whole ? 5 : 0).map((each) => ({ ...each })),
-    query: latency?.quantiles.at(-1)?.query ?? null,
-    notes: [
-      ...own,
-      ...notes,
-      ...(latency?.notes ?? []),
-      ...saidNotes(told, whole ? budget : budget / 4),
-    ],
+    ...filled({
+      form: latency?.metric.form,
+      passed_over: passedOver.slice(0, whole ? 5 : 0).map((each) => ({ ...each })),
+    }),
+    ...found,
+    ...filled({ query: latency?.quantiles.at(-1)?.query }),
   };
+}
+
+function quantileOf(each: Quantile, unit: "s" | "ms" | undefined): Answer["quantiles"][number] {
+  const { quantile, bucket, dayBefore, among } = each;
+  const value = isInLastBucket(each) ? null : known(each.value);
+  return {
+    quantile,
+    value,
+    ...filled({
+      text: value === null || among !== undefined
+        ? quantileText({ ...each, dayBefore: NaN }, unit)
+        : undefined,
+      bucket_lower: known(bucket?.lower ?? NaN),
+      bucket_upper: known(bucket?.upper ?? NaN),
+      day_before: known(dayBefore),
+    }),
+  };
+}
+
+/** Why there are no figures, if there are none. */
+function noData({ latency }: LatencyReading, window: number): readonly string[] {
+  if (latency === undefined) {
+    return [
+      "no data on latency: nothing that measures its requests was found. find_metrics shows what it has.",
+    ];
+  }
+  if (latency.observationsPerSecond > 0) return [];
+  return [`no data on latency: no request was measured in the last ${formatDuration(window)}`];
 }
 
 /** A quantile for people: the value, and how far it can be believed. */
@@ -181,28 +210,30 @@ export function quantileText(each: Quantile, unit: "s" | "ms" | undefined): stri
   })${before}`;
 }
 
-function render(answer: Answer): string {
-  const { service, metric, form, unit, quantiles, mean, observations_per_second: observed, window } = answer;
+function render(answer: Answer, { reading, window }: Found): string {
+  const { service, metric, form, unit, quantiles, mean, observations_per_second: observed } = answer;
+  const { slowest = [], passed_over = [], notes = [] } = answer;
+  const { latency } = reading;
   const name = visible(service);
   const lines: string[] = [];
-  if (metric === null) {
+  const none = noData(reading, window);
+  if (observed === undefined) lines.push(...none.map((why) => `${name}: ${why}`));
+  else {
+    lines.push(`${name}: latency in ${answer.window} until ${answer.until}, ${rate(observed)} requests/s`);
     lines.push(
-      `${name}: no data on latency: nothing that measures its requests was found. find_metrics shows what it has.`,
+      ...(latency?.quantiles ?? []).map((each) =>
+        `p${Number((each.quantile * 100).toPrecision(12))}: ${quantileText(each, latency?.unit)}`
+      ),
     );
-  } else if (observed === null) {
-    lines.push(`${name}: no data on latency: no request was measured in the last ${window}`);
-  } else {
-    lines.push(`${name}: latency in ${window} until ${answer.until}, ${rate(observed)} requests/s`);
-    lines.push(
-      ...quantiles.map(({ quantile, text }) => `p${Number((quantile * 100).toPrecision(12))}: ${text}`),
-    );
-    if (mean !== null) lines.push(`mean: ${durationText(mean, unit ?? undefined)}`);
+    if (mean !== undefined) lines.push(`mean: ${durationText(mean, unit ?? undefined)}`);
   }
-  if (answer.slowest.length > 0) {
+  if (slowest.length > 0) {
     const top = quantiles.at(-1)?.quantile ?? 0;
     lines.push(
       `slowest by p${Number((top * 100).toPrecision(12))}: ${
-        answer.slowest.map(({ labels, text }) => `${visible(labels)} ${text}`).join("; ")
+        slowest.map(({ labels, value }) => `${visible(labels)} ${durationText(value, latency?.unit)}`).join(
+          "; ",
+        )
       }`,
     );
   }
@@ -210,14 +241,14 @@ function render(answer: Answer): string {
   if (metric !== null) {
     lines.push(`measured by ${visible(metric)} (${form}${unit === null ? ", unit not known" : ""})`);
   }
-  if (answer.passed_over.length > 0) {
+  if (passed_over.length > 0) {
     lines.push(
       `passed over: ${
-        answer.passed_over.map(({ metric, because }) => `${visible(metric)} (${because})`).join(", ")
+        passed_over.map(({ metric, because }) => `${visible(metric)} (${because})`).join(", ")
       }`,
     );
   }
-  if (answer.query !== null) lines.push(`query: ${visible(answer.query)}`);
-  lines.push(...answer.notes.map((note) => `note: ${visible(note)}`));
+  if (answer.query !== undefined) lines.push(`query: ${visible(answer.query)}`);
+  lines.push(...notes.filter((note) => !none.includes(note)).map((note) => `note: ${visible(note)}`));
   return lines.join("\n");
 }

@@ -1,14 +1,15 @@
 /** The answer of `query_metrics` in words. */
 import { table } from "../common/table.ts";
 import { count } from "../common/units.ts";
-import { humanValue, numberOf, type Unit } from "./metric_unit.ts";
+import { numberOf } from "./metric_unit.ts";
+import { narrowTheSelector } from "./narrower_query.ts";
 import type { InstantAnswer } from "./query_metrics.ts";
 import type { Labels } from "./result.ts";
 import { commonLabels, differingLabels, labelText, seriesText } from "./series_labels.ts";
 import { toldLines } from "./told.ts";
 
-/** Complete without the structured answer. */
-export function instantText(result: InstantAnswer, unit: Unit | undefined): string {
+/** Complete without the structured answer; each series has all its labels. */
+export function instantText(result: InstantAnswer): string {
   const { series, total, time, type } = result;
   const lines: string[] = [];
   const measured = result.unit === undefined ? "" : `, ${result.unit}`;
@@ -16,9 +17,8 @@ export function instantText(result: InstantAnswer, unit: Unit | undefined): stri
   if (total === 0) {
     lines.push(`No result at ${time}.`, ...result.explanation ?? []);
   } else if (type === "scalar" || type === "string") {
-    const human = humanValue(first?.value ?? "", unit);
     lines.push(
-      `${labelText(first?.value ?? "", 2_000)}${human === undefined ? "" : ` (${human})`}`,
+      `${labelText(first?.value ?? "", 2_000)}${first?.is === undefined ? "" : ` (${first.is})`}`,
       `${type} at ${time}`,
     );
   } else {
@@ -26,11 +26,11 @@ export function instantText(result: InstantAnswer, unit: Unit | undefined): stri
     const labels = series.map((one): Labels => one.labels);
     const common = series.length > 1 ? commonLabels(labels) : {};
     if (Object.keys(common).length > 0) lines.push(`all: ${seriesText(common)}`);
-    lines.push(...(type === "matrix" ? renderSamples(series, common) : renderValues(series, common, unit)));
+    lines.push(...(type === "matrix" ? renderSamples(series, common) : renderValues(series, common)));
   }
   if (series.length < total || result.more) {
     const less = result.narrower === undefined
-      ? "Narrow the selector, or take a function of the range such as max_over_time()"
+      ? narrowTheSelector
       : `For a result that fits: ${result.narrower.join(" or ")}`;
     lines.push(
       `[Cut: ${count(series.length)} of ${result.more ? "more than " : ""}${
@@ -38,13 +38,12 @@ export function instantText(result: InstantAnswer, unit: Unit | undefined): stri
       } series shown. ${less}]`,
     );
   }
-  return [...lines, ...toldLines(result, result.hints)].join("\n");
+  return [...lines, ...toldLines(result)].join("\n");
 }
 
 function renderValues(
   series: InstantAnswer["series"],
   common: Labels,
-  unit: Unit | undefined,
 ): readonly string[] {
   const values = series.map(({ value, histogram }) => {
     if (histogram !== undefined) {
@@ -53,9 +52,7 @@ function renderValues(
     }
     return value ?? "";
   });
-  const humans = values.map((value, index) =>
-    humanValue(series[index]?.histogram === undefined ? value : "", unit)
-  );
+  const humans = series.map(({ is }) => is);
   const withUnit = humans.some((human) => human !== undefined);
   const names = differingLabels(series.map(({ labels }) => labels), common);
   if (series.length === 1 && series[0] !== undefined) {
@@ -77,16 +74,10 @@ function renderValues(
 }
 
 function renderSamples(series: InstantAnswer["series"], common: Labels): readonly string[] {
-  return series.map(({ labels, samples = [], sample_count = 0 }) => {
+  return series.map(({ labels, from, seconds = [], values = [], sample_count = 0 }) => {
     const own = Object.fromEntries(Object.entries(labels).filter(([name]) => !Object.hasOwn(common, name)));
-    const [first] = samples;
-    const start = Date.parse(first?.time ?? "") / 1000;
-    const points = samples.map(({ time, value }) =>
-      `+${Number((Date.parse(time) / 1000 - start).toFixed(3))}s ${value}`
-    );
-    const last = sample_count > samples.length ? `, the last ${samples.length}` : "";
-    return `${seriesText(own)}: ${count(sample_count)} samples${last}, from ${first?.time}: ${
-      points.join(", ")
-    }`;
+    const points = values.map((value, index) => `+${seconds[index] ?? 0}s ${value}`);
+    const last = sample_count > values.length ? `, the last ${values.length}` : "";
+    return `${seriesText(own)}: ${count(sample_count)} samples${last}, from ${from}: ${points.join(", ")}`;
   });
 }

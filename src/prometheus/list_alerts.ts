@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { nearest } from "../common/nearest.ts";
+import { filled } from "../common/structured.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { age, count, plural } from "../common/units.ts";
 import { type AlertingRule, byUrgency, ofService, readAlerting } from "./alerting.ts";
@@ -19,9 +20,10 @@ const input = z.strictObject({
 });
 
 const alert = z.object({
-  state: z.string(),
-  since: z.string(),
-  value: z.string(),
+  state: z.string().optional().describe("Where it is not the rule's"),
+  since: z.string().optional().describe("Absent: not known"),
+  age: z.string().optional(),
+  value: z.string().optional(),
   labels: z.string().describe("Without its name and severity"),
   summary: z.string().optional(),
   description: z.string().optional(),
@@ -31,10 +33,12 @@ const rule = z.object({
   name: z.string(),
   state: z.string(),
   severity: z.string().optional(),
-  expression: z.string().optional(),
-  for: z.string().optional(),
-  group: z.string().optional(),
   error: z.string().optional().describe("Why it can't be evaluated: its state stays as it was"),
+  expression: z.string().optional(),
+  for: z.string().optional().describe("How long it must hold before it fires"),
+  group: z.string().optional(),
+  summary: z.string().optional().describe("Of all its alerts"),
+  description: z.string().optional(),
   alerts: z.array(alert),
 });
 
@@ -42,11 +46,11 @@ const output = z.object({
   firing: z.number().describe("Alerts that fire, of the service if one was given"),
   pending: z.number(),
   inactive_rules: z.number().nullable().describe("null: the backend does not tell"),
-  rules: z.array(rule),
-  shown: z.number(),
   total: z.number().describe("Alerts, and inactive rules if asked for, that match"),
+  shown: z.number(),
   nearest: z.array(z.string()).optional().describe("Names like the service's that alerts have"),
-  notes: z.array(z.string()),
+  notes: z.array(z.string()).optional(),
+  rules: z.array(rule),
 });
 type Answer = z.output<typeof output>;
 type RuleAnswer = z.output<typeof rule>;
@@ -54,9 +58,10 @@ type RuleAnswer = z.output<typeof rule>;
 /** What is to be shown. */
 interface Found {
   readonly rules: readonly AlertingRule[];
-  readonly counts: Pick<Answer, "firing" | "pending" | "inactive_rules" | "notes"> & {
-    readonly nearest?: readonly string[];
-  };
+  readonly counts: Pick<Answer, "firing" | "pending" | "inactive_rules">;
+  /** Names like the service's. */
+  readonly nearest: readonly string[];
+  readonly notes: readonly string[];
   readonly wanted: string;
   readonly limit: number;
   /** Milliseconds. */
@@ -91,9 +96,9 @@ export function listAlerts(api: PrometheusApi, now: () => number = Date.now): To
           firing: alerts.filter((alert) => alert.state === "firing").length,
           pending: alerts.filter((alert) => alert.state === "pending").length,
           inactive_rules: complete ? inactive.length : null,
-          ...(names.length === 0 ? {} : { nearest: names }),
-          notes: notesOf({ rules, concerned, complete, warnings, service, others }),
         },
+        nearest: names,
+        notes: notesOf({ rules, concerned, complete, warnings, service, others }),
         wanted: `${state === "all" ? "" : `${state} `}alert${
           service === undefined ? "" : ` of service ${JSON.stringify(oneLine(service, 100))}`
         }`,
@@ -104,8 +109,9 @@ export function listAlerts(api: PrometheusApi, now: () => number = Date.now): To
     present(found: Found, budget) {
       const items = found.rules.reduce((sum, rule) => sum + Math.max(1, rule.alerts.length), 0);
       const make = (shown: number) => {
-        const structured = answerOf(found, shown, items);
-        return { text: render(found, structured), structured, rows: shown };
+        const answer = answerOf(found, shown, items);
+        const said = [...cutOf(found, answer), ...noneOf(found, answer), ...found.notes];
+        return { text: render(found, answer), structured: withNotes(answer, said), rows: shown };
       };
       return largestThatFits(Math.min(items, found.limit), make, budget);
     },
@@ -161,17 +167,20 @@ function notesOf({ rules, concerned, complete, warnings, service, others }: Circ
 }
 
 /** The first `shown` alerts, under their rules; a rule without an alert counts as one. */
-function answerOf({ rules, counts }: Found, shown: number, total: number): Answer {
+function answerOf({ rules, counts, nearest: names, now }: Found, shown: number, total: number): Answer {
   let left = shown;
   const kept: RuleAnswer[] = [];
   for (const rule of rules) {
     if (left <= 0) break;
     const alerts = rule.alerts.toSorted(byAge).slice(0, left);
     left -= Math.max(1, alerts.length);
-    kept.push(ruleAnswer(rule, alerts));
+    kept.push(ruleAnswer(rule, alerts, now));
   }
-  const { nearest: names, ...others } = counts;
-  return { ...others, rules: kept, shown, total, ...(names === undefined ? {} : { nearest: [...names] }) };
+  return { ...counts, total, shown, ...filled({ nearest: [...names] }), rules: kept };
+}
+
+function withNotes({ rules, ...answer }: Answer, notes: readonly string[]): Answer {
+  return { ...answer, ...filled({ notes: [...notes] }), rules };
 }
 
 function byAge(one: Alert, other: Alert): number {
@@ -179,86 +188,99 @@ function byAge(one: Alert, other: Alert): number {
   return firing || (Date.parse(other.activeAt) || 0) - (Date.parse(one.activeAt) || 0);
 }
 
-function ruleAnswer(rule: AlertingRule, alerts: readonly Alert[]): RuleAnswer {
+function ruleAnswer(rule: AlertingRule, alerts: readonly Alert[], now: number): RuleAnswer {
+  // What all alerts of a rule share is said once.
+  const texts = alerts.map(({ annotations }) => ({
+    summary: lineOf(annotations.summary, 300),
+    description: lineOf(annotations.description, 500),
+  }));
+  const summary = shared(texts.map((text) => text.summary));
+  const description = shared(texts.map((text) => text.description));
   return {
     name: oneLine(rule.name, 200),
     state: oneLine(rule.state, 40),
-    ...(rule.severity === "" ? {} : { severity: oneLine(rule.severity, 40) }),
-    ...(rule.expression === "" ? {} : { expression: rule.expression.slice(0, 2_000) }),
-    ...(rule.forSeconds > 0 ? { for: formatDuration(rule.forSeconds) } : {}),
-    ...(rule.group === "" ? {} : { group: oneLine(rule.group, 200) }),
-    ...(rule.error === "" ? {} : { error: oneLine(rule.error, 500) }),
-    alerts: alerts.map(({ state, activeAt, value, labels, annotations }) => {
+    ...filled({
+      severity: lineOf(rule.severity, 40),
+      error: lineOf(rule.error, 500),
+      expression: rule.expression === "" ? undefined : rule.expression.slice(0, 2_000),
+      for: rule.forSeconds > 0 ? formatDuration(rule.forSeconds) : undefined,
+      group: lineOf(rule.group, 200),
+      summary,
+      description: description === summary ? undefined : description,
+    }),
+    alerts: alerts.map(({ state, activeAt, value, labels }, index) => {
+      const since = activeAt.replace(/\.\d+/, "");
+      const at = Date.parse(since);
+      const own = {
+        summary: summary === undefined ? texts[index]?.summary : undefined,
+        description: description === undefined ? texts[index]?.description : undefined,
+      };
       return {
-        state: oneLine(state, 40),
-        since: oneLine(activeAt.replace(/\.\d+/, ""), 40),
-        value: oneLine(value, 40),
+        ...filled({
+          state: state === rule.state ? undefined : oneLine(state, 40),
+          since: Number.isNaN(at) ? undefined : oneLine(since, 40),
+          age: Number.isNaN(at) ? undefined : age(at, now),
+          value: value === "" ? undefined : valueText(oneLine(value, 40)),
+        }),
         labels: labelsText(labels, ["alertname", "severity"]),
-        ...(annotations.summary === undefined ? {} : { summary: oneLine(annotations.summary, 300) }),
-        ...(annotations.description === undefined
-          ? {}
-          : { description: oneLine(annotations.description, 500) }),
+        ...filled({ ...own, description: own.description === own.summary ? undefined : own.description }),
       };
     }),
   };
 }
 
-function render({ wanted, limit, now }: Found, answer: Answer): string {
-  const { firing, pending, inactive_rules: inactive, rules, shown, total, notes } = answer;
+function lineOf(text: string | undefined, most: number): string | undefined {
+  return text === undefined || text === "" ? undefined : oneLine(text, most);
+}
+
+/** What the counts do not say where nothing matches. */
+function noneOf({ wanted }: Found, { total }: Answer): readonly string[] {
+  return total === 0 ? [`No ${wanted}.`] : [];
+}
+
+function cutOf({ limit }: Found, { shown, total }: Answer): readonly string[] {
+  const less = shown < Math.min(total, limit) ? "Ask for one service or state." : "Ask for more with limit.";
+  return shown < total ? [`Cut: the first ${count(shown)} of ${count(total)} shown. ${less}`] : [];
+}
+
+function render(found: Found, answer: Answer): string {
+  const { firing, pending, inactive_rules: inactive, rules } = answer;
   const counts = [
     `${plural(firing, "alert")} firing`,
     `${count(pending)} pending`,
     inactive === null ? "inactive unknown" : `${plural(inactive, "rule")} inactive`,
   ].join(", ");
-  const none = total === 0 ? [`No ${wanted}.`] : [];
   const names = answer.nearest === undefined
     ? []
     : [`Nearest names: ${answer.nearest.map((name) => oneLine(name, 100)).join(", ")}.`];
-  const less = shown < Math.min(total, limit) ? "Ask for one service or state." : "Ask for more with limit.";
-  const cut = shown < total ? ["", `[Cut: the first ${count(shown)} of ${count(total)} shown. ${less}]`] : [];
   return [
     `${counts}.`,
-    ...none,
-    ...notes,
+    ...noneOf(found, answer),
+    ...found.notes,
     ...names,
-    ...rules.flatMap((rule) => ["", ...ruleLines(rule, now)]),
-    ...cut,
+    ...rules.flatMap((rule) => ["", ...ruleLines(rule)]),
+    ...cutOf(found, answer).flatMap((notice) => ["", `[${notice}]`]),
   ].join("\n");
 }
 
-function ruleLines(rule: RuleAnswer, now: number): readonly string[] {
+function ruleLines(rule: RuleAnswer): readonly string[] {
   const { name, severity, state, expression, alerts } = rule;
-  const head = [state.toUpperCase(), severity === undefined ? "" : oneLine(severity, 40), oneLine(name, 200)];
+  const head = [state.toUpperCase(), severity, name].filter((word) => word !== undefined);
   const many = alerts.length > 1 ? ` (${count(alerts.length)} alerts)` : "";
   const hold = rule.for === undefined ? "" : ` for ${rule.for}`;
-  // What all alerts of a rule share is said once.
-  const summary = shared(alerts.map((alert) => alert.summary));
-  const description = shared(alerts.map((alert) => alert.description));
   return [
-    head.filter((word) => word !== "").join(" ") + many,
+    head.join(" ") + many,
     ...(rule.error === undefined ? [] : [`  can't be evaluated: ${rule.error}`]),
     ...(expression === undefined ? [] : [`  expression: ${oneLine(expression, 500)}${hold}`]),
-    ...texts("  ", summary, description),
-    ...alerts.flatMap((alert) => [
-      `  ${alertLine(alert, state, now)}`,
-      ...texts(
-        "    ",
-        summary === undefined ? alert.summary : undefined,
-        description === undefined ? alert.description : undefined,
-      ),
-    ]),
+    ...texts("  ", rule),
+    ...alerts.flatMap((alert) => [`  ${alertLine(alert)}`, ...texts("    ", alert)]),
   ];
 }
 
-function alertLine(
-  { state, since, value, labels }: z.output<typeof alert>,
-  ruleState: string,
-  now: number,
-): string {
-  const at = Date.parse(since);
-  const start = Number.isNaN(at) ? "since an unknown time" : `since ${since} (${age(at, now)})`;
-  const which = state === ruleState ? "" : `${state}, `;
-  const worth = value === "" ? "" : `value ${valueText(value)}, `;
+function alertLine({ state, since, age, value, labels }: z.output<typeof alert>): string {
+  const start = since === undefined ? "since an unknown time" : `since ${since} (${age})`;
+  const which = state === undefined ? "" : `${state}, `;
+  const worth = value === undefined ? "" : `value ${value}, `;
   return `- ${labels === "" ? "" : `${labels}: `}${which}${worth}${start}`;
 }
 
@@ -270,14 +292,14 @@ function valueText(value: string): string {
 
 function texts(
   indent: string,
-  summary: string | undefined,
-  description: string | undefined,
+  { summary, description }: {
+    readonly summary?: string | undefined;
+    readonly description?: string | undefined;
+  },
 ): readonly string[] {
   return [
-    ...(summary === undefined || summary === "" ? [] : [`${indent}summary: ${summary}`]),
-    ...(description === undefined || description === "" || description === summary
-      ? []
-      : [`${indent}description: ${description}`]),
+    ...(summary === undefined ? [] : [`${indent}summary: ${summary}`]),
+    ...(description === undefined ? [] : [`${indent}description: ${description}`]),
   ];
 }
 

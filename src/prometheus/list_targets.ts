@@ -2,9 +2,10 @@
 import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { nearest } from "../common/nearest.ts";
+import { filled } from "../common/structured.ts";
 import { table } from "../common/table.ts";
 import { defineTool, type Tool, type ToolContext } from "../common/tool.ts";
-import { age, count, duration, plural } from "../common/units.ts";
+import { age, count, duration, plural, significant } from "../common/units.ts";
 import type { PrometheusApi } from "./api.ts";
 import { labelsText, oneLine } from "./one_line.ts";
 import type { Target } from "./result.ts";
@@ -32,11 +33,11 @@ const target = z.object({
   pool: z.string(),
   job: z.string().optional().describe("Where it is not the pool's name"),
   instance: z.string(),
-  labels: z.string().describe("Others than job and instance"),
-  last_scrape: z.string().nullable().describe("null: never, or not reported"),
-  scrape_seconds: z.number(),
-  interval: z.string(),
+  labels: z.string().optional().describe("Others than job and instance"),
   error: z.string().optional(),
+  scraped: z.string().optional().describe("How long ago; absent: never, or not reported"),
+  scrape_seconds: z.number().optional().describe("How long that took"),
+  interval: z.string().optional(),
 });
 type TargetAnswer = z.output<typeof target>;
 
@@ -50,19 +51,19 @@ const pool = z.object({
 type Pool = z.output<typeof pool>;
 
 const output = z.object({
-  up: z.number().describe("Targets of the service and pool, if given, whatever their state"),
-  down: z.number(),
-  unknown: z.number().describe("Not scraped yet"),
-  dropped: z.number().nullable().describe("By relabelling, never scraped; null: not reported"),
-  pools: z.array(pool),
-  pools_total: z.number(),
-  targets: z.array(target).describe("Down first; those that are up only where they are few or asked for"),
-  shown: z.number(),
+  down: z.number().describe("Targets of the service and pool, if given, whatever their state"),
+  up: z.number(),
+  unknown: z.number().optional().describe("Not scraped yet"),
+  dropped: z.number().nullable().optional().describe("By relabelling, never scraped; null: not reported"),
   total: z.number().describe("Targets that match"),
+  shown: z.number(),
+  nearest: z.array(z.string()).optional(),
+  notes: z.array(z.string()).optional(),
   errors: z.array(z.object({ error: z.string(), targets: z.number() })).optional()
     .describe("Where more are down than are listed: the errors, without their addresses"),
-  nearest: z.array(z.string()).optional(),
-  notes: z.array(z.string()),
+  pools_total: z.number().optional().describe("Where not all of them are shown"),
+  pools: z.array(pool).optional().describe("Where not all targets are shown"),
+  targets: z.array(target).describe("Down first; those that are up only where they are few or asked for"),
 });
 type Answer = z.output<typeof output>;
 
@@ -76,14 +77,14 @@ const maxErrors = 5;
 
 /** What is to be shown. */
 interface Found {
-  readonly answer: Omit<Answer, "targets" | "shown" | "pools"> & { readonly pools: readonly Pool[] };
+  readonly counts: Pick<Answer, "down" | "up" | "unknown" | "dropped" | "total" | "errors" | "nearest">;
+  readonly notes: readonly string[];
+  readonly pools: readonly Pool[];
   readonly targets: readonly TargetAnswer[];
   readonly wanted: string;
   /** Targets that are up and only counted. */
   readonly counted: number;
   readonly limit: number;
-  /** Milliseconds. */
-  readonly now: number;
 }
 
 /** Lists scrape targets. */
@@ -99,17 +100,34 @@ export function listTargets(api: PrometheusApi, now: () => number = Date.now): T
     present(found: Found, budget) {
       const shown = Math.min(found.targets.length, found.limit);
       const make = (shown: number) => {
-        const structured = {
-          ...found.answer,
-          pools: found.answer.pools.slice(0, maxPools),
-          targets: found.targets.slice(0, shown),
-          shown,
-        };
+        const structured = answerOf(found, shown);
         return { text: render(found, structured), structured, rows: shown };
       };
       return largestThatFits(shown, make, budget);
     },
   });
+}
+
+function answerOf(found: Found, shown: number): Answer {
+  const { pools, counts: { errors, nearest, ...counts } } = found;
+  const hasPools = (pools.length > 1 && counts.total > shown) || (counts.dropped ?? 0) > 0;
+  return {
+    ...counts,
+    shown,
+    ...filled({
+      nearest,
+      notes: [
+        ...cutOf(found, shown),
+        ...upOnly(found),
+        ...noneOf(found),
+        ...found.notes,
+      ],
+      errors,
+      pools_total: hasPools && pools.length > maxPools ? pools.length : undefined,
+      pools: hasPools ? pools.slice(0, maxPools) : [],
+    }),
+    targets: found.targets.slice(0, shown),
+  };
 }
 
 async function find(
@@ -140,33 +158,36 @@ async function find(
     ...pool === undefined ? [] : nearest(pool, active.map(({ scrapePool }) => scrapePool)),
   ];
   return {
-    answer: {
-      up: inState("up"),
+    counts: {
       down: inState("down"),
-      unknown: inState("unknown"),
-      dropped: droppedHere === undefined ? null : droppedHere.reduce((sum, [, number]) => sum + number, 0),
-      pools,
-      pools_total: pools.length,
+      up: inState("up"),
+      ...filled({
+        unknown: inState("unknown") || undefined,
+        dropped: droppedHere?.reduce((sum, [, number]) => sum + number, 0) || undefined,
+      }),
+      ...(dropped === undefined ? { dropped: null } : {}),
       total: chosen.length,
-      ...(listed.length <= limit || kinds.length === 0 ? {} : { errors: kinds.map(errorKind) }),
-      ...(names.length === 0 ? {} : { nearest: [...new Set(names)].slice(0, 5) }),
-      notes: [
-        ...(active.length === 0 && notes.length === 0 ? ["This Prometheus scrapes no target."] : []),
-        ...(active.length > 0 && concerned.length === 0
-          ? [
-            `${plural(active.length, "target")} of other services and pools ${
-              active.length === 1 ? "is" : "are"
-            } there.`,
-          ]
-          : []),
-        ...notes.map((note) => oneLine(note, 500)),
-      ],
+      ...filled({
+        errors: listed.length <= limit ? [] : kinds.map(errorKind),
+        nearest: [...new Set(names)].slice(0, 5),
+      }),
     },
-    targets: listed.sort(downFirst).map(targetAnswer),
+    notes: [
+      ...(active.length === 0 && notes.length === 0 ? ["This Prometheus scrapes no target."] : []),
+      ...(active.length > 0 && concerned.length === 0
+        ? [
+          `${plural(active.length, "target")} of other services and pools ${
+            active.length === 1 ? "is" : "are"
+          } there.`,
+        ]
+        : []),
+      ...notes.map((note) => oneLine(note, 500)),
+    ],
+    pools,
+    targets: listed.sort(downFirst).map((target) => targetAnswer(target, now)),
     wanted: wantedText(state, service, pool),
     counted: chosen.length - listed.length,
     limit,
-    now,
   };
 }
 
@@ -174,20 +195,24 @@ function errorKind({ error, targets }: { readonly error: string; readonly target
   return { error: oneLine(error, 300), targets };
 }
 
-function targetAnswer(target: Target): TargetAnswer {
+function targetAnswer(target: Target, now: number): TargetAnswer {
   const { labels, scrapePool, lastError, lastScrape, lastScrapeSeconds, scrapeInterval } = target;
   const { job = "", instance = "" } = labels;
+  const lineOf = (text: string, most: number) => text === "" ? undefined : oneLine(text, most);
+  // Go's zero time.
+  const wasScraped = lastScrape !== "" && !lastScrape.startsWith("0001-");
   return {
     health: healthOf(target),
     pool: oneLine(scrapePool, 200),
     ...(job === scrapePool || job === "" ? {} : { job: oneLine(job, 200) }),
     instance: oneLine(instance, 200),
-    labels: labelsText(labels, ["job", "instance"]),
-    // Go's zero time.
-    last_scrape: lastScrape === "" || lastScrape.startsWith("0001-") ? null : lastScrape.replace(/\.\d+/, ""),
-    scrape_seconds: lastScrapeSeconds,
-    interval: oneLine(scrapeInterval, 40),
-    ...(lastError === "" ? {} : { error: oneLine(lastError, 500) }),
+    ...filled({
+      labels: labelsText(labels, ["job", "instance"]) || undefined,
+      error: lineOf(lastError, 500),
+      scraped: wasScraped ? age(Date.parse(lastScrape.replace(/\.\d+/, "")), now) : undefined,
+      scrape_seconds: wasScraped ? significant(lastScrapeSeconds) : undefined,
+      interval: lineOf(scrapeInterval, 40),
+    }),
   };
 }
 
@@ -199,41 +224,44 @@ function wantedText(state: string, service: string | undefined, pool: string | u
   ].join(" ");
 }
 
-function render({ wanted, counted, limit, now }: Found, answer: Answer): string {
-  const { up, down, unknown, dropped, pools, pools_total: allPools, targets, shown, total, notes } = answer;
+function noneOf({ wanted, counts }: Found): readonly string[] {
+  return counts.total === 0 ? [`No ${wanted}.`] : [];
+}
+
+function upOnly({ counted }: Found): readonly string[] {
+  return counted > 0 ? [`${plural(counted, "target")} up, not listed: state=up or pool lists them.`] : [];
+}
+
+function cutOf({ counts, counted, limit }: Found, shown: number): readonly string[] {
+  const listed = counts.total - counted;
+  const less = shown < limit
+    ? "Ask for one pool or service."
+    : "Ask for more with limit, or for one pool or service.";
+  return shown < listed ? [`Cut: the first ${count(shown)} of ${count(listed)} shown. ${less}`] : [];
+}
+
+function render(found: Found, answer: Answer): string {
+  const { up, down, unknown = 0, dropped, pools, targets, shown } = answer;
   const counts = [
     `${plural(up + down + unknown, "target")}: ${count(down)} down, ${count(up)} up`,
     ...(unknown > 0 ? [`${count(unknown)} not scraped yet`] : []),
   ].join(", ");
-  const droppedText = (dropped ?? 0) > 0 ? ` Dropped by relabelling: ${count(dropped ?? 0)}.` : "";
+  const droppedText = dropped ? ` Dropped by relabelling: ${count(dropped)}.` : "";
   const names = answer.nearest === undefined
     ? []
     : [`Nearest names: ${answer.nearest.map((name) => oneLine(name, 100)).join(", ")}.`];
-  const listed = total - counted;
-  const cut = shown < listed
-    ? [
-      `[Cut: the first ${count(shown)} of ${count(listed)} shown. ${
-        shown < limit
-          ? "Ask for one pool or service."
-          : "Ask for more with limit, or for one pool or service."
-      }]`,
-    ]
-    : [];
-  const upOnly = counted > 0
-    ? [`${plural(counted, "target")} up, not listed: state=up or pool lists them.`]
-    : [];
   return [
     `${counts}.${droppedText}`,
-    ...(total === 0 ? [`No ${wanted}.`] : []),
-    ...notes,
+    ...noneOf(found),
+    ...found.notes,
     ...names,
-    ...((pools.length > 1 && total > shown) || (dropped ?? 0) > 0 ? ["", poolTable(pools, allPools)] : []),
+    ...(pools === undefined ? [] : ["", poolTable(pools, found.pools.length)]),
     ...(answer.errors === undefined
       ? []
       : ["", ...answer.errors.map(({ error, targets }) => `${count(targets)} × ${error}`)]),
-    ...(targets.length === 0 ? [] : ["", ...targets.map((target) => targetLine(target, now))]),
-    ...upOnly,
-    ...cut,
+    ...(targets.length === 0 ? [] : ["", ...targets.map(targetLine)]),
+    ...upOnly(found),
+    ...cutOf(found, shown).map((notice) => `[${notice}]`),
   ].join("\n");
 }
 
@@ -249,14 +277,14 @@ function poolTable(pools: readonly Pool[], all: number): string {
   return table(columns.map((name) => ({ name })), rows, { quotes: false }) + more;
 }
 
-function targetLine({ health, pool, job, ...target }: TargetAnswer, now: number): string {
-  const scraped = target.last_scrape === null
+function targetLine({ health, pool, job, ...target }: TargetAnswer): string {
+  const scraped = target.scraped === undefined
     ? health === "unknown" ? ": never scraped" : ""
-    : `: scraped ${age(Date.parse(target.last_scrape), now)} in ${duration(target.scrape_seconds * 1000)}`;
-  const own = [job === undefined ? "" : `job=${oneLine(job, 100)}`, target.labels].filter((part) =>
+    : `: scraped ${target.scraped} in ${duration((target.scrape_seconds ?? 0) * 1000)}`;
+  const own = [job === undefined ? "" : `job=${oneLine(job, 100)}`, target.labels ?? ""].filter((part) =>
     part !== ""
   );
-  const interval = target.interval === "" ? "" : `, every ${oneLine(target.interval, 20)}`;
+  const interval = target.interval === undefined ? "" : `, every ${oneLine(target.interval, 20)}`;
   const error = target.error === undefined ? "" : `\n  ${target.error}`;
   return `${health === "up" ? "up" : health.toUpperCase()} ${oneLine(pool, 100)} ${
     oneLine(target.instance, 200)

@@ -2,7 +2,7 @@
 import { nearest } from "../common/nearest.ts";
 
 /** Why a name is in the list, from the best reason to the least. */
-export const reasons = ["exact", "prefix", "word", "part", "similar"] as const;
+const reasons = ["exact", "prefix", "word", "part", "similar"] as const;
 export type Reason = typeof reasons[number];
 
 /** A name that answers to the pattern. */

@@ -9,6 +9,10 @@ const longestRepeated = 400;
 /** Series that people like to read. */
 const readable = 20;
 
+/** What to do about too many series of samples. */
+export const narrowTheSelector =
+  "Narrow the selector, or take a function of the range such as max_over_time()";
+
 /** Up to two queries, `topk` and an aggregation by a label, whose results fit; `shown` series did. */
 export function narrowerQuery(
   parsed: ParsedQuery,

@@ -3,17 +3,19 @@ import * as z from "zod";
 import { CallError, couldNotAnswer } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
+import { filled } from "../common/structured.ts";
+import { count, significant } from "../common/units.ts";
 import type { AskOptions, PrometheusApi } from "./api.ts";
 import { explainEmpty } from "./empty_result.ts";
 import { instantText } from "./instant_text.ts";
 import { type MetricCatalogue, typeOfSeries } from "./metric_catalogue.ts";
-import { metricUnit, numberOf, type Unit, unitOf, unitText } from "./metric_unit.ts";
+import { humanValue, metricUnit, numberOf, type Unit, unitOf, unitText } from "./metric_unit.ts";
 import { loadPromql, type ParsedQuery, readPromql } from "./promql.ts";
-import { explainRefusal } from "./promql_refusal.ts";
-import { narrowerQuery } from "./narrower_query.ts";
 import { mistakes } from "./promql_mistakes.ts";
-import type { InstantResult, InstantSeries } from "./result.ts";
-import { safeLabels, seriesText } from "./series_labels.ts";
+import type { InstantResult, InstantSeries, RangeSeries } from "./result.ts";
+import { explainRefusal } from "./promql_refusal.ts";
+import { narrowerQuery, narrowTheSelector } from "./narrower_query.ts";
+import { ownLabels, safeLabels, seriesText } from "./series_labels.ts";
 import { parseTime, utc } from "./time.ts";
 import { bounded, echo, tellable } from "./told.ts";
 
@@ -28,25 +30,31 @@ const input = z.strictObject({
   limit: z.int().min(1).max(500).default(30),
 });
 
+const labels = z.object({}).catchall(z.string());
 const output = z.object({
-  query: z.string(),
   time: z.string().describe("UTC"),
   type: z.enum(["vector", "scalar", "string", "matrix"]),
   unit: z.string().optional(),
   total: z.number().describe("Series of the whole result"),
-  more: z.boolean().optional().describe("There are more than total, by an unknown number"),
-  series: z.array(z.object({
-    labels: z.object({}).catchall(z.string()),
-    value: z.string().optional().describe("Prometheus's own text"),
-    histogram: z.object({ count: z.string(), sum: z.string() }).optional(),
-    samples: z.array(z.object({ time: z.string(), value: z.string() })).optional(),
-    sample_count: z.number().optional(),
-  })),
-  narrower: z.array(z.string()).optional().describe("Queries whose result fits"),
+  more: z.literal(true).optional().describe("There are more than total, by an unknown number"),
   explanation: z.array(z.string()).optional().describe("Why there is no result"),
-  warnings: z.array(z.string()).describe("Prometheus's own"),
-  infos: z.array(z.string()).describe("Prometheus's own"),
-  hints: z.array(z.string()).describe("Likely mistakes in the query"),
+  notes: z.array(z.string()).optional().describe("What was cut"),
+  narrower: z.array(z.string()).optional().describe("Queries whose result fits"),
+  warnings: z.array(z.string()).optional().describe("Prometheus's own"),
+  infos: z.array(z.string()).optional().describe("Prometheus's own"),
+  hints: z.array(z.string()).optional().describe("Likely mistakes in the query"),
+  common_labels: labels.optional().describe("Of each of the series, beside its own"),
+  series: z.array(z.object({
+    labels,
+    value: z.string().optional().describe("Prometheus's own text"),
+    is: z.string().optional().describe("The value as people read it"),
+    histogram: z.object({ count: z.string(), sum: z.string(), mean: z.number().optional() }).optional(),
+    sample_count: z.number().optional(),
+    from: z.string().optional().describe("Time of the first sample that is shown"),
+    seconds: z.array(z.number()).optional().describe("Times of the samples, after from"),
+    values: z.array(z.string()).optional().describe("Of the samples; of histograms their counts"),
+  })),
+  query: z.string(),
 });
 /** The structured answer. */
 export type InstantAnswer = z.output<typeof output>;
@@ -182,41 +190,72 @@ function inOrder(series: readonly InstantSeries[], lowest: boolean): readonly In
 }
 
 function presentResult(result: Result, budget: number): Presentation<InstantAnswer> {
+  const { unit } = result;
   const all = result.type === "matrix"
-    ? result.ranges.map(({ metric, values, histograms }) => ({
-      labels: metric,
-      sample_count: values.length + histograms.length,
-      samples: (values.length > 0
-        ? values.slice(-mostSamples)
-        : histograms.slice(-mostSamples).map(([at, { count }]) => [at, count] as const))
-        .map(([at, value]) => ({ time: utc(at), value })),
-    }))
+    ? result.ranges.map(samplesOf)
     : result.series.map(({ metric, value, histogram }) => ({
       labels: metric,
-      ...(value === undefined ? {} : { value: value[1] }),
-      ...(histogram === undefined ? {} : { histogram: { count: histogram[1].count, sum: histogram[1].sum } }),
+      ...filled({
+        value: value?.[1],
+        is: value === undefined ? undefined : humanValue(value[1], unit),
+        histogram: histogram === undefined ? undefined : histogramOf(histogram[1]),
+      }),
     }));
   const candidates = all.slice(0, result.limit);
   const make = (shown: number): Presentation<InstantAnswer> => {
     const series = candidates.slice(0, shown).map((one) => ({ ...one, labels: safeLabels(one.labels) }));
-    const cut = shown < result.total || result.truncated;
-    const structured: InstantAnswer = {
-      query: echo(result.parsed.text, budget),
+    const isCut = shown < result.total || result.truncated;
+    const narrower = isCut && result.type === "vector"
+      ? bounded(narrowerQuery(result.parsed, all.map(({ labels }) => labels), shown), budget)
+      : [];
+    const answer: InstantAnswer = {
       time: utc(result.time),
       type: result.type,
-      ...(unitText(result.unit) === "" ? {} : { unit: unitText(result.unit) }),
+      ...(unitText(unit) === "" ? {} : { unit: unitText(unit) }),
       total: result.total,
       ...(result.truncated ? { more: true } : {}),
+      ...filled({
+        explanation: bounded(result.explanation, budget),
+        notes: isCut ? [cutNote(shown, result, narrower)] : [],
+        narrower,
+        warnings: tellable(result.warnings, budget),
+        infos: tellable(result.infos, budget),
+        hints: bounded(result.hints, budget),
+      }),
       series,
-      ...(cut && result.type === "vector"
-        ? { narrower: bounded(narrowerQuery(result.parsed, all.map(({ labels }) => labels), shown), budget) }
-        : {}),
-      ...(result.explanation.length > 0 ? { explanation: bounded(result.explanation, budget) } : {}),
-      warnings: tellable(result.warnings, budget),
-      infos: tellable(result.infos, budget),
-      hints: bounded(result.hints, budget),
+      query: echo(result.parsed.text, budget),
     };
-    return { text: instantText(structured, result.unit), structured, rows: shown };
+    return { text: instantText(answer), structured: withoutCommon(answer), rows: shown };
   };
   return largestThatFits(candidates.length, make, budget);
+}
+
+function cutNote(shown: number, { total, truncated }: Result, narrower: readonly string[]): string {
+  const less = narrower.length === 0 ? narrowTheSelector : "For a result that fits: the queries of narrower";
+  return `Cut: ${count(shown)} of ${truncated ? "more than " : ""}${count(total)} series shown. ${less}`;
+}
+
+function samplesOf({ metric, values, histograms }: RangeSeries) {
+  const samples = values.length > 0
+    ? values.slice(-mostSamples)
+    : histograms.slice(-mostSamples).map(([at, { count }]) => [at, count] as const);
+  const from = samples[0]?.[0] ?? 0;
+  return {
+    labels: metric,
+    sample_count: values.length + histograms.length,
+    from: utc(from),
+    seconds: samples.map(([at]) => Number((at - from).toFixed(3))),
+    values: samples.map(([, value]) => value),
+  };
+}
+
+function histogramOf({ count, sum }: { readonly count: string; readonly sum: string }) {
+  const mean = numberOf(sum) / numberOf(count);
+  return { count, sum, ...(Number.isFinite(mean) ? { mean: significant(mean) } : {}) };
+}
+
+/** The labels that all series have are said once. */
+function withoutCommon({ series, query, ...answer }: InstantAnswer): InstantAnswer {
+  const { common, own } = ownLabels(series);
+  return { ...answer, ...common, series: own, query };
 }

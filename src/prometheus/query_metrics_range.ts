@@ -1,6 +1,7 @@
 /** Tool `query_metrics_range`: what series did over a time range. */
 import * as z from "zod";
 import { largestThatFits } from "../common/largest_that_fits.ts";
+import { filled, rounded } from "../common/structured.ts";
 import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import type { PrometheusApi } from "./api.ts";
 import { explainEmpty } from "./empty_result.ts";
@@ -12,10 +13,17 @@ import { isCounter, mistakes } from "./promql_mistakes.ts";
 import { lowestFirst, metricsOf } from "./query_metrics.ts";
 import { askRange, type RangeAnswered } from "./range_answer.ts";
 import { rangeNotes } from "./range_notes.ts";
-import { rangeText } from "./range_text.ts";
+import {
+  cutNotice,
+  fewPoints,
+  figureRounding,
+  isConstant,
+  rangeText,
+  type RangeTextOptions,
+} from "./range_text.ts";
 import type { HistogramSample, Labels, RangeSeries, Sample } from "./result.ts";
 import { readScrapeInterval } from "./scrape_interval.ts";
-import { safeLabels } from "./series_labels.ts";
+import { ownLabels, safeLabels } from "./series_labels.ts";
 import { onAxis, type SeriesStatistics, seriesStatistics } from "./series_statistics.ts";
 import { rounding, type Thinning, thinning } from "./shown_points.ts";
 import { sparkline } from "./sparkline.ts";
@@ -41,44 +49,67 @@ const input = z.strictObject({
   limit: z.int().min(1).max(100).default(10),
 });
 
-const moment = z.object({ time: z.string(), value: z.string() });
+const moment = z.object({ time: z.string().optional(), value: z.string() });
+const labels = z.object({}).catchall(z.string());
 const output = z.object({
-  query: z.string(),
   start: z.string().describe("UTC"),
   end: z.string(),
   step_seconds: z.number(),
   unit: z.string().optional(),
   total: z.number().describe("Series of the whole result"),
-  more: z.boolean().optional().describe("There are more than total, by an unknown number"),
+  more: z.literal(true).optional().describe("There are more than total, by an unknown number"),
   looked_at: z.number().optional().describe(
     "If not all: series among which those shown have the greatest average",
   ),
+  explanation: z.array(z.string()).optional().describe("Why there is no result"),
+  notes: z.array(z.string()).optional().describe("What was cut, and what the points do not show"),
+  narrower: z.array(z.string()).optional().describe("Queries whose result fits"),
+  warnings: z.array(z.string()).optional().describe("Prometheus's own"),
+  infos: z.array(z.string()).optional().describe("Prometheus's own"),
+  hints: z.array(z.string()).optional().describe("Likely mistakes in the query"),
+  common_labels: labels.optional().describe("Of each of the series, beside its own"),
+  axis: z.object({ start: z.string(), step_seconds: z.number() }).optional().describe("Times of values"),
   series: z.array(z.object({
-    labels: z.object({}).catchall(z.string()),
+    labels,
     points: z.number(),
-    first: moment,
-    last: moment,
+    constant: z.string().optional().describe("The value of all points"),
+    first: moment.optional().describe("At start, unless it says when; rounded as are last, min and max"),
+    last: moment.optional().describe("At end, unless it says when"),
+    change: z.number().optional().describe("Last less first"),
+    change_percent: z.number().optional().describe("Of first; absent from zero"),
+    trend: z.enum(["rising", "falling", "flat", "unclear"]).optional(),
+    slope_per_hour: z.number().optional(),
     min: moment.optional(),
     max: moment.optional(),
     average: z.number().optional(),
-    trend: z.enum(["rising", "falling", "flat", "unclear"]),
-    slope_per_hour: z.number().optional(),
-    change: z.number().optional().describe("Last less first"),
-    change_percent: z.number().optional().describe("Of first; absent from zero"),
     counter_increase: z.number().optional().describe("Of a raw counter, its restarts taken into account"),
     gaps: z.array(z.object({ from: z.string(), to: z.string(), points: z.number() })).optional(),
+    shape: z.string().optional().describe("A sparkline, where there are no values"),
     values: z.array(z.string().nullable()).optional().describe("At axis, rounded; null: none"),
   })),
-  axis: z.object({ start: z.string(), step_seconds: z.number() }).optional().describe("Times of values"),
-  narrower: z.array(z.string()).optional().describe("Queries whose result fits"),
-  explanation: z.array(z.string()).optional().describe("Why there is no result"),
-  warnings: z.array(z.string()).describe("Prometheus's own"),
-  infos: z.array(z.string()).describe("Prometheus's own"),
-  hints: z.array(z.string()).describe("Likely mistakes in the query"),
-  notes: z.array(z.string()).optional(),
+  query: z.string(),
 });
-/** The structured answer. */
-export type RangeAnswer = z.output<typeof output>;
+type Structured = z.output<typeof output>;
+
+interface Moment {
+  /** UTC. */
+  readonly time: string;
+  readonly value: string;
+}
+
+/** The figures of one series, with all its labels. */
+export interface SeriesAnswer extends Omit<Structured["series"][number], "constant" | "shape"> {
+  readonly first: Moment;
+  readonly last: Moment;
+  readonly min?: Moment;
+  readonly max?: Moment;
+  readonly trend: "rising" | "falling" | "flat" | "unclear";
+}
+
+/** The answer that is put into words; see {@linkcode structuredOf} for its structured form. */
+export interface RangeAnswer extends Omit<Structured, "series" | "common_labels"> {
+  readonly series: readonly SeriesAnswer[];
+}
 
 interface Measured {
   readonly labels: Labels;
@@ -186,7 +217,7 @@ function countOf([time, { count }]: HistogramSample): Sample {
   return [time, count];
 }
 
-function present(result: Result, budget: number): Presentation<RangeAnswer> {
+function present(result: Result, budget: number): Presentation<Structured> {
   const { range } = result;
   const all = measure(result.series, range, lowestFirst(result.parsed));
   const candidates = all.slice(0, result.limit);
@@ -195,11 +226,11 @@ function present(result: Result, budget: number): Presentation<RangeAnswer> {
       ? ""
       : sparkline(onAxis(samples, range).map((value) => value === undefined ? undefined : numberOf(value)))
   );
-  const make = (shown: number, thin: Thinning): Presentation<RangeAnswer> => {
-    const structured = answerOf(result, all, candidates.slice(0, shown), thin, budget);
+  const make = (shown: number, thin: Thinning): Presentation<Structured> => {
+    const answer = answerOf(result, all, candidates.slice(0, shown), thin, budget);
     return {
-      text: rangeText(structured, { range, unit: result.unit, thin, sparklines }),
-      structured,
+      text: rangeText(answer, { range, unit: result.unit, thin, sparklines }),
+      structured: rounded(structuredOf(answer, { range, thin, sparklines })),
       rows: shown,
     };
   };
@@ -227,7 +258,7 @@ function answerOf(
     step_seconds: range.step,
     ...(unitText(unit) === "" ? {} : { unit: unitText(unit) }),
     total,
-    ...(unknown ? { more: true } : {}),
+    ...(unknown ? { more: true as const } : {}),
     ...(truncated ? { looked_at: all.length } : {}),
     series: shown.map(({ labels, samples, statistics }, index) => {
       const { min, max, average, trend, change, changePercent } = statistics;
@@ -240,12 +271,12 @@ function answerOf(
         last: momentOf(statistics.last),
         ...(min === undefined ? {} : { min: momentOf(min) }),
         ...(max === undefined ? {} : { max: momentOf(max) }),
-        ...(average === undefined ? {} : { average: rounded(average) }),
+        ...(average === undefined ? {} : { average: precise(average) }),
         trend: trend.direction,
-        ...(Number.isFinite(trend.slope) ? { slope_per_hour: rounded(trend.slope * 3600) } : {}),
-        ...(Number.isFinite(change) ? { change: rounded(change) } : {}),
-        ...(changePercent === undefined ? {} : { change_percent: rounded(changePercent) }),
-        ...(counter ? { counter_increase: rounded(statistics.counted) } : {}),
+        ...(Number.isFinite(trend.slope) ? { slope_per_hour: precise(trend.slope * 3600) } : {}),
+        ...(Number.isFinite(change) ? { change: precise(change) } : {}),
+        ...(changePercent === undefined ? {} : { change_percent: precise(changePercent) }),
+        ...(counter ? { counter_increase: precise(statistics.counted) } : {}),
         ...(statistics.gaps.length === 0 ? {} : {
           gaps: statistics.gaps.slice(0, 5).map(({ from, to, points }) => ({
             from: utc(from),
@@ -273,12 +304,84 @@ function answerOf(
 }
 
 /** Without what floating point leaves at the end. */
-function rounded(value: number): number {
+function precise(value: number): number {
   return Number(value.toPrecision(digits));
 }
 
-function momentOf(
-  { time, value }: { readonly time: number; readonly value: string },
-): z.output<typeof moment> {
+function momentOf({ time, value }: { readonly time: number; readonly value: string }): Moment {
   return { time: utc(time), value };
+}
+
+/** What the structured form is made from beside the answer, as its text is. */
+type Drawn = Pick<RangeTextOptions, "range" | "thin" | "sparklines">;
+
+/** The structured form: what was cut before the series, which have labels of their own alone; values rounded as in the text. */
+function structuredOf(answer: RangeAnswer, drawn: Drawn): Structured {
+  const { query, series, axis, narrower = [], warnings, infos, hints, notes = [], ...before } = answer;
+  const { common, own } = ownLabels(series.map((one, index) => leanSeries(one, drawn, index)));
+  const hasPoints = pointsOf(drawn.range) > 1;
+  return {
+    ...before,
+    ...filled({
+      notes: [
+        ...cutNotice(answer, "the queries of narrower"),
+        ...notes,
+        ...(series.length > 0 && drawn.thin.series === 0 && hasPoints ? [fewPoints] : []),
+      ],
+      narrower,
+      warnings,
+      infos,
+      hints,
+    }),
+    ...common,
+    ...(axis === undefined ? {} : { axis }),
+    series: own,
+    query,
+  };
+}
+
+function leanSeries(
+  one: SeriesAnswer,
+  { range, thin, sparklines }: Drawn,
+  index: number,
+): Structured["series"][number] {
+  const { labels, points, first, last, min, max, trend, average, change, change_percent, slope_per_hour } =
+    one;
+  const round = figureRounding(one);
+  const at = ({ time, value }: Moment, usual?: number) => ({
+    ...(usual !== undefined && Date.parse(time) / 1000 === usual ? {} : { time }),
+    value: round(value),
+  });
+  const rest = filled({
+    counter_increase: one.counter_increase,
+    gaps: one.gaps,
+    values: one.values,
+    shape: thin.series > 0 ? undefined : sparklines[index] || undefined,
+  });
+  const [begin, end] = [at(first, range.start), at(last, range.end)];
+  if (isConstant(one)) {
+    return {
+      labels,
+      points,
+      constant: round(first.value),
+      ...("time" in begin ? { first: begin } : {}),
+      ...("time" in end ? { last: end } : {}),
+      ...rest,
+    };
+  }
+  return {
+    labels,
+    points,
+    first: begin,
+    last: end,
+    ...filled({ change, change_percent }),
+    trend,
+    ...(slope_per_hour !== undefined && (trend === "rising" || trend === "falling")
+      ? { slope_per_hour }
+      : {}),
+    ...(min === undefined || max === undefined || min.value === max.value
+      ? {}
+      : { min: at(min), max: at(max), ...filled({ average }) }),
+    ...rest,
+  };
 }

@@ -1,7 +1,7 @@
 /** The answer of `query_metrics_range` in words. */
 import { count, percent, plural } from "../common/units.ts";
 import { humanValue, type Unit } from "./metric_unit.ts";
-import type { RangeAnswer } from "./query_metrics_range.ts";
+import type { RangeAnswer, SeriesAnswer } from "./query_metrics_range.ts";
 import { commonLabels, seriesText } from "./series_labels.ts";
 import { pointLines, rounding, type Thinning } from "./shown_points.ts";
 import { pointsOf, type TimeRange } from "./step.ts";
@@ -17,8 +17,6 @@ export interface RangeTextOptions {
   readonly sparklines: readonly string[];
 }
 
-type Series = RangeAnswer["series"][number];
-
 /** Complete without the structured answer, but for digits that tell nothing apart. */
 export function rangeText(answer: RangeAnswer, options: RangeTextOptions): string {
   const { series, total } = answer;
@@ -28,7 +26,7 @@ export function rangeText(answer: RangeAnswer, options: RangeTextOptions): strin
   const lines: string[] = [];
   if (total === 0) {
     lines.push(`No result from ${axis}.`, ...answer.explanation ?? []);
-    return [...lines, ...toldLines(answer, answer.hints)].join("\n");
+    return [...lines, ...toldLines(answer)].join("\n");
   }
   lines.push(`${answer.more ? "more than " : ""}${count(total)} series, ${axis}${unit}`);
   const common = series.length > 1 ? commonLabels(series.map(({ labels }) => labels)) : {};
@@ -44,17 +42,8 @@ export function rangeText(answer: RangeAnswer, options: RangeTextOptions): strin
     const drawn = options.sparklines[index] ?? "";
     if (drawn !== "") lines.push(drawn);
   }
-  if (series.length < total || answer.more) {
-    const all = `${answer.more ? "more than " : ""}${count(total)} series`;
-    // Which ones Prometheus gives where it cuts is chance.
-    const chosen = answer.looked_at === undefined
-      ? `${count(series.length)} of ${all} shown, by average.`
-      : `${count(series.length)} shown, by average among the ${
-        count(answer.looked_at)
-      } that Prometheus gave of ${all}: others may be greater.`;
-    lines.push(`[Cut: ${chosen} For a result that fits: ${answer.narrower?.join(" or ") ?? ""}]`);
-  }
-  lines.push(...toldLines(answer, answer.hints), ...(answer.notes ?? []).map((note) => `Note: ${note}.`));
+  lines.push(...cutNotice(answer, answer.narrower?.join(" or ") ?? "").map((notice) => `[${notice}]`));
+  lines.push(...toldLines(answer), ...(answer.notes ?? []).map((note) => `Note: ${note}.`));
   const columns = series.slice(0, thin.series).map(({ values = [] }) =>
     values.map((value) => value ?? undefined)
   );
@@ -65,13 +54,39 @@ export function rangeText(answer: RangeAnswer, options: RangeTextOptions): strin
       ...pointLines(columns, range, thin.every),
     );
   } else if (pointsOf(range) > 1) {
-    lines.push("Points are shown of three series or fewer.");
+    lines.push(fewPoints);
   }
   return lines.join("\n");
 }
 
-function figures(one: Series, { range, unit }: RangeTextOptions): readonly string[] {
-  const round = rounding([one.min?.value, one.max?.value, one.first.value, one.last.value]);
+/** What is said where there are too many series for their points. */
+export const fewPoints = "Points are shown of three series or fewer.";
+
+/** That series were left out, if any were; `less` is what to ask in their place. */
+export function cutNotice({ series, total, more, looked_at }: RangeAnswer, less: string): readonly string[] {
+  if (series.length >= total && !more) return [];
+  const all = `${more ? "more than " : ""}${count(total)} series`;
+  // Which ones Prometheus gives where it cuts is chance.
+  const chosen = looked_at === undefined
+    ? `${count(series.length)} of ${all} shown, by average.`
+    : `${count(series.length)} shown, by average among the ${
+      count(looked_at)
+    } that Prometheus gave of ${all}: others may be greater.`;
+  return [`Cut: ${chosen} For a result that fits: ${less}`];
+}
+
+/** Rounds values of a series to what tells its figures apart. */
+export function figureRounding({ min, max, first, last }: SeriesAnswer): (value: string) => string {
+  return rounding([min?.value, max?.value, first.value, last.value]);
+}
+
+/** Whether all points have one value, which is a number. */
+export function isConstant({ min, max, change }: SeriesAnswer): boolean {
+  return min !== undefined && min.value === max?.value && change !== undefined;
+}
+
+function figures(one: SeriesAnswer, { range, unit }: RangeTextOptions): readonly string[] {
+  const round = figureRounding(one);
   const shown = (value: string) => {
     const human = humanValue(value, unit);
     return human === undefined ? round(value) : `${round(value)} (${human})`;
@@ -82,7 +97,7 @@ function figures(one: Series, { range, unit }: RangeTextOptions): readonly strin
     return (sameDay ? time.slice(11) : time.slice(5).replace("T", " ")).replace(/(?::00)?Z$/, "");
   };
   const lines: string[] = [];
-  if (one.min !== undefined && one.min.value === one.max?.value && one.change !== undefined) {
+  if (isConstant(one)) {
     lines.push(`constant ${shown(one.first.value)}${one.points > 1 ? "" : ", one point"}`);
   } else {
     lines.push(`first ${shown(one.first.value)}, last ${shown(one.last.value)}: ${growth(one, shown)}`);
@@ -118,7 +133,7 @@ function figures(one: Series, { range, unit }: RangeTextOptions): readonly strin
   return lines;
 }
 
-function growth(one: Series, shown: (value: string) => string): string {
+function growth(one: SeriesAnswer, shown: (value: string) => string): string {
   const { change, change_percent: relative, trend, slope_per_hour: slope } = one;
   const parts: string[] = [];
   if (change === undefined) parts.push("growth unknown");

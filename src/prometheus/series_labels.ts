@@ -28,6 +28,21 @@ export function differingLabels(series: readonly Labels[], common: Labels): read
   ).map(([name]) => name);
 }
 
+/** The series with the labels that they do not all have, and those that they have as `common_labels`, if there are any. */
+export function ownLabels<Series extends { readonly labels: Labels }>(
+  series: readonly Series[],
+): {
+  readonly common: { readonly common_labels?: Record<string, string> };
+  readonly own: (Series & { labels: Record<string, string> })[];
+} {
+  const common = series.length > 1 ? commonLabels(series.map(({ labels }) => labels)) : {};
+  const own = series.map((one) => ({
+    ...one,
+    labels: Object.fromEntries(Object.entries(one.labels).filter(([name]) => !Object.hasOwn(common, name))),
+  }));
+  return { common: Object.keys(common).length === 0 ? {} : { common_labels: { ...common } }, own };
+}
+
 /** Labels as a selector that people recognise, `up{job="api"}`: hidden characters spelt out, secrets masked. */
 export function seriesText(labels: Labels): string {
   const { __name__: metric = "", ...others } = labels;

@@ -1,5 +1,6 @@
 /** What all answers about a service say of the service itself. */
 import * as z from "zod";
+import { filled } from "../common/structured.ts";
 import { visible } from "../common/visible.ts";
 import type { Service } from "./service.ts";
 import { utc } from "./time.ts";
@@ -12,14 +13,14 @@ export const serviceArgument = z.string().min(1).max(500)
 export const serviceOutput = {
   service: z.string(),
   found_by: z.string().describe("The matchers that were taken"),
-  also_found_by: z.array(z.string()),
+  also_found_by: z.array(z.string()).optional().describe("Other matchers, passed over"),
 };
 
 /** See {@linkcode serviceFields}. */
 export interface ServiceFields {
   readonly service: string;
-  readonly found_by: string;
-  readonly also_found_by: string[];
+  /** How it was found. */
+  readonly found: { readonly found_by: string; readonly also_found_by?: string[] };
   /** Sentences without a full stop. */
   readonly notes: readonly string[];
 }
@@ -28,8 +29,7 @@ export interface ServiceFields {
 export function serviceFields({ name, text, others, notes, goneSince }: Service): ServiceFields {
   return {
     service: name,
-    found_by: text,
-    also_found_by: others.slice(0, 5).map(({ text }) => text),
+    found: { found_by: text, ...filled({ also_found_by: others.slice(0, 5).map(({ text }) => text) }) },
     notes: [
       ...notes,
       ...(goneSince === undefined
@@ -41,10 +41,13 @@ export function serviceFields({ name, text, others, notes, goneSince }: Service)
 
 /** The line that says how the service was found. */
 export function serviceLines(
-  answer: { readonly found_by: string; readonly also_found_by: readonly string[] },
+  { found_by, also_found_by = [] }: {
+    readonly found_by: string;
+    readonly also_found_by?: readonly string[] | undefined;
+  },
 ): string[] {
-  const also = answer.also_found_by.length === 0
+  const also = also_found_by.length === 0
     ? ""
-    : `; passed over ${answer.also_found_by.map((text) => visible(text)).join(", ")}`;
-  return [`found by ${visible(answer.found_by)}${also}`];
+    : `; passed over ${also_found_by.map((text) => visible(text)).join(", ")}`;
+  return [`found by ${visible(found_by)}${also}`];
 }

@@ -44,10 +44,16 @@ export function echo(query: string, budget: number): string {
 }
 
 /** Lines below an answer: Prometheus's warnings and infos, then our own hints. */
-export function toldLines(told: Told, hints: readonly string[]): readonly string[] {
+export function toldLines(
+  { warnings = [], infos = [], hints = [] }: {
+    readonly warnings?: readonly string[] | undefined;
+    readonly infos?: readonly string[] | undefined;
+    readonly hints?: readonly string[] | undefined;
+  },
+): readonly string[] {
   return [
-    ...told.warnings.map((text) => `Prometheus warns: ${text}`),
-    ...told.infos.map((text) => `Prometheus notes: ${text}`),
+    ...warnings.map((text) => `Prometheus warns: ${text}`),
+    ...infos.map((text) => `Prometheus notes: ${text}`),
     ...hints.map((text) => `Warning: ${visible(text)}.`),
   ];
 }

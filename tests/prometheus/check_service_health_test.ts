@@ -88,9 +88,9 @@ Deno.test({
     const iso = (seconds: number) => new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
     assert.deepEqual(structured.instances, [
       // Down from the first scrape after ten minutes before.
-      { name: "b:80", state: "DOWN", since: iso(now - 585), failures: 1 },
-      { name: "c:80", state: "STALE", since: iso(now - 900), failures: 0 },
-      { name: "a:80", state: "UP", since: null, failures: 0 },
+      { name: "b:80", state: "DOWN", since: iso(now - 585), age: "9 min ago", failures: 1 },
+      { name: "c:80", state: "STALE", since: iso(now - 900), age: "15 min ago" },
+      { name: "a:80", state: "UP" },
     ]);
     assert.match(
       text,

@@ -14,7 +14,6 @@ import { callTool } from "../support/tools.ts";
 
 interface FoundMetric {
   readonly name: string;
-  readonly labels?: readonly { readonly name: string; readonly cardinality: number }[];
 }
 
 Deno.test({
@@ -32,13 +31,8 @@ Deno.test({
       const { structured, text } = await find({ pattern: "http_requests_total" });
       const [first, second] = structured.metrics;
       assert.equal(first.name, "http_requests_total");
-      assert.equal(first.match, "exact");
       assert.equal(first.series, 8);
-      assert.deepEqual(first.labels.find(({ name }: { name: string }) => name === "status"), {
-        name: "status",
-        cardinality: 3,
-        values: ["200", "404", "500"],
-      });
+      assert.deepEqual(first.label_values.status, ["200", "404", "500"]);
       assert.equal(second.name, "prometheus_http_requests_total");
       assert.equal(second.type, "counter");
       assert.equal(second.help, "Counter of HTTP requests.");
@@ -75,9 +69,7 @@ Deno.test({
       const requests = structured.metrics[3];
       assert.equal(requests.series, 6);
       assert.deepEqual(
-        requests.labels.map((
-          { name, cardinality }: { name: string; cardinality: number },
-        ) => [name, cardinality]),
+        Object.entries(requests.label_values),
         [
           ["status", 3],
           ["instance", 2],
@@ -132,10 +124,7 @@ Deno.test({
     const tool = findMetrics(client.api, new MetricCatalogue(client.api, 0));
     const { structured, text } = await callTool(tool, { pattern: "many" });
     assert.equal(structured.metrics[0].series, 1_500);
-    assert.deepEqual(structured.metrics[0].labels, [
-      { name: "id", cardinality: 1_500 },
-      { name: "seventh", cardinality: 7 },
-    ]);
+    assert.deepEqual(structured.metrics[0].label_values, { id: 1_500, seventh: 7 });
     assert.match(text, /id ×1,500, seventh ×7/);
   },
 });
@@ -155,7 +144,7 @@ Deno.test({
     const tool = findMetrics(client.api, new MetricCatalogue(client.api, 0));
     const { structured, text } = await callTool(tool, { pattern: "metric.name", service: "odd" });
     assert.equal(structured.metrics[0].series, 1);
-    assert.deepEqual(structured.metrics[0].labels.map(({ name }: FoundMetric) => name), [
+    assert.deepEqual(Object.keys(structured.metrics[0].label_values), [
       "instance",
       "job",
       "label name",

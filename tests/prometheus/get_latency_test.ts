@@ -17,7 +17,7 @@ Deno.test({
     // Half of the requests are spread evenly from 0 to 0.1 s, the others from 0.1 to 1 s; all below 0.1 s the day before.
     assertFigure(p50.value, 0.1);
     assertFigure(p95.value, 0.1 + 0.9 * 0.9);
-    assert.deepEqual([p95.bucket_lower, p95.bucket_upper, p95.in_last_bucket], [0.1, 1, false]);
+    assert.deepEqual([p95.bucket_lower, p95.bucket_upper, p95.text], [0.1, 1, undefined]);
     assertFigure(p50.day_before, 0.05);
     assertFigure(p95.day_before, 0.095);
     assertFigure(structured.mean, 0.3);
@@ -47,12 +47,12 @@ Deno.test({
     const { text, structured } = await ask({ service: "tail", quantiles: [0.5, 0.95] });
     const [p50, p95] = structured.quantiles;
     assertFigure(p50.value, 0.5 * 10 / 9 * 0.1);
-    assert.deepEqual([p95.value, p95.bucket_lower, p95.bucket_upper, p95.in_last_bucket], [
-      null,
-      0.1,
-      null,
-      true,
-    ]);
+    assert.deepEqual(p95, {
+      quantile: 0.95,
+      value: null,
+      text: "above 100 ms: in the last bucket, which has no end",
+      bucket_lower: 0.1,
+    });
     assert.match(text, /^p95: above 100 ms: in the last bucket, which has no end$/m);
   },
 });
@@ -99,10 +99,8 @@ Deno.test({
     const { text, structured } = await ask({ service: "digest" });
     assert.equal(structured.form, "summary");
     assert.deepEqual(
-      structured.quantiles.map(({ quantile, value }: Record<string, unknown>) => [quantile, value]),
-      [
-        [0.95, 0.9],
-      ],
+      structured.quantiles,
+      [{ quantile: 0.95, value: 0.9, text: "200 ms to 900 ms, by instance" }],
     );
     assert.match(text, /^p95: 200 ms to 900 ms, by instance$/m);
     assert.match(text, /note: a summary: .*can't be combined/);
@@ -115,12 +113,15 @@ Deno.test({
   name: "nothing that measures, and nothing measured",
   ignore: !prometheusAvailable,
   async fn() {
-    assert.match(
-      (await ask({ service: "steady" })).text,
-      /^steady: no data on latency: nothing that measures/,
-    );
-    const { structured } = await ask({ service: "pods" });
-    assert.deepEqual([structured.metric, structured.quantiles, structured.mean], [null, [], null]);
+    for (const service of ["steady", "pods"]) {
+      const { text, structured } = await ask({ service });
+      const why =
+        "no data on latency: nothing that measures its requests was found. find_metrics shows what it has.";
+      assert.ok(text.startsWith(`${service}: ${why}\n`), text);
+      assert.equal(structured.notes[0], why);
+      const { metric, quantiles, mean } = structured;
+      assert.deepEqual([metric, quantiles, mean], [null, [], undefined]);
+    }
   },
 });
 

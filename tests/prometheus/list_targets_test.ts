@@ -53,7 +53,7 @@ Deno.test({
       ]);
       assert.deepEqual(
         [structured.up, structured.down, structured.unknown, structured.dropped, structured.total, rows],
-        [1, 3, 0, 2, 4, 4],
+        [1, 3, undefined, 2, 4, 4],
       );
       assert.match(text, /^4 targets: 3 down, 1 up\. Dropped by relabelling: 2\.\n/);
       assert.match(text, /\npool +\| up \| down \| unknown \| dropped\n/);

@@ -39,8 +39,13 @@ Deno.test({
         "1800",
       ]);
       assert.equal(structured.total, 6);
-      assert.deepEqual(structured.hints, []);
-      assert.equal(structured.series[2].labels.status, "500");
+      assert.equal(structured.hints, undefined);
+      assert.deepEqual(structured.common_labels, { __name__: "http_requests_total", job: "checkout" });
+      assert.deepEqual(structured.series[2].labels, {
+        instance: structured.series[2].labels.instance,
+        method: "POST",
+        status: "500",
+      });
       assert.equal(text.split('job="checkout"').length, 2);
       assert.match(text, /^6 series at .*Z\nall: http_requests_total\{job="checkout"\}\n/);
       assert.match(text, /5400 \| POST +\| 500 +\| 10\.0\.0\.1:8080|5400 \| 10\.0\.0\.1:8080 \| POST/);
@@ -50,8 +55,20 @@ Deno.test({
       const { text, structured } = await ask("up", { limit: 2 });
       assert.equal(structured.series[0].labels.job, "broken");
       assert.equal(structured.series[0].value, "0");
-      assert.deepEqual(structured.hints.concat(structured.warnings, structured.infos), []);
+      assert.deepEqual(Object.keys(structured), [
+        "time",
+        "type",
+        "total",
+        "notes",
+        "narrower",
+        "common_labels",
+        "series",
+        "query",
+      ]);
       assert.match(text, /\[Cut: 2 of 6 series shown\. For a result that fits: topk\(2, up\)/);
+      assert.deepEqual(structured.notes, [
+        "Cut: 2 of 6 series shown. For a result that fits: the queries of narrower",
+      ]);
     });
 
     await context.step("keeps the order that the query asks for", async () => {
@@ -77,7 +94,9 @@ Deno.test({
       const { structured, text } = await ask('queue_length{job="batch"}[1m]');
       assert.equal(structured.type, "matrix");
       assert.equal(structured.series[0].sample_count, prometheusMajor < 3 ? 5 : 4);
-      assert.equal(structured.series[0].samples.at(-1).value, "220");
+      const [{ seconds, values }] = structured.series;
+      assert.equal(values.at(-1), "220");
+      assert.deepEqual(seconds, values.map((_: string, index: number) => 15 * index));
       assert.match(text, /[45] samples, from .* 219\.25, \+\d+s 219\.5, \+\d+s 219\.75, \+(45|60)s 220/);
       const { structured: nan } = await ask("queue_length * NaN or up");
       assert.equal(nan.series.at(-1).value, "NaN");
@@ -102,6 +121,7 @@ Deno.test({
       assert.match(memory.text, /\} \d+(?:e\+\d+)? \(\d+ MB\)/);
       const age = await callTool(tool, { query: "time() - process_start_time_seconds" });
       assert.equal(age.structured.unit, "seconds");
+      assert.ok(age.text.includes(` (${age.structured.series[0].is})`), "the value as people read it");
     });
 
     await context.step(
@@ -189,7 +209,7 @@ Deno.test({
       "2998",
       "2997",
     ]);
-    assert.deepEqual(structured.warnings, []);
+    assert.equal(structured.warnings, undefined);
     assert.match(text, /\[Cut: 3 of 3,000 series shown/);
   },
 });

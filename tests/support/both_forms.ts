@@ -1,7 +1,7 @@
 /** Whether the structured form of an answer says what its text says: many clients give a model that form alone. */
 
-/** Sentences that say in words what the structured form has as numbers. */
-const inNumbers = /^Costliest by itself: /;
+/** Sentences that say what the structured form has in fields of its own. */
+const inFields = /^(?:Costliest by itself|Nearest names): /;
 
 /**
  * What the text says and the structured form does not: that something was cut and what to do about it, notes, warnings
@@ -15,16 +15,22 @@ export function unsaidIn(structured: unknown, text: string): readonly string[] {
   const notices = matches(text, /^\s*\[(Cut: .*)\]$/gm);
   const sentences = [
     // How much was cut of which form may differ; what to do is the same.
-    ...notices.flatMap((notice) => notice.split(/(?<=\.) /).slice(1)),
+    ...notices.flatMap((notice) => notice.split(/(?<=\.) /).slice(1)).flatMap(queries),
     ...matches(text, /^(?:note|Note|Warning|Prometheus warns|Prometheus notes): (.*?)\.?$/gm),
     ...matches(text, /\n(?!Note: |Warning: |Prometheus )([A-Z][^|\n]*\.)(?=\n|$)/g),
-  ].filter((sentence) => !inNumbers.test(sentence));
+  ].filter((sentence) => !inFields.test(sentence));
   const names = new Set(matches(text, /\b([A-Za-z]+(?:_[A-Za-z]+)+)\b/g));
   return [
     ...notices.filter(() => !isCut),
     ...sentences.filter((sentence) => !strings.includes(sentence)),
     ...[...names].filter((name) => !json.includes(name)),
   ];
+}
+
+/** The queries that a notice offers have a field of their own. */
+function queries(advice: string): readonly string[] {
+  const offer = "For a result that fits: ";
+  return advice.startsWith(offer) ? advice.slice(offer.length).split(" or ") : [advice];
 }
 
 function stringsOf(value: unknown): readonly string[] {

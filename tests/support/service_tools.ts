@@ -40,9 +40,9 @@ export async function wordsOf(work: Promise<Presentation<Structured>>): Promise<
   }
 }
 
-/** Throws unless two numbers are the same to nine digits, which is what sums of products can differ by. */
+/** Throws unless two numbers are the same to the six digits that a structured answer has. */
 export function assertFigure(found: number, expected: number): void {
-  if (!(Math.abs(found - expected) <= 1e-9 * Math.abs(expected))) {
+  if (!(Math.abs(found - expected) <= 5.1e-6 * Math.abs(expected))) {
     throw new Error(`${found} is not ${expected}`);
   }
 }

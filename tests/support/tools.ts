@@ -17,6 +17,14 @@ const saysAll: ReadonlySet<string> = new Set([
   "explain_query",
   "database_health",
   "top_queries",
+  "query_metrics",
+  "query_metrics_range",
+  "check_service_health",
+  "get_error_rate",
+  "get_latency",
+  "find_metrics",
+  "list_alerts",
+  "list_targets",
 ]);
 
 /** The tool's answer; the budget is the one of the default settings. */
