@@ -84,6 +84,7 @@ export function databaseHealth(database: Database, options: ExaminationOptions =
 /** In the order that sections are told in. */
 const order: readonly Verdict[] = ["critical", "warning", "notice", "unseen", "unknown", "no_data", "ok"];
 
+const nothingBad = "nothing bad in what was seen";
 const forAPerson = "The SQL is for a person to judge and run; nothing was run or changed.";
 
 /** The report with its notes, and its sections worst first. */
@@ -93,7 +94,13 @@ function structuredOf({ sections, ...report }: Report, cut: string | undefined):
   );
   return {
     ...report,
-    ...filled({ notes: [...(cut === undefined ? [] : [cut]), ...(hasSql ? [forAPerson] : [])] }),
+    ...filled({
+      notes: [
+        ...(report.verdict === "unknown" ? [nothingBad] : []),
+        ...(cut === undefined ? [] : [cut]),
+        ...(hasSql ? [forAPerson] : []),
+      ],
+    }),
     sections: sections.toSorted((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict)),
   };
 }
@@ -220,7 +227,7 @@ function headline(report: Report): string {
   const verdict = {
     critical: "CRITICAL",
     warning: "WARNING",
-    unknown: "UNKNOWN: nothing bad in what was seen",
+    unknown: `UNKNOWN: ${nothingBad}`,
     ok: "OK",
   }[report.verdict];
   return [

@@ -69,7 +69,7 @@ const output = z.object({
     rows: z.number().optional().describe("Per loop; absent: not run"),
     expected_rows: z.number().describe("Per loop"),
     cost: z.number().optional().describe("Including everything below it; absent: run"),
-    loops: z.number().optional().describe("0: never executed"),
+    loops: z.number().optional().describe("0: never executed; absent: one, or not run"),
     processes: z.number().optional().describe("Each of which ran it once; absent: one"),
     details: z.array(z.string()).optional(),
   })).describe("In the order EXPLAIN prints them"),
@@ -268,7 +268,7 @@ function make(
       expected_rows: node.estimatedRows,
       ...filled({
         cost: node.rows === undefined ? node.number("Total Cost") : undefined,
-        loops: node.loops,
+        loops: node.loops === 1 ? undefined : node.loops,
         processes: isOncePerProcess(node) ? node.processes : undefined,
         details: [...details],
       }),

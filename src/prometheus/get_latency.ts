@@ -42,7 +42,7 @@ const output = z.object({
   window: z.string(),
   until: z.string(),
   observations_per_second: z.number().optional().describe("Absent: no data"),
-  unit: z.enum(["s", "ms"]).nullable().describe("Of all values; null: not known"),
+  unit: z.enum(["s", "ms"]).nullable().optional().describe("Of all values; null: not known"),
   quantiles: z.array(quantile),
   mean: z.number().optional(),
   slowest_quantile: z.number().optional().describe("That which the slowest are found by"),
@@ -148,7 +148,7 @@ function answerOf(
     window: formatDuration(window),
     until: utc(Math.floor(time)),
     ...(traffic ? { observations_per_second: latency.observationsPerSecond } : {}),
-    unit: latency?.unit ?? null,
+    ...(latency === undefined ? {} : { unit: latency.unit ?? null }),
     quantiles: traffic ? latency.quantiles.map((each) => quantileOf(each, latency.unit)) : [],
     ...filled({
       mean: traffic ? known(latency.mean) : undefined,

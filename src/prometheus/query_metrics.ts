@@ -12,12 +12,12 @@ import { type MetricCatalogue, typeOfSeries } from "./metric_catalogue.ts";
 import { humanValue, metricUnit, numberOf, type Unit, unitOf, unitText } from "./metric_unit.ts";
 import { loadPromql, type ParsedQuery, readPromql } from "./promql.ts";
 import { mistakes } from "./promql_mistakes.ts";
-import type { InstantResult, InstantSeries, RangeSeries } from "./result.ts";
 import { explainRefusal } from "./promql_refusal.ts";
 import { narrowerQuery, narrowTheSelector } from "./narrower_query.ts";
+import type { InstantResult, InstantSeries, RangeSeries } from "./result.ts";
 import { ownLabels, safeLabels, seriesText } from "./series_labels.ts";
 import { parseTime, utc } from "./time.ts";
-import { bounded, echo, tellable } from "./told.ts";
+import { bounded, tellable } from "./told.ts";
 
 /** Series that are fetched before they are put in order; more are cut by Prometheus itself. */
 const mostFetched = 2_000;
@@ -54,7 +54,6 @@ const output = z.object({
     seconds: z.array(z.number()).optional().describe("Times of the samples, after from"),
     values: z.array(z.string()).optional().describe("Of the samples; of histograms their counts"),
   })),
-  query: z.string(),
 });
 /** The structured answer. */
 export type InstantAnswer = z.output<typeof output>;
@@ -223,7 +222,6 @@ function presentResult(result: Result, budget: number): Presentation<InstantAnsw
         hints: bounded(result.hints, budget),
       }),
       series,
-      query: echo(result.parsed.text, budget),
     };
     return { text: instantText(answer), structured: withoutCommon(answer), rows: shown };
   };
@@ -255,7 +253,7 @@ function histogramOf({ count, sum }: { readonly count: string; readonly sum: str
 }
 
 /** The labels that all series have are said once. */
-function withoutCommon({ series, query, ...answer }: InstantAnswer): InstantAnswer {
+function withoutCommon({ series, ...answer }: InstantAnswer): InstantAnswer {
   const { common, own } = ownLabels(series);
-  return { ...answer, ...common, series: own, query };
+  return { ...answer, ...common, series: own };
 }

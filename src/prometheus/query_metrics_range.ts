@@ -29,7 +29,7 @@ import { rounding, type Thinning, thinning } from "./shown_points.ts";
 import { sparkline } from "./sparkline.ts";
 import { chooseStep, pointsOf, type TimeRange } from "./step.ts";
 import { parseDuration, parseTime, utc } from "./time.ts";
-import { bounded, echo, tellable } from "./told.ts";
+import { bounded, tellable } from "./told.ts";
 
 /** Samples that one answer of Prometheus's may hold, at some 25 bytes each. */
 const mostSamples = 150_000;
@@ -87,7 +87,6 @@ const output = z.object({
     shape: z.string().optional().describe("A sparkline, where there are no values"),
     values: z.array(z.string().nullable()).optional().describe("At axis, rounded; null: none"),
   })),
-  query: z.string(),
 });
 type Structured = z.output<typeof output>;
 
@@ -252,7 +251,6 @@ function answerOf(
   const unknown = truncated && result.counted === undefined;
   const cut = shown.length < total || unknown;
   return {
-    query: echo(parsed.text, budget),
     start: utc(range.start),
     end: utc(range.end),
     step_seconds: range.step,
@@ -317,7 +315,7 @@ type Drawn = Pick<RangeTextOptions, "range" | "thin" | "sparklines">;
 
 /** The structured form: what was cut before the series, which have labels of their own alone; values rounded as in the text. */
 function structuredOf(answer: RangeAnswer, drawn: Drawn): Structured {
-  const { query, series, axis, narrower = [], warnings, infos, hints, notes = [], ...before } = answer;
+  const { series, axis, narrower = [], warnings, infos, hints, notes = [], ...before } = answer;
   const { common, own } = ownLabels(series.map((one, index) => leanSeries(one, drawn, index)));
   const hasPoints = pointsOf(drawn.range) > 1;
   return {
@@ -336,7 +334,6 @@ function structuredOf(answer: RangeAnswer, drawn: Drawn): Structured {
     ...common,
     ...(axis === undefined ? {} : { axis }),
     series: own,
-    query,
   };
 }
 

@@ -1,5 +1,4 @@
 /** What Prometheus says beside an answer, in its own words, and what this program adds. */
-import { shortened } from "../common/shortened.ts";
 import { utf8Length, utf8Start } from "../common/utf8.ts";
 import { visible } from "../common/visible.ts";
 import { oneLine } from "./one_line.ts";
@@ -36,11 +35,6 @@ export function saidNotes({ warnings, infos }: Told, budget: number): string[] {
     ...tellable(warnings, budget).map((text) => `Prometheus warns: ${text}`),
     ...tellable(infos, budget).map((text) => `Prometheus notes: ${text}`),
   ];
-}
-
-/** A query repeated in an answer. */
-export function echo(query: string, budget: number): string {
-  return shortened(query, Math.min(2_000, Math.floor(budget / 8)));
 }
 
 /** Lines below an answer: Prometheus's warnings and infos, then our own hints. */

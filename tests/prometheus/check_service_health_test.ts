@@ -75,6 +75,19 @@ Deno.test({
     assert.equal(structured.alert_count, 1);
     assert.match(text, /^ {2}ShopBurns \(critical\), since .*: instance=shop:80 job=shop: shop shop burns$/m);
     assert.ok(text.length < 2_000, `${text.length} characters`);
+    assert.deepEqual(structured.errors_by_code, [
+      { code: "503", per_second: 1.5 },
+      { code: "500", per_second: 0.5 },
+    ]);
+    assert.equal(structured.code_label, "status");
+    assert.deepEqual([structured.p95_bucket, structured.latency_unit], [[0.1, 1], "s"]);
+    const [{ name, severity, since, age, summary }] = structured.alerts;
+    assert.deepEqual([name, severity, summary], ["ShopBurns", "critical", "shop shop burns"]);
+    assert.match(since, /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    assert.match(age, / ago$|^just now$|^in /);
+    const keys = Object.keys(structured);
+    assert.deepEqual(keys.slice(0, 3), ["service", "verdict", "reasons"]);
+    assert.deepEqual(keys.slice(-2), ["found_by", "queries"]);
   },
 });
 
@@ -356,5 +369,13 @@ Deno.test({
   ignore: !prometheusAvailable,
   async fn() {
     assert.match((await ask("shop", { budget: 2_048 })).text, /^shop: DEGRADED/);
+    const whole = JSON.stringify((await ask("pods")).structured);
+    const { structured } = await ask("pods", { budget: whole.length - 1 });
+    const { instances = [], notes } = structured;
+    assert.ok(instances.length < 3, JSON.stringify(structured));
+    assert.ok(
+      notes.includes(`Cut: ${3 - instances.length} more instances; list_targets has all`),
+      `${notes}`,
+    );
   },
 });

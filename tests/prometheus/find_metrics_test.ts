@@ -81,7 +81,9 @@ Deno.test({
 
     await context.step("typing errors find what is nearly it", async () => {
       assert.deepEqual(await names({ pattern: "queue_lenght" }), ["queue_length"]);
-      assert.match((await find({ pattern: "queue_lenght" })).text, /by similarity: none has that name/);
+      const near = await find({ pattern: "queue_lenght" });
+      assert.match(near.text, /by similarity: none has that name/);
+      assert.equal(near.structured.notes[0], "by similarity: none has that name");
     });
 
     await context.step("nothing found is an answer", async () => {
@@ -91,6 +93,13 @@ Deno.test({
         unknown.text,
         /^No series has chekout as its job, service or app\. Services there are: checkout\.$/,
       );
+      assert.deepEqual(unknown.structured, {
+        total: 0,
+        of: 0,
+        services: ["checkout"],
+        notes: ["No series has chekout as its job, service or app."],
+        metrics: [],
+      });
       assert.equal((await find({ service: 'x"} or vector(1) #' })).structured.total, 0);
       assert.equal((await find({ service: ".*" })).structured.total, 0);
     });
@@ -100,6 +109,8 @@ Deno.test({
       assert.equal(structured.metrics.length, 4);
       assert.ok(structured.total > 20);
       assert.match(text, new RegExp(`\\[Cut: 4 of ${structured.total} shown\\.`));
+      assert.match(structured.notes[0], new RegExp(`^Cut: 4 of ${structured.total} shown\\. Give more of`));
+      assert.equal(Object.keys(structured).at(-1), "metrics");
       const small = await callTool(tool, { pattern: "*", limit: 100 }, 2_048);
       assert.ok(small.structured.metrics.length > 3 && small.structured.metrics.length < 100);
     });

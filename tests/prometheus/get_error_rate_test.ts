@@ -173,9 +173,16 @@ Deno.test({
     assert.match(none.text, /^sparse: 0%: no request fails/);
     const idle = await ask({ service: "idle" });
     assert.equal(idle.structured.error_ratio, null);
+    assert.equal(idle.structured.notes[0], "no data: no request in the last 5m, which is not 0% errors");
     assert.match(idle.text, /^idle: no data: no request in the last 5m, which is not 0% errors/);
     const opaque = await ask({ service: "opaque" });
     assert.equal(opaque.structured.error_ratio, null);
+    assert.match(
+      opaque.structured.notes[0],
+      /^no data on errors: nothing that counts .*\. find_metrics shows/,
+    );
+    const { requests_per_second: requests, by_code: codes } = opaque.structured;
+    assert.deepEqual([requests, codes], [undefined, undefined], "nothing is made up");
     assert.match(opaque.text, /^opaque: no data on errors/);
     assert.match(opaque.text, /passed over: http_requests_total \(none of its labels holds a status/);
     assert.match((await ask({ service: "pods" })).text, /^pods: no data on errors/);
@@ -201,6 +208,11 @@ Deno.test({
   async fn() {
     const { text, structured } = await ask({ service: "born" });
     assert.equal(structured.errors_per_second, 0);
+    assert.equal(structured.more_may_fail, true);
+    assert.match(structured.notes[0], /^series of errors that began within 5m hold 7 errors/);
+    const keys = Object.keys(structured);
+    assert.deepEqual(keys.slice(0, 4), ["service", "error_ratio", "more_may_fail", "notes"]);
+    assert.deepEqual(keys.slice(-2), ["found_by", "query"]);
     assert.match(
       text,
       /note: series of errors that began within 5m hold 7 errors, of which the rate sees about 0/,
@@ -246,6 +258,7 @@ Deno.test({
     assert.ok(Math.abs(second.long_burn - expected) < 0.05, `${second.long_burn} is not ${expected}`);
     assert.equal(third.covered, undefined);
     assert.equal(windows[3].covered, false);
+    assert.deepEqual([structured.errors, structured.requests], [600, 3000], "as the text has them");
     assert.match(text, /error budget of 99%: burns fast enough to page somebody/);
 
     const calm = (await ask({ service: "steady", objective: 0.999 })).structured.burn_rate;
@@ -288,7 +301,13 @@ Deno.test({
   name: "small budgets are kept",
   ignore: !prometheusAvailable,
   async fn() {
-    const { text } = await ask({ service: "shop", objective: 99 }, 2_048);
+    const { text, structured } = await ask({ service: "shop", objective: 99 }, 2_048);
     assert.match(text, /^shop: 20%/);
+    assert.equal(structured.notes, undefined);
+    const whole = await ask({ service: "shop" });
+    const small = await ask({ service: "shop" }, JSON.stringify(whole.structured).length - 1);
+    const { by_code: codes = [], code_count: all, notes } = small.structured;
+    assert.ok(codes.length < all, small.text);
+    assert.equal(notes[0], `Cut: the first ${codes.length} of ${all} codes shown`);
   },
 });

@@ -89,6 +89,11 @@ Deno.test({
       assert.match(text, /PENDING warning QueueLong.*\n {2}expression: queue_length > 10 for 1h/);
       assert.match(text, /summary: mail has 20 entries/);
       assert.equal(structured.rules[2].for, "1h");
+      assert.match(structured.rules[0].summary, /^A service/);
+      for (const { age, summary, state } of structured.rules[0].alerts) {
+        assert.match(age, /^(?:just now|\d+ \w+ ago)$/);
+        assert.deepEqual([summary, state], [undefined, undefined], "the rule has said it");
+      }
     });
 
     await context.step("a rule that can't be evaluated is told with Prometheus's own words", async () => {
@@ -154,6 +159,8 @@ Deno.test({
       const { structured, text } = await callTool(tool, { limit: 1 });
       assert.deepEqual([structured.shown, structured.total, structured.rules.length], [1, 6, 1]);
       assert.match(text, /\[Cut: the first 1 of 6 shown\. Ask for more with limit\.\]$/);
+      assert.equal(structured.notes[0], "Cut: the first 1 of 6 shown. Ask for more with limit.");
+      assert.equal(Object.keys(structured).at(-1), "rules");
       const small = await callTool(tool, {}, 1_200);
       assert.ok(small.structured.shown < 6);
       assert.match(small.text, /Ask for one service or state\.\]$/);
@@ -204,6 +211,11 @@ Deno.test({
       both.text,
       /- job=a: value 1, since 2026-01-02T03:04:05Z \(1 min ago\)\n {2}- job=b: pending, value 1/,
     );
+    const since = { since: "2026-01-02T03:04:05Z", age: "1 min ago", value: "1" };
+    assert.deepEqual(both.structured.rules[0].alerts, [
+      { ...since, labels: "job=a" },
+      { state: "pending", ...since, labels: "job=b" },
+    ]);
     const ready = await callTool(tool, { state: "inactive", service: "pay" });
     assert.deepEqual(ready.structured.rules.map(({ name }: { name: string }) => name), ["Calm"]);
     const pending = await callTool(tool, { state: "pending", service: "b" });

@@ -173,12 +173,27 @@ Deno.test({
         /UNKNOWN job-79 .*never scraped, every 15s\n4,999 targets up, not listed: state=up/,
       );
       assert.ok(utf8Length(text) < 6_000, `${utf8Length(text)} bytes`);
+      assert.deepEqual(structured.notes, ["4,999 targets up, not listed: state=up or pool lists them."]);
+      assert.deepEqual([structured.pools.length, structured.pools_total], [40, 120]);
+      assert.deepEqual(structured.targets, [{
+        health: "unknown",
+        pool: "job-79",
+        instance: structured.targets[0].instance,
+        labels: "zone=eu-west-1a",
+        interval: "15s",
+      }]);
     });
 
     await context.step("those that are up, when they are asked for", async () => {
       const { structured, text } = await callTool(tool, { state: "up", pool: "job-7", limit: 2 });
       assert.deepEqual([structured.shown, structured.total], [2, 42]);
       assert.match(text, /\nup job-7 .*\(zone=eu-west-1a\): scraped 10 s ago in 12 ms, every 15s\n/);
+      const [{ scraped, scrape_seconds: took }] = structured.targets;
+      assert.deepEqual([scraped, took], ["10 s ago", 0.0123]);
+      assert.equal(
+        structured.notes[0],
+        "Cut: the first 2 of 42 shown. Ask for more with limit, or for one pool or service.",
+      );
     });
 
     await context.step("nearly all down: the kinds of error, and the first targets", async () => {
@@ -189,6 +204,9 @@ Deno.test({
       ]);
       assert.match(text, /\n4,950 × dial tcp …: connect: connection refused\n/);
       assert.match(text, /\[Cut: the first 20 of 4,950 shown/);
+      const keys = Object.keys(structured);
+      assert.deepEqual(keys.slice(-4), ["errors", "pools_total", "pools", "targets"]);
+      assert.ok(keys.indexOf("notes") < keys.indexOf("errors"), `${keys}`);
       assert.ok(utf8Length(text) < 8_000, `${utf8Length(text)} bytes`);
       assert.equal((await callTool(tool, { limit: 1000 })).structured.total, 5_000);
       assert.ok((await callTool(tool, { limit: 1000 }, 3_000)).structured.shown < 20);

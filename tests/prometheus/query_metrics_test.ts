@@ -63,7 +63,6 @@ Deno.test({
         "narrower",
         "common_labels",
         "series",
-        "query",
       ]);
       assert.match(text, /\[Cut: 2 of 6 series shown\. For a result that fits: topk\(2, up\)/);
       assert.deepEqual(structured.notes, [
