@@ -4,6 +4,7 @@
  */
 
 import { size } from "./units.ts";
+import { anySignal } from "./waiting.ts";
 
 /** What can go wrong between this program and a backend. */
 export type TransportFaultKind =
@@ -67,14 +68,21 @@ export interface BoundedResponse {
 /** Asks. Throws {@linkcode TransportFault}, or the reason of the caller's signal. */
 export async function boundedFetch(url: URL, request: BoundedRequest): Promise<BoundedResponse> {
   const { method, headers, body, client, timeoutMs, maxBytes } = request;
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(), timeoutMs);
-  const signal = AbortSignal.any([request.signal, deadline.signal]);
-  const explain = (error: unknown): unknown => {
+  const cut = anySignal(request.signal);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    cut.abort();
+  }, timeoutMs);
+  const ended = () => {
     clearTimeout(timer);
+    cut[Symbol.dispose]();
+  };
+  const explain = (error: unknown): unknown => {
+    ended();
     if (request.signal.aborted) return request.signal.reason;
     if (error instanceof TransportFault) return error;
-    if (deadline.signal.aborted) {
+    if (isLate) {
       request.onTimeout?.();
       return new TransportFault("timeout", `there was no complete answer within ${timeoutMs / 1000} s`);
     }
@@ -86,7 +94,7 @@ export async function boundedFetch(url: URL, request: BoundedRequest): Promise<B
     response = await fetch(url, {
       method,
       headers,
-      signal,
+      signal: cut.signal,
       redirect: "manual",
       ...(body === undefined ? {} : { body }),
       ...(client === undefined ? {} : { client }),
@@ -95,25 +103,32 @@ export async function boundedFetch(url: URL, request: BoundedRequest): Promise<B
     throw explain(error);
   }
   if (response.status >= 300 && response.status < 400) {
-    clearTimeout(timer);
+    ended();
     await response.body?.cancel().catch(() => {});
     throw new TransportFault("redirect", "it answers with a redirect, which is not followed");
   }
 
   async function* chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    // An iterator of the stream would let go of it at the end, which takes longer than reading a small body.
+    const reader = response.body?.getReader();
     let received = 0;
+    let isWhole = false;
     try {
-      for await (const chunk of response.body ?? []) {
-        received += chunk.length;
+      for (;;) {
+        const part = await reader?.read();
+        if (part === undefined || part.done) break;
+        received += part.value.length;
         if (received > maxBytes) {
           throw new TransportFault("too_large", `the answer is larger than ${size(maxBytes)}`);
         }
-        yield chunk;
+        yield part.value;
       }
+      isWhole = true;
     } catch (error) {
       throw explain(error);
     } finally {
-      clearTimeout(timer);
+      ended();
+      if (!isWhole) await reader?.cancel().catch(() => {});
     }
   }
 
@@ -128,7 +143,7 @@ export async function boundedFetch(url: URL, request: BoundedRequest): Promise<B
       return text + decoder.decode();
     },
     async discard() {
-      clearTimeout(timer);
+      ended();
       await response.body?.cancel().catch(() => {});
     },
   };
