@@ -9,7 +9,7 @@
  * What needs no change is returned as it is, not copied. Time is linear in the size of the object.
  */
 import { isRecord } from "../common/record.ts";
-import { holdsIt, isCredentialName } from "./credential_name.ts";
+import { holdsIt, isCredentialName as judgeName } from "./credential_name.ts";
 import {
   isCredential,
   isHarmlessValue,
@@ -44,6 +44,7 @@ export function redactObject<Redacted extends Fields>(type: RedactedKind, object
     // Nothing of it stays in memory.
     known = new Map();
     knownStrings = 0;
+    knownNames = new Map();
   }
 }
 
@@ -122,31 +123,38 @@ interface Owner {
 /** `replaced` holds fields that are ready. */
 function walkFields(fields: Fields, depth: number, replaced: Fields = {}, owner?: Owner): Fields {
   let copy: Record<string, unknown> | undefined;
-  const change = (key: string, value: unknown) => {
-    copy ??= { ...fields };
-    if (value === undefined) delete copy[key];
-    else setOwn(copy, key, value);
-  };
   const pairName = typeof fields["name"] === "string" ? fields["name"] : fields["key"];
   const isPair = typeof pairName === "string" && "value" in fields;
-  for (const [key, value] of Object.entries(fields)) {
-    if (key in replaced && Object.hasOwn(replaced, key)) {
-      if (replaced[key] !== value) change(key, replaced[key]);
-      continue;
-    }
-    const pair = isPair && key === "value" ? pairName : undefined;
-    const name = pair !== undefined && (owner === undefined || isCredentialName(pair))
-      ? pair
-      : owner?.direct === true && holdsIt(key)
-      ? owner.name
-      : key;
-    const redacted = owner !== undefined && typeof value === "string" && !isIdentifier(key) &&
-        isRandomBelow(key, value)
-      ? MASK
-      : redactField(key, name, value, depth, owner);
-    if (redacted !== value) change(key, redacted);
+  for (const key of Object.keys(fields)) {
+    const value = fields[key];
+    const redacted = Object.hasOwn(replaced, key)
+      ? replaced[key]
+      : walkField(key, isPair && key === "value" ? pairName : undefined, value, depth, owner);
+    if (redacted === value) continue;
+    copy ??= { ...fields };
+    if (redacted === undefined) delete copy[key];
+    else setOwn(copy, key, redacted);
   }
   return copy ?? fields;
+}
+
+/** One field; `pair` is what it is the value of, where its object is a pair of a name and a value. */
+function walkField(
+  key: string,
+  pair: string | undefined,
+  value: unknown,
+  depth: number,
+  owner?: Owner,
+): unknown {
+  if (owner !== undefined && typeof value === "string" && !isIdentifier(key) && isRandomBelow(key, value)) {
+    return MASK;
+  }
+  const name = pair !== undefined && (owner === undefined || isCredentialName(pair))
+    ? pair
+    : owner?.direct === true && holdsIt(key)
+    ? owner.name
+    : key;
+  return redactField(key, name, value, depth, owner);
 }
 
 function redactField(key: string, name: string, value: unknown, depth: number, owner?: Owner): unknown {
@@ -200,6 +208,17 @@ function redactNamed(name: string, value: string, depth: number): string {
     else before.set(value, redacted);
   }
   return redacted;
+}
+
+/** Names that were judged, likewise. */
+let knownNames = new Map<string, boolean>();
+
+function isCredentialName(name: string): boolean {
+  const before = knownNames.get(name);
+  if (before !== undefined) return before;
+  const judged = judgeName(name);
+  if (name.length <= longestKnown && knownNames.size < mostKnown) knownNames.set(name, judged);
+  return judged;
 }
 
 function redactArray(name: string, values: readonly unknown[], depth: number, owner?: Owner): unknown {
