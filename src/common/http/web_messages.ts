@@ -80,8 +80,8 @@ export async function give(response: Response, outgoing: ServerResponse, stream:
   }
   const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
   try {
-    if (response.body === null) outgoing.end();
-    else if (isStream) await pour(response.body, outgoing, stream);
+    // Asking for the body makes a stream of any.
+    if (isStream && response.body !== null) await pour(response.body, outgoing, stream);
     else outgoing.end(await response.bytes());
   } catch {
     // Cut, not ended: a client must not take what it has for the whole.
