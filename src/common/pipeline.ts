@@ -2,7 +2,7 @@
  * The one way a call takes: rate limit, validation, cache, run with a deadline and the client's cancellation,
  * cut to the budget, audit. The transports call it for whatever a client asks of a tool, well-formed or not.
  */
-import { createHash } from "node:crypto";
+import process from "node:process";
 import * as z from "zod";
 import { addNotice, type Answer, errorAnswer, fitAnswer, visibleStrings } from "./answer.ts";
 import { asClient } from "./asking_client.ts";
@@ -246,6 +246,8 @@ export class Pipeline {
   /** Under what an answer may be given again; undefined where none is. */
   #answerKey(tool: Tool, args: unknown): string | undefined {
     if (this.#options.answerCacheSeconds === 0) return undefined;
+    // Loaded by whoever needs it: a client that starts this program does not wait for cryptography.
+    const { createHash } = process.getBuiltinModule("node:crypto");
     return createHash("sha256").update(JSON.stringify([tool.name, args])).digest("base64");
   }
 

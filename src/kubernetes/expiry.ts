@@ -1,5 +1,6 @@
 /** When credentials end, as they say themselves. Nothing is verified here: the apiserver does that. */
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
+import process from "node:process";
 
 /** Milliseconds since 1970 at which a JSON Web Token expires; undefined where it is none, or does not say (RFC 7519). */
 export function jwtExpiry(token: string): number | undefined {
@@ -40,6 +41,7 @@ export function certificateUser(pem: string): string | undefined {
 
 function certificate(pem: string): X509Certificate | undefined {
   try {
+    const { X509Certificate } = process.getBuiltinModule("node:crypto");
     return new X509Certificate(pem);
   } catch {
     return undefined;

@@ -2,7 +2,7 @@
 import type { Logger } from "../common/log.ts";
 import { ConnectionError } from "./database_errors.ts";
 import type { Session } from "./session.ts";
-import { openSocket, type TlsSettings } from "./socket.ts";
+import type { TlsSettings } from "./socket.ts";
 
 /** A statement that is to end. */
 export interface CancelledStatement {
@@ -120,6 +120,7 @@ async function sendCancel(session: Session, tls: TlsSettings, signal: AbortSigna
   if (key?.length !== 8) return true;
   // The key is a secret: it goes as protected as the session does.
   const sslMode = session.encrypted ? tls.sslMode === "prefer" ? "require" : tls.sslMode : "disable";
+  const { openSocket } = await import("./socket.ts");
   const socket = await openSocket(session.identity.address, { ...tls, sslMode }, {
     signal,
     timeoutMs: attemptMs,

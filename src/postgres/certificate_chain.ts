@@ -3,7 +3,8 @@
  * trusts its own authorities too, whatever `ca` says.
  */
 import { Buffer } from "node:buffer";
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
+import process from "node:process";
 
 /** A longer chain is nobody's. */
 const maxLength = 10;
@@ -15,6 +16,7 @@ const maxLength = 10;
 export function readCertificates(pem: string): readonly X509Certificate[] | undefined {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*(?:-----END CERTIFICATE-----)?/g) ?? [];
   try {
+    const { X509Certificate } = process.getBuiltinModule("node:crypto");
     const certificates = blocks.map((block) => {
       const [, base64] = block.match(/^-----BEGIN CERTIFICATE-----([\sA-Za-z0-9+/=]+)-----END/) ?? [];
       if (base64 === undefined) throw new Error("broken");

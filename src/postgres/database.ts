@@ -6,7 +6,6 @@ import { CallError } from "../common/errors.ts";
 import type { Logger } from "../common/log.ts";
 import { anySignal } from "../common/waiting.ts";
 import { type CancelledStatement, Canceller } from "./cancel.ts";
-import { openSession } from "./connect.ts";
 import { ConnectionError } from "./database_errors.ts";
 import { type Lease, Pool } from "./pool.ts";
 import { Runaways } from "./runaways.ts";
@@ -120,6 +119,7 @@ export class Database implements AsyncDisposable {
 
   /** Opens a connection, unless there would be too many with those whose statements run on without us. */
   async #open(signal: AbortSignal, timeoutMs: number): Promise<Session> {
+    const { openSession } = await import("./connect.ts");
     const session = await openSession(this.#settings, { signal, connectTimeoutMs: timeoutMs });
     try {
       const { busy } = this.#pool.use;

@@ -63,6 +63,13 @@ export interface PostgresBackend extends Backend {
   readonly database: Database;
 }
 
+let loading: Promise<void> | undefined;
+
+/** What a client that starts this program does not wait for: the parser, and what opens connections. */
+function loadLibraries(): Promise<void> {
+  return loading ??= Promise.all([loadParser(), import("./connect.ts")]).then(() => {});
+}
+
 /** Reads the settings and makes the tools; connects to nothing. */
 export function openPostgres(environment: Environment, log: Logger): PostgresBackend {
   const settings = readDatabaseSettings(environment);
@@ -81,7 +88,7 @@ export function openPostgres(environment: Environment, log: Logger): PostgresBac
       topQueries(database),
     ],
     resources: postgresResources(database, describe),
-    prepare: loadParser,
+    prepare: loadLibraries,
     deadlineMs: settings.statementTimeoutMs + callOverheadMs,
     usesUnixSocket: settings.hosts.some(({ host }) => host.startsWith("/")),
     async ready(signal) {
