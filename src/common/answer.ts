@@ -39,8 +39,17 @@ export function addNotice(answer: Answer, notice: string): Answer {
   return {
     ...answer,
     text: `${answer.text}\n\n${notice}`,
-    structured: { ...answer.structured, notices: [...(Array.isArray(before) ? before : []), notice] },
+    // First: some clients show a model this form alone, and it may be long.
+    structured: {
+      notices: [...(Array.isArray(before) ? before : []), notice],
+      ...without(answer.structured),
+    },
   };
+}
+
+function without(structured: Answer["structured"] = {}): Readonly<Record<string, unknown>> {
+  const { notices: _, ...others } = structured;
+  return others;
 }
 
 /** Makes what is hidden in a backend's strings visible; the keys are a tool's own. */

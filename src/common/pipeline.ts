@@ -323,8 +323,9 @@ export class Pipeline {
 
 /** A tool's schemas as `tools/list` shows them. */
 export function toolSchemas(tool: Tool): { input: Record<string, unknown>; output: Record<string, unknown> } {
-  const output = tool.output.extend({
+  const output = z.object({
     notices: z.array(z.string()).optional().describe("What the reader should know of this answer"),
+    ...tool.output.shape,
   });
   const { $schema: _input, ...input } = z.toJSONSchema(tool.input, { io: "input" });
   const { $schema: _output, ...outputSchema } = z.toJSONSchema(output, { io: "output" });

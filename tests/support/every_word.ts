@@ -36,7 +36,7 @@ export function assertEveryWord(
   const prose = proseOf[tool.name];
   if (prose === undefined) return;
   const { text, structured } = answer;
-  assert.equal(JSON.stringify(structured), JSON.stringify(tool.output.parse(structured)));
+  assertOrder(tool, structured);
   // Cut in the middle, the forms hold different parts.
   if (text.includes("[Cut: the first ")) return;
   const told = plain(strings(visibleStrings(structured)).join("\n"));
@@ -44,6 +44,11 @@ export function assertEveryWord(
     .match(/[\w<][\w.:%-]*\w/g) ?? [];
   const untold = [...new Set(words)].filter((word) => !prose.test(word) && !told.includes(word));
   assert.deepEqual(untold, [], `only in the text:\n${text}`);
+}
+
+/** Throws unless the fields are in the schema's order. */
+export function assertOrder(tool: Tool, structured: unknown): void {
+  assert.equal(JSON.stringify(structured), JSON.stringify(tool.output.parse(structured)));
 }
 
 /** Without what the forms may write differently: capitals, line ends spelt out, commas between thousands. */

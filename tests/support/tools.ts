@@ -3,7 +3,7 @@ import assert from "@std/assert";
 import type { Presentation, Tool } from "../../src/common/tool.ts";
 import { utf8Length } from "../../src/common/utf8.ts";
 import { unsaidIn } from "./both_forms.ts";
-import { assertEveryWord } from "./every_word.ts";
+import { assertEveryWord, assertOrder } from "./every_word.ts";
 
 /** A structured answer that a test reads freely; its shape has been checked against the tool's own schema. */
 // deno-lint-ignore no-explicit-any
@@ -42,7 +42,10 @@ export async function callTool(
     utf8Length(JSON.stringify(answer.structured)) <= budget,
     "the structured content is over the budget",
   );
-  if (saysAll.has(tool.name)) assert.deepEqual(unsaidIn(answer.structured, answer.text), [], answer.text);
+  if (saysAll.has(tool.name)) {
+    assert.deepEqual(unsaidIn(answer.structured, answer.text), [], answer.text);
+    assertOrder(tool, answer.structured);
+  }
   assertEveryWord(tool, answer);
   return answer;
 }
