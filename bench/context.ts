@@ -101,21 +101,21 @@ function kubectlOnPath(): Record<string, string> {
   return assets === undefined ? {} : { PATH: `${assets}:${Deno.env.get("PATH") ?? ""}` };
 }
 
-/** The least there can be: an executable that answers one line, and a server with one empty tool. */
-export async function floors(): Promise<{ readonly empty: Launch; readonly oneTool: Launch }> {
-  const build = async (name: string): Promise<Launch> => {
-    const output = join(folder, name);
-    await buildProgram({
-      program: { name, entry: `bench/floors/${name}.ts`, permissions: "", whole: [] },
-      flags: ["--allow-net", "--allow-env"],
-      target: undefined,
-      output,
-      say: () => {},
-      plain: true,
-    });
-    return { command: output, args: [], env: {} };
-  };
-  return { empty: await build("empty"), oneTool: await build("one_tool") };
+/**
+ * Compiles the least there can be: `empty`, an executable that answers one line; `one_tool`, a server with one empty
+ * tool; `query_tool`, one that asks the database and does nothing else.
+ */
+export async function floor(name: "empty" | "one_tool" | "query_tool"): Promise<Launch> {
+  const output = join(folder, name);
+  await buildProgram({
+    program: { name, entry: `bench/floors/${name}.ts`, permissions: "", whole: [] },
+    flags: ["--allow-net", "--allow-env", "--allow-read"],
+    target: undefined,
+    output,
+    say: () => {},
+    plain: true,
+  });
+  return { command: output, args: [], env: {} };
 }
 
 /** Opens a session with each subject that can be started; says which can't. Closed with `stack`. */

@@ -5,7 +5,7 @@ import {
   alternatives,
   type Bench,
   compiled,
-  floors,
+  floor,
   freePort,
   type Group,
   groups,
@@ -51,7 +51,7 @@ const further: Readonly<Record<Group, readonly Asked[]>> = {
 
 export async function call(bench: Bench): Promise<Readonly<Record<string, readonly CallResult[]>>> {
   const all: Record<string, readonly CallResult[]> = {};
-  const { oneTool } = await floors();
+  const oneTool = await floor("one_tool");
   for (const group of groups) {
     if (!isThere(group, bench.parts)) continue;
     await using stack = new AsyncDisposableStack();

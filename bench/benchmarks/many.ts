@@ -3,7 +3,7 @@ import {
   alternatives,
   type Bench,
   compiled,
-  floors,
+  floor,
   freePort,
   groups,
   isThere,
@@ -15,6 +15,7 @@ import {
 import { type ManyResult, measureMany, type Target } from "../many.ts";
 import { processorTime } from "../process.ts";
 import { firstOf } from "../questions.ts";
+import type { Launch } from "../stdio_client.ts";
 import { median, three } from "../statistics.ts";
 
 const rounds = 3;
@@ -46,16 +47,26 @@ type Served = Target & { readonly pids: readonly number[] };
 export async function many(bench: Bench): Promise<ManyResults> {
   await using stack = new AsyncDisposableStack();
   const targets: Served[] = [];
-  const { oneTool } = await floors();
-  const port = freePort();
-  const one = await serveHttp({ ...oneTool, args: [String(port)] }, port, stack);
+  const serveFloor = async (launch: Launch) => {
+    const port = freePort();
+    const { url, pid } = await serveHttp({ ...launch, args: [String(port)] }, port, stack);
+    return { urls: [url], pids: [pid] };
+  };
   targets.push({
     name: "floor: one tool of the same SDK",
-    urls: [one.url],
-    pids: [one.pid],
+    ...await serveFloor(await floor("one_tool")),
     tool: "empty",
     arguments: {},
   });
+  if (isThere("postgres", bench.parts)) {
+    const [tool = "", args = {}] = firstOf("postgres").asked.ours ?? [];
+    targets.push({
+      name: "floor: the same query by the same SDK and driver alone",
+      ...await serveFloor({ ...await floor("query_tool"), env: { DATABASE_URL: bench.backends.database } }),
+      tool,
+      arguments: args,
+    });
+  }
   for (const group of groups) {
     if (isThere(group, bench.parts)) targets.push(await replicas(group, 1, bench, stack));
   }

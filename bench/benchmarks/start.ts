@@ -4,7 +4,7 @@ import {
   type Bench,
   compiled,
   executable,
-  floors,
+  floor,
   fromSource,
   groups,
   print,
@@ -29,7 +29,8 @@ export interface StartResults {
 }
 
 export async function start(bench: Bench): Promise<StartResults> {
-  const { empty, oneTool } = await floors();
+  const empty = await floor("empty");
+  const oneTool = await floor("one_tool");
   const { backends } = bench;
   const subjects: Subject[] = [
     { name: "floor: an empty executable", launch: empty, silent: true },
