@@ -4,7 +4,7 @@ import type { AuditLog } from "./audit.ts";
 import { commandLine } from "./client_configuration.ts";
 import type { Environment } from "./env.ts";
 import type { HttpFront } from "./http/serve.ts";
-import { type CheckResult, worst } from "./check_result.ts";
+import { type CheckResult, type Say, worst } from "./check_result.ts";
 import type { Backend, Program } from "./program.ts";
 import { secretFilesToClose } from "./secret_files.ts";
 import { ended } from "./sentence.ts";
@@ -47,7 +47,7 @@ export function knownSettings(program: Program, environment: Environment): Known
 }
 
 /** Says what was found; what the program could not work with makes it `down`. */
-export async function check(checked: Checked, say: (line: string) => void): Promise<CheckResult> {
+export async function check(checked: Checked, say: Say): Promise<CheckResult> {
   const { backend, http, tokens, issuerIsIdle, audit, known } = checked;
   const results: CheckResult[] = [await backend.check(say)];
   if (http !== undefined) results.push(await http.check(say));

@@ -16,7 +16,7 @@ import { serverFactory } from "./server.ts";
 import { serveOverStdio } from "./serve_stdio.ts";
 import type { Prompts } from "./prompts.ts";
 import type { Resources } from "./resources.ts";
-import type { CheckResult } from "./check_result.ts";
+import type { CheckResult, Say } from "./check_result.ts";
 import type { Tool } from "./tool.ts";
 import { version } from "./version.ts";
 import { visible } from "./visible.ts";
@@ -82,7 +82,7 @@ export interface Backend {
   /** It may have to start a credential plugin, one of those that the run permission names. */
   readonly startsPlugins?: boolean;
   /** Connects and reports. */
-  readonly check: (say: (line: string) => void) => Promise<CheckResult>;
+  readonly check: (say: Say) => Promise<CheckResult>;
   /**
    * Resolves when the backend answers the cheapest question there is, for `/readyz`; a pool whose connections are all
    * busy answers. `check` takes its place where it is absent.

@@ -1,13 +1,11 @@
 /** `--check`: which clusters can be reached, as whom, what that identity may read, and whether it may do more. */
 import { checkHint } from "../common/check_hint.ts";
-import { type CheckResult, worst } from "../common/check_result.ts";
+import { type CheckResult, type Say, worst } from "../common/check_result.ts";
 import { CallError } from "../common/errors.ts";
 import { ended } from "../common/sentence.ts";
 import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters } from "./api.ts";
 import { excessRights, readerManifest, readsSecrets, toolRights } from "./rights.ts";
-
-type Say = (line: string) => void;
 
 /** Milliseconds for one context. */
 const checkMs = 45_000;
@@ -93,7 +91,7 @@ async function checkCluster(cluster: Cluster, say: Say): Promise<CheckResult> {
     );
   }
   say("");
-  for (const line of readerManifest().split("\n")) say(line);
+  for (const line of readerManifest().split("\n")) say(line, true);
   say("");
   return "wanting";
 }

@@ -1,5 +1,5 @@
 /** What platform-mcp is made of: the three groups of tools, each where its backend is configured, and what joins them. */
-import { type CheckResult, worst } from "../common/check_result.ts";
+import { type CheckResult, type Say, worst } from "../common/check_result.ts";
 import type { Environment } from "../common/env.ts";
 import type { Logger } from "../common/log.ts";
 import type { Backend, BackendGauge, Variable } from "../common/program.ts";
@@ -133,7 +133,7 @@ export async function openPlatform(environment: Environment, log: Logger): Promi
           continue;
         }
         say(`${title}:`);
-        const sayBelow = (line: string) => say(line === "" ? "" : `  ${line}`);
+        const sayBelow: Say = (line, verbatim) => say(verbatim || line === "" ? line : `  ${line}`);
         const result = await backend.check(sayBelow);
         results.push(result);
         if (result !== "down" && backend === postgres) {

@@ -1,6 +1,6 @@
 /** `--check` of the database: what was found, what the role may do, and the SQL for what should be otherwise. */
 import { checkHint } from "../common/check_hint.ts";
-import type { CheckResult } from "../common/check_result.ts";
+import type { CheckResult, Say } from "../common/check_result.ts";
 import { CallError } from "../common/errors.ts";
 import { withOthers } from "../common/listing.ts";
 import { ended } from "../common/sentence.ts";
@@ -20,11 +20,11 @@ export async function checkDatabase(
   database: Database,
   { hosts, allowFunctions }: Pick<DatabaseSettings, "hosts" | "allowFunctions">,
   timeoutMs: number,
-  say: (line: string) => void,
+  say: Say,
 ): Promise<CheckResult> {
   const address = hosts.map(({ host, port }) => `${host}:${port}`).join(", ");
   const options = () => ({ signal: AbortSignal.timeout(timeoutMs) });
-  const saySql = (sql: string) => ["", ...sql.split("\n"), ""].forEach(say);
+  const saySql = (sql: string) => ["", ...sql.split("\n"), ""].forEach((line) => say(line, true));
   try {
     const report = await database.read(options(), readRole);
     say(

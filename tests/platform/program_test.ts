@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { kubernetesAvailable, sharedKubernetes } from "../support/kubernetes.ts";
 import { type Message, RawClient, runProgramToEnd } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 import { until } from "../support/until.ts";
@@ -208,6 +209,24 @@ Deno.test({
     assert.equal(code, 2);
     assert.equal(stdout, "");
     assert.match(stderr, /^platform-mcp: DB_EVENTS must be table\([^\n]*\n$/);
+  },
+});
+
+Deno.test({
+  name: "kubectl takes the manifest that --check prints",
+  ignore: ignore || !kubernetesAvailable,
+  async fn() {
+    const kubernetes = await sharedKubernetes();
+    const variables = { KUBECONFIG: kubernetes.kubeconfig };
+    const { stdout } = await runProgramToEnd({
+      program: "platform",
+      args: ["--check"],
+      variables,
+      plain: true,
+    });
+    const [, manifest = ""] = /\n\n( *apiVersion: v1\n[^]*?)\n\nSettings: /.exec(stdout) ?? [];
+    assert.match(manifest, /kind: ClusterRoleBinding/);
+    await kubernetes.apply(manifest);
   },
 });
 
