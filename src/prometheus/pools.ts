@@ -7,7 +7,7 @@ import type { Service } from "./service.ts";
 
 /** What one kind of pool measures. */
 interface PoolMetrics {
-  /** A gauge of those that wait, or a counter of those that had to. */
+  /** A gauge of those that wait, or a counter of the seconds that they waited. */
   readonly waiting: string;
   readonly isCounter?: true;
   readonly inUse: readonly [metric: string, matchers: readonly Matcher[]];
@@ -36,16 +36,16 @@ const kinds: readonly PoolMetrics[] = [
   },
   // https://pkg.go.dev/github.com/prometheus/client_golang/prometheus/collectors#NewDBStatsCollector
   {
-    waiting: "go_sql_wait_count_total",
+    // How many had to wait says nothing of for how long.
+    waiting: "go_sql_wait_duration_seconds_total",
     isCounter: true,
     inUse: ["go_sql_in_use_connections", []],
     most: "go_sql_max_open_connections",
   },
 ];
 
-/** How many that wait, on the average of five minutes or each second, are no chance. */
+/** How many that wait, on the average of five minutes, are no chance. */
 const leastWaiting = 1;
-const leastWaits = 0.1;
 
 /** A pool in which requests wait. */
 export interface WaitingPool {
@@ -61,9 +61,8 @@ export async function readWaitingPool(
   const ask = async (query: string) => (await api.query(query, time, { signal })).series;
   const waiting = ({ waiting, isCounter }: PoolMetrics) => {
     const range = `${selector(waiting, matchers)}[5m]`;
-    return isCounter
-      ? `sum(rate(${range})) > ${leastWaits}`
-      : `sum(avg_over_time(${range})) > ${leastWaiting}`;
+    // Seconds that are waited in a second are those that wait at a time.
+    return `sum(${isCounter ? "rate" : "avg_over_time"}(${range})) > ${leastWaiting}`;
   };
   const found = await ask(
     kinds.map((kind, index) => `label_replace(${waiting(kind)}, "kind", "${index}", "", "")`).join(" or "),
@@ -79,8 +78,7 @@ export async function readWaitingPool(
   const number = rate(figureOf(first.value));
   const share = Number.isNaN(inUse) || Number.isNaN(most) ? "" : `, ${rate(inUse)} of ${rate(most)} in use`;
   return {
-    text: `Requests wait for a connection of the service's database pool: ${number}${
-      kind.isCounter ? "/s" : " on average in 5m"
-    } (${kind.waiting})${share}`,
+    text:
+      `Requests wait for a connection of the service's database pool: ${number} on average in 5m (${kind.waiting})${share}`,
   };
 }

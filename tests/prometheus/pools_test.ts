@@ -30,7 +30,15 @@ function series(): OpenMetrics {
     .gauge("db_client_connection_count", { ...otel, state: "used" }, span, 8)
     .gauge("db_client_connection_count", { ...otel, state: "idle" }, span, 1)
     .gauge("db_client_connection_max", otel, span, 8);
-  return all.counter("go_sql_wait_count_total", { ...serve("go"), db_name: "shop" }, span, 2);
+  const go = (job: string, seconds: number) => {
+    const labels = { ...serve(job), db_name: "shop" };
+    all.counter("go_sql_wait_count_total", labels, span, 5)
+      .counter("go_sql_wait_duration_seconds_total", labels, span, seconds);
+  };
+  go("go", 2);
+  // Many wait, and none for long.
+  go("brief", 0.01);
+  return all;
 }
 
 Deno.test({
@@ -44,7 +52,7 @@ Deno.test({
     const expected = {
       spring: "30 on average in 5m (hikaricp_connections_pending), 10 of 10 in use",
       otel: "4 on average in 5m (db_client_connection_pending_requests), 8 of 8 in use",
-      go: "2/s (go_sql_wait_count_total)",
+      go: "2 on average in 5m (go_sql_wait_duration_seconds_total)",
     };
     for (const [job, said] of Object.entries(expected)) {
       const text = await report(job);
@@ -52,6 +60,6 @@ Deno.test({
       assert.match(text, /^2\. 30% of requests fail/m);
       assert.match(text, /^ {2}database_health \{\}$/m);
     }
-    for (const job of ["idle", "well"]) assert.doesNotMatch(await report(job), waits);
+    for (const job of ["idle", "well", "brief"]) assert.doesNotMatch(await report(job), waits);
   },
 });
