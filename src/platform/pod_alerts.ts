@@ -32,11 +32,16 @@ function ownObjects({ pods, workloads, autoscalers }: WorkloadReport): ReadonlyS
 }
 
 function isAbout(own: ReadonlySet<string>, labels: Labels): boolean {
-  const namespaces = namespaceLabels.flatMap((label) => labels[label] ?? []);
+  const { exported_namespace: exported, exported_pod: pod, pod: _, ...others } = labels;
+  const namespaces = exported === undefined
+    ? namespaceLabels.flatMap((label) => labels[label] ?? [])
+    : [exported];
+  // Without honor_labels the pod and the namespace are those of kube-state-metrics itself.
+  const about: Labels = exported === undefined ? labels : pod === undefined ? others : { ...others, pod };
   // Of an alert about a pod, its workload's name may be another one's.
-  const label = objectLabels.find((label) => labels[label] !== undefined);
+  const label = objectLabels.find((label) => about[label] !== undefined);
   return label !== undefined &&
-    namespaces.some((namespace) => own.has(keyOf(label, namespace, labels[label] ?? "")));
+    namespaces.some((namespace) => own.has(keyOf(label, namespace, about[label] ?? "")));
 }
 
 function keyOf(kind: string, namespace: string, name: string): string {

@@ -111,12 +111,24 @@ Deno.test({
           expr: "vector(1)",
           labels: { severity: "warning", job: "kube-state-metrics", namespace, ...labels },
         });
+        const exported = (namespace: string, pod: string) => (
+          { exported_namespace: namespace, exported_pod: pod }
+        );
         const rules = [
           about("KubePodCrashLooping", { pod: one, container: "app" }),
           about("KubePodCrashLooping", { pod: two, container: "app" }),
           about("KubeDeploymentReplicasMismatch", { deployment: "user-service" }),
           about("OfAnotherNamespace", { namespace: "elsewhere", pod: one }),
           about("OfAnotherPod", { pod: "user-service" }),
+          // Scraped without honor_labels: what it is about is called exported, the other labels are the exporter's own.
+          about("KubePodNotReady", { namespace: "ops", pod: "ksm-0", ...exported(namespace, one) }),
+          about("OfWhatItExports", exported("elsewhere", "other-1")),
+          about("OfWhatItsPodExports", { pod: one, ...exported("elsewhere", "other-1") }),
+          about("OfAWorkloadThatItsPodExports", {
+            pod: one,
+            exported_namespace: "elsewhere",
+            deployment: "x",
+          }),
           about("OfNoPod", {}),
         ];
         const watched = [{ name: "kubernetes", interval: "1s", rules }];
@@ -140,8 +152,8 @@ Deno.test({
           const { text } = await callTool(tool, { service: "user-service", namespace });
           prometheus.close();
           assert.match(
-            text,
-            /^\d\. 3 alerts fire: KubeDeploymentReplicasMismatch \(warning\), KubePodCrashLooping \(warning\) x2$/m,
+            text.replace(/\n {3,}/g, " "),
+            /^\d\. 4 alerts fire: KubeDeploymentReplicasMismatch \(warning\), KubePodCrashLooping \(warning\) x2, KubePodNotReady \(warning\)$/m,
           );
           assert.match(text, /^ {2}list_alerts \{"state":"firing"\}$/m);
         }
