@@ -119,6 +119,8 @@ function answerOf({ symptoms, judgement, time }: Found, shown: number, budget: n
   const number = (state: Instance["state"]) => all.filter((each) => each.state === state).length;
   const [p95] = latency !== undefined && latency.observationsPerSecond > 0 ? latency.quantiles : [];
   const value = p95 === undefined || isInLastBucket(p95) ? null : known(p95.value);
+  // The first one may begin at -Inf.
+  const bucket = [p95?.bucket?.lower ?? NaN, p95?.bucket?.upper ?? NaN];
   const { notes, found, service: name } = serviceFields(service);
   const rates = requests?.rates;
   const list = (texts: readonly string[]) =>
@@ -163,7 +165,7 @@ function answerOf({ symptoms, judgement, time }: Found, shown: number, budget: n
     ...filled({
       latency_unit: latency?.unit,
       p95_day_before: known(p95?.dayBefore),
-      p95_bucket: value === null || p95?.bucket === undefined ? [] : [p95.bucket.lower, p95.bucket.upper],
+      p95_bucket: value !== null && bucket.every(Number.isFinite) ? bucket : [],
       p95_text: value !== null || latency === undefined
         ? undefined
         : p95 === undefined

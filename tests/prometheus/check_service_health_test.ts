@@ -1,7 +1,8 @@
 import assert from "@std/assert";
 import { checkServiceHealth } from "../../src/prometheus/check_service_health.ts";
 import { FakePrometheus, faults, type Play, success } from "../support/fake_prometheus.ts";
-import { prometheusAvailable } from "../support/prometheus.ts";
+import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
+import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { injections, servicePrometheus } from "../support/service_prometheus.ts";
 import { askAbout, assertFigure, openApi, wordsOf } from "../support/service_tools.ts";
 import { callTool } from "../support/tools.ts";
@@ -88,6 +89,21 @@ Deno.test({
     const keys = Object.keys(structured);
     assert.deepEqual(keys.slice(0, 3), ["service", "verdict", "reasons"]);
     assert.deepEqual(keys.slice(-2), ["found_by", "queries"]);
+  },
+});
+
+Deno.test({
+  name: "a bucket that has no lower end is not given as one with two",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const now = alignedSeconds(Date.now(), 15);
+    const span = { from: now - 3_600, to: now + 1_200, step: 15 };
+    const labels = { job: "instant", instance: "instant:80" };
+    const series = new OpenMetrics().gauge("up", labels, span, 1)
+      .histogram("http_request_duration_seconds", labels, span, { "0": 10, "0.1": 0, "+Inf": 0 }, 0);
+    await using server = await startPrometheus({ backfill: series.lines });
+    const { structured } = await ask("instant", { url: server.url });
+    assert.deepEqual([structured.p95, structured.p95_bucket], [0, undefined]);
   },
 });
 
