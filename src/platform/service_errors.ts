@@ -101,10 +101,10 @@ export async function readServiceErrors(
     for (const service of servicesOf(counter, rows)) {
       const key = JSON.stringify([service.namespace, service.service]);
       const known = ranked.get(key);
-      // The counters come in order of preference: a later one is taken where the one before counts nothing, or where
-      // it counts what fails more, which may be requests of another kind.
-      const isWorse = known !== undefined &&
-        ((known.requests === 0 && service.requests > 0) || service.ratio > known.ratio);
+      // The counters come in order of preference: a later one is taken where the one before counts nothing or tells no
+      // errors, or where it counts what fails more, which may be requests of another kind.
+      const isWorse = known !== undefined && service.requests > 0 &&
+        (known.requests === 0 || (known.blind && !service.blind) || service.ratio > known.ratio);
       if (known === undefined || isWorse) ranked.set(key, service);
     }
   }

@@ -96,6 +96,24 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "a counter that tells no errors hides none of another that does",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const now = alignedSeconds(Date.now(), 15);
+    const span = { from: now - 3_600, to: now + 1_200, step: 15 };
+    const labels = { job: "mixed", namespace: "shop" };
+    const metrics = new OpenMetrics().counter("http_requests_total", { ...labels, status: "done" }, span, 9)
+      .counter("http_server_requests_seconds_count", { ...labels, status: "200" }, span, 6)
+      .counter("http_server_requests_seconds_count", { ...labels, status: "500" }, span, 2);
+    await using server = await startPrometheus({ backfill: metrics.lines });
+    using prometheus = apiOf(server.url);
+    const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
+    const { text } = await callTool(tool, {});
+    assert.match(text, /^mixed has the highest error rate: 25%/);
+  },
+});
+
 /** All but the first have stopped to count by a counter that they had, a minute or more ago. */
 function goneSeries(): OpenMetrics {
   const now = alignedSeconds(Date.now(), 15);
