@@ -1,6 +1,6 @@
 /** Tool `list_targets`: what Prometheus scrapes, and why it can't where it can't. */
 import * as z from "zod";
-import { largestThatFits } from "../common/largest_that_fits.ts";
+import { fitsBudget, largestThatFits } from "../common/largest_that_fits.ts";
 import { nearest } from "../common/nearest.ts";
 import { filled } from "../common/structured.ts";
 import { table } from "../common/table.ts";
@@ -99,16 +99,19 @@ export function listTargets(api: PrometheusApi, now: () => number = Date.now): T
     run: (args, context) => find(api, args, context, now()),
     present(found: Found, budget) {
       const shown = Math.min(found.targets.length, found.limit);
-      const make = (shown: number) => {
-        const structured = answerOf(found, shown);
+      const make = (shown: number, summed = maxPools) => {
+        const structured = answerOf(found, shown, summed);
         return { text: render(found, structured), structured, rows: shown };
       };
-      return largestThatFits(shown, make, budget);
+      const most = largestThatFits(shown, make, budget);
+      // What sums up the targets that are not listed may be too much by itself.
+      return fitsBudget(most, budget) ? most : largestThatFits(maxPools, (summed) => make(0, summed), budget);
     },
   });
 }
 
-function answerOf(found: Found, shown: number): Answer {
+/** `summed`: the most pools, and kinds of errors, that are told. */
+function answerOf(found: Found, shown: number, summed: number): Answer {
   const { pools, counts: { errors, nearest, ...counts } } = found;
   const hasPools = (pools.length > 1 && counts.total > shown) || (counts.dropped ?? 0) > 0;
   return {
@@ -122,9 +125,9 @@ function answerOf(found: Found, shown: number): Answer {
         ...noneOf(found),
         ...found.notes,
       ],
-      errors,
-      pools_total: hasPools && pools.length > maxPools ? pools.length : undefined,
-      pools: hasPools ? pools.slice(0, maxPools) : [],
+      errors: errors?.slice(0, summed),
+      pools_total: hasPools && pools.length > summed ? pools.length : undefined,
+      pools: hasPools ? pools.slice(0, summed) : [],
     }),
     targets: found.targets.slice(0, shown),
   };

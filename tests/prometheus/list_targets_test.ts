@@ -158,6 +158,13 @@ Deno.test({
     using client = apiOf(fake.url);
     const tool = listTargets(client.api, () => Date.parse("2026-01-02T03:04:15.700Z"));
 
+    await context.step("in little room there are fewer pools", async () => {
+      const { structured, text } = await callTool(tool, {}, 1_536);
+      assert.equal(structured.pools_total, 120);
+      assert.ok(structured.pools.length > 5);
+      assert.match(text, new RegExp(`^${120 - structured.pools.length} more pools$`, "m"));
+    });
+
     await context.step("all up: counts by pool, and only what is not up is listed", async () => {
       const { structured, text } = await callTool(tool, {});
       assert.deepEqual([structured.up, structured.unknown, structured.shown, structured.total], [
