@@ -139,7 +139,9 @@ function reportOf(
     not_seen: parts.flatMap((part) => notSeen(evidence, part)),
     ...filled({
       next: [...calls.values()].slice(0, mostCalls)
-        .map(({ tool, arguments: args }) => ({ tool, arguments: JSON.stringify(args) })),
+        .map(({ tool, arguments: args }) => ({ tool, arguments: JSON.stringify(args) }))
+        // Of a call that is cut nobody has any use.
+        .filter(({ arguments: args }) => args.length <= 150 + 100 * shown),
     }),
     evidence: [...evidenceLines(evidence, shown)],
   };

@@ -110,6 +110,15 @@ Deno.test({
       const signal = new AbortController().signal;
       assert.equal((await readUsage(prometheus.api, pods, 900, signal)).unread, 1);
     });
+    await t.step("in little room a call is left out, and none is cut", async () => {
+      const { structured } = await callTool(
+        serviceHealthReport(sources, tools),
+        { service: "throttled" },
+        1_536,
+      );
+      assert.match(structured.findings[0].text, /throttled by the CPU limit/);
+      assert.ok(structured.next.every((call: { arguments: string }) => JSON.parse(call.arguments)));
+    });
     for (const app of ["roomy", "endless"]) {
       await t.step(`${app}: nothing to tell`, async () => {
         assert.doesNotMatch((await report(app)).text, /limit|throttled/);
