@@ -62,7 +62,7 @@ export function pointLines(
   return lines;
 }
 
-/** Rounds to a thousandth of the range of the values, or less. */
+/** Rounds to a thousandth of the range of the values, or less; a constant to six digits: 0.99999 is not 1. */
 export function rounding(values: readonly (string | undefined)[]): (value: string) => string {
   let least = Infinity;
   let greatest = -Infinity;
@@ -73,9 +73,11 @@ export function rounding(values: readonly (string | undefined)[]): (value: strin
     greatest = Math.max(greatest, number);
   }
   const spread = greatest - least;
-  // Of a constant, and of rounding errors around one, four digits are plenty.
-  const scale = spread > 1e-9 * Math.max(Math.abs(least), Math.abs(greatest)) ? spread : Math.abs(greatest);
-  const decimals = scale > 0 && Number.isFinite(scale) ? 3 - Math.floor(Math.log10(scale)) : 0;
+  // A spread may be that of rounding errors alone.
+  const [scale, digits] = spread > 1e-9 * Math.max(Math.abs(least), Math.abs(greatest))
+    ? [spread, 4]
+    : [Math.abs(greatest), 6];
+  const decimals = scale > 0 && Number.isFinite(scale) ? digits - 1 - Math.floor(Math.log10(scale)) : 0;
   return (value) => {
     const number = numberOf(value);
     if (!Number.isFinite(number)) return visible(value);
@@ -83,7 +85,7 @@ export function rounding(values: readonly (string | undefined)[]): (value: strin
       decimals <= 0
         ? Math.round(number)
         : decimals > 15
-        ? Number(number.toPrecision(4))
+        ? Number(number.toPrecision(digits))
         : Number(number.toFixed(decimals)),
     );
   };

@@ -135,6 +135,7 @@ Deno.test.each([
   [["1e-30", "2e-30"], "1.23456e-30", "1.235e-30"],
   [["1", "2"], "+Inf", "+Inf"],
   [["0", "0"], "0", "0"],
+  [["0.99999", "0.99999"], "0.99999", "0.99999"],
 ])("rounds to a thousandth or less of the range of %s: %s to %s", (values, value, text) => {
   assert.equal(rounding(values)(value), text);
 });
