@@ -13,13 +13,18 @@ export function filled<Fields extends object>(
   };
 }
 
-/** A copy in which every number is {@linkcode significant}: for answers whose numbers are computed here. */
-export function rounded<Value extends object>(value: Value): Value {
+/**
+ * A copy in which every number is {@linkcode significant}: for answers whose numbers are computed here. Fields named
+ * `given` stay as somebody gave them.
+ */
+export function rounded<Value extends object>(value: Value, given: readonly string[] = []): Value {
   const walk = (item: unknown): unknown => {
     if (typeof item === "number") return significant(item);
     if (Array.isArray(item)) return item.map(walk);
     if (item === null || typeof item !== "object") return item;
-    return Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, walk(inner)]));
+    return Object.fromEntries(
+      Object.entries(item).map(([key, inner]) => [key, given.includes(key) ? inner : walk(inner)]),
+    );
   };
   // The shape stays as it is.
   return walk(value) as Value;

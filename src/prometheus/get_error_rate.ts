@@ -156,7 +156,7 @@ export function getErrorRate(api: PrometheusApi, now?: () => number): Tool {
         const { by_code: codes = [] } = answer;
         return {
           text: render(answer, found),
-          structured: rounded(structuredOf(answer, found)),
+          structured: rounded(structuredOf(answer, found), ["objective_percent"]),
           rows: codes.length,
         };
       };

@@ -104,7 +104,11 @@ export function getLatency(api: PrometheusApi, now?: () => number): Tool {
     present(found: Found, budget) {
       const make = (shown: number) => {
         const answer = answerOf(found, shown > 0, budget);
-        return { text: render(answer, found), structured: rounded(answer), rows: answer.quantiles.length };
+        return {
+          text: render(answer, found),
+          structured: rounded(answer, ["quantile", "slowest_quantile"]),
+          rows: answer.quantiles.length,
+        };
       };
       return largestThatFits(1, make, budget);
     },

@@ -264,6 +264,8 @@ Deno.test({
     const calm = (await ask({ service: "steady", objective: 0.999 })).structured.burn_rate;
     assert.equal(calm.verdict, "ok");
     assert.equal(calm.objective_percent, 99.9);
+    const strict = (await ask({ service: "steady", objective: 99.99999 })).structured.burn_rate;
+    assert.equal(strict.objective_percent, 99.99999);
     assertFigure(calm.windows[0].long_burn, 1);
     assert.equal((await ask({ service: "idle", objective: 99.9 })).structured.burn_rate.verdict, "no data");
     await assert.rejects(ask({ service: "shop", objective: 5 }), /Cannot take 5 as an objective/);
