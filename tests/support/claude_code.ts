@@ -3,12 +3,13 @@
  * call: what the client does with a server shows in what it then asks of the model.
  */
 import { join } from "node:path";
+import { permitted } from "./permitted.ts";
 import { findProgram } from "./real_program.ts";
 
 /** The program, and undefined where it is not here. */
 export const claudeCode = findProgram("CLAUDE_CODE_BIN", "CLAUDE_CODE_BIN is not set");
 
-const ownHome = Deno.env.get("HOME") ?? "";
+const ownHome = permitted ? Deno.env.get("HOME") ?? "" : "";
 
 /** A tool as Claude Code names it, and its arguments. */
 export interface ModelCall {
@@ -108,10 +109,10 @@ class ScriptedModel implements AsyncDisposable {
   async #answer(request: Request): Promise<Response> {
     if (!new URL(request.url).pathname.endsWith("/v1/messages")) return Response.json({});
     const { model, tools = [], messages }: ModelRequest = await request.json();
-    const last = messages.at(-1)?.content;
-    for (const part of typeof last === "string" || last === undefined ? [] : last) {
-      if (part.type === "tool_result") this.results.push(shownResult(part));
-    }
+    // Not the last message alone: after some ten calls, a reminder of Claude Code follows the result.
+    const parts = messages.flatMap(({ content }) => typeof content === "string" ? [] : content);
+    const results = parts.filter(({ type }) => type === "tool_result");
+    this.results.push(...results.slice(this.results.length).map(shownResult));
     const call = tools.length > 0 ? this.#calls[this.#next] : undefined;
     if (call !== undefined) this.#next++;
     const id = `toolu_${this.#next}`;
