@@ -4,7 +4,7 @@ import { version } from "../../src/common/version.ts";
 import { compiled, project } from "../support/mcp.ts";
 import { permitted } from "../support/permitted.ts";
 
-const programs = Deno.env.get("TEST_PROGRAMS") ?? "";
+const programs = permitted ? Deno.env.get("TEST_PROGRAMS") ?? "" : "";
 const ignore = !permitted || !compiled || Deno.build.os !== "linux";
 const platform = `linux-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
 

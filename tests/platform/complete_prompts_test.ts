@@ -7,6 +7,7 @@ import type { Sources } from "../../src/platform/gather.ts";
 import { Environment } from "../../src/common/env.ts";
 import { FakePrometheus, faults, success } from "../support/fake_prometheus.ts";
 import { clustersAt } from "../support/kubernetes/fake_apiserver.ts";
+import { permitted } from "../support/permitted.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { apiOf } from "../support/prometheus_api.ts";
 import { createDatabase } from "../support/test_database.ts";
@@ -32,45 +33,65 @@ const knowing = (jobs: readonly string[]) =>
     play: ({ path }) => path.endsWith("/label/job/values") ? success(jobs) : undefined,
   });
 
-Deno.test("completions: services by the beginning of their name, whatever the case, each once and in order", async () => {
-  await using server = knowing(["user-service", "order-service", "Users"]);
-  using prometheus = apiOf(server.url);
-  const given = sources({ prometheus: prometheus.api });
-  assert.deepEqual(await completed(given, "service", "us"), ["Users", "user-service"]);
-  assert.deepEqual(await completed(given, "service", "x"), []);
-  assert.deepEqual(await completed(given, "namespace", ""), []);
-  assert.deepEqual(await completed(given, "other", ""), []);
+Deno.test({
+  name: "completions: services by the beginning of their name, whatever the case, each once and in order",
+  ignore: !permitted,
+  async fn() {
+    await using server = knowing(["user-service", "order-service", "Users"]);
+    using prometheus = apiOf(server.url);
+    const given = sources({ prometheus: prometheus.api });
+    assert.deepEqual(await completed(given, "service", "us"), ["Users", "user-service"]);
+    assert.deepEqual(await completed(given, "service", "x"), []);
+    assert.deepEqual(await completed(given, "namespace", ""), []);
+    assert.deepEqual(await completed(given, "other", ""), []);
+  },
 });
 
-Deno.test("completions: of many services the first hundred", async () => {
-  await using server = knowing(Array.from({ length: 150 }, (_, index) => `job-${index}`));
-  using prometheus = apiOf(server.url);
-  const tool = completePrompts(sources({ prometheus: prometheus.api }));
-  const { structured } = await callTool(tool, { prompt: "p", argument: "service", value: "", known: {} });
-  assert.deepEqual([structured.values.length, structured.total, structured.hasMore], [100, 150, true]);
+Deno.test({
+  name: "completions: of many services the first hundred",
+  ignore: !permitted,
+  async fn() {
+    await using server = knowing(Array.from({ length: 150 }, (_, index) => `job-${index}`));
+    using prometheus = apiOf(server.url);
+    const tool = completePrompts(sources({ prometheus: prometheus.api }));
+    const { structured } = await callTool(tool, { prompt: "p", argument: "service", value: "", known: {} });
+    assert.deepEqual([structured.values.length, structured.total, structured.hasMore], [100, 150, true]);
+  },
 });
 
-Deno.test("completions: a backend that is down completes nothing, and does not hide what the other knows", async () => {
-  const clusters = clustersAt("http://127.0.0.1:2");
-  await using server = knowing(["api"]);
-  using prometheus = apiOf(server.url);
-  const given = sources({ clusters, prometheus: prometheus.api });
-  assert.deepEqual(await completed(given, "service", ""), ["api"]);
-  assert.deepEqual(await completed(given, "namespace", ""), []);
-  server.play = faults.unavailable;
-  assert.deepEqual(await completed(given, "service", ""), []);
-  clusters.close();
+Deno.test({
+  name: "completions: a backend that is down completes nothing, and does not hide what the other knows",
+  ignore: !permitted,
+  async fn() {
+    const clusters = clustersAt("http://127.0.0.1:2");
+    await using server = knowing(["api"]);
+    using prometheus = apiOf(server.url);
+    const given = sources({ clusters, prometheus: prometheus.api });
+    assert.deepEqual(await completed(given, "service", ""), ["api"]);
+    assert.deepEqual(await completed(given, "namespace", ""), []);
+    server.play = faults.unavailable;
+    assert.deepEqual(await completed(given, "service", ""), []);
+    clusters.close();
+  },
 });
 
-Deno.test("completions: one that is cancelled is no empty list", async () => {
-  await using server = new FakePrometheus({ play: faults.slow });
-  using prometheus = apiOf(server.url);
-  const tool = completePrompts(sources({ prometheus: prometheus.api }));
-  const caller = new AbortController();
-  const args = { prompt: "p", argument: "service", value: "", known: {} };
-  const work = tool.run(tool.input.parse(args), { signal: caller.signal, budget: 9_999, progress: () => {} });
-  caller.abort(new CallError("cancelled", "The call was cancelled"));
-  await assert.rejects(work);
+Deno.test({
+  name: "completions: one that is cancelled is no empty list",
+  ignore: !permitted,
+  async fn() {
+    await using server = new FakePrometheus({ play: faults.slow });
+    using prometheus = apiOf(server.url);
+    const tool = completePrompts(sources({ prometheus: prometheus.api }));
+    const caller = new AbortController();
+    const args = { prompt: "p", argument: "service", value: "", known: {} };
+    const work = tool.run(tool.input.parse(args), {
+      signal: caller.signal,
+      budget: 9_999,
+      progress: () => {},
+    });
+    caller.abort(new CallError("cancelled", "The call was cancelled"));
+    await assert.rejects(work);
+  },
 });
 
 Deno.test({

@@ -7,6 +7,7 @@ import { rankServicesByErrorRate } from "../../src/platform/rank_services_by_err
 import { FakePrometheus, faults } from "../support/fake_prometheus.ts";
 import { clustersAt } from "../support/kubernetes/fake_apiserver.ts";
 import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
+import { permitted } from "../support/permitted.ts";
 import { prometheusAvailable, startPrometheus } from "../support/prometheus.ts";
 import { apiOf } from "../support/prometheus_api.ts";
 import { callTool, type Structured } from "../support/tools.ts";
@@ -288,18 +289,26 @@ const refused: readonly (readonly [string, RegExp])[] = [
   ["0s", /window/],
 ];
 for (const [window, says] of refused) {
-  Deno.test(`rank_services_by_error_rate: a window of ${window} is refused`, async () => {
-    await using server = new FakePrometheus();
-    using prometheus = apiOf(server.url);
-    const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
-    await assert.rejects(callTool(tool, { window }), says);
+  Deno.test({
+    name: `rank_services_by_error_rate: a window of ${window} is refused`,
+    ignore: !permitted,
+    async fn() {
+      await using server = new FakePrometheus();
+      using prometheus = apiOf(server.url);
+      const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
+      await assert.rejects(callTool(tool, { window }), says);
+    },
   });
 }
 
-Deno.test("rank_services_by_error_rate: no Prometheus, and one that is down, are errors and no empty ranking", async () => {
-  await assert.rejects(callTool(rankServicesByErrorRate(sources({})), {}), /no Prometheus is configured/);
-  await using server = new FakePrometheus({ play: faults.unavailable });
-  using prometheus = apiOf(server.url);
-  const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
-  await assert.rejects(callTool(tool, {}), (error: Error) => error instanceof CallError);
+Deno.test({
+  name: "rank_services_by_error_rate: no Prometheus, and one that is down, are errors and no empty ranking",
+  ignore: !permitted,
+  async fn() {
+    await assert.rejects(callTool(rankServicesByErrorRate(sources({})), {}), /no Prometheus is configured/);
+    await using server = new FakePrometheus({ play: faults.unavailable });
+    using prometheus = apiOf(server.url);
+    const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
+    await assert.rejects(callTool(tool, {}), (error: Error) => error instanceof CallError);
+  },
 });

@@ -429,16 +429,20 @@ Deno.test({
   },
 });
 
-Deno.test("a success that lacks what was asked for is none: nothing is not the same as an empty list", async () => {
-  await using fake = new FakePrometheus({ play: () => success({ resultType: "vector" }) });
-  using api = openApi(fake.url);
-  const questions = [
-    api.rules(never),
-    api.alerts(never),
-    api.targets("active", never),
-    api.query("up", undefined, never),
-  ];
-  for (const question of questions) {
-    assert.match((await rejection(question)).message, /answers differently from Prometheus: .* missing$/);
-  }
+Deno.test({
+  name: "a success that lacks what was asked for is none: nothing is not the same as an empty list",
+  ignore: !permitted,
+  async fn() {
+    await using fake = new FakePrometheus({ play: () => success({ resultType: "vector" }) });
+    using api = openApi(fake.url);
+    const questions = [
+      api.rules(never),
+      api.alerts(never),
+      api.targets("active", never),
+      api.query("up", undefined, never),
+    ];
+    for (const question of questions) {
+      assert.match((await rejection(question)).message, /answers differently from Prometheus: .* missing$/);
+    }
+  },
 });
