@@ -233,7 +233,10 @@ export function describeConnectFailure(error: unknown, address: ServerAddress): 
     case "EAI_AGAIN":
     case "EAI_NONAME":
     case "EAI_NODATA":
-      return unavailable("the host's name is unknown", settings);
+      return unavailable(
+        "the host's name is unknown",
+        "an operator must check the spelling in DB_HOST or DATABASE_URL, the VPN and the DNS",
+      );
     case "EMFILE":
     case "ENFILE":
       return unavailable("this program cannot open any more connections or files", exhaustedHint);
