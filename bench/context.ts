@@ -109,7 +109,7 @@ export async function floor(name: "empty" | "one_tool" | "query_tool"): Promise<
   const output = join(folder, name);
   await buildProgram({
     program: { name, entry: `bench/floors/${name}.ts`, permissions: "", whole: [] },
-    flags: ["--allow-net", "--allow-env", "--allow-read"],
+    flags: ["--allow-net", "--allow-env"],
     target: undefined,
     output,
     say: () => {},

@@ -35,21 +35,13 @@ export function fitAnswer(answer: Answer, maxBytes: number): Answer {
 
 /** Adds a sentence below the text and to the structured `notices`. */
 export function addNotice(answer: Answer, notice: string): Answer {
-  const before = answer.structured?.notices;
+  const { notices: before, ...others } = answer.structured ?? {};
   return {
     ...answer,
     text: `${answer.text}\n\n${notice}`,
     // First: some clients show a model this form alone, and it may be long.
-    structured: {
-      notices: [...(Array.isArray(before) ? before : []), notice],
-      ...without(answer.structured),
-    },
+    structured: { notices: [...(Array.isArray(before) ? before : []), notice], ...others },
   };
-}
-
-function without(structured: Answer["structured"] = {}): Readonly<Record<string, unknown>> {
-  const { notices: _, ...others } = structured;
-  return others;
 }
 
 /** Makes what is hidden in a backend's strings visible; the keys are a tool's own. */
