@@ -104,9 +104,8 @@ export function causeOf(
   const own = (causes.get(key(pod)) ?? []).filter(({ last }) => (last ?? now) >= (pod.created ?? 0));
   // What runs has its volumes.
   const others = pod.phase === "Running" ? own.filter(({ reason }) => !volumeFailure.test(reason)) : own;
-  const [, secrets] =
-    lostSecrets.exec(own.findLast(({ message }) => lostSecrets.test(message))?.message ?? "") ??
-      [];
+  const secrets = currentEvents(own).map(({ message }) => lostSecrets.exec(message)?.[1])
+    .findLast((names) => names !== undefined);
   if (secrets !== undefined && pulling.test(pod.message ?? "")) {
     const reason = "FailedToRetrieveImagePullSecret";
     return { reason, text: `image pull secret ${secrets} can't be retrieved; ${pod.message}`, missing: [] };
