@@ -29,7 +29,7 @@ const output = z.object({
   diagnosis: z.array(z.object({ problem: z.string(), evidence: z.array(z.string()) }))
     .describe("What is wrong, the cause first; empty: nothing seems to be"),
   notes: z.array(z.string()).optional().describe("What was not seen, or not shown"),
-  pod: podShape,
+  pod: z.object({ namespace: z.string(), ...podShape.shape }),
   events: z.array(z.object({
     type: z.string(),
     reason: z.string(),
@@ -194,10 +194,11 @@ function present(found: Found, budget: number): Presentation<z.output<typeof out
     if (fitsBudget(shortest, budget)) return shortest;
   }
   const least = shortest ?? attempt(found, 120, 8);
-  const { context, diagnosis, notes = [], pod, events } = least.structured;
+  const { context, diagnosis, pod, events } = least.structured;
   const { message: _, ...silentPod } = pod;
   for (let room = budget;; room = Math.floor(room * 0.7)) {
     const findings = leading(diagnosis, Math.floor(room / 2));
+    const shownEvents = room < budget / 2 ? [] : events;
     const structured = {
       context,
       diagnosis: [...findings],
@@ -205,11 +206,12 @@ function present(found: Found, budget: number): Presentation<z.output<typeof out
         ...(findings.length < diagnosis.length
           ? [`Cut: ${findings.length} of ${plural(diagnosis.length, "problem")} shown.`]
           : []),
-        ...(room < budget / 4 ? [] : notes),
+        ...(room < budget / 4 ? [] : notesOf(found)),
+        ...eventsNote(found, shownEvents.length),
         "The description was cut: describe_resource shows parts of a pod.",
       ],
       pod: room < budget / 2 ? silentPod : pod,
-      events: room < budget / 2 ? [] : events,
+      events: shownEvents,
       description: fit(least.structured.description, Math.floor(room / 2)),
     };
     const answer = { ...least, structured, text: fit(least.text, budget) };
@@ -234,24 +236,17 @@ function attempt(found: Found, longest: number, most: number): Presentation<z.ou
       : `${shown.slice(0, longest)}… (${plural(text.length, "character")})`;
   };
   const events = found.events.slice(-most);
-  const left = found.events.length - events.length;
-  const notes = [
-    ...found.notes.map((note) => visible(note)),
-    ...(left > 0
-      ? [`The last ${events.length} of ${found.events.length} events are shown; get_events shows others.`]
-      : []),
-  ];
+  const left = eventsNote(found, events.length);
   const description = describePodLines(pod, now).map(cut).join("\n");
   const diagnosis = findings.map(({ problem, evidence }) => ({
     problem: cut(problem),
     evidence: evidence.map(cut),
   }));
-  const told = [...(findings.length === 0 ? [wellText(found)] : []), ...notes];
   const structured = {
     context: found.context,
     diagnosis,
-    ...filled({ notes: told }),
-    pod: podAnswer(summary, now, { namespaced: true }),
+    ...filled({ notes: [...notesOf(found), ...left] }),
+    pod: { namespace: summary.namespace, ...podAnswer(summary, now) },
     events: events.map((event) => ({
       type: event.type,
       reason: event.reason,
@@ -266,12 +261,31 @@ function attempt(found: Found, longest: number, most: number): Presentation<z.ou
   const text = [
     headingText(found),
     ...diagnosis.flatMap(({ problem, evidence }) => [`- ${problem}`, ...evidence.map((one) => `    ${one}`)]),
-    ...notes,
+    ...found.notes.map((note) => visible(note)),
+    ...left,
     "",
     description,
     ...eventLines(events, now, cut),
   ].join("\n");
   return { text, structured, rows: 1 };
+}
+
+/** The structured form has no heading that says that nothing was found. */
+function notesOf(found: Found): readonly string[] {
+  return [
+    ...(found.findings.length === 0 ? [wellText(found)] : []),
+    ...found.notes.map((note) => visible(note)),
+  ];
+}
+
+/** Which of the events are left out, if any are. */
+function eventsNote({ events }: Found, shown: number): readonly string[] {
+  if (shown === events.length) return [];
+  return [
+    `${
+      shown === 0 ? "None" : `The last ${shown}`
+    } of ${events.length} events are shown; get_events shows others.`,
+  ];
 }
 
 function headingText(found: Found): string {

@@ -50,7 +50,10 @@ const output = z.object({
   by_status: z.array(z.object({ status: z.string(), pods: z.number() })).describe("Of the pods read"),
   note: z.string().optional().describe("What was not seen or not shown, and how to see it"),
   continue: z.string().optional(),
-  pods: z.array(podShape).describe("Unhealthy ones first"),
+  pods: z.array(z.object({
+    namespace: z.string().optional().describe("Where the answer is of several"),
+    ...podShape.shape,
+  })).describe("Unhealthy ones first"),
 });
 
 interface Found {
@@ -167,9 +170,10 @@ function structuredOf(found: Found, shown: number): z.output<typeof output> {
       found.continue === undefined ? undefined : `${notExamined(found)}.`,
     ),
     ...(found.continue === undefined ? {} : { continue: found.continue }),
-    pods: found.pods.slice(0, shown).map((pod) =>
-      podAnswer(pod, found.now, { namespaced: found.namespace === undefined })
-    ),
+    pods: found.pods.slice(0, shown).map((pod) => ({
+      ...(found.namespace === undefined ? { namespace: pod.namespace } : {}),
+      ...podAnswer(pod, found.now),
+    })),
   };
 }
 

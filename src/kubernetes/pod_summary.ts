@@ -53,9 +53,8 @@ export function endingText({ reason, exitCode, signal }: Ending): string {
   return reason === "" ? `exit ${exitCode}` : `${reason} (${exitCode})`;
 }
 
-/** A pod in structured content. */
+/** A pod in structured content, without its namespace. */
 export const podShape = z.object({
-  namespace: z.string().optional().describe("Where the answer is of several"),
   name: z.string(),
   status: z.string().describe("As kubectl's STATUS"),
   healthy: z.boolean(),
@@ -83,15 +82,10 @@ const maxImage = 200;
 /** Characters of a message in a list. */
 const maxMessage = 300;
 
-/** A pod as {@linkcode podShape}; `namespaced` where it is one of several namespaces. */
-export function podAnswer(
-  pod: PodSummary,
-  now: number,
-  { namespaced }: { readonly namespaced: boolean },
-): z.output<typeof podShape> {
+/** A pod as {@linkcode podShape}. */
+export function podAnswer(pod: PodSummary, now: number): z.output<typeof podShape> {
   const { lastEnding: ending, images } = pod;
   return {
-    ...(namespaced ? { namespace: pod.namespace } : {}),
     name: pod.name,
     status: pod.status,
     healthy: pod.healthy,

@@ -326,15 +326,18 @@ Deno.test("a pod of many megabytes keeps to the budget, and its secrets", fake, 
     },
     "/api/v1/namespaces/default/events": {
       kind: "EventList",
-      items: Array.from({ length: 60 }, () => ({ message: evil, reason: "R" })),
+      items: Array.from({ length: 60 }, () => ({ message: evil.slice(0, 10_000), reason: "R" })),
     },
   });
   for (const budget of [1_500, 32_768]) {
     const { text, structured } = await callTool(describePod(api.clusters), { pod_name: "a" }, budget);
     // What is wrong is the last to go.
     assert.match(structured.diagnosis[0].problem, /^It has not been scheduled/);
+    const shown = structured.events.length === 0 ? "None" : `The last ${structured.events.length}`;
+    assert.ok(structured.notes.includes(`${shown} of 60 events are shown; get_events shows others.`));
     // deno-lint-ignore no-control-regex -- these must not be there
     assert.ok(!/[\x1b\u202e]|Hunter2/.test(text));
+    assert.ok(!JSON.stringify(structured).includes("Hunter2"));
   }
 });
 
