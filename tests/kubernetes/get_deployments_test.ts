@@ -54,6 +54,7 @@ Deno.test({
       deployment(namespace, "well"),
       deployment(namespace, "crashing", { labels: { "test/crash": "true" } }),
       deployment(namespace, "zero", { replicas: 0 }),
+      deployment(namespace, "crowd", { replicas: 7, cpu: "5000" }),
       deployment(namespace, "paused", { spec: { paused: true } }),
     ]);
     await kubernetes.kubectl(
@@ -146,6 +147,22 @@ Deno.test({
       const everywhere = await callTool(tool, { all_namespaces: true, name: "well" });
       assert.equal(everywhere.structured.deployments[0].namespace, namespace);
       await assert.rejects(callTool(tool, { namespace, name: "wel" }), { hint: "did you mean well?" });
+    });
+    await t.step("some of many pods that hold it up, and how many there are", async () => {
+      const { structured, text } = await callTool(tool, { namespace, name: "crowd" });
+      const [{ pods, sick_pods: sick, held_up_by: shown }] = structured.deployments;
+      assert.deepEqual([pods, sick, shown.length], [7, 7, 5]);
+      assert.equal(structured.note, "held_up_by has some of the unhealthy pods; get_pods lists all.");
+      assert.match(text, /\n- and 2 more unhealthy pods \(get_pods\)/);
+    });
+    await t.step("old replica sets without pods are counted", async () => {
+      const image = "app=registry.example.org/app:2";
+      await kubernetes.kubectl("set", "image", "deployment/zero", image, `--namespace=${namespace}`);
+      await until("the new replica set", async () => {
+        const { structured } = await callTool(tool, { namespace, name: "zero" });
+        const [{ replica_sets: sets, older_sets: older }] = structured.deployments;
+        return sets[0].revision === "2" && older === 1;
+      });
     });
     await t.step("pods that a quota refuses", async () => {
       let refused = "";

@@ -66,6 +66,7 @@ Deno.test({
       try {
         const patch = {
           status: {
+            nodeInfo: { osImage: "Debian" },
             conditions: [
               {
                 type: "Ready",
@@ -78,7 +79,7 @@ Deno.test({
             ],
           },
         };
-        let text = "";
+        let { text, structured } = await callTool(tool, {});
         await until("the node's trouble", async () => {
           await kubernetes.kubectl(
             "patch",
@@ -88,9 +89,9 @@ Deno.test({
             "--type=merge",
             `--patch=${JSON.stringify(patch)}`,
           );
-          const answer = await callTool(tool, {});
-          text = answer.text;
-          return answer.structured.nodes[0].name === name && text.includes("container runtime is down");
+          ({ text, structured } = await callTool(tool, {}));
+          return structured.nodes[0].name === name && text.includes("container runtime is down") &&
+            structured.nodes[0].system?.startsWith("Debian");
         });
         assert.match(
           text,
@@ -99,6 +100,9 @@ Deno.test({
         assert.match(text, new RegExp(`\n${name} +\\| NotReady,SchedulingDisabled`));
         assert.match(text, /dedicated=db:NoSchedule/);
         assert.match(text, /\n- sick/);
+        // Each of them, where they differ.
+        assert.equal(structured.system, undefined);
+        assert.match(structured.nodes[1].system, /^kwok, /);
       } finally {
         await kubernetes.kubectl("delete", "node", name);
       }
@@ -107,6 +111,8 @@ Deno.test({
     await t.step("a label, a limit, and a small budget", async () => {
       const one = await callTool(tool, { label_selector: "kubernetes.io/hostname=node-0" });
       assert.deepEqual(one.structured.nodes.map(({ name }: { name: string }) => name), ["node-0"]);
+      assert.match(one.structured.system, /^kwok, /);
+      assert.equal(one.structured.nodes[0].system, undefined);
       const limited = await callTool(tool, { limit: 1 });
       assert.match(limited.text, /^1 of 2 nodes/);
       await callTool(tool, {}, 2_048);

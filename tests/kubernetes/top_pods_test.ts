@@ -75,7 +75,7 @@ Deno.test({
     });
     await t.step("by memory, with a limit", async () => {
       const { structured, text } = await callTool(tool, { namespace: "shop", sort_by: "memory", limit: 1 });
-      assert.equal(structured.pods[0].name, "two");
+      assert.deepEqual([structured.pods[0].name, structured.most_first], ["two", "memory"]);
       assert.match(
         text,
         /^1 of 3 pods .*\n[^]*\[Cut: Narrow it with namespace or label_selector, or raise limit\.\]$/,

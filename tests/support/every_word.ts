@@ -13,7 +13,7 @@ const proseOf: Readonly<Record<string, RegExp>> = {
   get_pod_logs: /^(?:of|all|the|last|matching|pods|containers|run|before|restarted|times|\d+)$/,
   describe_pod: /^(?:old|over|x\d+)$/,
   get_services: /^(?:in|no|empty|external|\d+)$/,
-  get_deployments: /^(?:in|no|of|has|old|rolled|out|rollout|up-to-date)$/,
+  get_deployments: /^(?:in|no|of|has|old|rolled|out|rollout|up-to-date|without)$/,
   get_events: /^(?:in|no|of|the|time|ages|are|since|occurrence|and|more|first|folded|from|over|normal|x\d+)$/,
   get_nodes: /^(?:for|status|requested|roles|taints|empty|schedulingdisabled|\d+m|[\d.]+[kmgt]i)$/,
   top_pods: /^(?:in|of|limit|\d+m|[\d.]+[kmgt]i)$/,
