@@ -1,4 +1,5 @@
 /** How much of a list an answer holds: for headings, and for the line that says how to see the rest. */
+import * as z from "zod";
 import { count, plural } from "../common/units.ts";
 import { scopeText } from "./scope.ts";
 
@@ -9,7 +10,7 @@ export interface Read {
 }
 
 /** How many there are in all; undefined where the apiserver does not say. */
-export function totalOf({ read, more }: Read): number | undefined {
+function totalOf({ read, more }: Read): number | undefined {
   return more === "unknown" ? undefined : read + more;
 }
 
@@ -54,8 +55,36 @@ export function cutNotice(shown: number, all: Read, how: string): string | undef
   return totalOf(all) === shown ? undefined : `[Cut: ${how}]`;
 }
 
-/** The same in the structured form, which has no heading that says how much there is. */
-export function cutNote(shown: number, all: Read, how: string): string | undefined {
+/** The same in structured content. */
+export const extentShape = {
+  total: z.number().nullable().describe("null: more than were read"),
+  shown: z.number(),
+  note: z.string().optional(),
+};
+
+/** What {@linkcode extentShape} holds; `how` as for {@linkcode cutNotice}, `others` are more sentences of the note. */
+export function extentAnswer(
+  shown: number,
+  all: Read,
+  how: string,
+  where: { readonly namespace: string | undefined; readonly note: string | undefined },
+  ...others: readonly (string | undefined)[]
+): { total: number | null; shown: number; note?: string } {
+  const total = totalOf(all);
+  return {
+    total: total ?? null,
+    shown,
+    ...noteField(
+      total === 0 ? elsewhereText(where) : undefined,
+      where.note,
+      ...others,
+      cutNote(shown, all, how),
+    ),
+  };
+}
+
+/** A sentence that says how many are shown as well: the structured form has no heading that does. */
+function cutNote(shown: number, all: Read, how: string): string | undefined {
   const total = totalOf(all);
   if (total === shown) return undefined;
   return `Cut: ${count(shown)} of ${

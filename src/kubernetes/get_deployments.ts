@@ -14,7 +14,7 @@ import {
   leavesPodsOut,
 } from "./deployment_text.ts";
 import { textField } from "./fields.ts";
-import { cutNote, cutNotice, elsewhereText, heading, noteField, totalOf } from "./extent.ts";
+import { cutNotice, extentAnswer, extentShape, heading } from "./extent.ts";
 import { refuseMissing } from "./find_pods.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
 import { namedObjects } from "./named_object.ts";
@@ -37,9 +37,7 @@ const input = z.strictObject({
 
 const output = z.object({
   ...scopeShape,
-  total: z.number().nullable().describe("null: more than were read"),
-  shown: z.number(),
-  note: z.string().optional(),
+  ...extentShape,
   deployments: z.array(deploymentShape).describe("Those in trouble first"),
 });
 
@@ -129,16 +127,14 @@ function present(found: Found, budget: number): Presentation<z.output<typeof out
 function structuredOf(found: Found, shown: number): z.output<typeof output> {
   const { namespace, now } = found;
   const all = { read: found.deployments.length, more: found.more };
-  const total = totalOf(all);
   const deployments = found.deployments.slice(0, shown);
   return {
     ...scopeAnswer(found),
-    total: total ?? null,
-    shown,
-    ...noteField(
-      total === 0 ? elsewhereText(found) : undefined,
-      found.note,
-      cutNote(shown, all, less),
+    ...extentAnswer(
+      shown,
+      all,
+      less,
+      found,
       deployments.some(leavesPodsOut)
         ? "held_up_by has some of the unhealthy pods; get_pods lists all."
         : undefined,

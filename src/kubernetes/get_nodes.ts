@@ -8,7 +8,7 @@ import { defineTool, type Presentation, type Tool } from "../common/tool.ts";
 import { count } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters, KubeObject, ListAnswer } from "./api.ts";
-import { cutNote, cutNotice, heading, noteField, totalOf } from "./extent.ts";
+import { cutNotice, extentAnswer, extentShape, heading } from "./extent.ts";
 import { textField } from "./fields.ts";
 import { isSickNode, type Node, readNode, type Requested, RequestedByNode } from "./nodes.ts";
 import { namedObjects } from "./named_object.ts";
@@ -33,10 +33,8 @@ const amounts = z.object({ cpu_milli: z.number(), memory_bytes: z.number(), pods
 
 const output = z.object({
   context: z.string(),
-  total: z.number().nullable().describe("null: more than were read"),
-  shown: z.number(),
-  note: z.string().optional(),
-  system: z.string().optional().describe("Of all nodes, where it is one"),
+  ...extentShape,
+  system: z.string().optional().describe("Of all shown, where it is one"),
   nodes: z.array(z.object({
     name: z.string(),
     ready: z.enum(["True", "False", "Unknown"]),
@@ -175,9 +173,7 @@ function structuredOf(found: Found, nodes: readonly Node[]): z.output<typeof out
   const system = oneSystem(nodes);
   return {
     context: found.context,
-    total: totalOf(all) ?? null,
-    shown: nodes.length,
-    ...noteField(found.note, cutNote(nodes.length, all, less)),
+    ...extentAnswer(nodes.length, all, less, { namespace: undefined, note: found.note }),
     ...filled({ system }),
     nodes: nodes.map((node) => ({
       name: node.name,

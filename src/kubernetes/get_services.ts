@@ -12,7 +12,7 @@ import { refuseMissing } from "./find_pods.ts";
 import { kubernetesAge } from "./kubernetes_age.ts";
 import type { Cluster, Clusters, KubeObject } from "./api.ts";
 import { type Endpoints, endpointsByService, serviceNameLabel } from "./endpoints.ts";
-import { cutNote, cutNotice, elsewhereText, heading, noteField, totalOf } from "./extent.ts";
+import { cutNotice, extentAnswer, extentShape, heading } from "./extent.ts";
 import { nameOf, namespaceOf, textEntries, textField } from "./fields.ts";
 import { equalitySelector } from "./label_selector.ts";
 import { namedObjects } from "./named_object.ts";
@@ -38,9 +38,7 @@ const input = z.strictObject({
 
 const output = z.object({
   ...scopeShape,
-  total: z.number().nullable().describe("null: more than were read"),
-  shown: z.number(),
-  note: z.string().optional(),
+  ...extentShape,
   services: z.array(z.object({
     namespace: z.string().optional().describe("Where the answer is of several"),
     name: z.string(),
@@ -232,12 +230,9 @@ async function selectedBy(cluster: Cluster, object: KubeObject, signal: AbortSig
 
 function structuredOf(found: Found, shown: number): z.output<typeof output> {
   const all = { read: found.services.length, more: found.more };
-  const total = totalOf(all);
   return {
     ...scopeAnswer(found),
-    total: total ?? null,
-    shown,
-    ...noteField(total === 0 ? elsewhereText(found) : undefined, found.note, cutNote(shown, all, less)),
+    ...extentAnswer(shown, all, less, found),
     services: found.services.slice(0, shown).map((service) => ({
       ...(found.namespace === undefined ? { namespace: service.namespace } : {}),
       name: service.name,

@@ -6,7 +6,7 @@ import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { visible } from "../common/visible.ts";
 import type { Clusters, TableAnswer } from "./api.ts";
-import { cutNote, cutNotice, elsewhereText, heading, noteField, totalOf } from "./extent.ts";
+import { cutNotice, extentAnswer, extentShape, heading } from "./extent.ts";
 import { refuseMissing } from "./find_pods.ts";
 import type { ResourceType } from "./paths.ts";
 import { resolveScope, scopeAnswer, scopeInput, scopeShape, selectorInput } from "./scope.ts";
@@ -28,9 +28,7 @@ const output = z.object({
   kind: z.string(),
   resource: z.string().describe("With its group"),
   ...scopeShape,
-  total: z.number().nullable().describe("null: more than were read"),
-  shown: z.number(),
-  note: z.string().optional(),
+  ...extentShape,
   columns: z.array(z.string()),
   rows: z.array(z.array(z.string().nullable())),
 });
@@ -128,19 +126,11 @@ function structuredOf(
 ): z.output<typeof output> {
   const { type, answer, unscoped } = found;
   const all = { read: answer.rows.length, more: answer.more };
-  const total = totalOf(all);
   return {
     kind: type.kind,
     resource: qualified(type),
     ...(type.namespaced ? scopeAnswer(found) : { context: found.context }),
-    total: total ?? null,
-    shown: rows.length,
-    ...noteField(
-      total === 0 ? elsewhereText(found) : undefined,
-      found.note,
-      unscoped ? unscopedText(type) : undefined,
-      cutNote(rows.length, all, less),
-    ),
+    ...extentAnswer(rows.length, all, less, found, unscoped ? unscopedText(type) : undefined),
     columns: [...columns],
     rows: rows.map((row) => [...row]),
   };

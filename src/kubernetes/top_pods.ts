@@ -7,7 +7,7 @@ import { table } from "../common/table.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { visible } from "../common/visible.ts";
 import type { Cluster, Clusters, ListAnswer } from "./api.ts";
-import { cutNote, cutNotice, elsewhereText, heading, noteField, totalOf } from "./extent.ts";
+import { cutNotice, extentAnswer, extentShape, heading } from "./extent.ts";
 import { field, listField, nameOf, namespaceOf } from "./fields.ts";
 import { refuseMissing } from "./find_pods.ts";
 import { podResources, type Resources } from "./pod_requests.ts";
@@ -29,9 +29,7 @@ const input = z.strictObject({
 
 const output = z.object({
   ...scopeShape,
-  total: z.number().nullable().describe("null: more than were read"),
-  shown: z.number(),
-  note: z.string().optional(),
+  ...extentShape,
   most_first: z.enum(["cpu", "memory"]),
   pods: z.array(z.object({
     namespace: z.string().optional().describe("Where the answer is of several"),
@@ -161,12 +159,9 @@ function podLimits(pod: unknown): Resources {
 
 function structuredOf(found: Found, shown: number): z.output<typeof output> {
   const all = { read: found.pods.length, more: found.more };
-  const total = totalOf(all);
   return {
     ...scopeAnswer(found),
-    total: total ?? null,
-    shown,
-    ...noteField(total === 0 ? elsewhereText(found) : undefined, found.note, cutNote(shown, all, less)),
+    ...extentAnswer(shown, all, less, found),
     most_first: found.sortBy,
     pods: found.pods.slice(0, shown).map(({ namespace, name, cpu, memory, limits }) => ({
       ...(found.namespace === undefined ? { namespace } : {}),
