@@ -63,9 +63,14 @@ const output = z.object({
 /** How to see the others, where a list was cut. */
 const less = "Narrow it with label_selector, or raise limit.";
 
+/** A node, and what the pods on it request; undefined where these could not be read. */
+interface LoadedNode extends Node {
+  readonly requested: Requested | undefined;
+}
+
 interface Found {
   readonly context: string;
-  readonly nodes: readonly Node[];
+  readonly nodes: readonly LoadedNode[];
   readonly limit: number;
   readonly more: number | "unknown";
   readonly note: string | undefined;
@@ -167,7 +172,7 @@ async function readRequested(
   };
 }
 
-function structuredOf(found: Found, nodes: readonly Node[]): z.output<typeof output> {
+function structuredOf(found: Found, nodes: readonly LoadedNode[]): z.output<typeof output> {
   const { now } = found;
   const all = { read: found.nodes.length, more: found.more };
   const system = oneSystem(nodes);
@@ -237,7 +242,7 @@ function share(part: Nanos | undefined, all: Nanos, text: (nanos: Nanos) => stri
   return `${text(part)}/${text(all)}${percent === undefined ? "" : ` (${percent}%)`}`;
 }
 
-function render(found: Found, nodes: readonly Node[]): string {
+function render(found: Found, nodes: readonly LoadedNode[]): string {
   const { now } = found;
   const all = { read: found.nodes.length, more: found.more };
   const lines = [

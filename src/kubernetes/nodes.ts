@@ -31,8 +31,6 @@ export interface Node {
   readonly taints: readonly string[];
   readonly troubles: readonly Trouble[];
   readonly allocatable: Resources & { readonly pods: Nanos };
-  /** Undefined where the pods could not be read. */
-  readonly requested: Requested | undefined;
 }
 
 const rolePrefix = "node-role.kubernetes.io/";
@@ -73,7 +71,6 @@ export function readNode(object: unknown): Node {
       ? [{ what: "no condition reported", since: undefined, message: "" }]
       : conditions.flatMap(troubleOf),
     allocatable: { cpu: amount("cpu"), memory: amount("memory"), pods: amount("pods") },
-    requested: undefined,
   };
 }
 
