@@ -13,14 +13,7 @@ import { isCounter, mistakes } from "./promql_mistakes.ts";
 import { lowestFirst, metricsOf } from "./query_metrics.ts";
 import { askRange, type RangeAnswered } from "./range_answer.ts";
 import { rangeNotes } from "./range_notes.ts";
-import {
-  cutNotice,
-  fewPoints,
-  figureRounding,
-  isConstant,
-  rangeText,
-  type RangeTextOptions,
-} from "./range_text.ts";
+import { cutNotice, fewPoints, figureRounding, rangeText, type RangeTextOptions } from "./range_text.ts";
 import type { HistogramSample, Labels, RangeSeries, Sample } from "./result.ts";
 import { readScrapeInterval } from "./scrape_interval.ts";
 import { ownLabels, safeLabels } from "./series_labels.ts";
@@ -102,6 +95,7 @@ export interface SeriesAnswer extends Omit<Structured["series"][number], "consta
   readonly last: Moment;
   readonly min?: Moment;
   readonly max?: Moment;
+  readonly isConstant: boolean;
   readonly trend: "rising" | "falling" | "flat" | "unclear";
 }
 
@@ -220,8 +214,8 @@ function present(result: Result, budget: number): Presentation<Structured> {
   const { range } = result;
   const all = measure(result.series, range, lowestFirst(result.parsed));
   const candidates = all.slice(0, result.limit);
-  const sparklines = candidates.map(({ samples, statistics: { min, max } }) =>
-    min?.value === max?.value
+  const sparklines = candidates.map(({ samples, statistics: { isConstant } }) =>
+    isConstant
       ? ""
       : sparkline(onAxis(samples, range).map((value) => value === undefined ? undefined : numberOf(value)))
   );
@@ -259,7 +253,7 @@ function answerOf(
     ...(unknown ? { more: true as const } : {}),
     ...(truncated ? { looked_at: all.length } : {}),
     series: shown.map(({ labels, samples, statistics }, index) => {
-      const { min, max, average, trend, change, changePercent } = statistics;
+      const { min, max, average, isConstant, trend, change, changePercent } = statistics;
       const values = index < thin.series ? onAxis(samples, range, thin.every) : [];
       const round = rounding(values);
       return {
@@ -270,6 +264,7 @@ function answerOf(
         ...(min === undefined ? {} : { min: momentOf(min) }),
         ...(max === undefined ? {} : { max: momentOf(max) }),
         ...(average === undefined ? {} : { average: precise(average) }),
+        isConstant,
         trend: trend.direction,
         ...(Number.isFinite(trend.slope) ? { slope_per_hour: precise(trend.slope * 3600) } : {}),
         ...(Number.isFinite(change) ? { change: precise(change) } : {}),
@@ -356,7 +351,7 @@ function leanSeries(
     shape: thin.series > 0 ? undefined : sparklines[index] || undefined,
   });
   const [begin, end] = [at(first, range.start), at(last, range.end)];
-  if (isConstant(one)) {
+  if (one.isConstant) {
     return {
       labels,
       points,

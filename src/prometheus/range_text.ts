@@ -80,11 +80,6 @@ export function figureRounding({ min, max, first, last }: SeriesAnswer): (value:
   return rounding([min?.value, max?.value, first.value, last.value]);
 }
 
-/** Whether all points have one value, which is a number. */
-export function isConstant({ min, max, change }: SeriesAnswer): boolean {
-  return min !== undefined && min.value === max?.value && change !== undefined;
-}
-
 function figures(one: SeriesAnswer, { range, unit }: RangeTextOptions): readonly string[] {
   const round = figureRounding(one);
   const shown = (value: string) => {
@@ -97,7 +92,7 @@ function figures(one: SeriesAnswer, { range, unit }: RangeTextOptions): readonly
     return (sameDay ? time.slice(11) : time.slice(5).replace("T", " ")).replace(/(?::00)?Z$/, "");
   };
   const lines: string[] = [];
-  if (isConstant(one)) {
+  if (one.isConstant) {
     lines.push(`constant ${shown(one.first.value)}${one.points > 1 ? "" : ", one point"}`);
   } else {
     lines.push(`first ${shown(one.first.value)}, last ${shown(one.last.value)}: ${growth(one, shown)}`);

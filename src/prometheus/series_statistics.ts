@@ -32,6 +32,8 @@ export interface SeriesStatistics {
   readonly max: Moment | undefined;
   /** The mean of the points. */
   readonly average: number | undefined;
+  /** Whether all points have one value, which is a number. */
+  readonly isConstant: boolean;
   readonly trend: Trend;
   /** Last less first. */
   readonly change: number;
@@ -79,6 +81,7 @@ export function seriesStatistics(samples: readonly Sample[], range: TimeRange): 
     min: min && moment(min),
     max: max && moment(max),
     average: finite === 0 ? undefined : mean,
+    isConstant: finite === samples.length && min?.[1] === max?.[1],
     trend: trendOf(samples, mean, finite),
     change,
     changePercent: Number.isFinite(percent) ? percent : undefined,

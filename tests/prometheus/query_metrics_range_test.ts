@@ -145,6 +145,10 @@ Deno.test({
       assert.equal(structured.series[0].first.value, "+Inf");
       assert.equal(structured.series[0].min, undefined);
       assert.match(text, /first \+Inf, last \+Inf: growth unknown/);
+      const once = `vector(5) / (time() != bool ${server.now - 300})`;
+      const holed = await ask(once, { duration: "10m", step: "1m" });
+      assert.equal(holed.structured.series[0].constant, undefined);
+      assert.doesNotMatch(holed.text, /constant/);
     });
 
     await context.step("keeps to a small budget, figures before points", async () => {
