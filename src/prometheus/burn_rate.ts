@@ -5,6 +5,7 @@
 import { errorMatchers, rateOf, type RequestSource } from "./requests.ts";
 import type { Asking } from "./asking.ts";
 import { selector } from "./promql_literal.ts";
+import { figureOf } from "./result.ts";
 import { formatDuration } from "./time.ts";
 
 interface Rule {
@@ -91,8 +92,7 @@ async function readWindow(
   const query = Object.entries(parts)
     .map(([part, expression]) => `label_replace(${expression}, "part", "${part}", "", "")`).join(" or ");
   const { series } = await api.query(query, time, { signal });
-  const value = (part: string) =>
-    Number(series.find(({ metric }) => metric.part === part)?.value?.[1] ?? NaN);
+  const value = (part: string) => figureOf(series.find(({ metric }) => metric.part === part)?.value);
   const all = value("all");
   const errors = value("errors");
   const ratio = (Number.isNaN(errors) ? 0 : errors) / all;

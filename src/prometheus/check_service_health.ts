@@ -7,7 +7,7 @@ import { age, plural } from "../common/units.ts";
 import { visible } from "../common/visible.ts";
 import type { PrometheusApi } from "./api.ts";
 import { quantileText } from "./get_latency.ts";
-import { durationText, isInLastBucket } from "./latency.ts";
+import { durationText, isInLastBucket, type Latency } from "./latency.ts";
 import { type Instance, instanceStates } from "./instances.ts";
 import { labelsText, oneLine } from "./one_line.ts";
 import { rate } from "./requests.ts";
@@ -166,11 +166,7 @@ function answerOf({ symptoms, judgement, time }: Found, shown: number, budget: n
       latency_unit: latency?.unit,
       p95_day_before: known(p95?.dayBefore),
       p95_bucket: value !== null && bucket.every(Number.isFinite) ? bucket : [],
-      p95_text: value !== null || latency === undefined
-        ? undefined
-        : p95 === undefined
-        ? "no data"
-        : quantileText({ ...p95, dayBefore: NaN }, latency.unit),
+      p95_text: value !== null || latency === undefined ? undefined : p95Text(latency),
       latency_metric: latency?.metric.metric,
     }),
     alert_count: alerts?.unsure === undefined ? alerts?.firing.length ?? null : null,
@@ -182,6 +178,12 @@ function answerOf({ symptoms, judgement, time }: Found, shown: number, budget: n
     ...found,
     ...filled({ queries: [instances?.query, rates?.query, p95?.query].flatMap((query) => query ?? []) }),
   };
+}
+
+function p95Text({ quantiles: [p95], observationsPerSecond, unit }: Latency): string {
+  return p95 === undefined || !(observationsPerSecond > 0)
+    ? "no data"
+    : quantileText({ ...p95, dayBefore: NaN }, unit);
 }
 
 function instanceOf(
@@ -220,7 +222,7 @@ function withCuts(answer: Answer, { symptoms }: Found, shown: number): Answer {
     ...(answer.up === undefined ? [noInstances] : []),
     ...(instances > 0 ? [`Cut: ${instances} more instances; list_targets has all`] : []),
     ...(symptoms.alerts?.ruleless ? [noRules] : []),
-    ...alertsCut(answer).map((cut) => `Cut: ${cut.replace("more", "more alerts")}`),
+    ...(moreAlerts(answer) > 0 ? [`Cut: ${moreAlerts(answer)} more alerts; list_alerts has all`] : []),
     ...notes,
   ];
   return { service, verdict, reasons, ...filled({ missing, not_judged, notes: said }), ...others };
@@ -229,9 +231,8 @@ function withCuts(answer: Answer, { symptoms }: Found, shown: number): Answer {
 const noInstances = "instances: not known, it has no up series of its own";
 const noRules = "alerts: no alerting rule is defined, so none can fire";
 
-function alertsCut({ alerts = [], alert_count: total }: Answer): readonly string[] {
-  const more = (total ?? 0) - alerts.length;
-  return more > 0 ? [`${more} more; list_alerts has all`] : [];
+function moreAlerts({ alerts = [], alert_count: total }: Answer): number {
+  return (total ?? 0) - alerts.length;
 }
 
 function render(answer: Answer, { symptoms }: Found, listed: number): string {
@@ -251,7 +252,7 @@ function render(answer: Answer, { symptoms }: Found, listed: number): string {
     instancesLine(answer, listed),
     trafficLine(answer),
     errorsLine(answer),
-    latencyLine(answer, symptoms),
+    latencyLine(symptoms),
     ...alertLines(answer, symptoms),
     ...serviceLines(answer),
   );
@@ -297,15 +298,10 @@ function errorsLine(answer: Answer): string {
   return `errors: ${words(now)}${codes === "" ? "" : `: ${codes}`}${source}; a day before ${words(before)}`;
 }
 
-function latencyLine(answer: Answer, { latency }: Symptoms): string {
-  const { latency_metric: metric } = answer;
-  if (latency === undefined || metric === undefined) return "latency p95: no data";
-  const [quantile] = latency.quantiles;
-  const text = quantile === undefined || !(latency.observationsPerSecond > 0)
-    ? "no data"
-    : quantileText({ ...quantile, dayBefore: NaN }, latency.unit);
-  const words = durationText(quantile?.dayBefore ?? NaN, latency.unit);
-  return `latency p95: ${text} (${visible(metric)}); a day before ${words}`;
+function latencyLine({ latency }: Symptoms): string {
+  if (latency === undefined) return "latency p95: no data";
+  const words = durationText(latency.quantiles[0]?.dayBefore ?? NaN, latency.unit);
+  return `latency p95: ${p95Text(latency)} (${visible(latency.metric.metric)}); a day before ${words}`;
 }
 
 function alertLines(
@@ -321,6 +317,7 @@ function alertLines(
     const grade = severity === undefined ? "" : ` (${severity})`;
     return `  ${name}${grade}${when}: ${summary === undefined ? labels : `${labels}: ${summary}`}`;
   });
-  const cut = alertsCut(answer).map((notice) => `  [Cut: ${notice}]`);
+  const more = moreAlerts(answer);
+  const cut = more > 0 ? [`  [Cut: ${more} more; list_alerts has all]`] : [];
   return [`alerts: ${total} ${total === 1 ? "fires" : "fire"}`, ...lines, ...cut];
 }

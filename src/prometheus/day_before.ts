@@ -3,6 +3,7 @@ import type { Asking } from "./asking.ts";
 import { selector } from "./promql_literal.ts";
 import { lostPart } from "./request_verdict.ts";
 import { rateOf, readRequests, type RequestRates, type Requests } from "./requests.ts";
+import { figureOf } from "./result.ts";
 import type { Service } from "./service.ts";
 import { day, formatDuration } from "./time.ts";
 
@@ -35,6 +36,6 @@ export async function readIdle(
   const all = `sum(${rateOf(counter, matchers, step)})`;
   const busy = `avg_over_time((${all} >= bool ${lostPart * requestsPerSecond})[1d:${formatDuration(step)}])`;
   const { series: [answer] } = await api.query(busy, time, { signal });
-  const value = Number(answer?.value?.[1] ?? NaN);
+  const value = figureOf(answer?.value);
   return Number.isNaN(value) ? undefined : 1 - value;
 }

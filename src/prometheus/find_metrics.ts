@@ -199,12 +199,13 @@ function withCut(answer: Output, found: Found): Output {
 const bySimilarity = "by similarity: none has that name";
 
 function nothingFound({ total, of }: Output, { service }: Found): readonly string[] {
-  if (of === 0 && service === undefined) {
-    return ["This Prometheus has no metrics with samples in the last hour."];
-  }
-  if (of === 0) return [`No series has ${labelText(service ?? "")} as its job, service or app.`];
-  const where = service === undefined ? "" : ` of ${labelText(service)}`;
   if (total > 0) return [];
+  if (of === 0) {
+    return service === undefined
+      ? ["This Prometheus has no metrics with samples in the last hour."]
+      : [`No series has ${labelText(service)} as its job, service or app.`];
+  }
+  const where = service === undefined ? "" : ` of ${labelText(service)}`;
   return [`None of ${count(of)} metrics${where} has a name like that. Try one word of it, or * for all.`];
 }
 

@@ -262,14 +262,14 @@ export function ratioText(ratio: number): string {
   return `${rate(ratio * 100)}%`;
 }
 
-function render(answer: Answer, { doubted, window }: Found): string {
+function render(answer: Answer, { doubted }: Found): string {
   const { metric, requests_per_second: requests, errors_per_second: errors, error_ratio: ratio } = answer;
   const { by_code: codes = [], code_count: allCodes = 0, errors_by: places = [], passed_over = [] } = answer;
   const lines = [headline(answer, doubted)];
   if (metric !== null && requests !== undefined && errors !== undefined && ratio !== null) {
     lines.push(
-      `${rate(errors)} of ${rate(requests)} requests/s; about ${count(Math.round(errors * window))} of ${
-        count(Math.round(requests * window))
+      `${rate(errors)} of ${rate(requests)} requests/s; about ${count(answer.errors ?? 0)} of ${
+        count(answer.requests ?? 0)
       } in ${answer.window} until ${answer.until}`,
       `by ${answer.code_label}: ${
         codes.map(({ code, per_second, share, error }) =>

@@ -215,8 +215,8 @@ export function quantileText(each: Quantile, unit: "s" | "ms" | undefined): stri
 }
 
 function render(answer: Answer, { reading, window }: Found): string {
-  const { service, metric, form, unit, quantiles, mean, observations_per_second: observed } = answer;
-  const { slowest = [], passed_over = [], notes = [] } = answer;
+  const { service, metric, form, unit, mean, observations_per_second: observed } = answer;
+  const { slowest_quantile: top = 0, slowest = [], passed_over = [], notes = [] } = answer;
   const { latency } = reading;
   const name = visible(service);
   const lines: string[] = [];
@@ -232,7 +232,6 @@ function render(answer: Answer, { reading, window }: Found): string {
     if (mean !== undefined) lines.push(`mean: ${durationText(mean, unit ?? undefined)}`);
   }
   if (slowest.length > 0) {
-    const top = quantiles.at(-1)?.quantile ?? 0;
     lines.push(
       `slowest by p${Number((top * 100).toPrecision(12))}: ${
         slowest.map(({ labels, value }) => `${visible(labels)} ${durationText(value, latency?.unit)}`).join(

@@ -1,7 +1,6 @@
 /** The answer of `query_metrics` in words. */
 import { table } from "../common/table.ts";
 import { count } from "../common/units.ts";
-import { numberOf } from "./metric_unit.ts";
 import { narrowTheSelector } from "./narrower_query.ts";
 import type { InstantAnswer } from "./query_metrics.ts";
 import type { Labels } from "./result.ts";
@@ -47,8 +46,8 @@ function renderValues(
 ): readonly string[] {
   const values = series.map(({ value, histogram }) => {
     if (histogram !== undefined) {
-      const mean = numberOf(histogram.sum) / numberOf(histogram.count);
-      return `histogram: count ${histogram.count}, sum ${histogram.sum}, mean ${Number(mean.toPrecision(6))}`;
+      const { mean = NaN } = histogram;
+      return `histogram: count ${histogram.count}, sum ${histogram.sum}, mean ${mean}`;
     }
     return value ?? "";
   });

@@ -125,7 +125,7 @@ function findMissing(symptoms: Symptoms): readonly string[] {
 }
 
 /** What counted its requests until some minutes ago says nothing of now. */
-export function vanishedDoubts(
+function vanishedDoubts(
   { vanished, requests, time }: Pick<Symptoms, "vanished" | "requests" | "time">,
 ): readonly string[] {
   const text = vanishedText(vanished, requests?.rates, time);

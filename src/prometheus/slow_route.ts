@@ -15,6 +15,7 @@ import {
 import { judgedQuantile } from "./latency_verdict.ts";
 import { labelsText } from "./one_line.ts";
 import type { Matcher } from "./promql_literal.ts";
+import { figureOf } from "./result.ts";
 import type { Service } from "./service.ts";
 import { day, formatDuration } from "./time.ts";
 
@@ -62,8 +63,8 @@ export async function readSlowRoute(
   const [then = NaN, observationsPerSecond = NaN] = await Promise.all([
     quantileQuery(metric, judgedQuantile, { ...range(day), matchers: ofRoute }),
     observationsQuery(metric, { ...range(0), matchers: ofRoute }),
-  ].map(async (query) => Number((await api.query(query, time, { signal })).series[0]?.value?.[1] ?? NaN)));
-  const now = Number(first.value?.[1] ?? NaN);
+  ].map(async (query) => figureOf((await api.query(query, time, { signal })).series[0]?.value)));
+  const now = figureOf(first.value);
   if (!((now - then) * (unit === "s" ? 1000 : 1) >= noticeableMs)) return undefined;
   const bucket = await bucketOf(asking, metric, judgedQuantile, { matchers: ofRoute, window });
   return {
