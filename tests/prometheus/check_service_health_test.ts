@@ -131,6 +131,22 @@ Deno.test({
 });
 
 Deno.test({
+  name: "of an instance that is up again is told how often it went down, and no time since",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const now = alignedSeconds(Date.now(), 15);
+    const span = { from: now - 3_600, to: now + 1_200, step: 15 };
+    const labels = { job: "shaky", instance: "shaky:80" };
+    const wasDown = (time: number) => time > now - 900 && time < now - 600;
+    const series = new OpenMetrics().gauge("up", labels, span, (time) => wasDown(time) ? 0 : 1);
+    await using server = await startPrometheus({ backfill: series.lines });
+    const { text, structured } = await ask("shaky", { url: server.url });
+    assert.deepEqual(structured.instances, [{ name: "shaky:80", state: "UP", failures: 1 }]);
+    assert.match(text, /^instances in 1h: 1 UP \(shaky:80, went down 1 time\)$/m);
+  },
+});
+
+Deno.test({
   name: "what always fires, or only informs, speaks against nobody",
   ignore: !prometheusAvailable,
   async fn() {
@@ -288,7 +304,8 @@ Deno.test({
   name: "an alert of the same name in another place is another's",
   ignore: !prometheusAvailable,
   async fn() {
-    const alerts = ["shop:80", "other:80"].map((instance) => ({
+    const others = Array.from({ length: 6 }, (_, number) => `other:${number}`);
+    const alerts = ["shop:80", ...others].map((instance) => ({
       labels: { alertname: `At ${instance}`, job: "shop", instance },
       annotations: {},
       state: "firing",
@@ -301,7 +318,10 @@ Deno.test({
     );
     const { structured } = await ask("instance=shop:80,job=shop", { url: front.url });
     assert.equal(structured.alert_count, 1);
-    assert.equal((await ask("shop", { url: front.url })).structured.alert_count, 2);
+    const all = await ask("shop", { url: front.url });
+    assert.deepEqual([all.structured.alert_count, all.structured.alerts.length], [7, 5]);
+    assert.match(all.text, /^ {2}\[Cut: 2 more; list_alerts has all\]$/m);
+    assert.ok(all.structured.notes.includes("Cut: 2 more alerts; list_alerts has all"));
   },
 });
 

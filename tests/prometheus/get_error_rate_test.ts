@@ -140,6 +140,7 @@ Deno.test({
   ignore: !prometheusAvailable,
   async fn() {
     const { text, structured } = await ask({ service: "shop", window: "10m" });
+    assert.equal(structured.more_may_fail, undefined);
     const lines = text.split("\n");
     assert.equal(lines[0], "shop: 20% of requests fail (by status)");
     assert.match(lines[1] ?? "", /^2 of 10 requests\/s; about 1,200 of 6,000 in 10m until /);

@@ -36,6 +36,9 @@ Deno.test({
     const { text, structured } = await ask({ service: "otel", quantiles: [0.5] });
     assertFigure(structured.quantiles[0].value, 0.15);
     assert.equal(structured.metric, "http_server_request_duration_seconds");
+    assert.deepEqual([structured.slowest_quantile, structured.slowest.length], [0.5, 2]);
+    const given = (await ask({ service: "otel", quantiles: [0.99999999] })).structured;
+    assert.deepEqual([given.quantiles[0].quantile, given.slowest_quantile], [0.99999999, 0.99999999]);
     assert.match(text, /^slowest by p50: (http_route=\/\d+ instance=otel:80 150 ms(; )?){2}$/m);
   },
 });

@@ -182,7 +182,7 @@ Deno.test({
   async fn() {
     const alert = (job: string, state: string) => ({
       labels: { alertname: "Down", job, severity: "page" },
-      annotations: {},
+      annotations: { summary: `${job} is down`, description: `${job} is down` },
       state,
       activeAt: "2026-01-02T03:04:05.678Z",
       value: "1e+00",
@@ -209,17 +209,21 @@ Deno.test({
     assert.deepEqual([both.structured.rules.length, both.structured.rules[0].alerts.length], [2, 2]);
     assert.match(
       both.text,
-      /- job=a: value 1, since 2026-01-02T03:04:05Z \(1 min ago\)\n {2}- job=b: pending, value 1/,
+      /- job=a: value 1, since 2026-01-02T03:04:05Z \(1 min ago\)\n {4}summary: a is down\n {2}- job=b: pending, value 1/,
     );
     const since = { since: "2026-01-02T03:04:05Z", age: "1 min ago", value: "1" };
     assert.deepEqual(both.structured.rules[0].alerts, [
-      { ...since, labels: "job=a" },
-      { state: "pending", ...since, labels: "job=b" },
+      { ...since, labels: "job=a", summary: "a is down" },
+      { state: "pending", ...since, labels: "job=b", summary: "b is down" },
     ]);
     const ready = await callTool(tool, { state: "inactive", service: "pay" });
     assert.deepEqual(ready.structured.rules.map(({ name }: { name: string }) => name), ["Calm"]);
     const pending = await callTool(tool, { state: "pending", service: "b" });
     assert.equal(pending.structured.rules[0].alerts.length, 1);
+    assert.deepEqual(
+      [pending.structured.rules[0].summary, pending.structured.rules[0].description],
+      ["b is down", undefined],
+    );
 
     fake.play = ({ path }) =>
       path.endsWith("/rules")

@@ -55,6 +55,8 @@ Deno.test({
         [structured.up, structured.down, structured.unknown, structured.dropped, structured.total, rows],
         [1, 3, undefined, 2, 4, 4],
       );
+      assert.ok(structured.pools.length > 0);
+      assert.equal(structured.pools_total, undefined, "all of them are there");
       assert.match(text, /^4 targets: 3 down, 1 up\. Dropped by relabelling: 2\.\n/);
       assert.match(text, /\npool +\| up \| down \| unknown \| dropped\n/);
       assert.match(text, /\ndropping +\| +0 \| +0 \| +0 \| +2\n/);

@@ -56,11 +56,14 @@ Deno.test({
     });
 
     await context.step("a rate that is known, to the digit, over several series", async () => {
-      const { structured } = await ask('sum by (status) (rate(http_requests_total{job="checkout"}[5m]))');
+      const { structured, text } = await ask(
+        'sum by (status) (rate(http_requests_total{job="checkout"}[5m]))',
+      );
       const rates = structured.series.map((
         { labels, constant }: { labels: { status: string }; constant: string },
       ) => [labels.status, constant]);
       assert.deepEqual(rates, [["200", "8"], ["500", "1.5"], ["404", "0.5"]]);
+      assert.doesNotMatch(text, /[▁-█]/, "a constant has no shape");
     });
 
     await context.step("a raw counter is told, with what it counted", async () => {
@@ -79,6 +82,10 @@ Deno.test({
         prometheusMajor < 3 ? structured.series[0].last.time <= last : structured.series[0].last.time < last,
       );
       assert.match(text, /ends at \d/);
+      const [constant] =
+        (await ask('http_requests_total{job="broken"} * 0 + 7', { duration: "2h" })).structured.series;
+      assert.equal(constant.constant, "7");
+      assert.ok(constant.last.time <= last, "it ends as early");
     });
 
     await context.step("step and ends are the caller's, the points still few", async () => {
