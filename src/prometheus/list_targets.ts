@@ -62,7 +62,7 @@ const output = z.object({
   errors: z.array(z.object({ error: z.string(), targets: z.number() })).optional()
     .describe("Where more are down than are listed: the errors, without their addresses"),
   pools_total: z.number().optional().describe("Where not all of them are shown"),
-  pools: z.array(pool).optional().describe("Where not all targets are shown"),
+  pools: z.array(pool).optional().describe("Where not all targets are shown, or some were dropped"),
   targets: z.array(target).describe("Down first; those that are up only where they are few or asked for"),
 });
 type Answer = z.output<typeof output>;
