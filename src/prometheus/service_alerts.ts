@@ -3,7 +3,7 @@ import { CallError } from "../common/errors.ts";
 import { type AlertingRule, ofService, readAlerting, severityRank } from "./alerting.ts";
 import { oneLine } from "./one_line.ts";
 import { isElsewhere, namingMatchers, type Scope, scopeOf } from "./alert_scope.ts";
-import type { Labels } from "./result.ts";
+import type { Alert, Labels } from "./result.ts";
 import type { Asking } from "./asking.ts";
 import { type Matcher, selector } from "./promql_literal.ts";
 import type { Service } from "./service.ts";
@@ -76,20 +76,16 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
     );
     const inState = (wanted: string) =>
       own.flatMap((rule) =>
-        rule.alerts.filter(({ state }) => state === wanted).map(({ labels, annotations, activeAt }) => {
-          const severity = labels.severity ?? rule.severity;
-          const summary = annotations.summary ?? annotations.description ?? "";
-          const alert = judged({ name: rule.name, severity, since: activeAt, summary, labels });
-          return { alert, scope: scopeOf(service, labels, rule.expression) };
-        })
+        rule.alerts.filter(({ state }) => state === wanted).map((alert) => (
+          { alert: alertOf(rule, alert), scope: scopeOf(service, alert.labels, rule.expression) }
+        ))
       );
     firing = await placed(asking, service, inState("firing"));
     const isTold = new Set(own.flatMap(({ alerts }) => alerts));
-    ofObjects = rules.flatMap(({ name, severity, alerts }) =>
-      alerts.filter((alert) => alert.state === "firing" && !isTold.has(alert) && namesObject(alert.labels))
-        .map(({ labels, annotations: { summary = "" }, activeAt: since }) =>
-          judged({ name, severity: labels.severity ?? severity, since, summary, labels })
-        )
+    ofObjects = rules.flatMap((rule) =>
+      rule.alerts.filter((alert) =>
+        alert.state === "firing" && !isTold.has(alert) && namesObject(alert.labels)
+      ).map((alert) => alertOf(rule, alert))
     ).slice(0, mostOfObjects);
     pending = inState("pending").filter(({ scope }) => scope !== "other")
       .map(({ alert }) => oneLine(alert.name, 100));
@@ -115,6 +111,11 @@ export async function readServiceAlerts(asking: Asking, service: Service): Promi
     ...(unsure === undefined || firing.length > 0 ? {} : { unsure }),
     ...(ruleless ? { ruleless } : {}),
   };
+}
+
+function alertOf({ name, severity }: AlertingRule, { labels, annotations, activeAt }: Alert): FiringAlert {
+  const summary = annotations.summary ?? annotations.description ?? "";
+  return judged({ name, severity: labels.severity ?? severity, since: activeAt, summary, labels });
 }
 
 /** The severe first. */
