@@ -307,7 +307,7 @@ Deno.test({
     const others = Array.from({ length: 6 }, (_, number) => `other:${number}`);
     const alerts = ["shop:80", ...others].map((instance) => ({
       labels: { alertname: `At ${instance}`, job: "shop", instance },
-      annotations: {},
+      annotations: { description: "It is there" },
       state: "firing",
       activeAt: "",
       value: "1",
@@ -320,6 +320,7 @@ Deno.test({
     assert.equal(structured.alert_count, 1);
     const all = await ask("shop", { url: front.url });
     assert.deepEqual([all.structured.alert_count, all.structured.alerts.length], [7, 5]);
+    assert.equal(all.structured.alerts[0].summary, "It is there", "what has no summary has a description");
     assert.match(all.text, /^ {2}\[Cut: 2 more; list_alerts has all\]$/m);
     assert.ok(all.structured.notes.includes("Cut: 2 more alerts; list_alerts has all"));
   },

@@ -1,6 +1,7 @@
 import assert from "@std/assert";
 import { getErrorRate } from "../../src/prometheus/get_error_rate.ts";
-import { prometheusAvailable, prometheusMajor } from "../support/prometheus.ts";
+import { alignedSeconds, OpenMetrics } from "../support/openmetrics.ts";
+import { prometheusAvailable, prometheusMajor, startPrometheus } from "../support/prometheus.ts";
 import { injections, servicePrometheus } from "../support/service_prometheus.ts";
 import { askAbout, assertFigure, wordsOf } from "../support/service_tools.ts";
 
@@ -134,6 +135,28 @@ for (const { service, ratio, perSecond, metric, label, foundBy } of known) {
     },
   });
 }
+
+Deno.test({
+  name: "words in a label outcome or result tell errors where there is no status",
+  ignore: !prometheusAvailable,
+  async fn() {
+    const now = alignedSeconds(Date.now(), 15);
+    const span = { from: now - 3_600, to: now + 1_200, step: 15 };
+    const series = new OpenMetrics();
+    const labels = ["outcome", "result"];
+    for (const label of labels) {
+      series.counter("http_requests_total", { job: label, [label]: "success" }, span, 9)
+        .counter("http_requests_total", { job: label, [label]: "error" }, span, 1);
+    }
+    await using server = await startPrometheus({ backfill: series.lines });
+    const make: Parameters<typeof askAbout>[0] = (api, now) => getErrorRate(api, now);
+    for (const service of labels) {
+      const { structured } = await askAbout(make, { service }, { url: server.url });
+      assertFigure(structured.error_ratio, 0.1);
+      assert.equal(structured.code_label, service);
+    }
+  },
+});
 
 Deno.test({
   name: "the answer in words, by code and by where the errors come from",
