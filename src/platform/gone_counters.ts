@@ -1,11 +1,18 @@
 /** Counters by which services counted requests within the last hour, and do no more: no ratio tells of those. */
 import type { Asking } from "../prometheus/asking.ts";
-import { knownMetricsRegex, type RequestCounter, requestCounters } from "../prometheus/instrumentation.ts";
+import { type RequestCounter, requestCounters } from "../prometheus/instrumentation.ts";
 import { type Matcher, quoteLabelName, selector } from "../prometheus/promql_literal.ts";
 import { rateOf } from "../prometheus/requests.ts";
-import { figureOf } from "../prometheus/result.ts";
+import { figureOf, type InstantSeries } from "../prometheus/result.ts";
 import { formatDuration } from "../prometheus/time.ts";
-import { keyOf, type NamedService, namingLabels, serviceOf } from "./named_service.ts";
+import {
+  keyOf,
+  knownCounters,
+  type NamedService,
+  namingLabels,
+  queryWithin,
+  serviceOf,
+} from "./named_service.ts";
 
 /** A counter of one service that has no samples any more, or stands still. */
 export interface GoneCounter extends NamedService {
@@ -35,24 +42,23 @@ const mostCounters = 8;
 const mostSeries = 10_000;
 
 /**
- * Finds them, by their rate; `within` picks the namespace, `counted` are the services that count something, over a time
- * that may be longer than `moments`.
+ * Finds them, by their rate, of one namespace if it is given; `counted` are the services that count something, over a
+ * time that may be longer than `moments`.
  */
 export async function readGoneCounters(
   asking: Asking,
-  within: readonly Matcher[],
+  namespace: string | undefined,
   counted: readonly Omit<GoneCounter, "standsStill">[],
 ): Promise<Counting> {
   const { api, time, signal } = asking;
-  const known = selector(undefined, [["__name__", "=~", knownMetricsRegex], ...within]);
   const names = await Promise.all(
-    [0, ...moments].map((ago) => api.query(`count by (__name__) (${known})`, time - ago, { signal })),
+    [0, ...moments].map((ago) => api.query(knownCounters(namespace), time - ago, { signal })),
   );
   const metrics = names.flatMap(({ series }) =>
     series.map(({ metric }) => [metric.__name__ ?? "", 1] as const)
   );
   const counters = requestCounters(new Map(metrics)).slice(0, mostCounters);
-  const read = await Promise.all(counters.map((counter) => readCounter(asking, counter, within, counted)));
+  const read = await Promise.all(counters.map((counter) => readCounter(asking, counter, namespace, counted)));
   return {
     gone: read.flatMap(({ gone }) => gone)
       .sort((a, b) => b.perSecond - a.perSecond || (a.service < b.service ? -1 : 1)),
@@ -63,26 +69,33 @@ export async function readGoneCounters(
 async function readCounter(
   asking: Asking,
   counter: RequestCounter,
-  within: readonly Matcher[],
+  namespace: string | undefined,
   counted: readonly Omit<GoneCounter, "standsStill">[],
 ): Promise<Counting> {
   const { api, time, signal } = asking;
   const { metric, instrumentation } = counter;
   const { matchers = [] } = instrumentation;
-  const own = [...matchers, ...within];
   const by = namingLabels(instrumentation).map(quoteLabelName).join(", ");
-  const ask = (query: string, ago: number) =>
-    api.query(`sum by (${by}) (${query}) > 0`, time - ago, { signal, limit: mostSeries });
+  const named = ({ metric }: InstantSeries) => serviceOf(metric, instrumentation);
+  const ask = async (queryOf: (own: readonly Matcher[]) => string, ago: number) => {
+    const query = queryWithin(
+      namespace,
+      instrumentation,
+      (within) => `sum by (${by}) (${queryOf([...matchers, ...within])}) > 0`,
+    );
+    const { series, truncated } = await api.query(query, time - ago, { signal, limit: mostSeries });
+    const own = series.filter((one) => namespace === undefined || named(one)?.namespace === namespace);
+    return { series: own, truncated };
+  };
   const [now, ...before] = await Promise.all([
-    ask(`count by (${by}) (${selector(metric, own)})`, 0),
-    ...moments.map((ago) => ask(rateOf(counter, own, span), ago)),
+    ask((own) => `count by (${by}) (${selector(metric, own)})`, 0),
+    ...moments.map((ago) => ask((own) => rateOf(counter, own, span), ago)),
   ]);
   if (now.truncated) {
     // Of a part of what there is, nothing is known to be missing.
     asking.leftOut.push({ what: goneServices, why: `${metric} has more series than are read` });
     return { gone: [], here: [] };
   }
-  const named = ({ metric }: (typeof now.series)[number]) => serviceOf(metric, instrumentation);
   const here = new Map(now.series.map((one) => [keyOf(named(one)), named(one)]));
   const found = new Map<string, Omit<GoneCounter, "standsStill">>();
   for (const [index, { series }] of before.entries()) {

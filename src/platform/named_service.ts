@@ -1,5 +1,6 @@
 /** What service a series is of, where all of them are asked about at once. */
-import type { Instrumentation } from "../prometheus/instrumentation.ts";
+import { type Instrumentation, knownMetricsRegex } from "../prometheus/instrumentation.ts";
+import { type Matcher, selector } from "../prometheus/promql_literal.ts";
 import type { Labels } from "../prometheus/result.ts";
 import { servedNamespaceLabels, serviceLabels } from "../prometheus/service_labels.ts";
 
@@ -41,6 +42,33 @@ export function serviceOf(labels: Labels, { serves = [] }: Instrumentation): Nam
   if (label === undefined) return undefined;
   const served = serves.length > 0 ? servedNamespaceLabels.find(has) : undefined;
   return { service: labels[label] ?? "", label, namespace: labels[served ?? "namespace"] ?? "" };
+}
+
+/**
+ * A query for what counts for services of one namespace, or of all: `queryOf` with the matchers that pick it. What stands
+ * before services counts for those of its own namespace and of others: which of them it was, {@linkcode serviceOf} tells.
+ */
+export function queryWithin(
+  namespace: string | undefined,
+  { serves }: Instrumentation,
+  queryOf: (within: readonly Matcher[]) => string,
+): string {
+  return alternatives(namespace, serves !== undefined).map(queryOf).join(" or ");
+}
+
+/** A query for the names of all counters that are known, of one namespace, or of all. */
+export function knownCounters(namespace: string | undefined): string {
+  return alternatives(namespace, true)
+    .map((within) =>
+      `count by (__name__) (${selector(undefined, [["__name__", "=~", knownMetricsRegex], ...within])})`
+    )
+    // Without `on` the names of metrics would not tell them apart.
+    .join(" or on (__name__) ");
+}
+
+function alternatives(namespace: string | undefined, serves: boolean): readonly (readonly Matcher[])[] {
+  if (namespace === undefined) return [[]];
+  return ["namespace", ...(serves ? servedNamespaceLabels : [])].map((label) => [[label, "=", namespace]]);
 }
 
 /** The same for all series of one service. */

@@ -2,20 +2,21 @@
 import { listed } from "../common/listing.ts";
 import type { PrometheusApi } from "../prometheus/api.ts";
 import { type Asking, beginAsking, beside, leftOutTexts } from "../prometheus/asking.ts";
-import {
-  knownMetricsRegex,
-  type RequestCounter,
-  requestCounters,
-  wordErrors,
-} from "../prometheus/instrumentation.ts";
-import { type Matcher, quoteLabelName, selector } from "../prometheus/promql_literal.ts";
+import { type RequestCounter, requestCounters, wordErrors } from "../prometheus/instrumentation.ts";
+import { quoteLabelName } from "../prometheus/promql_literal.ts";
 import { mayHideErrors } from "../prometheus/request_verdict.ts";
 import { rateOf } from "../prometheus/requests.ts";
-import { servedNamespaceLabels } from "../prometheus/service_labels.ts";
 import { figureOf, type Labels } from "../prometheus/result.ts";
 import { day, formatDuration } from "../prometheus/time.ts";
 import { type GoneCounter, goneServices, readGoneCounters } from "./gone_counters.ts";
-import { keyOf, type NamedService, namingLabels, serviceOf } from "./named_service.ts";
+import {
+  keyOf,
+  knownCounters,
+  type NamedService,
+  namingLabels,
+  queryWithin,
+  serviceOf,
+} from "./named_service.ts";
 
 /** One service as one counter sees it. Rates are per second. */
 export interface ServiceErrors extends NamedService {
@@ -54,22 +55,9 @@ export async function readServiceErrors(
   window: number,
   signal: AbortSignal,
 ): Promise<RankedServices> {
-  const within: Matcher[] = namespace === undefined ? [] : [["namespace", "=", namespace]];
-  const names: Matcher = ["__name__", "=~", knownMetricsRegex];
   const asking = await beginAsking(api, signal);
   const { time } = asking;
-  // What stands before services counts for those of its own namespace and of others.
-  const served: readonly (readonly Matcher[])[] = namespace === undefined
-    ? [[]]
-    : ["namespace", ...servedNamespaceLabels].map((label) => [[label, "=", namespace]]);
-  const present = await asking.api.query(
-    // Without `on` the names of metrics would not tell them apart.
-    served.map((within) => `count by (__name__) (${selector(undefined, [names, ...within])})`).join(
-      " or on (__name__) ",
-    ),
-    time,
-    { signal },
-  );
+  const present = await asking.api.query(knownCounters(namespace), time, { signal });
   const found = requestCounters(
     new Map(present.series.map(({ metric, value }) => [metric.__name__ ?? "", Number(value?.[1] ?? 0)])),
   );
@@ -78,15 +66,17 @@ export async function readServiceErrors(
     Promise.all(counters.map(async (counter) => {
       const { codes, matchers = [] } = counter.instrumentation;
       const by = [...namingLabels(counter.instrumentation), ...codes].map(quoteLabelName).join(", ");
-      const query = (counter.instrumentation.serves === undefined ? [within] : served)
-        .map((within) => `sum by (${by}) (${rateOf(counter, [...matchers, ...within], window, ago)})`)
-        .join(" or ");
+      const query = queryWithin(
+        namespace,
+        counter.instrumentation,
+        (within) => `sum by (${by}) (${rateOf(counter, [...matchers, ...within], window, ago)})`,
+      );
       const { series, truncated } = await api.query(query, time, { signal, limit: mostSeries });
       const rows = series.map(({ metric, value }) => ({ labels: metric, perSecond: figureOf(value) }))
         .filter(({ labels }) =>
           namespace === undefined || serviceOf(labels, counter.instrumentation)?.namespace === namespace
         );
-      return { counter, query, rows, truncated };
+      return { counter, rows, truncated };
     }));
   const [answers, earlier = []] = await Promise.all([
     read(asking, 0),
@@ -118,7 +108,7 @@ export async function readServiceErrors(
   const counting = await beside(
     asking,
     goneServices,
-    (asking) => readGoneCounters(asking, within, counted),
+    (asking) => readGoneCounters(asking, namespace, counted),
   );
   return {
     services,

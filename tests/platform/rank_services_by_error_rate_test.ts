@@ -215,6 +215,8 @@ function servedSeries(): OpenMetrics {
     metrics.counter("istio_requests_total", { ...labels, response_code: "200" }, span, 10 - failed)
       .counter("istio_requests_total", { ...labels, response_code: "503" }, span, failed);
   }
+  const left = { ...mesh, destination_service_name: "left", destination_service_namespace: "shop" };
+  metrics.counter("istio_requests_total", { ...left, response_code: "200" }, { ...span, to: now - 1_200 }, 8);
   const ingress = { job: "ingress-nginx", namespace: "ingress", exported_namespace: "shop" };
   metrics.counter(
     "nginx_ingress_controller_requests",
@@ -251,7 +253,7 @@ Deno.test({
     await t.step("of few requests it is said, and who has the highest rate of many", () => {
       assert.match(
         text,
-        /^few has the highest error rate: 100% of about 1 request; of those with 20 or more, bad: 50% \(/,
+        /^few has the highest error rate: 100% of about 1 request; of those with 20 or more, bad: 50%; 1 counter of requests counts no more \(/,
       );
     });
     await t.step("a mesh, an ingress and a collector are no services, nor is a job of all pods", () => {
@@ -266,7 +268,15 @@ Deno.test({
         structured.services.map(({ service }: Structured) => service).sort(),
         ["bad", "good", "one", "two", "web"],
       );
-      assert.deepEqual((await callTool(tool, { namespace: "ingress" })).structured.services, []);
+      assert.deepEqual(structured.gone.map(({ service }: Structured) => service), ["left"]);
+      for (const namespace of ["ingress", "mesh"]) {
+        const { structured } = await callTool(tool, { namespace });
+        assert.deepEqual([structured.services, structured.gone, structured.notes], [
+          [],
+          undefined,
+          undefined,
+        ]);
+      }
     });
     await t.step("what has no rate in so short a time is named, and ranked in a longer one", async () => {
       assert.match(
