@@ -1,4 +1,5 @@
 /** The lines of a log that tell of trouble, repeated ones folded. */
+import { shortened } from "../common/shortened.ts";
 import { count } from "../common/units.ts";
 import { age } from "./age.ts";
 import type { LogLine } from "../kubernetes/log_window.ts";
@@ -32,7 +33,7 @@ export function errorLines(
 ): readonly ErrorLine[] {
   const found = new Map<string, ErrorLine>();
   for (const { text: line, seconds } of lines) {
-    const text = shortened(line);
+    const text = shortened(line.trim(), longest);
     if (!(trouble.test(text) || (slow && slowness.test(text))) || noTrouble.test(text)) continue;
     const key = withoutNumbers(text);
     const count = (found.get(key)?.count ?? 0) + 1;
@@ -43,11 +44,6 @@ export function errorLines(
   return [...found.values()].slice(-limit);
 }
 
-function shortened(line: string): string {
-  const text = line.trim();
-  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
-}
-
 /** What lines have in common that differ in numbers, times and ids alone. */
 export function withoutNumbers(text: string): string {
   return text.replace(/[0-9a-f]{8,}|\d+/gi, "#");
@@ -56,7 +52,7 @@ export function withoutNumbers(text: string): string {
 /** The last two lines of a run that failed: where none of them speaks of trouble, they are all there is. */
 export function lastWords(lines: readonly Line[]): readonly ErrorLine[] {
   return lines.filter(({ text }) => text.trim() !== "").slice(-2).map(({ text, seconds }) => ({
-    text: shortened(text),
+    text: shortened(text.trim(), longest),
     count: 1,
     last: seconds === undefined ? undefined : seconds * 1000,
   }));

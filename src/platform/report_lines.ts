@@ -1,4 +1,5 @@
 /** The evidence of a report, part by part, in lines that are told one under the other. */
+import { shortened } from "../common/shortened.ts";
 import { count, percent, plural } from "../common/units.ts";
 import { age } from "./age.ts";
 import { restartsText } from "../kubernetes/pod_status.ts";
@@ -186,9 +187,4 @@ function databaseLines({ database }: Evidence, shown: number): string[] {
     ...(warnings.length === 0 ? [] : [`warnings: ${warnings.map(({ name }) => name).join(", ")}`]),
     ...(critical.length + warnings.length === 0 ? ["nothing critical, no warning"] : []),
   ].map((line) => shortened(line, 100 + 20 * shown));
-}
-
-/** At most so many characters, with a mark where it is cut. */
-export function shortened(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most)}…`;
 }

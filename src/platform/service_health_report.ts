@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { CallError } from "../common/errors.ts";
 import { largestThatFits } from "../common/largest_that_fits.ts";
+import { shortened } from "../common/shortened.ts";
 import { filled } from "../common/structured.ts";
 import { defineTool, type Tool } from "../common/tool.ts";
 import { plural } from "../common/units.ts";
@@ -13,7 +14,7 @@ import { type Evidence, type Part, type PartName, parts, seen } from "./evidence
 import { findingsOf } from "./findings.ts";
 import { gather, type Sources } from "./gather.ts";
 import { refuseNothing } from "./nothing_known.ts";
-import { evidenceLines, shortened } from "./report_lines.ts";
+import { evidenceLines } from "./report_lines.ts";
 import { logCall } from "./log_rules.ts";
 import type { Finding, NextCall } from "./rule.ts";
 import { healthVerdicts, judge, type Judgement } from "./verdict.ts";
