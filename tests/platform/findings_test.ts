@@ -903,6 +903,27 @@ Deno.test("findings: the pods to list next are those of the workload, and not al
   ]);
 });
 
+Deno.test("findings: what is called is to be looked at next where a host is a service of the cluster", () => {
+  const next = (name: string, more: Partial<Evidence> = {}) => {
+    const failing = { name, text: "90% of its calls fail", isDatabase: false, isNew: true };
+    const report = metrics({ dependencies: { failing } as unknown as MetricsReport["dependencies"] });
+    return findingsOf(evidence({ ...more, metrics: seen(report) }))
+      .flatMap(({ next }) => next).map(({ arguments: args }) => args);
+  };
+  assert.deepEqual(next("pricing:8080"), [{ service: "pricing" }]);
+  assert.deepEqual(next("pricing.shop:8080"), [{ service: "pricing", namespace: "shop" }]);
+  assert.deepEqual(next("partner.com"), []);
+  assert.deepEqual(next("payments.partner.com"), []);
+  // A namespace may be called as a country is.
+  const inQa = [{ service: "pricing", namespace: "qa" }];
+  assert.deepEqual(next("pricing.qa"), []);
+  assert.deepEqual(next("pricing.qa.svc.cluster.local"), inQa);
+  assert.deepEqual(next("pricing.qa", { namespace: "qa" }), inQa);
+  const own = workload([pod("a")]);
+  const workloads = own.workloads.map((one) => ({ ...one, namespace: "qa" }));
+  assert.deepEqual(next("pricing.qa", { cluster: seen({ ...own, workloads }) }), inQa);
+});
+
 Deno.test("findings: killed for memory comes with the limit that it was killed for", () => {
   const status = {
     status: "OOMKilled",

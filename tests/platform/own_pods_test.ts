@@ -276,6 +276,11 @@ Deno.test({
         const text = await report("news");
         assert.match(text, /^news: UNKNOWN, its pods are ready/);
         assert.match(text, /^ {2}1 pod, 1 healthy$/m);
+        // Which jobs there are would help where nothing was found.
+        assert.match(
+          text.replace(/\n {3,}/g, " "),
+          /^not seen, metrics: no job, service, app or similar label has that value$/m,
+        );
       });
 
       await t.step("what is found by a label has its workload's autoscaler", async () => {
