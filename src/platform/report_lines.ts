@@ -6,6 +6,7 @@ import { restartsText } from "../kubernetes/pod_status.ts";
 import { durationText, quantileValueText } from "../prometheus/latency.ts";
 import { oneLine } from "../prometheus/one_line.ts";
 import { rate } from "../prometheus/requests.ts";
+import { alertTexts } from "../prometheus/service_alerts.ts";
 import { formatDuration } from "../prometheus/time.ts";
 import { vanishedText } from "../prometheus/vanished.ts";
 import { timesText } from "./error_lines.ts";
@@ -143,15 +144,7 @@ function metricsLines({ metrics }: Evidence): string[] {
       ? "no alerting rule is defined, so no alert can fire"
       : firing.length === 0
       ? "no alert about it fires"
-      : `alerts: ${
-        [
-          ...Map.groupBy(
-            firing,
-            ({ name, severity }) => `${name} firing${severity === "" ? "" : ` (${severity})`}`,
-          ),
-        ].slice(0, 5).map(([text, { length }]) => length > 1 ? `${text} x${length}` : text)
-          .join(", ")
-      }`) + soon,
+      : `alerts firing: ${alertTexts(firing).slice(0, 5).join(", ")}`) + soon,
     ...(report.alerts?.notes ?? []).map((note) => oneLine(note, 300)),
     ...notes,
   );

@@ -2,6 +2,8 @@ import assert from "@std/assert";
 import type { Evidence } from "../../src/platform/evidence.ts";
 import { findingsOf, rules } from "../../src/platform/findings.ts";
 import type { MetricsReport } from "../../src/platform/metrics.ts";
+import { withPodAlerts } from "../../src/platform/pod_alerts.ts";
+import { evidenceLines } from "../../src/platform/report_lines.ts";
 import { judge } from "../../src/platform/verdict.ts";
 import type { Pod, WorkloadReport } from "../../src/platform/workload.ts";
 import type { Examination } from "../../src/postgres/health/examination.ts";
@@ -922,6 +924,15 @@ Deno.test("findings: what is called is to be looked at next where a host is a se
   const own = workload([pod("a")]);
   const workloads = own.workloads.map((one) => ({ ...one, namespace: "qa" }));
   assert.deepEqual(next("pricing.qa", { cluster: seen({ ...own, workloads }) }), inQa);
+});
+
+Deno.test("findings: an alert about a pod fires, however unsure it is whether others do", () => {
+  const about = { ...alert, labels: { namespace: "shop", pod: "api-1" } };
+  const alerts = { firing: [], ofObjects: [about], unsure: "no rules", unevaluated: [], notes: [] };
+  const found = withPodAlerts(seen(metrics({ alerts })), seen(workload([pod("api-1")])));
+  assert.deepEqual(findingsOf(evidence({ metrics: found })).map(({ rule }) => rule), ["alerts"]);
+  const lines = evidenceLines(evidence({ metrics: found }), 20).flatMap(({ lines }) => lines);
+  assert.deepEqual(lines.filter((line) => line.startsWith("alerts")), ["alerts firing: Expires (warning)"]);
 });
 
 Deno.test("findings: killed for memory comes with the limit that it was killed for", () => {

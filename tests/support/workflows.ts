@@ -47,7 +47,7 @@ export const workflows: readonly Workflow[] = [
       /too many connections for role "user_service"/,
       /idle in transaction/,
       /p95 2\.\d+ s \(a day before 95 ms\)/,
-      /HighErrorRate firing/,
+      /alerts firing: HighErrorRate/,
     ],
   },
   {
