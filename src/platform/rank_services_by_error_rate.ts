@@ -40,7 +40,7 @@ const output = z.object({
     metric: z.string(),
   })).describe("The worst first"),
   pods: z.array(z.object({ service: z.string(), namespace: z.string(), text: z.string() })).optional()
-    .describe("Those of the worst, at the same time"),
+    .describe("Those of the worst, and of counters that have stopped, at the same time"),
   gone: z.array(z.object({
     service: z.string(),
     namespace: z.string(),

@@ -37,7 +37,7 @@ const output = z.object({
   database: z.string(),
   server_version: z.string(),
   standby: z.literal(true).optional(),
-  notes: z.array(z.string()).optional().describe("What was cut"),
+  notes: z.array(z.string()).optional().describe("How far the verdict goes, what was cut, who runs the SQL"),
   sections: z.array(section).describe("Worst first"),
 });
 type Report = z.output<typeof output>;

@@ -36,7 +36,7 @@ const output = z.object({
   total: z.number().optional().describe("Tables that match, on all pages; absent: not known"),
   offset: z.number(),
   next_offset: z.number().optional(),
-  note: z.string().optional().describe("Where to continue"),
+  note: z.string().optional().describe("Where to continue, or why no table is shown"),
   tables: z.array(relation),
 });
 

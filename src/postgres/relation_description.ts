@@ -25,7 +25,7 @@ const constraint = z.object({ name: z.string(), definition: z.string() });
 /** Characters of a type or a default that a table pads its column for. */
 const padded = 32;
 
-/** What describe_table says of one relation; what is absent there is none of. */
+/** What describe_table says of one relation; what there is none of, or is not known, is absent. */
 export const relationDescription = z.object({
   schema: z.string(),
   name: z.string(),
