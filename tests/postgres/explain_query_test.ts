@@ -6,7 +6,7 @@ import { explainQuery } from "../../src/postgres/explain_query.ts";
 import { postgresAvailable } from "../support/postgres.ts";
 import { rejection } from "../support/rejection.ts";
 import { createDatabase, createReader } from "../support/test_database.ts";
-import { callTool } from "../support/tools.ts";
+import { callTool, type Structured } from "../support/tools.ts";
 import { eventually } from "../support/unguarded.ts";
 
 const schema = `
@@ -161,12 +161,13 @@ Plan (each node's own part of the cost):
     });
 
     await context.step("says what was never executed", async () => {
-      const { text } = await explain(
+      const { text, structured } = await explain(
         "select * from todos where exists (select from users where id < 0) or false",
         { analyze: true },
       );
       assert.match(text, /^Never executed: 1 node of 3\.$/m);
       assert.match(text, /^ {5}- {4}Seq Scan on todos: never executed \(20,000 rows expected\)$/m);
+      assert.deepEqual(structured.nodes.map((node: Structured) => node.loops), [undefined, undefined, 0]);
     });
 
     await context.step("plans for the values that are bound", async () => {
@@ -345,7 +346,17 @@ Plan (each node's own part of the cost):
       const parallel = explainQuery(database, { allowFunctions: [] });
       const sql = "select count(*) from todos";
       const said = /^Ran with [12] parallel workers?: query_database .* starts none, /m;
-      await eventually(async () => said.test((await callTool(parallel, { sql, analyze: true })).text));
+      let nodes: readonly Structured[] = [];
+      await eventually(async () => {
+        const { text, structured } = await callTool(parallel, { sql, analyze: true });
+        nodes = structured.nodes;
+        return said.test(text) && / Parallel Seq Scan on todos: .* in each of [23] processes /.test(text);
+      });
+      const [gather, scan] = ["Gather", "Parallel Seq Scan on todos"].map((name) =>
+        nodes.find((node) => node.name === name)
+      );
+      assert.deepEqual([gather?.loops, gather?.processes], [undefined, undefined]);
+      assert.ok([2, 3].includes(scan?.processes) && scan?.loops === scan?.processes, JSON.stringify(scan));
       assert.doesNotMatch((await callTool(parallel, { sql })).text, said);
       assert.doesNotMatch((await explain(sql, { analyze: true })).text, said);
     });

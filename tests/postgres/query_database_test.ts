@@ -358,6 +358,8 @@ Deno.test({
       const { structured, text } = await query(`select ${columns}`, {}, 4_096);
       assert.ok(structured.columns.length > 10 && structured.columns.length < 1_000);
       assert.equal(structured.complete, false);
+      const shown = structured.columns.length;
+      assert.equal(structured.cut, `${shown} of 1,000 columns shown, and no rows. Ask for fewer columns.`);
       assert.match(text, /Cut/);
     });
 
