@@ -98,13 +98,16 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a counter that tells no errors hides none of another that does",
+  name: "a counter that tells no errors, or counts nothing, hides none of another that does",
   ignore: !prometheusAvailable,
   async fn() {
     const now = alignedSeconds(Date.now(), 15);
     const span = { from: now - 3_600, to: now + 1_200, step: 15 };
     const labels = { job: "mixed", namespace: "shop" };
+    const moved = { job: "moved", namespace: "shop" };
     const metrics = new OpenMetrics().counter("http_requests_total", { ...labels, status: "done" }, span, 9)
+      .counter("http_requests_total", { ...moved, status: "200" }, span, 0)
+      .counter("http_server_requests_seconds_count", { ...moved, status: "200" }, span, 4)
       .counter("http_server_requests_seconds_count", { ...labels, status: "200" }, span, 6)
       .counter("http_server_requests_seconds_count", { ...labels, status: "500" }, span, 2);
     await using server = await startPrometheus({ backfill: metrics.lines });
@@ -112,6 +115,7 @@ Deno.test({
     const tool = rankServicesByErrorRate(sources({ prometheus: prometheus.api }));
     const { text } = await callTool(tool, {});
     assert.match(text, /^mixed has the highest error rate: 25%/);
+    assert.match(text, /^moved +\| shop +\| +0% \| +- \| +0 \| +4$/m);
   },
 });
 

@@ -1,4 +1,5 @@
 import assert from "@std/assert";
+import { significant } from "../../src/common/units.ts";
 import { describeTable } from "../../src/postgres/describe_table.ts";
 import { loadParser } from "../../src/postgres/parser.ts";
 import { queryDatabase } from "../../src/postgres/query_database.ts";
@@ -106,6 +107,7 @@ Deno.test({
       assert.match(many.query, /id <= \$1 and \$2 >= \$3/, "constants are not shown");
       assert.ok(many.cache_hit > 0.5 && many.cache_hit <= 1);
       assert.ok(Math.abs(many.mean_ms * 300 - many.total_ms) < 1e-4 * many.total_ms);
+      assert.equal(many.mean_ms, significant(many.mean_ms));
       assert.ok(found("order by title").temp_bytes > 100_000);
       assert.equal(found("of the other database"), undefined);
       assert.equal(found("generate_series").nested, true);
