@@ -25,7 +25,7 @@ const away =
   /the database system is (?:starting up|shutting down|in recovery mode|not yet accepting connections)|terminating connection due to administrator command|(?::| port )(?:5432|3306)\b.{0,120}(?:refused|(?<!(?:statement|lock|session|transaction)[ _])timed? ?out|no route to host|unreachable)|(?:ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH).{0,80}:(?:5432|3306)\b/i;
 
 /** What a log says of the database, each with what it comes to. */
-const told: readonly (readonly [name: string, explains: number, pattern: RegExp, text: string])[] = [
+const sayings: readonly (readonly [name: string, explains: number, pattern: RegExp, text: string])[] = [
   ["database_unwritable", 94, unwritable, "The database refuses writes"],
   ["database_login", 93, loginTrouble, "The database refuses a login"],
   ["database_away", 92, away, "The service can't reach its database"],
@@ -33,7 +33,7 @@ const told: readonly (readonly [name: string, explains: number, pattern: RegExp,
 
 /** Whether a line of a log tells of what a rule about the database looks for. */
 export function isOfDatabase(line: string): boolean {
-  return [exhausted, lockTrouble, ...told.map(([, , pattern]) => pattern)].some((pattern) =>
+  return [exhausted, lockTrouble, ...sayings.map(([, , pattern]) => pattern)].some((pattern) =>
     pattern.test(line)
   );
 }
@@ -78,7 +78,7 @@ export const databaseRules: readonly Rule[] = [
       };
     },
   },
-  ...told.map(([name, explains, pattern, words]): Rule => ({
+  ...sayings.map(([name, explains, pattern, words]): Rule => ({
     name,
     explains,
     when: `the service's log says: ${words.toLowerCase()}`,
